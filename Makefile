@@ -1,0 +1,44 @@
+# streamssl: `make demo` and `make test` do all their own set-up.
+PYTHON ?= python3
+UV_VERSION := 0.13.9
+DURATION ?=
+BIN := .venv/bin
+
+.DEFAULT_GOAL := help
+.PHONY: help setup test test-fast lint demo bench-quality lock clean
+
+help: ## Show the targets
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/'
+
+setup: .venv/.ready ## Make .venv with the pinned dependencies, and fetch Apache Kafka's jars
+
+# uv itself comes from PyPI; everything else from the hashed lock file.
+.venv/.ready: pyproject.toml requirements.lock Makefile
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check uv==$(UV_VERSION)
+	VIRTUAL_ENV=.venv $(BIN)/uv pip install --quiet --require-hashes -r requirements.lock
+	VIRTUAL_ENV=.venv $(BIN)/uv pip install --quiet --no-deps --no-build-isolation -e .
+	touch $@
+
+lint: setup ## Style, types and the direction of imports
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+test: lint ## Every test, those on a real Kafka included
+	$(BIN)/pytest
+
+test-fast: setup ## The tests that need no Kafka
+	$(BIN)/pytest -m "not kafka"
+
+demo: setup ## A live stream with injected faults, learned from and scored (DURATION=30s ends by itself)
+	$(BIN)/streamssl demo $(if $(DURATION),--duration $(DURATION))
+
+lock: ## Renew requirements.lock from pyproject.toml
+	$(BIN)/uv pip compile --quiet --universal --generate-hashes --python-version 3.11 \
+	  --constraint constraints.txt --all-extras --group dev --no-header --no-annotate \
+	  pyproject.toml -o requirements.lock
+
+clean: ## Remove the virtual environment and the tools' caches
+	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

@@ -1,0 +1,1 @@
+"""Peers and protocols that are measured beside streamssl."""

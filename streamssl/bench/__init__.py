@@ -1,0 +1,1 @@
+"""Quality protocol and metrics."""

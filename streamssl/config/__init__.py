@@ -1,0 +1,1 @@
+"""The configuration: one YAML file, one pydantic model per section."""

@@ -1,0 +1,275 @@
+"""One pydantic model per section of the YAML file; the YAML key is the argument's name.
+
+Values are checked here, once, at the door; the code behind trusts them. Each description is
+what `streamssl schema` and `docs/configuration.md` show.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, SecretStr
+
+Count = Annotated[int, Field(ge=1)]
+Ratio = Annotated[float, Field(ge=0.0, le=1.0)]
+Weight = Annotated[float, Field(ge=0.0)]
+Seconds = Annotated[float, Field(gt=0.0)]
+
+
+class Section(BaseModel):
+    """Unknown keys are errors, values are immutable."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class AppConfig(Section):
+    """Who this instance is."""
+
+    name: str = Field(
+        "streamssl",
+        pattern=r"^[a-zA-Z0-9._-]{1,100}$",
+        description="Consumer group, prefix of the output topics and of the transactional id.",
+    )
+    instance: int = Field(
+        0, ge=0, lt=1024, description="Ordinal of this instance, stable over restarts."
+    )
+    seed: int = Field(0, ge=0, description="Seed of every random choice.")
+    state_dir: Path = Field(
+        Path("state"), description="Folder for checkpoints and the lock; one per instance."
+    )
+
+
+class KafkaConfig(Section):
+    """How to reach the broker; security settings are passed to kafka-python unchanged."""
+
+    bootstrap_servers: str = Field("localhost:9092", description="host:port, comma separated.")
+    security_protocol: Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"] = "PLAINTEXT"
+    ssl_cafile: Path | None = None
+    ssl_certfile: Path | None = None
+    ssl_keyfile: Path | None = None
+    ssl_password: SecretStr | None = None
+    ssl_password_file: Path | None = None
+    ssl_check_hostname: bool = True
+    sasl_mechanism: Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512", "GSSAPI"] | None = None
+    sasl_plain_username: str | None = None
+    sasl_plain_password: SecretStr | None = None
+    sasl_plain_password_file: Path | None = None
+    request_timeout_ms: Count = Field(5_000, description="Time-out of one request to the broker.")
+    session_timeout_ms: Count = Field(10_000, description="Silence after which a member is lost.")
+    transaction_timeout_ms: Count = Field(
+        10_000, description="After this the broker aborts an abandoned transaction."
+    )
+    start_timeout_s: Seconds = Field(30.0, description="How long a start waits for the broker.")
+
+
+class DeliveryConfig(Section):
+    """What a subscriber may rely on."""
+
+    mode: Literal["exactly_once", "at_least_once"] = "exactly_once"
+    commit_interval_ms: Count = Field(50, description="Longest time a result waits to be sent.")
+    max_events: Count = Field(2_000, description="Most messages in one transaction.")
+
+
+class InputConfig(Section):
+    """Where events come from and how their bytes are read."""
+
+    topic: str = Field("events", description="Input topic.")
+    codec: Literal["json", "arrow"] = "json"
+    start: Literal["earliest", "latest"] = Field(
+        "earliest", description="Where a group without committed positions begins."
+    )
+    time_field: str | None = Field(
+        None,
+        description="Field with the event time (seconds or milliseconds since 1970, or ISO 8601); "
+        "without it the record's timestamp.",
+    )
+    key_field: str | None = Field(None, description="Field with the key; without it the record's.")
+    values_field: str | None = Field(
+        None, description="Field that holds all channels as one array (JSON) or list (Arrow)."
+    )
+    ignore_fields: list[str] = Field([], description="Fields (globs) that are not channels.")
+    max_message_bytes: Count = Field(1_048_576, description="Larger messages are dead letters.")
+    max_key_bytes: Count = Field(256, description="Longer keys are dead letters.")
+    max_events_per_message: Count = Field(65_536, description="More rows are a dead letter.")
+    max_poll_messages: Count = Field(2_000, description="Most messages taken by one poll.")
+
+
+class OutputConfig(Section):
+    """One output topic."""
+
+    enabled: bool = True
+    format: Literal["json", "arrow"] = "json"
+
+
+class OutputsConfig(Section):
+    """The output topics `<app.name>.scores`, `.embeddings`, `.dlq`, `.journal`."""
+
+    scores: OutputConfig = OutputConfig()
+    embeddings: OutputConfig = OutputConfig(format="arrow")
+    create_topics: bool = Field(True, description="Create missing output topics.")
+    replication_factor: int = Field(-1, ge=-1, le=10, description="-1: the broker's default.")
+    journal_partitions: Count = Field(16, description="Most instances that the group may have.")
+
+
+class SensorConfig(Section):
+    """Numeric channels over time, one stream per key."""
+
+    kind: Literal["sensor"] = "sensor"
+    fields: Literal["auto"] | list[str] = Field(
+        "auto", description="Channels by name, or every numeric field of the first event."
+    )
+    required: bool = Field(False, description="True: an event that lacks a channel is rejected.")
+    window: int = Field(32, ge=4, le=1024, description="Rows of context per key.")
+    max_keys: Count = Field(100_000, description="Keys with live state; least recent evicted.")
+    key_ttl: Seconds | None = Field(
+        None, description="Seconds of event time after which an idle key's state is dropped."
+    )
+    tail_events: Count = Field(
+        2_000, description="Input messages re-read to rebuild windows of a partition that moved."
+    )
+
+
+class LearnerConfig(Section):
+    """The networks."""
+
+    device: str = Field("cpu", pattern=r"^(cpu|cuda(:\d+)?)$")
+    embedding: int = Field(64, ge=2, le=4096, description="Size D of the embedding.")
+    hidden: int = Field(128, ge=2, le=8192, description="Width of the hidden layers.")
+    projection: int = Field(64, ge=2, le=4096, description="Size of the projected views.")
+    momentum: Ratio = Field(0.99, description="Momentum of the teacher (1 = never moves).")
+    learning_rate: float = Field(1e-3, gt=0.0, description="Peak of the burst's one-cycle.")
+    upkeep_learning_rate: float = Field(1e-4, gt=0.0, description="Constant rate afterwards.")
+    weight_decay: Weight = 1e-2
+    max_gradient_norm: float = Field(1.0, gt=0.0)
+    num_threads: Count = Field(1, description="BLAS and torch threads; results depend on it.")
+
+
+class LearnConfig(Section):
+    """When learning happens and how much."""
+
+    enabled: bool = True
+    every: int = Field(1_024, ge=32, description="Events of a full-grown epoch.")
+    max_wait_s: Seconds = Field(5.0, description="A live epoch ends after this time.")
+    batch: int = Field(128, ge=2, description="Samples of one optimiser step.")
+    burst_after: Count = Field(1_000, description="Learnt rows before the first training burst.")
+    burst_steps: int = Field(500, ge=0, description="Optimiser steps of the first burst.")
+    burst_slice: Count = Field(32, description="Most burst steps at one epoch's end.")
+    samples_per_event: float = Field(
+        0.125, ge=0.0, description="Samples (fresh and replayed) trained per event in upkeep."
+    )
+    thin_above_lag: Count = Field(
+        50_000, description="Lag in messages above which learning is thinned."
+    )
+
+
+class ObjectiveConfig(Section):
+    """Weight of one objective; 0 switches it off."""
+
+    weight: Weight = 1.0
+
+
+class MocoConfig(ObjectiveConfig):
+    """Momentum contrast with a queue of negatives (He et al. 2020)."""
+
+    weight: Weight = 0.1
+    temperature: float = Field(0.2, gt=0.0)
+    queue: int = Field(1_024, ge=2, description="Negatives kept.")
+
+
+class NextStepConfig(ObjectiveConfig):
+    """Prediction of the next row from the rows before it."""
+
+
+class AutoencoderConfig(ObjectiveConfig):
+    """Denoising autoencoder (Vincent et al. 2008) with whole-channel masks."""
+
+    noise: Weight = Field(0.2, description="Standard deviation of the added noise.")
+    mask: Ratio = Field(0.25, description="Share of channels hidden.")
+
+
+class ObjectivesConfig(Section):
+    """The pretext tasks, weighted and summed."""
+
+    moco: MocoConfig = MocoConfig()
+    next_step: NextStepConfig = NextStepConfig()
+    autoencoder: AutoencoderConfig = AutoencoderConfig()
+
+
+class ReplayConfig(Section):
+    """What is kept of the past for training."""
+
+    policy: Literal["reservoir"] = "reservoir"
+    max_bytes: Count = Field(64 * 2**20, description="Most bytes held.")
+    share: Ratio = Field(0.5, description="Replayed share of each training batch.")
+    max_age: Seconds | None = Field(None, description="Seconds of event time samples are kept.")
+
+
+class GaussianConfig(Section):
+    """Gated Mahalanobis distances: slow teacher and fast student of statistics."""
+
+    enabled: bool = True
+    weight: Weight = 1.0
+    own_keys: Count = Field(64, description="Keys with covariances of their own.")
+    max_features: int = Field(256, ge=8, le=1024, description="Above it a seeded projection.")
+    gate: Ratio = Field(0.85, description="Quantile of the score up to which a row is learnt.")
+    quarantine_min: Count = Field(500, description="Least events before a shift is accepted.")
+    quarantine_share: Weight = Field(0.2, description="Events per event of history until then.")
+    quarantine_max: Count = Field(3_000, description="Most events before a shift is accepted.")
+
+
+class ResidualConfig(Section):
+    """Gated Mahalanobis distance of the prediction and reconstruction residuals."""
+
+    enabled: bool = True
+    weight: Weight = 0.0
+
+
+class MemoryConfig(Section):
+    """Distance to the nearest remembered embeddings of the teacher."""
+
+    enabled: bool = False
+    weight: Weight = 0.0
+    capacity: int = Field(1_024, ge=16, description="Embeddings remembered.")
+    neighbours: Count = Field(5, description="Distances averaged.")
+
+
+class ScorersConfig(Section):
+    """What is anomalous, and how the scorers are fused (weighted mean of log scores)."""
+
+    gaussian: GaussianConfig = GaussianConfig()
+    residual: ResidualConfig = ResidualConfig()
+    memory: MemoryConfig = MemoryConfig()
+
+
+class AlertsConfig(Section):
+    """From scores to incidents."""
+
+    budget: float | str = Field(
+        0.001, description="Alerts allowed: a share of events, or incidents as `20/day`."
+    )
+    calibration_memory: Count = Field(20_000, description="Events that calibration remembers.")
+    calibration_warmup: Count = Field(256, description="Scores of a fitted key before alerts.")
+    incident_gap: Count = Field(32, description="Normal events of the key that end an incident.")
+    smoothing: int = Field(1, ge=1, description="Span of the score's moving average (1 = off).")
+    neighbours: int = Field(3, ge=0, le=100, description="Nearest past events per anomaly.")
+
+
+class CheckpointConfig(Section):
+    """When state is saved, and how many copies are kept."""
+
+    every_events: Count = Field(200_000, description="Events between checkpoints.")
+    every_s: Seconds = Field(60.0, description="Seconds between checkpoints.")
+    keep: Count = Field(3, description="Checkpoints kept.")
+    on_corruption: Literal["previous", "fail"] = Field(
+        "previous", description="Use the previous checkpoint, or end with exit code 4."
+    )
+
+
+class TelemetryConfig(Section):
+    """Metrics, health and logs."""
+
+    enabled: bool = True
+    host: str = Field("127.0.0.1", description="Address to listen on; loopback by default.")
+    port: int = Field(9464, ge=0, le=65_535, description="0 picks a free port (it is logged).")
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"

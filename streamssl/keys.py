@@ -1,0 +1,194 @@
+"""Keys and their slots: per-key state lives in columns with one row per slot.
+
+B = events, K = keys.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from streamssl.events import BoolArray, EventBatch, IntArray
+
+Column = tuple[tuple[int, ...], npt.DTypeLike, float]
+
+
+class KeyColumns:
+    """Arrays with one row per key slot, grown together by doubling.
+
+    Args:
+        columns: Name -> (shape of one row, dtype, initial value).
+
+    Example:
+        >>> columns = KeyColumns(count=((), np.int64, 0), mean=((2,), np.float64, 0.0))
+        >>> columns.ensure(3)
+        >>> columns["mean"].shape
+        (3, 2)
+    """
+
+    def __init__(self, **columns: Column) -> None:
+        self._specs = columns
+        self._arrays: dict[str, npt.NDArray[Any]] = {}
+        self.num_slots = 0
+        self.load_state_dict({})
+
+    def __getitem__(self, name: str) -> npt.NDArray[Any]:
+        """The column `name`, `[num_slots, ...]`; write through it."""
+        return self._arrays[name][: self.num_slots]
+
+    def ensure(self, num_slots: int) -> None:
+        """Have at least `num_slots` rows; new ones hold the initial value."""
+        if num_slots <= self.num_slots:
+            return
+        capacity = len(next(iter(self._arrays.values())))
+        if num_slots > capacity:
+            self._grow(max(num_slots, 2 * capacity))
+        self.num_slots = num_slots
+
+    def clear(self, slots: IntArray) -> None:
+        """Give the rows of `slots` their initial value again."""
+        for name, (_, _, initial) in self._specs.items():
+            self._arrays[name][slots] = initial
+
+    def bytes_per_key(self) -> int:
+        """Bytes of one row of all columns."""
+        return sum(
+            int(np.prod(shape, dtype=np.int64)) * np.dtype(dtype).itemsize
+            for shape, dtype, _ in self._specs.values()
+        )
+
+    def state_dict(self) -> dict[str, npt.NDArray[Any]]:
+        """Copies of all columns."""
+        return {name: self[name].copy() for name in self._specs}
+
+    def load_state_dict(self, state: Mapping[str, npt.NDArray[Any]]) -> None:
+        """Take over what `state_dict` gave; an empty mapping empties the columns."""
+        self.num_slots = len(state[next(iter(self._specs))]) if state else 0
+        for name, (shape, dtype, _) in self._specs.items():
+            self._arrays[name] = np.array(state[name]) if state else np.empty((0, *shape), dtype)
+
+    def _grow(self, capacity: int) -> None:
+        for name, (shape, dtype, initial) in self._specs.items():
+            grown = np.full((capacity, *shape), initial, dtype)
+            grown[: self.num_slots] = self._arrays[name][: self.num_slots]
+            self._arrays[name] = grown
+
+
+class KeyTable:
+    """(partition, key) -> slot, bounded at epoch ends by dropping the least recent keys.
+
+    Inside an epoch the table only grows (by at most the epoch's events), so that which key is
+    dropped never depends on how polls cut the stream.
+    """
+
+    def __init__(self) -> None:
+        self._slots: dict[tuple[int, str], int] = {}
+        self._free: list[int] = []
+        self.columns = KeyColumns(
+            partition=((), np.int64, -1),
+            first_offset=((), np.int64, -1),
+            last_seen=((), np.int64, -1),
+            last_time=((), np.float64, -np.inf),
+        )
+
+    def __len__(self) -> int:
+        """Number of keys."""
+        return len(self._slots)
+
+    @property
+    def num_slots(self) -> int:
+        """Rows that per-key columns need."""
+        return self.columns.num_slots
+
+    def lookup(self, batch: EventBatch) -> tuple[IntArray, IntArray]:
+        """Slots of a batch's keys; unknown keys get one.
+
+        Returns:
+            `[B]` slot of each event, and the slots that are new.
+        """
+        slot_B = np.empty(len(batch), np.int64)
+        fresh: list[int] = []
+        for partition in np.unique(batch.partition).tolist():
+            rows = np.flatnonzero(batch.partition == partition)
+            encoded = batch.keys.take(pa.array(rows)).dictionary_encode()
+            code_B = encoded.indices.to_numpy(zero_copy_only=False)
+            first = rows[np.unique(code_B, return_index=True)[1]]
+            names = encoded.dictionary.to_pylist()
+            slots = [
+                self._slot(partition, key, offset, fresh)
+                for key, offset in zip(names, batch.offset[first].tolist(), strict=True)
+            ]
+            slot_B[rows] = np.array(slots, np.int64)[code_B]
+        return slot_B, np.array(fresh, np.int64)
+
+    def _slot(self, partition: int, key: str, offset: int, fresh: list[int]) -> int:
+        slot = self._slots.get((partition, key))
+        if slot is None:
+            slot = self._free.pop() if self._free else self.num_slots
+            self.columns.ensure(slot + 1)
+            self._slots[partition, key] = slot
+            self.columns["partition"][slot] = partition
+            self.columns["first_offset"][slot] = offset
+            fresh.append(slot)
+        return slot
+
+    def touch(self, slot_B: IntArray, epoch: int, time_B: npt.NDArray[np.float64]) -> None:
+        """Note that the keys of `slot_B` had events in `epoch`, at event times `time_B`."""
+        self.columns["last_seen"][slot_B] = epoch
+        np.maximum.at(self.columns["last_time"], slot_B, time_B)
+
+    def stale(self, max_keys: int, expired: BoolArray | None = None) -> IntArray:
+        """Slots to drop so that at most `max_keys` remain: expired ones, then the least recent.
+
+        Ties go by (partition, first offset), so the choice does not depend on slot numbers.
+        """
+        live = np.fromiter(self._slots.values(), np.int64, len(self._slots))
+        gone = live[expired[live]] if expired is not None else live[:0]
+        rest = np.setdiff1d(live, gone)
+        excess = len(rest) - max_keys
+        if excess > 0:
+            columns = self.columns
+            order = np.lexsort(
+                (
+                    columns["first_offset"][rest],
+                    columns["partition"][rest],
+                    columns["last_seen"][rest],
+                )
+            )
+            gone = np.concatenate([gone, rest[order[:excess]]])
+        return gone
+
+    def of_partition(self, partition: int, from_offset: int = -1) -> IntArray:
+        """Slots of a partition's keys that were first seen at `from_offset` or later."""
+        columns = self.columns
+        mask = (columns["partition"] == partition) & (columns["first_offset"] >= from_offset)
+        return np.flatnonzero(mask)
+
+    def drop(self, slots: IntArray) -> None:
+        """Forget the keys of `slots`; the slots are given out again."""
+        gone = set(slots.tolist())
+        self._slots = {key: slot for key, slot in self._slots.items() if slot not in gone}
+        self._free.extend(sorted(gone))
+        self.columns.clear(slots)
+
+    def items(self) -> Iterator[tuple[tuple[int, str], int]]:
+        """((partition, key), slot) of every key."""
+        return iter(self._slots.items())
+
+    def state_dict(self) -> dict[str, Any]:
+        """Keys, slots and columns."""
+        return {
+            "keys": [[p, k, slot] for (p, k), slot in self._slots.items()],
+            "free": list(self._free),
+            "columns": self.columns.state_dict(),
+        }
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Take over what `state_dict` gave."""
+        self._slots = {(int(p), str(k)): int(slot) for p, k, slot in state["keys"]}
+        self._free = [int(slot) for slot in state["free"]]
+        self.columns.load_state_dict(state["columns"])

@@ -1,0 +1,1 @@
+"""Student, teacher, projector, predictors: embed and learn."""

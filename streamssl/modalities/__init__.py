@@ -1,0 +1,1 @@
+"""Fields to tensors: one package per kind of stream."""

@@ -1,0 +1,1 @@
+"""Numeric channels over time."""

@@ -1,0 +1,1 @@
+"""What is anomalous, and how surprising that is."""

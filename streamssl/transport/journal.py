@@ -1,0 +1,74 @@
+"""The journal record: inputs and decisions, from which every outcome follows.
+
+One record goes into every transaction. What was gated or learned follows from the inputs, the
+decisions and the code, so a replay of the journal gives the same scores and the same state.
+"""
+
+from __future__ import annotations
+
+import msgspec
+
+from streamssl.events import Decisions, Range
+
+
+class JournalRecord(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
+    """One transaction of one instance.
+
+    Attributes:
+        instance: Ordinal of the instance.
+        seq: Number of the transaction, from 1, without holes.
+        epoch: Epoch that the ranges belong to; a transaction never spans epochs.
+        ranges: Input taken: partition -> (start, stop, num_messages, crc32c).
+        tails: Partitions whose per-key state was dropped before this transaction and rebuilt
+            from input `[start, stop)` without publishing or learning (start == stop: dropped).
+        dead_letters: (partition, offset, index or -1) of inputs that could not be read.
+        closed: Decisions of the epochs that closed since the last record: epoch -> decisions
+            as (reason, learn_rate).
+        fields: Channels decided by `fields: auto`; only in the record that decides them.
+        state_crc32c: CRC of the state that scored this transaction.
+        environment: Hash of configuration, build and thread count.
+        changes: What else changed since the last record, in words a person reads too:
+            `gap: epochs a..b not learned`, `missed: p [a, b)`, `rebased: epochs a..b`.
+    """
+
+    instance: int
+    seq: int
+    epoch: int
+    ranges: dict[int, tuple[int, int, int, int]] = {}
+    tails: dict[int, tuple[int, int]] = {}
+    dead_letters: list[tuple[int, int, int]] = []
+    closed: dict[int, tuple[str, float]] = {}
+    fields: list[str] | None = None
+    state_crc32c: int = 0
+    environment: str = ""
+    changes: list[str] = []
+
+    def only(self, partitions: frozenset[int]) -> JournalRecord:
+        """The record without the partitions that are no longer held."""
+        return msgspec.structs.replace(
+            self,
+            ranges={p: r for p, r in self.ranges.items() if p in partitions},
+            tails={p: t for p, t in self.tails.items() if p in partitions},
+            dead_letters=[d for d in self.dead_letters if d[0] in partitions],
+        )
+
+    def range_of(self, partition: int) -> Range:
+        """The range taken from `partition`."""
+        return Range(partition, *self.ranges[partition])
+
+    def decisions(self) -> dict[int, Decisions]:
+        """Decisions of the epochs that this record says are closed, in order."""
+        return {e: Decisions(reason, rate) for e, (reason, rate) in sorted(self.closed.items())}
+
+    def encode(self) -> bytes:
+        """Compact JSON."""
+        return msgspec.json.encode(self)
+
+
+def decode_record(value: bytes) -> JournalRecord:
+    """Read one record back.
+
+    Raises:
+        msgspec.ValidationError: Not a journal record of this version.
+    """
+    return msgspec.json.decode(value, type=JournalRecord)
