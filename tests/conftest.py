@@ -1,0 +1,45 @@
+"""Fixtures that every room's tests share: one real Kafka a session, topics per test."""
+
+from __future__ import annotations
+
+import itertools
+import os
+import uuid
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+import pytest
+
+from streamssl.transport.broker import BrokerUnavailableError, DevBroker
+
+
+@dataclass(frozen=True)
+class RunningBroker:
+    """A broker that the test did not start and must not stop."""
+
+    bootstrap_servers: str
+
+
+@pytest.fixture(scope="session")
+def kafka_broker() -> Iterator[RunningBroker]:
+    """A real Kafka for the whole session; fails, never skips, where none can be had."""
+    given = os.environ.get("STREAMSSL_TEST_BOOTSTRAP")
+    if given:
+        yield RunningBroker(given)
+        return
+    broker = DevBroker()
+    try:
+        broker.start()
+    except BrokerUnavailableError as error:
+        pytest.fail(f"these tests need a real Kafka: {error}", pytrace=False)
+    try:
+        yield RunningBroker(broker.bootstrap_servers)
+    finally:
+        broker.stop()
+
+
+@pytest.fixture
+def unique_name() -> Callable[[str], str]:
+    """Names (of topics, groups, applications) that no other test uses."""
+    run, counter = uuid.uuid4().hex[:8], itertools.count()
+    return lambda word: f"{word}-{run}-{next(counter)}"
