@@ -18,6 +18,9 @@ IntArray = npt.NDArray[np.int64]
 BoolArray = npt.NDArray[np.bool_]
 Headers = tuple[tuple[str, bytes], ...]
 
+UNREADABLE = "streamssl:unreadable"
+ORIGINAL = "streamssl:original"
+
 
 class StreamsslError(Exception):
     """Base of every error that is the user's to mend; its text names the remedy.
@@ -52,7 +55,8 @@ class Slice:
         start: Position before the first message; slices of one incarnation join without gap.
         stop: Position after the last message.
         payload: Messages (Kafka, memory), or rows of a file as an Arrow batch whose first row
-            has offset `start`.
+            has offset `start`; its columns `UNREADABLE` and `ORIGINAL`, where present, say of
+            each row that is no row why (a reason, else null) and give its bytes.
         missed: `[a, b)` where input expired before it could be read, else None.
     """
 
