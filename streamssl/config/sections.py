@@ -9,7 +9,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator
+
+from streamssl.config.budget import parse_budget
 
 Count = Annotated[int, Field(ge=1)]
 Ratio = Annotated[float, Field(ge=0.0, le=1.0)]
@@ -20,7 +22,10 @@ Seconds = Annotated[float, Field(gt=0.0)]
 class Section(BaseModel):
     """Unknown keys are errors, values are immutable."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    # A refused value may be a secret in the wrong place, so pydantic must not repeat it.
+    model_config = ConfigDict(
+        extra="forbid", frozen=True, allow_inf_nan=False, hide_input_in_errors=True
+    )
 
 
 class AppConfig(Section):
@@ -253,6 +258,12 @@ class AlertsConfig(Section):
     incident_gap: Count = Field(32, description="Normal events of the key that end an incident.")
     smoothing: int = Field(1, ge=1, description="Span of the score's moving average (1 = off).")
     neighbours: int = Field(3, ge=0, le=100, description="Nearest past events per anomaly.")
+
+    @field_validator("budget")
+    @classmethod
+    def _check_budget(cls, value: float | str) -> float | str:
+        budget = parse_budget(value)
+        return str(budget) if budget.share is None else budget.share
 
 
 class CheckpointConfig(Section):

@@ -1,0 +1,55 @@
+"""What, besides data and decisions, decides the bits of a score: one short hash of it."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import platform
+from typing import Any
+
+import numpy as np
+import torch
+
+from streamssl import __version__
+from streamssl.config.root import Config
+
+# How results are carried, saved and watched; none of it touches a score.
+_IRRELEVANT_SECTIONS = {"kafka", "delivery", "outputs", "checkpoint", "telemetry"}
+# Their effect is in the journal: who took which range, and when and how epochs closed.
+_JOURNALLED = {
+    "app": {"name", "instance", "state_dir"},
+    "input": {"start", "max_poll_messages"},
+    "learn": {"max_wait_s", "thin_above_lag"},
+}
+
+
+def environment_hash(config: Config) -> str:
+    """Eight hex digits that change whenever the same input could give other scores.
+
+    They cover the settings that scoring and learning read, the versions of this package, NumPy
+    and torch, the CPU's capability and the number of threads.
+    """
+    parts = {"config": scoring_settings(config), "build": build(config.learner.num_threads)}
+    text = json.dumps(parts, sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()[:8]
+
+
+def scoring_settings(config: Config) -> dict[str, Any]:
+    """The settings that a score depends on."""
+    sections = config.model_dump(mode="json", exclude=_IRRELEVANT_SECTIONS)
+    return {
+        name: {key: value for key, value in section.items() if key not in _JOURNALLED.get(name, ())}
+        for name, section in sections.items()
+    }
+
+
+def build(num_threads: int) -> dict[str, str]:
+    """The versions and the machine's properties that a score depends on."""
+    return {
+        "streamssl": __version__,
+        "numpy": np.__version__,
+        "torch": torch.__version__,
+        "machine": platform.machine(),
+        "cpu": torch.backends.cpu.get_cpu_capability(),
+        "num_threads": str(num_threads),
+    }

@@ -1,0 +1,34 @@
+"""The environment's hash."""
+
+from __future__ import annotations
+
+import pytest
+
+from streamssl.config.environment import environment_hash
+from streamssl.config.settings import Config, load_config
+
+
+@pytest.mark.parametrize(
+    "override",
+    ["app.seed=1", "learner.hidden=64", "scorers.gaussian.gate=0.9", "input.time_field=t"],
+)
+def test_it_changes_with_what_a_score_depends_on(override: str) -> None:
+    """Another seed, network, scorer or reading of the input is another environment."""
+    other = load_config({}, [override], environ={})
+    assert environment_hash(other) != environment_hash(Config())
+
+
+@pytest.mark.parametrize(
+    "override",
+    [
+        "kafka.bootstrap_servers=b:1",
+        "delivery.max_events=7",
+        "learn.max_wait_s=1",
+        "app.instance=3",
+    ],
+)
+def test_it_ignores_what_the_journal_holds(override: str) -> None:
+    """How results travel, and decisions that the journal records, leave it as it is."""
+    other = load_config({}, [override], environ={})
+    assert environment_hash(other) == environment_hash(Config())
+    assert len(environment_hash(other)) == 8
