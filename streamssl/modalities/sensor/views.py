@@ -1,0 +1,95 @@
+"""Augmented views of sensor windows, and the window from which the next row is predicted.
+
+Every function is pure, vectorised over the batch, and draws from the generator that it is given.
+Zero stands for missing and for not yet seen, in the views as in the windows.
+
+B = events, T = steps, C = channels.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+JITTER = 0.1
+SCALING = 0.1
+TIME_MASK = 0.25
+CHANNEL_MASK = 0.25
+CROP = 0.5
+SHIFT = 2
+
+
+def jitter(
+    x_BTC: Tensor, generator: torch.Generator, *, standard_deviation: float = JITTER
+) -> Tensor:
+    """Add white noise where there are values."""
+    noise_BTC = torch.empty_like(x_BTC).normal_(0.0, standard_deviation, generator=generator)
+    return x_BTC + noise_BTC * (x_BTC != 0)
+
+
+def scaling(
+    x_BTC: Tensor, generator: torch.Generator, *, standard_deviation: float = SCALING
+) -> Tensor:
+    """Multiply each channel of each window by a factor near one."""
+    factor_B1C = torch.empty_like(x_BTC[:, :1]).normal_(
+        1.0, standard_deviation, generator=generator
+    )
+    return x_BTC * factor_B1C
+
+
+def time_mask(x_BTC: Tensor, generator: torch.Generator, *, share: float = TIME_MASK) -> Tensor:
+    """Hide one span of at most `share` of the steps, each window its own."""
+    num_steps = x_BTC.shape[1]
+    longest = int(share * num_steps)
+    length_B1 = _integers(len(x_BTC), longest + 1, generator)
+    start_B1 = (_uniform(len(x_BTC), generator) * (num_steps - length_B1 + 1)).long()
+    step_1T = torch.arange(num_steps)[None, :]
+    hidden_BT = (step_1T >= start_B1) & (step_1T < start_B1 + length_B1)
+    return x_BTC * ~hidden_BT[:, :, None]
+
+
+def channel_mask(
+    x_BTC: Tensor, generator: torch.Generator, *, share: float = CHANNEL_MASK
+) -> Tensor:
+    """Hide whole channels, each with probability `share`."""
+    draw_B1C = torch.empty_like(x_BTC[:, :1]).uniform_(generator=generator)
+    return x_BTC * (draw_B1C >= share)
+
+
+def crop_and_shift(
+    x_BTC: Tensor, generator: torch.Generator, *, share: float = CROP, max_shift: int = SHIFT
+) -> Tensor:
+    """Forget up to `share` of the oldest steps, and look from up to `max_shift` steps earlier."""
+    num_steps = x_BTC.shape[1]
+    crop_B1 = _integers(len(x_BTC), int(share * num_steps) + 1, generator)
+    shift_B1 = _integers(len(x_BTC), min(max_shift, num_steps - 1) + 1, generator)
+    source_BT = torch.arange(num_steps)[None, :] - shift_B1
+    shifted_BTC = x_BTC[torch.arange(len(x_BTC))[:, None], source_BT.clamp(min=0)]
+    return shifted_BTC * (source_BT >= crop_B1)[:, :, None]
+
+
+def view(x_BTC: Tensor, generator: torch.Generator) -> Tensor:
+    """One view: another moment, another length, other amplitudes, gaps and noise."""
+    x_BTC = crop_and_shift(x_BTC, generator)
+    x_BTC = jitter(scaling(x_BTC, generator), generator)
+    return channel_mask(time_mask(x_BTC, generator), generator)
+
+
+def two_views(x_BTC: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+    """Two independent views of each window."""
+    return view(x_BTC, generator), view(x_BTC, generator)
+
+
+def past(x_BTC: Tensor) -> Tensor:
+    """What was known before the last row: the window one step earlier, zeros at its start."""
+    past_BTC = torch.zeros_like(x_BTC)
+    past_BTC[:, 1:] = x_BTC[:, :-1]
+    return past_BTC
+
+
+def _uniform(count: int, generator: torch.Generator) -> Tensor:
+    return torch.rand((count, 1), generator=generator)
+
+
+def _integers(count: int, stop: int, generator: torch.Generator) -> Tensor:
+    return torch.randint(0, stop, (count, 1), generator=generator)

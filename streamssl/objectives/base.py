@@ -1,0 +1,93 @@
+"""What every objective sees, and what it promises.
+
+B = samples, T = steps, S = summary rows, C = channels, D = embedding, P = projection.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from typing import Protocol
+
+import torch
+from torch import Tensor, nn
+
+from streamssl.config.sections import ObjectiveConfig
+
+
+class Network(Protocol):
+    """Student or teacher: an encoder and its heads."""
+
+    def encode(self, x_BTC: Tensor) -> Tensor:
+        """Embedding `[B, D]` of a window."""
+
+    def project(self, h_BD: Tensor) -> Tensor:
+        """Unit vectors `[B, P]` in which views are compared."""
+
+    def predict(self, h_BD: Tensor) -> Tensor:
+        """The row `[B, C]` that comes after the window."""
+
+    def summarise(self, x_BTC: Tensor) -> Tensor:
+        """What the decoder is asked for `[B, S, C]`: fine near the present, coarse before."""
+
+    def decode(self, h_BD: Tensor) -> Tensor:
+        """The summary `[B, S, C]` of the window that an embedding stands for."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """What one optimiser step learns from.
+
+    Attributes:
+        window_BTC: Normalised windows, zero = missing or not yet seen.
+        past_BTC: The same windows one row earlier.
+        view_a_BTC: One augmented view of each window.
+        view_b_BTC: Another.
+        event_time_B: Event time of each window's last row, in seconds.
+        span_s: Seconds of event time that a window spans, about; nearer ones overlap.
+    """
+
+    window_BTC: Tensor
+    past_BTC: Tensor
+    view_a_BTC: Tensor
+    view_b_BTC: Tensor
+    event_time_B: Tensor
+    span_s: float
+
+
+class Objective(nn.Module, ABC):
+    """A pretext task: a loss of the student, perhaps against the teacher.
+
+    Args:
+        weight: Factor of this term in the sum.
+    """
+
+    def __init__(self, *, weight: float) -> None:
+        super().__init__()
+        self.weight = weight
+
+    @classmethod
+    def build(
+        cls, config: ObjectiveConfig, *, projection: int, generator: torch.Generator
+    ) -> Objective:
+        """The objective of a configuration section; overridden where sizes are needed."""
+        del projection, generator
+        return cls(**config.model_dump())
+
+    @abstractmethod
+    def loss(
+        self, student: Network, teacher: Network, sample: Sample, generator: torch.Generator
+    ) -> Tensor:
+        """The unweighted loss: finite, zero for an empty batch, no gradient to the teacher.
+
+        Changes no state: a step may still be refused afterwards.
+        """
+
+    def after_step(self, teacher: Network, sample: Sample) -> None:
+        """Take in what a step that was taken has seen."""
+
+
+def smooth_l1(prediction: Tensor, target: Tensor) -> Tensor:
+    """Huber's loss (δ = 1), averaged over all elements; zero where there are none."""
+    total = nn.functional.smooth_l1_loss(prediction, target, reduction="sum")
+    return total / max(target.numel(), 1)

@@ -1,0 +1,20 @@
+"""Next-step prediction: the row to come from the rows before it."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from streamssl.objectives.base import Network, Objective, Sample, smooth_l1
+
+
+class NextStep(Objective):
+    """Huber's loss of the predicted against the actual last row."""
+
+    def loss(
+        self, student: Network, teacher: Network, sample: Sample, generator: torch.Generator
+    ) -> Tensor:
+        """Smooth-L1(q(f(past)), last row)."""
+        del teacher, generator
+        predicted_BC = student.predict(student.encode(sample.past_BTC))
+        return smooth_l1(predicted_BC, sample.window_BTC[:, -1])
