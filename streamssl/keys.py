@@ -78,6 +78,44 @@ class KeyColumns:
             self._arrays[name] = grown
 
 
+class Runs:
+    """How the rows of a batch fall to keys, for arithmetic over all keys at once.
+
+    Args:
+        slot_B: Slot of each row's key; rows of one key are in the order of its events.
+
+    Attributes:
+        slots: `[K]` distinct slots, ascending.
+        counts: `[K]` rows of each.
+        order: `[B]` rows sorted by slot, in order within a slot.
+        starts: `[K]` where each slot's rows begin in `order`.
+        group: `[B]` index into `slots` of each row.
+        rank: `[B]` how many rows of the same key came before in the batch.
+        by_count: `[K]` groups, those with most rows first.
+        rank_major: `[B]` rows by rank, then in the order of `by_count`.
+        widths: For each rank, the number of keys that have it.
+    """
+
+    def __init__(self, slot_B: IntArray) -> None:
+        self.order = np.argsort(slot_B, kind="stable")
+        self.slots, self.group, self.counts = np.unique(
+            slot_B, return_inverse=True, return_counts=True
+        )
+        self.starts = np.cumsum(self.counts) - self.counts
+        self.rank = np.empty(len(slot_B), np.int64)
+        self.rank[self.order] = np.arange(len(slot_B)) - np.repeat(self.starts, self.counts)
+        self.by_count = np.argsort(-self.counts, kind="stable")
+        place = np.empty_like(self.by_count)
+        place[self.by_count] = np.arange(len(place))
+        self.rank_major = np.lexsort((place[self.group], self.rank))
+        self.widths: list[int] = np.bincount(self.rank).tolist() if len(slot_B) else []
+
+    @property
+    def last(self) -> IntArray:
+        """`[K]` last row of each key."""
+        return self.order[self.starts + self.counts - 1]
+
+
 class KeyTable:
     """(partition, key) -> slot, bounded at epoch ends by dropping the least recent keys.
 

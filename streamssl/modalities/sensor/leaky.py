@@ -1,0 +1,44 @@
+"""Leaky random units: a fixed, untrained recurrent summary of a key's recent past.
+
+h <- h + rate (tanh(W z' + b) - h) with z' = 5 tanh(z / 5), W ~ N(0, 0.75^2 / C), b ~ U(-1, 1) and
+rates log-uniform on [0.02, 1]: an echo state network without recurrence between units (Jaeger 2001).
+
+B = events, C = channels, H = units.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from streamssl.events import FloatArray
+from streamssl.scorers.tiles import tiled_matmul
+
+NUM_UNITS = 96
+SQUASH = 5.0
+
+
+def squash(z: FloatArray) -> FloatArray:
+    """Standardised values, bounded smoothly to about +-5."""
+    return SQUASH * np.tanh(z / SQUASH)
+
+
+class LeakyUnits:
+    """Weights, biases and rates of the units, drawn once from a seed.
+
+    Args:
+        num_channels: C.
+        num_units: H.
+        seed: Seed of the weights.
+    """
+
+    def __init__(self, *, num_channels: int, num_units: int = NUM_UNITS, seed: int = 0) -> None:
+        generator = np.random.default_rng([seed, num_channels, num_units])
+        scale = 0.75 / np.sqrt(num_channels)
+        self.num_units = num_units
+        self.weight_CH = generator.normal(0.0, scale, (num_channels, num_units))
+        self.bias_H = generator.uniform(-1.0, 1.0, num_units)
+        self.rate_1H = np.exp(generator.uniform(np.log(0.02), 0.0, (1, num_units)))
+
+    def drive(self, z_BC: FloatArray) -> FloatArray:
+        """`[B, H]` what the units move towards, for standardised rows."""
+        return np.tanh(tiled_matmul(squash(z_BC), self.weight_CH) + self.bias_H)

@@ -1,0 +1,186 @@
+"""Many running Gaussians over one feature vector, scored and learned in batches.
+
+Each entry holds a mean m and a covariance C of the rows it learned; refreshed now and then:
+s = diag(C)^-1/2, L L' = s C s + ridge I, z = clip((f - m) s, +-20), score = rms(L^-1 z).
+
+N = tiles, R = rows of a tile, B = events, E = entries, F = features.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from streamssl.events import BoolArray, FloatArray, IntArray
+from streamssl.scorers.tiles import tile_rows
+
+CLIP = 20.0
+MEMORY = 20_000
+FLAT_VARIANCE = 1e-12
+REFRESH_MIN = 32
+REFRESH_MAX = 512
+REFRESH_SHARE = 1.0 / 32.0
+
+
+@dataclass(frozen=True, slots=True)
+class Distances:
+    """Distances of a batch to the entries of its rows.
+
+    Attributes:
+        score_B: Root mean square of the whitened residual, >= 0; 0 where nothing was learned.
+        pull_BF: C^-1 z, the gradient of half the squared distance, if it was asked for.
+    """
+
+    score_B: FloatArray
+    pull_BF: FloatArray | None
+
+
+class GaussianBank:
+    """Running Gaussians: entry 0 for all keys together, the others for one key each.
+
+    Args:
+        num_features: F.
+        ridge: Added to the diagonal of the correlation matrix.
+    """
+
+    def __init__(self, *, num_features: int, ridge: float) -> None:
+        self.num_features, self.ridge = num_features, ridge + 1e-6
+        self.weight_E = np.zeros(0)
+        self.unrefreshed_E = np.zeros(0)
+        self.mean_EF = np.zeros((0, num_features))
+        self.covariance_EFF = np.zeros((0, num_features, num_features))
+        self.inverse_scale_EF = np.ones((0, num_features))
+        self.whiten_EFF = np.zeros((0, num_features, num_features))
+        self.ensure(1)
+
+    @staticmethod
+    def bytes_per_entry(num_features: int) -> int:
+        """Bytes that one entry takes."""
+        return 8 * (2 + 2 * num_features + 2 * num_features * num_features)
+
+    def ensure(self, num_entries: int) -> None:
+        """Have at least `num_entries` entries; new ones have learned nothing."""
+        missing = num_entries - len(self.weight_E)
+        if missing <= 0:
+            return
+        for name in STATE:
+            old = getattr(self, name)
+            fill = 1.0 if name == "inverse_scale_EF" else 0.0
+            setattr(self, name, np.concatenate([old, np.full((missing, *old.shape[1:]), fill)]))
+
+    def fitted(self, rows: int) -> BoolArray:
+        """`[E]` whether an entry has learned at least `rows` rows and was refreshed."""
+        return (self.weight_E >= rows) & (self.whiten_EFF[:, 0, 0] > 0)
+
+    def distances(self, entry_B: IntArray, x_BF: FloatArray, *, pull: bool = False) -> Distances:
+        """How far each row is from the Gaussian of its entry; NaN features count as the mean."""
+        tiling = tile_rows(entry_B)
+        group = tiling.group_N
+        z_NRF = x_BF[tiling.row_NR]
+        z_NRF -= self.mean_EF[group, None]
+        z_NRF *= self.inverse_scale_EF[group, None]
+        np.nan_to_num(z_NRF, copy=False, nan=0.0)
+        np.clip(z_NRF, -CLIP, CLIP, out=z_NRF)
+        y_NRF = np.empty_like(z_NRF)
+        for entry, tiles in _runs_of(group):
+            np.matmul(z_NRF[tiles], self.whiten_EFF[entry], out=y_NRF[tiles])
+        score = np.sqrt(np.einsum("nrf,nrf->nr", y_NRF, y_NRF) / self.num_features)
+        pull_BF = None
+        if pull:
+            for entry, tiles in _runs_of(group):
+                np.matmul(y_NRF[tiles], self.whiten_EFF[entry].T, out=z_NRF[tiles])
+            pull_BF = z_NRF.reshape(-1, self.num_features)[tiling.place_B]
+        return Distances(score.reshape(-1)[tiling.place_B], pull_BF)
+
+    def learn(self, entry_B: IntArray, x_BF: FloatArray, weight_B: FloatArray) -> None:
+        """Learn weighted rows in the given order, then refresh the entries that are due."""
+        for entry in np.unique(entry_B).tolist():
+            rows = entry_B == entry
+            self._learn_entry(entry, x_BF[rows], weight_B[rows])
+        due = np.clip(self.weight_E * REFRESH_SHARE, REFRESH_MIN, REFRESH_MAX)
+        stale = (self.unrefreshed_E >= due) | (
+            (self.unrefreshed_E > 0)
+            & (self.whiten_EFF[:, 0, 0] == 0)
+            & (self.weight_E >= REFRESH_MIN)
+        )
+        self.refresh(np.flatnonzero(stale))
+
+    def _learn_entry(self, entry: int, x_BF: FloatArray, weight_B: FloatArray) -> None:
+        total = float(weight_B.sum())
+        if total <= 0.0:
+            return
+        mean, covariance = self.mean_EF[entry], self.covariance_EFF[entry]
+        x_BF = np.where(np.isnan(x_BF), mean, x_BF)
+        self.weight_E[entry] += total
+        self.unrefreshed_E[entry] += total
+        rate = max(total / self.weight_E[entry], 1.0 - (1.0 - 1.0 / MEMORY) ** total)
+        new_mean = weight_B @ x_BF / total
+        gap_BF = (x_BF - new_mean) * np.sqrt(weight_B)[:, None]
+        shift = new_mean - mean
+        covariance *= 1.0 - rate
+        covariance += (rate / total) * (gap_BF.T @ gap_BF)
+        covariance += rate * (1.0 - rate) * np.outer(shift, shift)
+        mean += rate * shift
+
+    def refresh(self, entries: IntArray) -> None:
+        """Renew the whitening of `entries` from their mean and covariance."""
+        if not len(entries):
+            return
+        covariance = self.covariance_EFF[entries]
+        variance = np.diagonal(covariance, axis1=1, axis2=2)
+        floor = 0.05 * np.maximum(np.abs(self.mean_EF[entries]), 1.0)
+        flat = variance < FLAT_VARIANCE
+        scale = np.where(flat, floor, np.sqrt(np.maximum(variance, FLAT_VARIANCE)))
+        correlation = covariance / (scale[:, :, None] * scale[:, None, :])
+        correlation += self.ridge * np.eye(self.num_features)
+        lower = np.linalg.cholesky(correlation)
+        self.whiten_EFF[entries] = np.linalg.inv(lower).transpose(0, 2, 1)
+        self.inverse_scale_EF[entries] = 1.0 / scale
+        self.unrefreshed_E[entries] = 0.0
+
+    def seed_entry(
+        self, entry: int, center_F: FloatArray, scale_F: FloatArray, rows: float
+    ) -> None:
+        """Begin `entry` with what all keys together have learned, worth at most `rows` rows.
+
+        Entry 0 holds features standardised per key: `center_F` and `scale_F` lead back to the
+        units of the key.
+        """
+        self.weight_E[entry] = min(rows, self.weight_E[0])
+        self.mean_EF[entry] = center_F + scale_F * self.mean_EF[0]
+        self.covariance_EFF[entry] = self.covariance_EFF[0] * np.outer(scale_F, scale_F)
+        self.whiten_EFF[entry] = 0.0
+        self.inverse_scale_EF[entry] = 1.0
+        self.unrefreshed_E[entry] = 0.0
+        if self.fitted(0)[0] and self.weight_E[entry] > 0:
+            self.refresh(np.array([entry]))
+
+    def state_dict(self) -> dict[str, Any]:
+        """All entries."""
+        return {name: getattr(self, name).copy() for name in STATE}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Take over what `state_dict` gave."""
+        for name in STATE:
+            setattr(self, name, np.array(state[name]))
+
+
+STATE = (
+    "weight_E",
+    "unrefreshed_E",
+    "mean_EF",
+    "covariance_EFF",
+    "inverse_scale_EF",
+    "whiten_EFF",
+)
+
+
+def _runs_of(group_N: IntArray) -> Iterator[tuple[int, slice]]:
+    """(entry, its tiles) for tiles that are grouped by entry."""
+    entries, starts = np.unique(group_N, return_index=True)
+    stops = [*starts[1:].tolist(), len(group_N)]
+    for entry, start, stop in zip(entries.tolist(), starts.tolist(), stops, strict=True):
+        yield entry, slice(start, stop)

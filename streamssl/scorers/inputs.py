@@ -1,0 +1,86 @@
+"""The feature vectors of the Gaussians: averages with last rows, lagged rows, leaky units.
+
+B = events, C = channels, F = features.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from streamssl.events import FloatArray
+from streamssl.scorers.base import Features
+from streamssl.scorers.tiles import tiled_matmul
+
+CLIP = 20.0
+AVERAGED_VALUES = 50
+LAGGED_VALUES = 100
+
+
+def num_lags(num_channels: int) -> int:
+    """Rows in the lagged vector: about 100 values in all."""
+    return max(1, LAGGED_VALUES // num_channels)
+
+
+@dataclass(frozen=True, slots=True)
+class ChannelVector:
+    """Builds one feature vector whose features each belong to a channel.
+
+    Attributes:
+        num_channels: C.
+        num_rows: Last rows in it.
+        averages: Whether it begins with the moving averages.
+        max_features: Longer vectors are standardised per key and projected to this size.
+        seed: Seed of the projection.
+    """
+
+    num_channels: int
+    num_rows: int
+    averages: bool
+    max_features: int
+    seed: int
+
+    @property
+    def num_blocks(self) -> int:
+        """Values per channel before any projection."""
+        return self.num_rows + (2 if self.averages else 0)
+
+    @property
+    def num_features(self) -> int:
+        """F."""
+        return min(self.max_features, self.num_blocks * self.num_channels)
+
+    @property
+    def projected(self) -> bool:
+        """True where the vector is too long for a covariance of its own."""
+        return self.num_blocks * self.num_channels > self.max_features
+
+    def projection(self) -> FloatArray:
+        """`[blocks * C, F]` the seeded projection (Johnson-Lindenstrauss 1984)."""
+        shape = (self.num_blocks * self.num_channels, self.num_features)
+        generator = np.random.default_rng([self.seed, *shape])
+        return generator.normal(0.0, 1.0 / np.sqrt(shape[1]), shape)
+
+    def build(self, features: Features) -> FloatArray:
+        """`[B, F]` vectors in the input's units; projected ones are standardised first."""
+        rows_BF = features.window_BTC[:, -self.num_rows :].astype(np.float64)
+        flat_BF = rows_BF.reshape(len(features), self.num_rows * self.num_channels)
+        if self.averages:
+            flat_BF = np.concatenate([features.ema_BF, flat_BF], axis=1)
+        if not self.projected:
+            return flat_BF
+        z_BF = self._standardise(flat_BF, features.center_BC, features.scale_BC)
+        return tiled_matmul(np.clip(np.nan_to_num(z_BF, nan=0.0), -CLIP, CLIP), self.projection())
+
+    def standardise(
+        self, x_BF: FloatArray, center_BC: FloatArray, scale_BC: FloatArray
+    ) -> FloatArray:
+        """Vectors in units of their key's channels (projected ones are so already)."""
+        return x_BF if self.projected else self._standardise(x_BF, center_BC, scale_BC)
+
+    def _standardise(
+        self, x_BF: FloatArray, center_BC: FloatArray, scale_BC: FloatArray
+    ) -> FloatArray:
+        blocks = x_BF.reshape(len(x_BF), self.num_blocks, self.num_channels)
+        return ((blocks - center_BC[:, None]) / scale_BC[:, None]).reshape(x_BF.shape)
