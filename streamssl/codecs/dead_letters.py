@@ -1,0 +1,87 @@
+"""Why an input could not be read, and the one record schema of the dead letter topic."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from streamssl.events import DeadLetter, Headers, OutputRecord
+
+REASONS = (
+    "empty",  # no value (a tombstone)
+    "too_large",  # message, rows or decoded size beyond the limits
+    "too_deep",  # nested deeper than the parser goes
+    "bad_json",  # not JSON (NaN and Infinity are not JSON)
+    "bad_arrow",  # not an Arrow IPC stream or file
+    "wrong_type",  # a field, or the message itself, is of another type
+    "missing_field",  # a field that must be there is absent or null
+    "wrong_count",  # an array with another number of values than channels
+    "not_finite",  # infinite, or beyond the range of float32
+    "bad_time",  # neither seconds nor milliseconds since 1970 nor ISO 8601
+    "bad_key",  # not UTF-8, or longer than `max_key_bytes`
+)
+MAX_DETAIL_CHARS = 200
+
+
+class Fault(NamedTuple):
+    """One of `REASONS`, and what exactly was wrong."""
+
+    reason: str
+    detail: str
+
+
+class UnreadableError(Exception):
+    """A whole message cannot be read; decoders catch it at their door.
+
+    Attributes:
+        fault: Why.
+    """
+
+    def __init__(self, reason: str, detail: str) -> None:
+        """Take the reason and the detail of the fault."""
+        super().__init__(f"{reason}: {detail}")
+        self.fault = Fault(reason, detail)
+
+
+class OriginalBytesEncoder:
+    """Dead letters to records: the original key and value, the reason and origin in headers.
+
+    Args:
+        topic: Input topic that the letters come from.
+        max_value_bytes: Longer values are cut there, and the header `truncated` says so.
+        max_key_bytes: Longer keys are cut there, likewise.
+    """
+
+    def __init__(
+        self, *, topic: str, max_value_bytes: int = 900_000, max_key_bytes: int = 65_536
+    ) -> None:
+        self._topic = topic.encode()
+        self._max_value_bytes = max_value_bytes
+        self._max_key_bytes = max_key_bytes
+
+    def encode(self, letters: tuple[DeadLetter, ...]) -> list[OutputRecord]:
+        """One record a dead letter, in their order."""
+        return [self._record(letter) for letter in letters]
+
+    def _record(self, letter: DeadLetter) -> OutputRecord:
+        key, value = letter.message.key, letter.message.value
+        cut_key = key[: self._max_key_bytes] if key is not None else None
+        cut_value = value[: self._max_value_bytes] if value is not None else None
+        cut = [
+            name
+            for name, before, after in (("key", key, cut_key), ("value", value, cut_value))
+            if before is not None and after is not None and len(before) > len(after)
+        ]
+        return OutputRecord("dlq", cut_key, cut_value, self._headers(letter, ",".join(cut)))
+
+    def _headers(self, letter: DeadLetter, truncated: str) -> Headers:
+        index = -1 if letter.index is None else letter.index
+        return (
+            ("reason", letter.reason.encode()),
+            ("detail", letter.detail[:MAX_DETAIL_CHARS].encode(errors="replace")),
+            ("origin_topic", self._topic),
+            ("origin_partition", b"%d" % letter.message.partition),
+            ("origin_offset", b"%d" % letter.message.offset),
+            ("origin_index", b"%d" % index),
+            ("origin_timestamp_ms", b"%d" % letter.message.timestamp_ms),
+            ("truncated", truncated.encode()),
+        )
