@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from streamssl.demo.faults import Fault
 
 NUM_VOTES = 8
+VOTING_S = 2.0
 
 
 @dataclass(slots=True)
@@ -38,6 +39,10 @@ class Incident:
     def top_field(self) -> str:
         """The field that the first events blame most."""
         return Counter(self.votes).most_common(1)[0][0] if self.votes else ""
+
+    def settled(self, now: float) -> bool:
+        """Whether its top field can no longer change, or only after an unusual wait."""
+        return len(self.votes) == NUM_VOTES or now > self.start + VOTING_S
 
 
 class IncidentBook:

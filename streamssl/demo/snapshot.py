@@ -1,0 +1,90 @@
+"""What the live view shows: the reader's figures beside the daemon's own."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+from prometheus_client.parser import text_string_to_metric_families
+
+from streamssl.demo.incidents import Incident, Judgement
+
+NAN = float("nan")
+Phase = Literal["starting", "history", "live", "draining"]
+
+
+@dataclass(frozen=True, slots=True)
+class DaemonFigures:
+    """What the daemon says of itself on `/metrics`; NaN: not said yet."""
+
+    lag: float = NAN
+    learn_steps: float = 0.0
+    effective_rank: float = NAN
+    replay_fill: float = NAN
+    warmup: float = NAN
+    losses: Mapping[str, float] = field(default_factory=dict)
+
+
+def read_figures(exposition: str, replay_max_bytes: int) -> DaemonFigures:
+    """Pick the figures out of a Prometheus exposition.
+
+    Example:
+        >>> read_figures('streamssl_loss{objective="moco"} 2.5', 100).losses
+        {'moco': 2.5}
+    """
+    samples: dict[str, list[tuple[dict[str, str], float]]] = {}
+    for family in text_string_to_metric_families(exposition):
+        for sample in family.samples:
+            samples.setdefault(sample.name, []).append((sample.labels, sample.value))
+
+    def total(name: str, absent: float = NAN) -> float:
+        rows = samples.get(f"streamssl_{name}")
+        return sum(value for _, value in rows) if rows else absent
+
+    return DaemonFigures(
+        lag=total("input_lag_records"),
+        learn_steps=total("learn_steps_total", 0.0),
+        effective_rank=total("embedding_effective_rank"),
+        replay_fill=total("replay_buffer_bytes") / replay_max_bytes,
+        warmup=total("warmup_progress_ratio"),
+        losses={labels["objective"]: value for labels, value in samples.get("streamssl_loss", [])},
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """One moment of a run.
+
+    Attributes:
+        elapsed_s: Seconds since the daemon was started.
+        events_per_s: Results received per second, lately.
+        latency_p50_s: Append to receipt, lately.
+        stream_time: Event time of the newest result.
+        judgements: Faults so far, each with the incident that caught it.
+        incidents: All incidents so far.
+        false_incidents: Those that overlap no fault.
+    """
+
+    phase: Phase
+    elapsed_s: float
+    events_produced: int
+    events_scored: int
+    events_per_s: float
+    latency_p50_s: float
+    latency_p99_s: float
+    daemon: DaemonFigures
+    stream_time: float
+    grace_s: float
+    judgements: tuple[Judgement, ...] = ()
+    incidents: tuple[Incident, ...] = ()
+    false_incidents: tuple[Incident, ...] = ()
+
+    def outcome(self, judgement: Judgement) -> str:
+        """What became of a fault, in one or two words."""
+        fault, incident = judgement.fault, judgement.incident
+        if incident is None:
+            return "missed" if self.stream_time > fault.end + self.grace_s else "watching"
+        if judgement.top_field_correct:
+            return "caught"
+        return f"caught, blamed {incident.top_field}"

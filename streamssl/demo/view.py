@@ -1,0 +1,200 @@
+"""The live view: a screen where there is a terminal, plain lines where there is none."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator
+from types import TracebackType
+from typing import Protocol, Self
+
+from rich.console import Console, Group
+from rich.live import Live
+from rich.panel import Panel
+from rich.table import Table
+from rich.text import Text
+
+from streamssl.demo.snapshot import Snapshot
+
+NUM_ROWS = 8
+NUM_NEWS = 50
+
+
+class View(Protocol):
+    """Shows one snapshot after the other."""
+
+    def show(self, snapshot: Snapshot) -> None:
+        """Show the newest state."""
+
+    def __enter__(self) -> Self:
+        """Take over the terminal, where there is one."""
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """Give the terminal back."""
+
+
+def figure(value: float, digits: int = 2, unit: str = "") -> str:
+    """A number for reading, a dash where there is none.
+
+    Example:
+        >>> figure(0.1234, 2, " s"), figure(float("nan"))
+        ('0.12 s', '-')
+    """
+    return f"{value:,.{digits}f}{unit}" if math.isfinite(value) else "-"
+
+
+def percent(value: float) -> str:
+    """A share for reading."""
+    return figure(100.0 * value, 0, " %")
+
+
+def _pairs(snapshot: Snapshot) -> Iterator[tuple[str, str]]:
+    daemon = snapshot.daemon
+    yield "events/s", figure(snapshot.events_per_s, 0)
+    yield "scored", f"{snapshot.events_scored:,} of {snapshot.events_produced:,}"
+    yield "lag", figure(daemon.lag, 0)
+    yield "latency p50", figure(snapshot.latency_p50_s, 3, " s")
+    yield "p99", figure(snapshot.latency_p99_s, 3, " s")
+    for objective, loss in sorted(daemon.losses.items()):
+        yield f"loss {objective}", figure(loss, 3)
+    yield "learn steps", figure(daemon.learn_steps, 0)
+    yield "effective rank", figure(daemon.effective_rank, 1)
+    yield "replay", percent(daemon.replay_fill)
+    yield "warm-up", percent(daemon.warmup)
+
+
+def _score_line(snapshot: Snapshot) -> str:
+    caught = sum(judgement.incident is not None for judgement in snapshot.judgements)
+    false = len(snapshot.false_incidents)
+    return f"faults {len(snapshot.judgements)}, caught {caught}, false incidents {false}"
+
+
+class News:
+    """Turns snapshots into sentences: what is new since the one before."""
+
+    def __init__(self) -> None:
+        self._said: set[str] = set()
+
+    def of(self, snapshot: Snapshot) -> list[str]:
+        """What has not been said yet."""
+        lines = [line for line in self._lines(snapshot) if line not in self._said]
+        self._said.update(lines)
+        return lines
+
+    def _lines(self, snapshot: Snapshot) -> Iterator[str]:
+        now = snapshot.stream_time
+        for judgement in snapshot.judgements[-NUM_NEWS:]:
+            fault, outcome = judgement.fault, snapshot.outcome(judgement)
+            what = f"{fault.kind} on {fault.key} {fault.field} at {fault.start:.2f}"
+            yield f"fault injected: {what}"
+            incident = judgement.incident
+            if outcome != "watching" and (incident is None or incident.settled(now)):
+                yield f"fault {outcome}: {what}"
+        for incident in snapshot.incidents[-NUM_NEWS:]:
+            if incident.settled(now):
+                what = f"{incident.key} at {incident.start:.2f}, top field {incident.top_field}"
+                yield f"incident opened: {what}"
+
+
+class LineView:
+    """Plain lines: news at once, figures every few seconds.
+
+    Args:
+        write: Where a line goes.
+        every_s: Seconds from one line of figures to the next.
+    """
+
+    def __init__(self, write: Callable[[str], None], every_s: float = 3.0) -> None:
+        self._write = write
+        self._every_s = every_s
+        self._next_s = 0.0
+        self._news = News()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """Nothing to give back."""
+
+    def show(self, snapshot: Snapshot) -> None:
+        """Write what is new."""
+        for line in self._news.of(snapshot):
+            self._write(line)
+        if snapshot.elapsed_s >= self._next_s:
+            self._next_s = snapshot.elapsed_s + self._every_s
+            figures = " · ".join(f"{name} {value}" for name, value in _pairs(snapshot))
+            self._write(
+                f"{snapshot.elapsed_s:5.1f} s {snapshot.phase} · {figures} · "
+                f"{_score_line(snapshot)}"
+            )
+
+
+class ScreenView:
+    """A screen that is redrawn in place."""
+
+    def __init__(self, console: Console) -> None:
+        self._live = Live(console=console, auto_refresh=False, transient=True)
+
+    def __enter__(self) -> Self:
+        self._live.__enter__()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._live.__exit__(kind, error, trace)
+
+    def show(self, snapshot: Snapshot) -> None:
+        """Redraw."""
+        self._live.update(screen(snapshot), refresh=True)
+
+
+def screen(snapshot: Snapshot) -> Group:
+    """The whole screen as one renderable."""
+    title = f"streamssl demo · {snapshot.phase} · {snapshot.elapsed_s:.0f} s"
+    figures = Table.grid(padding=(0, 2))
+    for name, value in _pairs(snapshot):
+        figures.add_row(Text(name, style="dim"), value)
+    return Group(
+        Panel(figures, title=title, title_align="left"),
+        _fault_table(snapshot),
+        _incident_table(snapshot),
+        Text("Ctrl-C stops, drains and reports", style="dim"),
+    )
+
+
+def _fault_table(snapshot: Snapshot) -> Table:
+    table = Table(title=_score_line(snapshot), title_justify="left", expand=True)
+    for column in ("fault", "machine", "field", "began", "outcome"):
+        table.add_column(column)
+    for judgement in snapshot.judgements[-NUM_ROWS:]:
+        fault, outcome = judgement.fault, snapshot.outcome(judgement)
+        colour = {"missed": "red", "watching": "yellow", "caught": "green"}.get(outcome, "cyan")
+        ago = f"{max(snapshot.stream_time - fault.start, 0.0):.0f} s ago"
+        table.add_row(fault.kind, fault.key, fault.field, ago, Text(outcome, style=colour))
+    return table
+
+
+def _incident_table(snapshot: Snapshot) -> Table:
+    false = {incident.incident_id for incident in snapshot.false_incidents}
+    table = Table(title="incidents, newest first", title_justify="left", expand=True)
+    for column in ("machine", "top field", "opened", "lasted", ""):
+        table.add_column(column)
+    for incident in snapshot.incidents[: -NUM_ROWS - 1 : -1]:
+        ago = f"{max(snapshot.stream_time - incident.start, 0.0):.0f} s ago"
+        lasted = f"{incident.last - incident.start:.1f} s"
+        note = Text("false", style="red") if incident.incident_id in false else Text("")
+        table.add_row(incident.key, incident.top_field, ago, lasted, note)
+    return table

@@ -1,0 +1,148 @@
+"""The live view says what happened, once, and survives figures that are not there yet."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from rich.console import Console
+
+from streamssl.demo.faults import Fault
+from streamssl.demo.incidents import Incident, Judgement
+from streamssl.demo.snapshot import NAN, DaemonFigures, Snapshot, read_figures
+from streamssl.demo.view import LineView, screen
+
+FAULT = Fault("pump-1", "flow", "drift", 100.0, 104.0)
+INCIDENT = Incident("i", "pump-1", 101.0, 102.0, ["flow"] * 8)
+EMPTY = Snapshot(
+    phase="starting",
+    elapsed_s=0.0,
+    events_produced=0,
+    events_scored=0,
+    events_per_s=NAN,
+    latency_p50_s=NAN,
+    latency_p99_s=NAN,
+    daemon=DaemonFigures(),
+    stream_time=0.0,
+    grace_s=3.0,
+)
+EXPOSITION = """\
+# TYPE streamssl_loss gauge
+streamssl_loss{objective="moco"} 2.5
+streamssl_loss{objective="next_step"} 0.25
+# TYPE streamssl_input_lag_records gauge
+streamssl_input_lag_records{topic="events",partition="0"} 3
+streamssl_input_lag_records{topic="events",partition="1"} 4
+# TYPE streamssl_learn_steps counter
+streamssl_learn_steps_total{outcome="ok"} 120
+# TYPE streamssl_replay_buffer_bytes gauge
+streamssl_replay_buffer_bytes 25
+streamssl_embedding_effective_rank 31.5
+streamssl_warmup_progress_ratio 0.5
+"""
+
+
+def rendered(snapshot: Snapshot) -> str:
+    console = Console(width=100, record=True, quiet=True)
+    console.print(screen(snapshot))
+    return console.export_text()
+
+
+def test_figures_come_from_the_daemons_metrics() -> None:
+    """Lag is summed over partitions, losses go by objective, replay fill is a share."""
+    figures = read_figures(EXPOSITION, replay_max_bytes=100)
+    assert figures == DaemonFigures(
+        lag=7.0,
+        learn_steps=120.0,
+        effective_rank=31.5,
+        replay_fill=0.25,
+        warmup=0.5,
+        losses={"moco": 2.5, "next_step": 0.25},
+    )
+
+
+def test_nothing_known_yet_is_shown_as_dashes() -> None:
+    """Neither view fails before the first figure is there."""
+    lines: list[str] = []
+    LineView(lines.append).show(EMPTY)
+    assert lines[0].startswith("  0.0 s starting · events/s - · scored 0 of 0 · lag -")
+    assert "latency p50" in rendered(EMPTY)
+
+
+def test_plain_lines_tell_each_fault_and_incident_once() -> None:
+    """Injected, opened with its field, caught: one line each, however often it is shown."""
+    lines: list[str] = []
+    view = LineView(lines.append, every_s=1_000.0)
+    view.show(EMPTY)
+    started = replace(EMPTY, stream_time=100.5, judgements=(Judgement(FAULT, None),))
+    caught = replace(
+        started,
+        stream_time=103.0,
+        judgements=(Judgement(FAULT, INCIDENT),),
+        incidents=(INCIDENT,),
+    )
+    for snapshot in (started, started, caught, caught):
+        view.show(snapshot)
+    assert lines[1:] == [
+        "fault injected: drift on pump-1 flow at 100.00",
+        "fault caught: drift on pump-1 flow at 100.00",
+        "incident opened: pump-1 at 101.00, top field flow",
+    ]
+
+
+def test_figures_are_repeated_every_few_seconds_only() -> None:
+    """Plain lines stay readable in a log."""
+    lines: list[str] = []
+    view = LineView(lines.append, every_s=3.0)
+    for tenth in range(100):
+        view.show(replace(EMPTY, elapsed_s=tenth / 10))
+    assert len(lines) == 4
+
+
+def test_outcome_of_a_fault_is_told_as_it_stands() -> None:
+    """Watching until the grace is over, then missed; caught with the right or another field."""
+    other = replace(INCIDENT, votes=["rpm"] * 8)
+    running, over = replace(EMPTY, stream_time=106.9), replace(EMPTY, stream_time=107.1)
+    assert running.outcome(Judgement(FAULT, None)) == "watching"
+    assert over.outcome(Judgement(FAULT, None)) == "missed"
+    assert over.outcome(Judgement(FAULT, INCIDENT)) == "caught"
+    assert over.outcome(Judgement(FAULT, other)) == "caught, blamed rpm"
+
+
+def test_screen_shows_figures_faults_and_incidents() -> None:
+    """Everything that the demo promises to show is on the screen."""
+    figures = read_figures(EXPOSITION, replay_max_bytes=100)
+    text = rendered(
+        replace(
+            EMPTY,
+            phase="live",
+            events_per_s=400.0,
+            latency_p50_s=0.08,
+            latency_p99_s=0.21,
+            daemon=figures,
+            stream_time=108.0,
+            judgements=(Judgement(FAULT, INCIDENT), Judgement(replace(FAULT, field="rpm"), None)),
+            incidents=(INCIDENT,),
+            false_incidents=(INCIDENT,),
+        )
+    )
+    for words in (
+        "events/s",
+        "400",
+        "lag",
+        "0.080 s",
+        "0.210 s",
+        "loss moco",
+        "2.500",
+        "effective rank",
+        "31.5",
+        "replay",
+        "25 %",
+        "warm-up",
+        "50 %",
+        "drift",
+        "pump-1",
+        "caught",
+        "missed",
+        "faults 2, caught 1, false incidents 1",
+    ):
+        assert words in text, words
