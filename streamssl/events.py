@@ -20,6 +20,7 @@ Headers = tuple[tuple[str, bytes], ...]
 
 UNREADABLE = "streamssl:unreadable"
 ORIGINAL = "streamssl:original"
+UNTYPED = "streamssl:untyped"
 
 
 class StreamsslError(Exception):
@@ -56,7 +57,8 @@ class Slice:
         stop: Position after the last message.
         payload: Messages (Kafka, memory), or rows of a file as an Arrow batch whose first row
             has offset `start`; its columns `UNREADABLE` and `ORIGINAL`, where present, say of
-            each row that is no row why (a reason, else null) and give its bytes.
+            each row that is no row why (`reason: detail`, else null) and give its bytes. Text
+            columns whose field metadata has `UNTYPED` hold cells as written (`csv` or `json`).
         missed: `[a, b)` where input expired before it could be read, else None.
     """
 

@@ -10,6 +10,8 @@ import msgspec
 
 from streamssl.events import Decisions, Range
 
+POISON = -2
+
 
 class JournalRecord(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     """One transaction of one instance.
@@ -21,7 +23,10 @@ class JournalRecord(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=Tru
         ranges: Input taken: partition -> (start, stop, num_messages, crc32c).
         tails: Partitions whose per-key state was dropped before this transaction and rebuilt
             from input `[start, stop)` without publishing or learning (start == stop: dropped).
-        dead_letters: (partition, offset, index or -1) of inputs that could not be read.
+        dropped: (epoch, partition) of per-key state that was given up since the last record
+            because its messages could not be committed; the epoch is the one then open.
+        dead_letters: (partition, offset, index) of inputs that could not be read; index -1 is
+            the whole message, `POISON` one that killed the process and must not be decoded.
         closed: Decisions of the epochs that closed since the last record: epoch -> decisions
             as (reason, learn_rate).
         fields: Channels decided by `fields: auto`; only in the record that decides them.
@@ -36,6 +41,7 @@ class JournalRecord(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=Tru
     epoch: int
     ranges: dict[int, tuple[int, int, int, int]] = {}
     tails: dict[int, tuple[int, int]] = {}
+    dropped: list[tuple[int, int]] = []
     dead_letters: list[tuple[int, int, int]] = []
     closed: dict[int, tuple[str, float]] = {}
     fields: list[str] | None = None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from dataclasses import replace
 
 from rich.console import Console
@@ -42,7 +43,7 @@ streamssl_warmup_progress_ratio 0.5
 
 
 def rendered(snapshot: Snapshot) -> str:
-    console = Console(width=100, record=True, quiet=True)
+    console = Console(width=100, record=True, file=io.StringIO())
     console.print(screen(snapshot))
     return console.export_text()
 
