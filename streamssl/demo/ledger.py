@@ -67,6 +67,11 @@ class Ledger:
         """Distinct events that became a dead letter."""
         return self._num[DEAD]
 
+    @property
+    def num_seen(self) -> int:
+        """Distinct events with either."""
+        return self.num_scored + self.num_dead_letters
+
     def num_lost(self) -> int:
         """Events produced of which neither a result nor a dead letter was received."""
         with self._lock:

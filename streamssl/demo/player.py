@@ -1,0 +1,95 @@
+"""Plays a stream into the input: the history as fast as it is taken, the rest in real time."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+
+from streamssl.demo.ledger import Ledger
+from streamssl.demo.stream import Block, DemoStream
+
+Send = Callable[[bytes, bytes], None]
+
+# History events that may be under way at once: enough to keep the daemon busy, few enough that
+# none waits long, so that the history's latencies count like all others.
+MAX_AHEAD = 512
+HISTORY_TICKS = 16
+LIVE_STEP_S = 0.02
+
+
+class Player(threading.Thread):
+    """A thread that sends every event of a stream.
+
+    Args:
+        stream: What to play.
+        send: Takes (key, value) of one event.
+        ledger: Knows what was produced and what has come out.
+        clock: Seconds, monotonic.
+        live_s: Seconds of live play; None plays until `stop`.
+
+    Attributes:
+        live: True from the moment that the history has been played.
+        error: What ended it early, None if nothing did.
+    """
+
+    def __init__(
+        self,
+        *,
+        stream: DemoStream,
+        send: Send,
+        ledger: Ledger,
+        clock: Callable[[], float],
+        live_s: float | None,
+    ) -> None:
+        super().__init__(name="player", daemon=True)
+        self._stream = stream
+        self._send = send
+        self._ledger = ledger
+        self._clock = clock
+        self._live_s = live_s
+        self._stopped = threading.Event()
+        self._num_sent = 0
+        self.live = False
+        self.produced_until = float("-inf")
+        self.error: Exception | None = None
+
+    def stop(self) -> None:
+        """Send no more; `join` waits for the event under way."""
+        self._stopped.set()
+
+    def run(self) -> None:
+        """Play until the end, `stop` or an error."""
+        try:
+            self._play_history()
+            self.live = True
+            self._play_live()
+        except Exception as error:
+            self.error = error
+
+    def _play_history(self) -> None:
+        ticks = self._stream.num_history // len(self._stream.keys)
+        while ticks > 0 and not self._stopped.is_set():
+            if self._num_sent - self._ledger.num_seen > MAX_AHEAD:
+                self._stopped.wait(0.002)
+                continue
+            step = min(ticks, HISTORY_TICKS)
+            self._play(self._stream.advance(step))
+            ticks -= step
+
+    def _play_live(self) -> None:
+        start, ticks = self._clock(), 0
+        ticks_per_s = self._stream.rate / len(self._stream.keys)
+        last = None if self._live_s is None else round(self._live_s * ticks_per_s)
+        while not self._stopped.is_set() and ticks != last:
+            due = int((self._clock() - start) * ticks_per_s)
+            due = due if last is None else min(due, last)
+            if due > ticks:
+                self._play(self._stream.advance(due - ticks))
+                ticks = due
+            self._stopped.wait(LIVE_STEP_S)
+
+    def _play(self, block: Block) -> None:
+        for key, value in block.encoded():
+            self._send(key, value)
+        self._num_sent += len(block)
+        self.produced_until = float(block.event_time_B[-1])
