@@ -16,7 +16,7 @@ import pyarrow.compute as pc
 
 from streamssl.codecs.dead_letters import Fault
 from streamssl.config.sections import InputConfig
-from streamssl.events import BoolArray, EventBatch, FloatArray, Message, StreamsslError
+from streamssl.events import BoolArray, EventBatch, FloatArray, IntArray, Message, StreamsslError
 
 Faults = dict[int, Fault]
 MILLISECONDS_ABOVE = 1e11
@@ -162,6 +162,13 @@ def _decode_each(raw: Sequence[bytes | None]) -> tuple[pa.StringArray, Faults]:
             texts.append(None)
             faults[row] = Fault("bad_key", f"not UTF-8 at byte {error.start}")
     return pa.array(texts, pa.utf8()), faults
+
+
+def rows_without(faults: Faults, num_rows: int) -> IntArray:
+    """Rows that have no fault, in order."""
+    good_B = np.ones(num_rows, np.bool_)
+    good_B[list(faults)] = False
+    return np.flatnonzero(good_B)
 
 
 def empty_batch(topic: str, fields: tuple[str, ...]) -> EventBatch:

@@ -24,6 +24,7 @@ from streamssl.codecs.columns import (
     long_keys,
     parse_times,
     record_keys,
+    rows_without,
     size_fault,
     size_faults,
 )
@@ -125,11 +126,10 @@ class JsonDecoder:
         keys, key_faults = self._keys(parsed, events)
         time_B, time_faults = self._times(parsed, events)
         values_BC, value_faults = self._values(parsed, events, layout)
-        faults |= {
-            rows[at]: fault for at, fault in (value_faults | time_faults | key_faults).items()
-        }
+        found = value_faults | time_faults | key_faults
+        faults |= {rows[at]: fault for at, fault in found.items()}
         # 3. Events of the rows without fault, dead letters of the others.
-        good = np.array([at for at, row in enumerate(rows) if row not in faults], np.int64)
+        good = rows_without(found, len(rows))
         batch = EventBatch(
             self._topic,
             np.array([message.partition for message in parsed], np.int64),

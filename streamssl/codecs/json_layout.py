@@ -6,8 +6,9 @@ and leaves nothing to look at event by event. B = events, C = channels.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from itertools import chain
 from operator import attrgetter
 from typing import Any
@@ -72,7 +73,7 @@ class JsonLayout:
         if not self._by_array:
             values_BC = np.empty((len(events), len(self.fields)), np.float32)
             for channel, column in enumerate(self._channels):
-                values_BC[:, channel] = _float32(list(map(column, events)))
+                values_BC[:, channel] = _float32(partial(map, column, events), len(events))
             return values_BC, {}
         return self._array_values(list(map(attrgetter("values"), events)))
 
@@ -83,7 +84,8 @@ class JsonLayout:
         for row in np.flatnonzero(count_B != width).tolist():
             faults[row] = Fault("wrong_count", f"expected {width} values, got {count_B[row]}")
             arrays[row] = [0.0] * width
-        return _float32(list(chain.from_iterable(arrays))).reshape(len(arrays), width), faults
+        flat = _float32(partial(chain.from_iterable, arrays), len(arrays) * width)
+        return flat.reshape(len(arrays), width), faults
 
     def carries_no_channel(self, value: bytes) -> bool:
         """Whether a readable message names none of the channels (an array is always named)."""
@@ -164,10 +166,10 @@ def _event_type(
     return msgspec.defstruct("Event", columns, rename=names, gc=False, kw_only=True)
 
 
-def _float32(numbers: list[Any]) -> Float32Array:
+def _float32(numbers: Callable[[], Iterable[Any]], count: int) -> Float32Array:
     # A number beyond float32 becomes infinite here, and is refused by the caller.
     with np.errstate(over="ignore"):
         try:
-            return np.fromiter(numbers, np.float32, len(numbers))
-        except TypeError:
-            return np.array(numbers, np.float32)  # has None, which becomes NaN: a little slower
+            return np.fromiter(numbers(), np.float32, count)
+        except TypeError:  # has None, which becomes NaN: a little slower
+            return np.array(list(numbers()), np.float32)

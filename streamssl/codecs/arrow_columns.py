@@ -1,0 +1,181 @@
+"""Arrow columns of any sensible type to what events are made of.
+
+B = rows, C = channels. A row's fault is found once: the first one stays.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from pyarrow import types
+
+from streamssl.codecs.columns import (
+    Faults,
+    bad_time_fault,
+    bad_times,
+    epoch_seconds,
+    key_length_fault,
+    parse_times,
+)
+from streamssl.codecs.dead_letters import Fault, UnreadableError
+from streamssl.config.sections import InputConfig
+from streamssl.events import BoolArray, Float32Array, FloatArray, IntArray
+
+_MAX_TIME_BYTES = 64
+_MAX_VIEWED_BYTES = 64 * 2**20
+_UNITS = {"s": 1.0, "ms": 1e3, "us": 1e6, "ns": 1e9}
+
+
+def is_number(kind: pa.DataType) -> bool:
+    """Whether a column of this type can be a channel (booleans are 1 and 0)."""
+    if types.is_dictionary(kind):
+        return is_number(kind.value_type)
+    return bool(
+        types.is_integer(kind)
+        or types.is_floating(kind)
+        or types.is_boolean(kind)
+        or types.is_decimal(kind)
+    )
+
+
+def is_list(kind: pa.DataType) -> bool:
+    """Whether a column of this type can be all channels of an event."""
+    is_any = types.is_list(kind) or types.is_large_list(kind) or types.is_fixed_size_list(kind)
+    return bool(is_any and is_number(kind.value_type))
+
+
+def numbers(name: str, column: pa.Array) -> Float32Array:
+    """A channel's values: NaN where null, infinite where beyond float32.
+
+    Raises:
+        UnreadableError: It is not a column of numbers.
+    """
+    if not (is_number(column.type) or types.is_null(column.type)):
+        raise _wrong_type(name, column.type, "numbers")
+    with np.errstate(over="ignore", invalid="ignore"):
+        return _float64(column).astype(np.float32)
+
+
+def times(name: str, column: pa.Array) -> tuple[FloatArray, Faults]:
+    """Event times in seconds since 1970, and the rows without one.
+
+    Raises:
+        UnreadableError: It is not a column of times.
+    """
+    kind = column.type.value_type if types.is_dictionary(column.type) else column.type
+    if types.is_temporal(kind) and not (types.is_timestamp(kind) or types.is_date(kind)):
+        raise _wrong_type(name, kind, "times")
+    if types.is_timestamp(kind) or types.is_date(kind):
+        time_B = _from_timestamps(column)
+    elif is_number(kind) and not types.is_boolean(kind):
+        time_B = epoch_seconds(_float64(column))
+    elif _is_text(kind):
+        texts, _ = _short_texts(column, _MAX_TIME_BYTES)
+        time_B = parse_times(texts.fill_null("").to_pylist())
+    else:
+        raise _wrong_type(name, kind, "times")
+    faults = dict.fromkeys(_rows(bad_times(time_B)), bad_time_fault())
+    return time_B, faults | _null_faults(name, column)
+
+
+def keys(name: str, column: pa.Array, config: InputConfig) -> tuple[pa.StringArray, Faults]:
+    """Keys as text, and the rows whose key is null or too long.
+
+    Raises:
+        UnreadableError: It is neither a column of texts nor of whole numbers.
+    """
+    kind = column.type.value_type if types.is_dictionary(column.type) else column.type
+    if types.is_integer(kind):
+        texts, length_B = column.cast(kind).cast(pa.utf8()), np.zeros(len(column), np.int64)
+    elif _is_text(kind):
+        texts, length_B = _short_texts(column, config.max_key_bytes)
+    else:
+        raise _wrong_type(name, kind, "texts or whole numbers")
+    long = _rows(length_B > config.max_key_bytes)
+    faults = {row: key_length_fault(int(length_B[row]), config) for row in long}
+    return texts.fill_null(""), faults | _null_faults(name, column)
+
+
+def list_values(name: str, column: pa.Array, num_channels: int) -> tuple[Float32Array, Faults]:
+    """`[B, C]` values of a list column, and the rows that are null or of another length.
+
+    Raises:
+        UnreadableError: It is not a column of lists of numbers.
+    """
+    if not is_list(column.type):
+        raise _wrong_type(name, column.type, "lists of numbers")
+    count_B = list_lengths(column)
+    good = np.flatnonzero(count_B == num_channels)
+    values_BC = np.full((len(column), num_channels), np.nan, np.float32)
+    flat = pc.list_flatten(column.take(pa.array(good)))
+    values_BC[good] = numbers(name, flat).reshape(len(good), num_channels)
+    faults = {
+        row: Fault("wrong_count", f"expected {num_channels} values, got {count_B[row]}")
+        for row in _rows(count_B != num_channels)
+    }
+    return values_BC, faults | _null_faults(name, column)
+
+
+def list_lengths(column: pa.Array) -> IntArray:
+    """`[B]` number of values of each row of a list column, -1 where null."""
+    lengths = pc.fill_null(pc.list_value_length(column), -1)
+    return np.asarray(lengths.to_numpy(zero_copy_only=False), np.int64)
+
+
+def _float64(column: pa.Array) -> FloatArray:
+    if types.is_dictionary(column.type):
+        column = column.dictionary_decode()
+    as_float = column.cast(pa.float64(), safe=False)
+    return np.asarray(pc.fill_null(as_float, float("nan")).to_numpy(zero_copy_only=False))
+
+
+def _from_timestamps(column: pa.Array) -> FloatArray:
+    if types.is_dictionary(column.type):
+        column = column.dictionary_decode()
+    if types.is_date(column.type):
+        column = column.cast(pa.timestamp("ms"))
+    return _float64(column.cast(pa.int64())) / _UNITS[column.type.unit]
+
+
+def _short_texts(column: pa.Array, max_bytes: int) -> tuple[pa.StringArray, IntArray]:
+    """Texts with null where longer than `max_bytes`, and the length of each in bytes."""
+    if types.is_dictionary(column.type):
+        # By the dictionary: decoding it first would copy one long text into every row.
+        texts, length_D = _short_texts(column.dictionary, max_bytes)
+        index = column.indices
+        code_B = pc.fill_null(index, 0).to_numpy(zero_copy_only=False)
+        known = length_D if len(length_D) else np.zeros(1, np.int64)
+        return texts.take(index), known[code_B]
+    if types.is_string_view(column.type):
+        column = _without_views(column)
+    length = pc.fill_null(pc.binary_length(column), 0)
+    length_B = np.asarray(length.to_numpy(zero_copy_only=False), np.int64)
+    short = pc.if_else(pa.array(length_B <= max_bytes), column, None)
+    return short.cast(pa.utf8()), length_B
+
+
+def _without_views(column: pa.Array) -> pa.Array:
+    """Text views as plain text; many views of one long text would not fit the memory."""
+    views = np.frombuffer(column.buffers()[1], np.int32).reshape(-1, 4)
+    length_B = views[column.offset : column.offset + len(column), 0].astype(np.int64)
+    if int(length_B.sum()) > _MAX_VIEWED_BYTES:
+        raise UnreadableError("too_large", "the texts of a column repeat one another too often")
+    return column.cast(pa.utf8())
+
+
+def _is_text(kind: pa.DataType) -> bool:
+    return bool(types.is_string(kind) or types.is_large_string(kind) or types.is_string_view(kind))
+
+
+def _null_faults(name: str, column: pa.Array) -> Faults:
+    null_B = pc.is_null(column).to_numpy(zero_copy_only=False)
+    return dict.fromkeys(_rows(null_B), Fault("missing_field", f"field {name!r} is null"))
+
+
+def _rows(mask_B: BoolArray) -> list[int]:
+    return [int(row) for row in np.flatnonzero(mask_B)]
+
+
+def _wrong_type(name: str, kind: pa.DataType, wanted: str) -> UnreadableError:
+    return UnreadableError("wrong_type", f"field {name!r} holds {kind}, not {wanted}")
