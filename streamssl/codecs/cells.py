@@ -1,0 +1,138 @@
+"""Cells of a table to numbers, texts and times: whole columns, with a mask of what is none."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from streamssl.codecs.columns import bad_times, epoch_seconds, iso_seconds
+from streamssl.events import UNTYPED, BoolArray, FloatArray
+
+MISSING = pa.array(
+    ["", "null", "NULL", "nan", "NaN", "NAN", "-nan", "NA", "N/A", "n/a", "#N/A", "<NA>", "None"]
+)
+# Arrow's own objects, made once: plain ones are converted anew in every call.
+_IS_MISSING = pc.SetLookupOptions(value_set=MISSING)
+_NULL = pa.scalar(None, pa.string())
+_NUMBER = r"^[+-]?((\d+\.?\d*|\.\d+)([eE][+-]?\d+)?|(?i:inf(inity)?))$"
+
+
+def is_untyped(field: pa.Field) -> bool:
+    """True where a column holds cells as written, whose type is to be found out."""
+    return UNTYPED.encode() in (field.metadata or {})
+
+
+def is_json(field: pa.Field) -> bool:
+    """True where a column holds JSON text."""
+    return bool((field.metadata or {}).get(UNTYPED.encode()) == b"json")
+
+
+def is_numeric(field: pa.Field) -> bool:
+    """True where the column's own type says that it holds numbers (or booleans)."""
+    kind = field.type
+    return bool(
+        pa.types.is_integer(kind)
+        or pa.types.is_floating(kind)
+        or pa.types.is_decimal(kind)
+        or pa.types.is_boolean(kind)
+    )
+
+
+def numbers(column: pa.Array, field: pa.Field) -> tuple[FloatArray, BoolArray]:
+    """The cells as numbers (booleans are 0 and 1).
+
+    Returns:
+        `[B]` values, NaN where missing or no number, and `[B]` True where there is a cell that
+        is no number. Infinite values are numbers here.
+    """
+    if is_untyped(field):
+        return _parse(column)
+    if is_numeric(field):
+        whole = column.cast(pa.uint8()) if pa.types.is_boolean(field.type) else column
+        return _floats(whole.cast(pa.float64(), safe=False)), np.zeros(len(column), np.bool_)
+    return np.full(len(column), np.nan), _mask(column.is_valid())
+
+
+def texts(column: pa.Array, field: pa.Field) -> pa.StringArray:
+    """The cells as text, null where missing."""
+    if is_json(field):
+        return pa.array([_json_text(cell) for cell in column.to_pylist()], pa.string())
+    if pa.types.is_binary(field.type) or pa.types.is_nested(field.type):
+        return pa.array([None if c is None else str(c) for c in column.to_pylist()], pa.string())
+    return column.cast(pa.string())
+
+
+def seconds(column: pa.Array, field: pa.Field) -> FloatArray:
+    """The cells as seconds since 1970, NaN where they are no time.
+
+    Numbers are seconds, or milliseconds where beyond 1e11; texts are such numbers or ISO 8601.
+    """
+    kind = field.type
+    if pa.types.is_timestamp(kind) or pa.types.is_date(kind):
+        time_B = _moments(column)
+    elif is_numeric(field):
+        time_B = epoch_seconds(numbers(column, field)[0])
+    else:
+        time_B = _text_seconds(texts(column, field))
+    return np.where(bad_times(time_B), np.nan, time_B)
+
+
+def _parse(column: pa.StringArray) -> tuple[FloatArray, BoolArray]:
+    cells = _without_missing(column)
+    try:
+        return _floats(cells.cast(pa.float64())), np.zeros(len(column), np.bool_)
+    except pa.ArrowInvalid:
+        return _parse_each(cells)
+
+
+def _parse_each(column: pa.StringArray) -> tuple[FloatArray, BoolArray]:
+    cells = _without_missing(pc.utf8_trim_whitespace(column))
+    lower = pc.utf8_lower(cells)
+    cells = pc.if_else(pc.equal(lower, "true"), "1", cells)
+    cells = pc.if_else(pc.equal(lower, "false"), "0", cells)
+    is_number = pc.match_substring_regex(cells, _NUMBER)
+    values = pc.if_else(is_number, cells, _NULL).cast(pa.float64())
+    return _floats(values), ~_mask(pc.fill_null(is_number, True))
+
+
+def _without_missing(column: pa.StringArray) -> pa.StringArray:
+    return pc.if_else(pc.is_in(column, options=_IS_MISSING), _NULL, column)
+
+
+def _text_seconds(column: pa.StringArray) -> FloatArray:
+    time_B, no_number_B = _parse(column)
+    if not no_number_B.any():
+        return epoch_seconds(time_B)
+    for kind in (pa.timestamp("us"), pa.timestamp("us", "UTC")):
+        try:
+            return _moments(_without_missing(column).cast(kind))
+        except pa.ArrowInvalid:
+            continue
+    iso = [iso_seconds((cell or "").strip()) for cell in column.to_pylist()]
+    return np.where(no_number_B, np.array(iso), epoch_seconds(time_B))
+
+
+def _moments(column: pa.Array) -> FloatArray:
+    if pa.types.is_date(column.type):
+        column = column.cast(pa.timestamp("ms"))
+    units = {"s": 1.0, "ms": 1e3, "us": 1e6, "ns": 1e9}
+    return _floats(column.cast(pa.int64()).cast(pa.float64(), safe=False)) / units[column.type.unit]
+
+
+def _json_text(cell: str | None) -> str | None:
+    if cell is None or cell == "null":
+        return None
+    if not cell.startswith('"'):
+        return cell
+    return str(json.loads(cell)).encode(errors="replace").decode()  # lone surrogates
+
+
+def _floats(column: pa.DoubleArray) -> FloatArray:
+    return np.array(pc.fill_null(column, np.nan).to_numpy(zero_copy_only=False))
+
+
+def _mask(column: pa.BooleanArray) -> BoolArray:
+    return np.array(column.to_numpy(zero_copy_only=False))

@@ -1,0 +1,178 @@
+"""Rows of a file to columns of events; unreadable rows and cells become dead letters.
+
+B = events, C = channels.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+
+import numpy as np
+import pyarrow as pa
+
+from streamssl.codecs.cells import is_json, numbers, seconds, texts
+from streamssl.codecs.columns import Faults, bad_time_fault, long_keys
+from streamssl.codecs.dead_letters import Fault, OriginalBytesEncoder
+from streamssl.codecs.table_fields import column_names
+from streamssl.config.sections import InputConfig
+from streamssl.events import (
+    ORIGINAL,
+    UNREADABLE,
+    BoolArray,
+    DeadLetter,
+    Decoded,
+    EventBatch,
+    Float32Array,
+    FloatArray,
+    Message,
+    OutputRecord,
+    Results,
+    Slice,
+)
+
+_LARGEST = float(np.finfo(np.float32).max)
+
+
+class TableDecoder:
+    """Rows of an Arrow batch to events, one event a row.
+
+    Args:
+        topic: What the event ids begin with: the file's name.
+        fields: The channels, as `table_fields` decided them.
+        input: Which columns are time and key (without: the row number, and no key), and limits.
+        required: True: a row that lacks a channel is a dead letter.
+    """
+
+    def __init__(
+        self,
+        *,
+        topic: str,
+        fields: Sequence[str],
+        input: InputConfig,  # noqa: A002 (the YAML section's name)
+        required: bool = False,
+    ) -> None:
+        self.fields: tuple[str, ...] | None = tuple(fields)
+        self._topic = topic
+        self._names = tuple(fields)
+        self._config = input
+        self._required = required
+
+    def decode(self, piece: Slice) -> Decoded:
+        """The readable rows of a slice, and a dead letter for every other row."""
+        rows = piece.payload
+        assert isinstance(rows, pa.RecordBatch)
+        faults = _unreadable(rows)
+        keys = self._keys(rows, faults)
+        time_B = self._times(piece, rows, faults)
+        values_BC = self._values(rows, faults)
+        batch = EventBatch(
+            self._topic,
+            np.full(rows.num_rows, piece.partition, np.int64),
+            np.arange(piece.start, piece.start + rows.num_rows),
+            np.zeros(rows.num_rows, np.int64),
+            keys,
+            time_B,
+            self._names,
+            values_BC,
+        )
+        if not faults:
+            return Decoded(batch)
+        readable = np.setdiff1d(np.arange(rows.num_rows), np.array(sorted(faults), np.int64))
+        letters = tuple(_letter(piece, rows, row, faults[row]) for row in sorted(faults))
+        return Decoded(batch.take(readable), letters)
+
+    def _keys(self, rows: pa.RecordBatch, faults: Faults) -> pa.StringArray:
+        if self._config.key_field is None:
+            return pa.repeat("", rows.num_rows)
+        column = rows.column(self._config.key_field)
+        keys = texts(column, rows.schema.field(self._config.key_field)).fill_null("")
+        for row, fault in long_keys(keys, self._config).items():
+            faults.setdefault(row, fault)
+        return keys
+
+    def _times(self, piece: Slice, rows: pa.RecordBatch, faults: Faults) -> FloatArray:
+        name = self._config.time_field
+        if name is None:
+            return np.arange(piece.start, piece.start + rows.num_rows, dtype=np.float64)
+        time_B = seconds(rows.column(name), rows.schema.field(name))
+        for row in np.flatnonzero(np.isnan(time_B)).tolist():
+            faults.setdefault(row, bad_time_fault())
+        return time_B
+
+    def _values(self, rows: pa.RecordBatch, faults: Faults) -> Float32Array:
+        values_BC = np.empty((rows.num_rows, len(self._names)), np.float32)
+        for channel, name in enumerate(self._names):
+            column = rows.column(name)
+            values, no_number = numbers(column, rows.schema.field(name))
+            beyond = np.abs(values) > _LARGEST
+            self._blame(no_number, "wrong_type", name, column, faults)
+            self._blame(beyond, "not_finite", name, column, faults)
+            if self._required:
+                absent = np.isnan(values)
+                self._blame(absent, "missing_field", name, column, faults)
+            values_BC[:, channel] = np.where(beyond, np.nan, values)
+        return values_BC
+
+    def _blame(
+        self, bad_B: BoolArray, reason: str, name: str, column: pa.Array, faults: Faults
+    ) -> None:
+        for row in np.flatnonzero(bad_B).tolist() if bad_B.any() else ():
+            if row not in faults:
+                cell = str(column[row].as_py())
+                faults[row] = Fault(reason, f"column {name!r}: {cell[:100]!r}")
+
+
+class TableCodec:
+    """What the engine needs to read and write files: results travel as columns, not as bytes.
+
+    Args:
+        decoder: Reads the rows.
+        dead_letters: Writes the rows that could not be read.
+    """
+
+    def __init__(self, decoder: TableDecoder, dead_letters: OriginalBytesEncoder) -> None:
+        self.decoder = decoder
+        self._dead_letters = dead_letters
+
+    def encode(
+        self,
+        results: Results | None,  # noqa: ARG002 (the transport writes the columns themselves)
+        dead_letters: tuple[DeadLetter, ...],
+    ) -> list[OutputRecord]:
+        """One record a dead letter."""
+        return self._dead_letters.encode(dead_letters)
+
+
+def _unreadable(rows: pa.RecordBatch) -> Faults:
+    if UNREADABLE not in rows.schema.names:
+        return {}
+    reasons = rows.column(UNREADABLE)
+    if reasons.null_count == len(reasons):
+        return {}
+    marked = np.flatnonzero(reasons.is_valid().to_numpy(zero_copy_only=False))
+    words = {row: reasons[row].as_py().partition(": ") for row in marked.tolist()}
+    return {row: Fault(reason, detail) for row, (reason, _, detail) in words.items()}
+
+
+def _letter(piece: Slice, rows: pa.RecordBatch, row: int, fault: Fault) -> DeadLetter:
+    original = rows.column(ORIGINAL)[row].as_py() if ORIGINAL in rows.schema.names else None
+    value = _encode_row(rows, row) if original is None else original
+    message = Message(piece.partition, piece.start + row, None, value)
+    return DeadLetter(message, None, fault.reason, fault.detail)
+
+
+def _encode_row(rows: pa.RecordBatch, row: int) -> bytes:
+    cells = [
+        f"{json.dumps(name, ensure_ascii=False)}: {_encode_cell(rows.column(name)[row], field)}"
+        for name in column_names(rows.schema)
+        for field in [rows.schema.field(name)]
+    ]
+    return f"{{{', '.join(cells)}}}".encode()
+
+
+def _encode_cell(cell: pa.Scalar, field: pa.Field) -> str:
+    value = cell.as_py()
+    if is_json(field):
+        return str(value)
+    return json.dumps(value, default=str, ensure_ascii=False)

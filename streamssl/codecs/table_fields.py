@@ -1,0 +1,144 @@
+"""Which columns of a table are channels, decided before the first event."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+import pyarrow as pa
+
+from streamssl.codecs.cells import is_numeric, is_untyped, numbers, seconds
+from streamssl.codecs.columns import channel_names, check_names
+from streamssl.config.sections import InputConfig
+from streamssl.events import ORIGINAL, UNREADABLE, StreamsslError
+
+SAMPLE_ROWS = 1_000
+INDEX_PREFIX = "__index_level_"
+MAX_NAMES_SHOWN = 20
+
+
+class TableError(StreamsslError):
+    """The table lacks a column that was named, or holds no numbers."""
+
+    exit_code = 2
+
+
+@dataclass
+class Evidence:
+    """What the cells of a column looked like so far."""
+
+    num_numbers: int = 0
+    num_others: int = 0
+
+    @property
+    def is_open(self) -> bool:
+        """True while every cell was empty."""
+        return self.num_numbers + self.num_others == 0
+
+
+def table_fields(
+    batches: Iterable[pa.RecordBatch],
+    *,
+    input: InputConfig,  # noqa: A002 (the YAML section's name)
+    fields: Literal["auto"] | Sequence[str] = "auto",
+    sample_rows: int = SAMPLE_ROWS,
+) -> tuple[str, ...]:
+    """The channels: the named ones, or with `auto` every numeric column that is left.
+
+    A column with a numeric type is numeric. A column whose cells have no type (CSV, JSON Lines)
+    is numeric if most of its non-empty cells in the first `sample_rows` rows are; one that is
+    empty there is decided by its first batch that holds a cell, one that is always empty is not.
+    Columns of text, and the index columns that pandas writes, are never channels.
+
+    Raises:
+        TableError: A named column is missing, or no column is numeric.
+    """
+    evidence: dict[str, Evidence] = {}
+    schema: pa.Schema | None = None
+    row = num_times = 0
+    for batch in batches:
+        if schema is None:
+            schema = batch.schema
+            evidence = {name: Evidence() for name in _candidates(schema, input, fields)}
+        sample = batch.slice(0, max(sample_rows - row, 0))
+        num_times += _num_times(sample, input.time_field)
+        for name, seen in evidence.items():
+            _look(batch if seen.is_open else sample, name, seen)
+        row += batch.num_rows
+        if row >= sample_rows and not any(
+            seen.is_open and is_untyped(schema.field(name)) for name, seen in evidence.items()
+        ):
+            break
+    if schema is None:
+        return () if fields == "auto" else tuple(fields)
+    if row and input.time_field and not num_times:
+        raise TableError(
+            f"column {input.time_field!r} holds no time that can be read; write seconds or "
+            "milliseconds since 1970, or ISO 8601"
+        )
+    return _decide(schema, evidence, fields, any_rows=row > 0)
+
+
+def _candidates(
+    schema: pa.Schema, config: InputConfig, fields: Literal["auto"] | Sequence[str]
+) -> tuple[str, ...]:
+    names = column_names(schema)
+    chosen = [] if fields == "auto" else list(check_names(fields, config))
+    for name in [*chosen, config.time_field, config.key_field]:
+        if name is not None and name not in names:
+            raise TableError(f"there is no column {name!r}; {_listing(names)}")
+    rest = [name for name in names if not name.startswith(INDEX_PREFIX)]
+    return channel_names(rest, config) if fields == "auto" else tuple(chosen)
+
+
+def column_names(schema: pa.Schema) -> list[str]:
+    """The table's own columns, without the marks of unreadable rows."""
+    return [name for name in schema.names if name not in (UNREADABLE, ORIGINAL)]
+
+
+def _look(batch: pa.RecordBatch, name: str, seen: Evidence) -> None:
+    field = batch.schema.field(name)
+    if not batch.num_rows or not is_untyped(field):
+        return
+    values, no_number = numbers(batch.column(name), field)
+    seen.num_numbers += int(np.count_nonzero(~np.isnan(values)))
+    seen.num_others += int(np.count_nonzero(no_number))
+
+
+def _num_times(sample: pa.RecordBatch, name: str | None) -> int:
+    if name is None or not sample.num_rows:
+        return 0
+    time_B = seconds(sample.column(name), sample.schema.field(name))
+    return int(np.count_nonzero(~np.isnan(time_B)))
+
+
+def _decide(
+    schema: pa.Schema,
+    evidence: dict[str, Evidence],
+    fields: Literal["auto"] | Sequence[str],
+    *,
+    any_rows: bool,
+) -> tuple[str, ...]:
+    def is_channel(name: str) -> bool:
+        field, seen = schema.field(name), evidence[name]
+        if not is_untyped(field):
+            return is_numeric(field)
+        return not any_rows or seen.num_numbers > seen.num_others
+
+    if fields != "auto":
+        for name in fields:
+            if not is_channel(name) and not evidence[name].is_open:
+                raise TableError(f"column {name!r} holds text, not numbers; leave it out")
+        return tuple(fields)
+    channels = tuple(filter(is_channel, evidence))
+    if not channels and any_rows:
+        raise TableError(f"no column holds numbers; {_listing(column_names(schema))}")
+    return channels
+
+
+def _listing(names: Sequence[str]) -> str:
+    shown = ", ".join(repr(name) for name in names[:MAX_NAMES_SHOWN])
+    more = f" and {len(names) - MAX_NAMES_SHOWN} more" if len(names) > MAX_NAMES_SHOWN else ""
+    return f"the columns are {shown}{more}" if names else "the table has no columns"

@@ -1,0 +1,6 @@
+"""A file as a stream: one partition, offset = row number, one output row per input row."""
+
+from streamssl.transport.files.rows import InputFileError
+from streamssl.transport.files.transport import FileTransport
+
+__all__ = ["FileTransport", "InputFileError"]

@@ -1,0 +1,174 @@
+"""CSV: any separator, quotes, repeated names, and rows that are no rows.
+
+Blocks are parsed by Arrow; a block in which a row is broken is parsed again row by row, so that
+exactly the broken rows are marked.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import pairwise
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.csv as arrow_csv
+
+from streamssl.transport.files.blocks import TextSource
+from streamssl.transport.files.rows import Unreadable, unique_names, untyped_schema, with_marks
+
+SEPARATORS = ",;\t|"
+_LINE_END = re.compile(rb'\r\n|\n|\r|"')
+_PLAIN_INTEGER = re.compile(r"\d+")
+
+
+class CsvReader:
+    """One pass over a CSV file; cells stay text.
+
+    The first line names the columns, unless all its cells are numbers as only data hold them:
+    not all whole, and not rising from cell to cell.
+
+    Args:
+        path: The file, plain or `.gz`.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self.fraction = 0.0
+
+    def batches(self) -> Iterator[pa.RecordBatch]:
+        """The rows in order; blank lines are no rows."""
+        names: list[str] | None = None
+        separator = ","
+        with TextSource(self._path) as source:
+            for block in source.blocks(quoted=True):
+                body = block
+                if names is None:
+                    body = block.lstrip(b"\r\n")
+                    end = _end_of_record(body)
+                    separator = _separator(body[:end])
+                    names, is_data = _header(body[:end], separator)
+                    body = body if is_data else body[end:]
+                self.fraction = source.fraction
+                yield parse_block(body, names, separator)
+
+
+def parse_block(block: bytes, names: Sequence[str], separator: str) -> pa.RecordBatch:
+    """The rows of a block of whole lines, as text columns."""
+    if block.count(b'"') % 2 == 0 and block.strip(b"\r\n"):
+        try:
+            return _parse_fast(block, names, separator)
+        except pa.ArrowInvalid:
+            pass
+    return _parse_rows(block, names, separator)
+
+
+def _parse_fast(block: bytes, names: Sequence[str], separator: str) -> pa.RecordBatch:
+    schema = untyped_schema(names, "csv")
+    table = arrow_csv.read_csv(
+        pa.py_buffer(block),
+        arrow_csv.ReadOptions(
+            column_names=schema.names, use_threads=False, block_size=len(block) + 1
+        ),
+        arrow_csv.ParseOptions(delimiter=separator, newlines_in_values=b'"' in block),
+        arrow_csv.ConvertOptions(column_types=schema, strings_can_be_null=False),
+    )
+    columns = [column.combine_chunks() for column in table.columns]
+    return with_marks(pa.RecordBatch.from_arrays(columns, schema=schema))
+
+
+def _parse_rows(block: bytes, names: Sequence[str], separator: str) -> pa.RecordBatch:
+    text = block.decode("utf-8", "surrogateescape")
+    rows = list(_rows(io.StringIO(text, newline=""), len(names), separator))
+    nothing = [None] * len(names)
+    cells = [nothing if isinstance(row, Unreadable) else row for row in rows]
+    columns = zip(*cells, strict=True) if cells else [()] * len(names)
+    batch = pa.RecordBatch.from_arrays(
+        [pa.array(column, pa.string()) for column in columns],
+        schema=untyped_schema(names, "csv"),
+    )
+    return with_marks(batch, [row if isinstance(row, Unreadable) else None for row in rows])
+
+
+def _rows(
+    lines: Iterable[str], num_columns: int, separator: str
+) -> Iterator[list[str] | Unreadable]:
+    for cells, taken in _records(lines, separator):
+        problem = _problem(cells, num_columns)
+        if problem is None and cells is not None:
+            yield cells
+        elif len(taken) > 1:
+            # A stray quotation mark joined lines that are rows of their own.
+            for line in taken:
+                yield from _rows([line], num_columns, separator)
+        elif cells != []:
+            original = "".join(taken).rstrip("\r\n").encode("utf-8", "surrogateescape")
+            yield Unreadable(problem or "", original)
+
+
+def _records(lines: Iterable[str], separator: str) -> Iterator[tuple[list[str] | None, list[str]]]:
+    taken: list[str] = []
+
+    def feed() -> Iterator[str]:
+        for line in lines:
+            taken.append(line)
+            yield line
+
+    reader = csv.reader(feed(), delimiter=separator)
+    while True:
+        taken.clear()
+        try:
+            yield next(reader), list(taken)
+        except StopIteration:
+            return
+        except csv.Error:
+            yield None, list(taken)
+
+
+def _problem(cells: Sequence[str] | None, num_columns: int) -> str | None:
+    if cells is None:
+        return "bad_csv: a cell is too long"
+    if len(cells) != num_columns:
+        return f"wrong_count: {len(cells)} cells instead of {num_columns}"
+    try:
+        "".join(cells).encode()
+    except UnicodeEncodeError:
+        return "bad_csv: not UTF-8"
+    return None
+
+
+def _end_of_record(block: bytes) -> int:
+    quoted, first_line_end = False, 0
+    for match in _LINE_END.finditer(block):
+        if match.group() == b'"':
+            quoted = not quoted
+            continue
+        first_line_end = first_line_end or match.end()
+        if not quoted:
+            return match.end()
+    return first_line_end or len(block)
+
+
+def _separator(header: bytes) -> str:
+    bare = re.sub(rb'"[^"]*"', b"", header).decode("utf-8", "replace")
+    return max(SEPARATORS, key=lambda separator: (bare.count(separator), separator == ","))
+
+
+def _header(line: bytes, separator: str) -> tuple[list[str], bool]:
+    text = line.decode("utf-8", "replace")
+    cells = next(csv.reader(io.StringIO(text, newline=""), delimiter=separator), [])
+    is_data = _is_data([cell.strip() for cell in cells])
+    return unique_names([""] * len(cells) if is_data else cells), is_data
+
+
+def _is_data(cells: Sequence[str]) -> bool:
+    try:
+        numbers = [float(cell) for cell in cells if cell]
+    except ValueError:
+        return False
+    if not numbers or all(_PLAIN_INTEGER.fullmatch(cell) for cell in cells if cell):
+        return False
+    rising = all(a < b for a, b in pairwise(numbers))
+    return len(numbers) == 1 or not rising

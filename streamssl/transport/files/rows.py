@@ -1,0 +1,92 @@
+"""What every reader of files gives: Arrow batches, and unreadable rows marked as such."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import pyarrow as pa
+
+from streamssl.events import ORIGINAL, UNREADABLE, UNTYPED, StreamsslError
+
+
+class InputFileError(StreamsslError):
+    """The input cannot be read, or the output cannot be written, as the command asks."""
+
+    exit_code = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Unreadable:
+    """A row that is no row.
+
+    Attributes:
+        reason: A fixed word and a detail, `word: detail`.
+        original: Its bytes.
+    """
+
+    reason: str
+    original: bytes
+
+
+class Reader(Protocol):
+    """One pass over a file; all batches have the same columns.
+
+    Attributes:
+        fraction: Share of the file that was read, 0 to 1.
+    """
+
+    fraction: float
+
+    def batches(self) -> Iterator[pa.RecordBatch]:
+        """The rows in order; every row of the file is in exactly one batch."""
+
+
+def with_marks(
+    columns: pa.RecordBatch, unreadable: Sequence[Unreadable | None] | None = None
+) -> pa.RecordBatch:
+    """The columns and two more: of each row that is no row why, and its bytes.
+
+    Args:
+        columns: The rows' cells.
+        unreadable: One entry a row; without it all rows are readable.
+    """
+    marks = unreadable or [None] * columns.num_rows
+    reasons = [None if row is None else row.reason for row in marks]
+    originals = [None if row is None else row.original for row in marks]
+    columns = columns.append_column(UNREADABLE, pa.array(reasons, pa.string()))
+    return columns.append_column(ORIGINAL, pa.array(originals, pa.binary()))
+
+
+def untyped_schema(names: Sequence[str], kind: str) -> pa.Schema:
+    """Text columns whose cells have no type yet: the decoder finds it out.
+
+    Args:
+        names: The columns.
+        kind: How values are written: `csv` or `json`.
+    """
+    return pa.schema([pa.field(name, pa.string(), metadata={UNTYPED: kind}) for name in names])
+
+
+def unique_names(names: Sequence[str]) -> list[str]:
+    """Column names that are neither empty nor repeated.
+
+    Example:
+        >>> unique_names(["a", "", "a", " b "])
+        ['a', 'column_1', 'a.1', 'b']
+    """
+    filled = [name.strip() or f"column_{place}" for place, name in enumerate(names)]
+    taken = set(filled)
+    seen: Counter[str] = Counter()
+    result = []
+    for name in filled:
+        unique = name
+        while seen[name] and unique in taken:
+            unique = f"{name}.{seen[name]}"
+            seen[name] += 1
+        seen[name] += 1
+        taken.add(unique)
+        result.append(unique)
+    return result

@@ -1,0 +1,204 @@
+"""The transport over files: a replay reads one file to its end and writes others beside it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+
+import pyarrow as pa
+
+from streamssl.events import OutputRecord, Slice
+from streamssl.transport.base import PartitionOutput, Receipt, Transaction
+from streamssl.transport.files.formats import check_output, open_reader, open_writer
+from streamssl.transport.files.rows import InputFileError, Reader
+from streamssl.transport.files.tables import (
+    EMBEDDINGS_SCHEMA,
+    embeddings_table,
+    scores_schema,
+    scores_table,
+)
+from streamssl.transport.files.writers import DraftFile, TableWriter
+from streamssl.transport.journal import JournalRecord
+
+PARTITION = 0
+INCARNATION = 1
+
+
+class FileTransport:
+    """One input file as one partition; offset = row number from 0.
+
+    All outputs appear under their names when the whole input is committed and `close` is
+    called; a replay that ends early leaves nothing and begins again at row 0.
+
+    Args:
+        input: CSV, Parquet or JSON Lines, by suffix.
+        output: Scores, one row per input row, CSV or Parquet by suffix. Beside it appear
+            `<stem>.dlq.jsonl` (the rows that could not be read) and `<stem>.journal.jsonl`.
+        embeddings: Where vectors go, CSV excluded; None: nowhere.
+        scorers: Names of the scorers, each of which has a column.
+        on_commit: Called with every transaction when it has landed.
+    """
+
+    def __init__(
+        self,
+        input: Path,  # noqa: A002 - the option's name
+        output: Path,
+        *,
+        embeddings: Path | None = None,
+        scorers: Sequence[str] = (),
+        on_commit: Callable[[Transaction], None] = lambda _: None,
+    ) -> None:
+        self.topic = input.name
+        self.input = input
+        self.output = output
+        self.embeddings = embeddings
+        self.dead_letters = output.with_name(f"{output.stem}.dlq.jsonl")
+        self.journal_file = output.with_name(f"{output.stem}.journal.jsonl")
+        self._schema = scores_schema(scorers)
+        self._on_commit = on_commit
+        self._journal: list[JournalRecord] = []
+        self._committed: int | None = None
+        self._position = 0
+        self._waiting: pa.RecordBatch | None = None
+        self._is_open = False
+
+    def open(self) -> None:
+        """Open the input and begin the outputs.
+
+        Raises:
+            InputFileError: A file cannot be read or written.
+        """
+        self._check_names()
+        self._reader: Reader = open_reader(self.input)
+        self._batches = _batches(self._reader)
+        self._waiting = next(self._batches, None)
+        self._scores = open_writer(self.output, self._schema)
+        self._vectors = self._open_vectors()
+        self._letters = DraftFile(self.dead_letters)
+        self._records = DraftFile(self.journal_file)
+        self._is_open = True
+
+    def scan(self) -> Iterator[pa.RecordBatch]:
+        """All rows from the first on, in another pass.
+
+        Raises:
+            InputFileError: The file cannot be read.
+        """
+        return open_reader(self.input).batches()
+
+    @property
+    def fraction(self) -> float:
+        """Share of the input that was read, 0 to 1."""
+        return self._reader.fraction
+
+    def journal(self, position: int) -> tuple[list[tuple[int, JournalRecord]], int]:
+        """The records of this replay from `position` on; an earlier replay's do not count."""
+        records = self._journal[position:]
+        return list(enumerate(records, start=position + 1)), 0
+
+    def reread(self, partition: int, start: int, stop: int) -> Slice:
+        """The rows of `[start, stop)` again."""
+        pieces, row = [], 0
+        for batch in self.scan():
+            pieces.append(batch.slice(max(start - row, 0), max(stop - max(row, start), 0)))
+            row += batch.num_rows
+            if row >= stop:
+                break
+        rows = pa.concat_batches(pieces)
+        return Slice(partition, 0, start, start + rows.num_rows, rows)
+
+    def beginning(self, partition: int) -> int:  # noqa: ARG002 - there is one partition
+        """A file keeps all of its rows."""
+        return 0
+
+    def committed(self, partition: int) -> int | None:  # noqa: ARG002 - there is one partition
+        """The position of this replay, None before its first commit."""
+        return self._committed
+
+    def join(self) -> None:
+        """A file is held by whoever reads it."""
+
+    def poll(self, max_messages: int, timeout_s: float) -> list[Slice]:  # noqa: ARG002
+        """The next rows; a file never makes anyone wait."""
+        if self._waiting is None:
+            return []
+        rows = self._waiting.slice(0, max_messages)
+        rest = self._waiting.slice(rows.num_rows)
+        self._waiting = rest if rest.num_rows else next(self._batches, None)
+        start = self._position
+        self._position += rows.num_rows
+        return [Slice(PARTITION, INCARNATION, start, self._position, rows)]
+
+    def assignment(self) -> Mapping[int, int]:
+        """The one partition, which never leaves."""
+        return {PARTITION: INCARNATION}
+
+    def commit(self, transaction: Transaction) -> Receipt:
+        """Add the transaction's rows, dead letters and journal record to the outputs."""
+        parts = transaction.parts.values()
+        for part in parts:
+            self._write(part)
+        self._records.stream.write(transaction.journal.encode() + b"\n")
+        self._journal.append(transaction.journal)
+        # Last, so that a failure above leaves the input uncommitted and the outputs unpublished.
+        self._committed = max((part.range.stop for part in parts), default=self._committed)
+        self._on_commit(transaction)
+        return Receipt(frozenset(transaction.parts), len(self._journal))
+
+    def lag(self) -> Mapping[int, int]:
+        """Nothing piles up while a file waits, so it never thins learning."""
+        return {PARTITION: 0}
+
+    def exhausted(self) -> bool:
+        """True when the last row was polled."""
+        return self._waiting is None
+
+    def release_journal(self, position: int) -> None:
+        """The sidecar is kept whole: it reproduces the replay."""
+
+    def close(self) -> None:
+        """Give the outputs their names if the whole input is committed, else leave nothing."""
+        if not self._is_open:
+            return
+        self._is_open = False
+        complete = self.exhausted() and (self._committed or 0) == self._position
+        files: list[TableWriter | DraftFile] = [self._letters, self._records, self._scores]
+        for file in [*files, self._vectors] if self._vectors else files:
+            file.publish() if complete else file.discard()
+
+    def _write(self, part: PartitionOutput) -> None:
+        self._scores.write(scores_table(part.range, part.results, self._schema))
+        if self._vectors:
+            self._vectors.write(embeddings_table(part.range, part.results))
+        for record in part.records:
+            if record.topic == "dlq":
+                self._letters.stream.write(_dead_letter_line(record))
+
+    def _open_vectors(self) -> TableWriter | None:
+        return open_writer(self.embeddings, EMBEDDINGS_SCHEMA) if self.embeddings else None
+
+    def _check_names(self) -> None:
+        for path in filter(None, (self.output, self.embeddings)):
+            check_output(path)
+            if path.resolve() == self.input.resolve():
+                raise InputFileError(f"{path}: output and input are the same file")
+        if self.embeddings and self.embeddings.suffix.lower() == ".csv":
+            raise InputFileError(f"{self.embeddings}: vectors go to .parquet, CSV has no lists")
+        if self.embeddings and self.embeddings.resolve() == self.output.resolve():
+            raise InputFileError(f"{self.output}: scores and embeddings need two files")
+
+
+def _batches(reader: Reader) -> Iterator[pa.RecordBatch]:
+    return (batch for batch in reader.batches() if batch.num_rows)
+
+
+def _dead_letter_line(record: OutputRecord) -> bytes:
+    headers = {name: value.decode(errors="replace") for name, value in record.headers}
+    line = {
+        "row": int(headers["origin_offset"]),
+        "reason": headers["reason"],
+        "detail": headers["detail"],
+        "original": (record.value or b"").decode(errors="replace"),
+    }
+    return json.dumps(line, ensure_ascii=False).encode() + b"\n"

@@ -1,0 +1,123 @@
+"""Files that appear under their name only when they are complete."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Protocol
+
+import pyarrow as pa
+import pyarrow.csv as arrow_csv
+import pyarrow.parquet as pq
+
+ROWS_PER_GROUP = 65_536
+
+
+class DraftFile:
+    """An open file under a temporary name beside its own.
+
+    Args:
+        path: The name that it will have.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._draft = path.with_name(f".{path.name}.{os.getpid()}.part")
+        self.stream = self._draft.open("wb")
+
+    def publish(self) -> None:
+        """Close it and give it its name."""
+        self.stream.flush()
+        os.fsync(self.stream.fileno())
+        self.stream.close()
+        self._draft.replace(self._path)
+
+    def discard(self) -> None:
+        """Remove it; what was there under its name stays."""
+        self.stream.close()
+        self._draft.unlink(missing_ok=True)
+
+
+class TableWriter(Protocol):
+    """Tables to a file, one after another."""
+
+    def write(self, table: pa.Table) -> None:
+        """Add rows."""
+
+    def publish(self) -> None:
+        """Finish the file and give it its name."""
+
+    def discard(self) -> None:
+        """Leave nothing behind."""
+
+
+class CsvWriter:
+    """CSV with one header line; nulls are empty, text is quoted.
+
+    Args:
+        path: The file.
+        schema: Its columns.
+    """
+
+    def __init__(self, path: Path, schema: pa.Schema) -> None:
+        self._file = DraftFile(path)
+        self._file.stream.write(_header(schema.names))
+        options = arrow_csv.WriteOptions(include_header=False, quoting_style="needed")
+        self._writer = arrow_csv.CSVWriter(self._file.stream, schema, write_options=options)
+
+    def write(self, table: pa.Table) -> None:
+        """Add rows."""
+        self._writer.write_table(table)
+
+    def publish(self) -> None:
+        """Finish the file and give it its name."""
+        self._writer.close()
+        self._file.publish()
+
+    def discard(self) -> None:
+        """Leave nothing behind."""
+        self._writer.close()
+        self._file.discard()
+
+
+class ParquetWriter:
+    """Parquet with row groups of a useful size, however small the tables are.
+
+    Args:
+        path: The file.
+        schema: Its columns.
+    """
+
+    def __init__(self, path: Path, schema: pa.Schema) -> None:
+        self._file = DraftFile(path)
+        self._schema = schema
+        self._writer = pq.ParquetWriter(self._file.stream, schema)
+        self._waiting: list[pa.Table] = []
+
+    def write(self, table: pa.Table) -> None:
+        """Add rows."""
+        self._waiting.append(table)
+        if sum(len(waiting) for waiting in self._waiting) >= ROWS_PER_GROUP:
+            self._write_group()
+
+    def publish(self) -> None:
+        """Finish the file and give it its name."""
+        self._write_group()
+        self._writer.close()
+        self._file.publish()
+
+    def discard(self) -> None:
+        """Leave nothing behind."""
+        self._writer.close()
+        self._file.discard()
+
+    def _write_group(self) -> None:
+        if self._waiting:
+            self._writer.write_table(pa.concat_tables(self._waiting).combine_chunks())
+            self._waiting.clear()
+
+
+def _header(names: list[str]) -> bytes:
+    # Arrow would put every name into quotes.
+    cells = [f'"{n}"' if set(n) & set(',"\r\n') else n for n in names]
+    return (",".join(cells) + "\n").encode()
