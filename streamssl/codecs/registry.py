@@ -1,0 +1,94 @@
+"""The codecs by name, and the bundle that a configuration asks for."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import TypeVar
+
+from streamssl.codecs.arrow import ArrowDecoder
+from streamssl.codecs.base import DeadLetterEncoder, Decoder, Encoder
+from streamssl.codecs.dead_letters import OriginalBytesEncoder
+from streamssl.codecs.embeddings import ArrowEmbeddings, JsonEmbeddings
+from streamssl.codecs.json import JsonDecoder
+from streamssl.codecs.scores import ArrowScores, JsonScores
+from streamssl.config.sections import InputConfig, OutputsConfig, SensorConfig
+from streamssl.events import DeadLetter, OutputRecord, Results, StreamsslError
+
+DECODERS: dict[str, Callable[..., Decoder]] = {"json": JsonDecoder, "arrow": ArrowDecoder}
+SCORES: dict[str, Callable[..., Encoder]] = {"json": JsonScores, "arrow": ArrowScores}
+EMBEDDINGS: dict[str, Callable[..., Encoder]] = {"json": JsonEmbeddings, "arrow": ArrowEmbeddings}
+_T = TypeVar("_T")
+
+
+class UnknownCodecError(StreamsslError):
+    """A codec that does not exist was asked for."""
+
+    exit_code = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Codec:
+    """Bytes to columns and back, for one stream.
+
+    Attributes:
+        scores: None where the output is switched off.
+        embeddings: Likewise.
+    """
+
+    decoder: Decoder
+    scores: Encoder | None
+    embeddings: Encoder | None
+    dead_letters: DeadLetterEncoder
+
+    def encode(
+        self, results: Results, dead_letters: tuple[DeadLetter, ...] = ()
+    ) -> list[OutputRecord]:
+        """All records for one partition's results and dead letters."""
+        records = self.dead_letters.encode(dead_letters)
+        for encoder in (self.scores, self.embeddings):
+            if encoder is not None:
+                records += encoder.encode(results)
+        return records
+
+
+def build_codec(
+    *,
+    input: InputConfig,  # noqa: A002 (the YAML section's name)
+    outputs: OutputsConfig,
+    modality: SensorConfig,
+    name: str,
+    version: str,
+) -> Codec:
+    """The codec that a configuration asks for.
+
+    Args:
+        input: Codec, topic, fields and limits of the input.
+        outputs: Which outputs there are, and their formats.
+        modality: The channels.
+        name: The app's name.
+        version: The model's version.
+
+    Raises:
+        UnknownCodecError: A name is not in its registry.
+        FieldNamesError: The configured field names contradict one another.
+    """
+    scores, embeddings = outputs.scores, outputs.embeddings
+    return Codec(
+        decoder=_look_up(DECODERS, input.codec)(
+            topic=input.topic, fields=modality.fields, input=input, required=modality.required
+        ),
+        scores=_look_up(SCORES, scores.format)(name=name, version=version)
+        if scores.enabled
+        else None,
+        embeddings=_look_up(EMBEDDINGS, embeddings.format)(name=name)
+        if embeddings.enabled
+        else None,
+        dead_letters=OriginalBytesEncoder(topic=input.topic),
+    )
+
+
+def _look_up(registry: Mapping[str, _T], name: str) -> _T:
+    if name not in registry:
+        raise UnknownCodecError(f"no codec {name!r}; there are: {', '.join(sorted(registry))}")
+    return registry[name]
