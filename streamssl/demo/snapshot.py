@@ -38,13 +38,14 @@ def read_figures(exposition: str, replay_max_bytes: int) -> DaemonFigures:
         for sample in family.samples:
             samples.setdefault(sample.name, []).append((sample.labels, sample.value))
 
-    def total(name: str, absent: float = NAN) -> float:
-        rows = samples.get(f"streamssl_{name}")
-        return sum(value for _, value in rows) if rows else absent
+    def total(name: str, absent: float = NAN, **labels: str) -> float:
+        rows = samples.get(f"streamssl_{name}", [])
+        values = [value for own, value in rows if labels.items() <= own.items()]
+        return sum(values) if values else absent
 
     return DaemonFigures(
         lag=total("input_lag_records"),
-        learn_steps=total("learn_steps_total", 0.0),
+        learn_steps=total("learn_steps_total", 0.0, outcome="applied"),
         effective_rank=total("embedding_effective_rank"),
         replay_fill=total("replay_buffer_bytes") / replay_max_bytes,
         warmup=total("warmup_progress_ratio"),

@@ -34,7 +34,8 @@ streamssl_loss{objective="next_step"} 0.25
 streamssl_input_lag_records{topic="events",partition="0"} 3
 streamssl_input_lag_records{topic="events",partition="1"} 4
 # TYPE streamssl_learn_steps counter
-streamssl_learn_steps_total{outcome="ok"} 120
+streamssl_learn_steps_total{outcome="applied"} 120
+streamssl_learn_steps_total{outcome="nonfinite"} 3
 # TYPE streamssl_replay_buffer_bytes gauge
 streamssl_replay_buffer_bytes 25
 streamssl_embedding_effective_rank 31.5

@@ -1,0 +1,146 @@
+"""The demo from its first line to its last: find a broker, run, sum up, clean up."""
+
+from __future__ import annotations
+
+import signal
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import FrameType
+
+from rich.console import Console
+
+from streamssl.demo.kafka_scene import KafkaScene
+from streamssl.demo.ledger import Ledger
+from streamssl.demo.memory_scene import MemoryScene
+from streamssl.demo.report import Report
+from streamssl.demo.runner import GRACE_S, Outcome, Run
+from streamssl.demo.scene import Scene
+from streamssl.demo.stream import DemoStream
+from streamssl.demo.view import LineView, ScreenView, figure
+from streamssl.events import StreamsslError
+from streamssl.transport.broker import BrokerUnavailableError
+
+CONFIG_PATH = Path(__file__).parents[2] / "configs" / "demo.yaml"
+
+
+class DemoConfigError(StreamsslError):
+    """The demo's configuration is not where it should be."""
+
+    exit_code = 2
+
+
+def play(
+    *,
+    console: Console,
+    config_path: Path | None = None,
+    duration_s: float | None = None,
+    report_path: Path | None = None,
+    seed: int = 0,
+) -> int:
+    """Run the demo and return its exit code.
+
+    Args:
+        console: Where to show it: live on a terminal, else in plain lines.
+        config_path: The daemon's configuration, `configs/demo.yaml` by default.
+        duration_s: Seconds of live play; None plays until Ctrl-C.
+        report_path: Where to write the report.
+        seed: Of stream and faults.
+
+    Returns:
+        0 when the run came to its end, 1 when the daemon died.
+    """
+    path = config_path or CONFIG_PATH
+    if not path.exists():
+        raise DemoConfigError(f"{path} does not exist: name the file with --config")
+    begun = time.monotonic()
+    ledger = Ledger()
+    scene = _set_up(console, path, ledger)
+    try:
+        outcome = _run(console, scene, ledger, duration_s, seed)
+    finally:
+        scene.close()
+    _sum_up(console, outcome, time.monotonic() - begun)
+    if report_path is not None:
+        outcome.report.write(report_path)
+    return 1 if outcome.error else 0
+
+
+def _set_up(console: Console, config_path: Path, ledger: Ledger) -> Scene:
+    console.print("starting Apache Kafka on loopback, and the daemon ...")
+    try:
+        scene: Scene = KafkaScene(config_path, ledger.produced)
+    except BrokerUnavailableError as error:
+        console.print(f"no Kafka: {error}")
+        console.print(
+            "going on in memory, the engine in this process; figures that only a broker can "
+            "give stay null"
+        )
+        scene = MemoryScene(config_path, ledger.produced)
+    console.print(f"playing into {scene.broker or 'memory'}")
+    return scene
+
+
+def _run(
+    console: Console, scene: Scene, ledger: Ledger, duration_s: float | None, seed: int
+) -> Outcome:
+    stream = DemoStream(origin=time.time(), seed=seed, live_s=duration_s, grace_s=GRACE_S)
+    view = ScreenView(console) if console.is_terminal else LineView(_lines(console))
+    run = Run(scene=scene, stream=stream, ledger=ledger, view=view, live_s=duration_s)
+    with _signals(run.stop):
+        return run.run()
+
+
+def _lines(console: Console) -> Callable[[str], None]:
+    return lambda line: console.print(line, markup=False, highlight=False, soft_wrap=True)
+
+
+@contextmanager
+def _signals(stop: Callable[[], None]) -> Iterator[None]:
+    """The first Ctrl-C (or SIGTERM) stops in order, the second at once."""
+
+    def handle(number: int, frame: FrameType | None) -> None:
+        del number, frame
+        stop()
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+        signal.signal(signal.SIGTERM, signal.default_int_handler)
+
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        for number in before:
+            signal.signal(number, handle)
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _sum_up(console: Console, outcome: Outcome, seconds: float) -> None:
+    write = _lines(console)
+    for line in _summary(outcome.report, outcome.first_score_s):
+        write(line)
+    write(f"ended after {seconds:.0f} s")
+    if outcome.error is not None:
+        write(str(outcome.error))
+
+
+def _summary(report: Report, first_score_s: float) -> Iterator[str]:
+    def known(value: float | None, digits: int = 0, unit: str = "") -> str:
+        return "unknown" if value is None else figure(value, digits, unit)
+
+    yield (
+        f"events: {report.events_produced:,} produced, {report.events_scored:,} scored, "
+        f"{known(report.events_lost)} lost, {known(report.events_duplicated)} repeated, "
+        f"{report.dead_letters:,} dead letters"
+    )
+    yield (
+        f"speed: {report.events_per_s:,.0f} events/s, latency p50 "
+        f"{known(report.latency_p50_s, 3, ' s')}, p99 {known(report.latency_p99_s, 3, ' s')}, "
+        f"first result after {figure(first_score_s, 1, ' s')}, {report.learn_steps:,} learn steps"
+    )
+    yield (
+        f"faults: {report.faults_injected} injected, {report.faults_detected} caught (within "
+        f"{GRACE_S:g} s of their end), {report.top_field_correct} of these with the right field "
+        f"on top; {report.false_incidents} false incidents"
+    )
