@@ -8,7 +8,6 @@ import platform
 from typing import Any
 
 import numpy as np
-import torch
 
 from streamssl import __version__
 from streamssl.config.root import Config
@@ -45,6 +44,8 @@ def scoring_settings(config: Config) -> dict[str, Any]:
 
 def build(num_threads: int) -> dict[str, str]:
     """The versions and the machine's properties that a score depends on."""
+    import torch  # Here, so that commands which only read settings start without it.
+
     return {
         "streamssl": __version__,
         "numpy": np.__version__,

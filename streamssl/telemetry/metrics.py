@@ -1,0 +1,206 @@
+"""The metric catalogue: everything that this daemon exports, in one place."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from prometheus_client import CollectorRegistry, ProcessCollector
+
+from streamssl import __version__
+from streamssl.events import SEVERITIES, EpochReport, Results
+from streamssl.telemetry.catalogue import Catalogue, Entry
+from streamssl.telemetry.health import STATES
+
+SCORE_BUCKETS = (0.5, 0.9, 0.95, 0.99, 0.995, 0.999, 0.9995, 0.9999, 1.0)
+BATCH_BUCKETS = tuple(float(2**i) for i in range(13))
+CHECKPOINT_BUCKETS_S = (0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 120.0)
+STAGES = ("poll", "decode", "score", "encode", "commit", "learn", "checkpoint")
+LEARN_ROW_OUTCOMES = ("learnt", "gated", "thinned", "trained")
+
+
+class Metrics:
+    """All metrics, on a registry of their own.
+
+    The engine sets the attributes directly; `observe` and `observe_results` set those that
+    follow from what the learner returns. Counters are named without `_total` here.
+
+    Args:
+        registry: Where they are registered; a new one if None.
+    """
+
+    def __init__(self, *, registry: CollectorRegistry | None = None) -> None:
+        self.registry = registry or CollectorRegistry()
+        c = self._catalogue = Catalogue(self.registry)
+        ProcessCollector(registry=self.registry)
+        self.build = c.info("build", "Version of the running build.")
+        self.build.info({"version": __version__})
+        self.state = c.enum("state", "Lifecycle state.", STATES)
+        self._declare_flow(c)
+        self._declare_learning(c)
+        self._declare_scores(c)
+        self._declare_durability(c)
+
+    @property
+    def catalogue(self) -> tuple[Entry, ...]:
+        """Every metric of this daemon, for the documentation."""
+        return tuple(self._catalogue.entries)
+
+    def _declare_flow(self, c: Catalogue) -> None:
+        self.input_events = c.counter(
+            "input_events_total",
+            "Events and unreadable records taken from the input, by final outcome.",
+            *("topic", "outcome"),
+        )
+        self.input_bytes = c.counter("input_bytes_total", "Bytes taken from the input.", "topic")
+        self.input_lag = c.gauge(
+            "input_lag_records",
+            "End offset minus next offset to process.",
+            *("topic", "partition"),
+        )
+        self.input_last_event_timestamp = c.gauge(
+            "input_last_event_timestamp_seconds",
+            "Event time of the newest processed event.",
+            "topic",
+        )
+        self.input_missed = c.counter(
+            "input_missed_records_total",
+            "Offsets that expired before they could be read.",
+            "topic",
+        )
+        self.dead_letters = c.counter(
+            "dead_letter_events_total",
+            "Records and rows sent to the dead letter topic.",
+            *("topic", "reason"),
+        )
+        self.partitions_assigned = c.gauge(
+            "partitions_assigned", "Partitions held by this instance.", "topic"
+        )
+        self.rebalances = c.counter(
+            "rebalances_total",
+            "Partitions that came to or left this instance, by what happened.",
+            "kind",
+            values=("assigned", "revoked"),
+        )
+        self.commits = c.counter(
+            "offset_commits_total",
+            "Transactions (outputs, journal record and offsets) by outcome.",
+            "outcome",
+            values=("committed", "partial", "failed"),
+        )
+        self.commit_duration = c.histogram(
+            "offset_commit_duration_seconds", "Time that a transaction took to be acknowledged."
+        )
+        self.stage_duration = c.histogram(
+            "stage_duration_seconds", "Wall time of one batch in a stage.", "stage", values=STAGES
+        )
+        self.event_latency = c.column_histogram(
+            "event_latency_seconds", "From poll to the broker's acknowledgement of the result."
+        )
+        self.batch_records = c.histogram(
+            "batch_records", "Events scored together.", buckets=BATCH_BUCKETS
+        )
+        self.output_events = c.counter(
+            "output_events_total", "Events written to an output.", *("topic", "outcome")
+        )
+
+    def _declare_learning(self, c: Catalogue) -> None:
+        self.epoch = c.gauge("epoch", "The open epoch.")
+        self.learn_rows = c.counter(
+            "learn_rows_total",
+            "Rows offered to learning (learnt or gated by the statistics; thinned), and rows, "
+            "replayed ones included, that optimiser steps were trained on.",
+            "outcome",
+            values=LEARN_ROW_OUTCOMES,
+        )
+        self.learn_steps = c.counter(
+            "learn_steps_total",
+            "Optimiser steps, applied or skipped because a gradient was not finite.",
+            "outcome",
+            values=("applied", "nonfinite"),
+        )
+        self.loss = c.gauge("loss", "Last loss of an objective.", "objective")
+        self.gradient_norm = c.gauge("gradient_norm", "Global gradient norm before clipping.")
+        self.effective_rank = c.gauge(
+            "embedding_effective_rank", "Effective rank of recent embeddings."
+        )
+        self.min_standard_deviation = c.gauge(
+            "embedding_min_standard_deviation",
+            "Smallest standard deviation of a dimension of recent embeddings.",
+        )
+        self.warmup_progress = c.gauge("warmup_progress_ratio", "Progress of the warm-up, 0 to 1.")
+        self.replay_records = c.gauge("replay_buffer_records", "Records held for replay.")
+        self.replay_bytes = c.gauge("replay_buffer_bytes", "Bytes held for replay.")
+        self.keys_active = c.gauge("keys_active", "Keys with live state.")
+        self.keys_evicted = c.counter("keys_evicted_total", "Keys whose state was dropped.")
+
+    def _declare_scores(self, c: Catalogue) -> None:
+        self.anomaly_score = c.column_histogram(
+            "anomaly_score", "Calibrated anomaly score, 0 to 1.", buckets=SCORE_BUCKETS
+        )
+        self.anomalies = c.counter(
+            "anomalies_total", "Anomalies published.", "severity", values=SEVERITIES[1:]
+        )
+        self.incidents = c.counter("incidents_total", "Incidents opened.")
+        self.anomaly_threshold = c.gauge(
+            "anomaly_threshold", "Score from which the newest event would have been an anomaly."
+        )
+        self.alert_rate = c.gauge(
+            "alert_rate_ratio", "Share of events flagged over the calibration's memory."
+        )
+        self.alert_rate_target = c.gauge(
+            "alert_rate_target_ratio",
+            "Configured alert budget, where it is a share of events.",
+        )
+
+    def _declare_durability(self, c: Catalogue) -> None:
+        self.checkpoints = c.counter(
+            "checkpoints_total", "Checkpoints by outcome.", "outcome", values=("saved", "failed")
+        )
+        self.checkpoint_duration = c.histogram(
+            "checkpoint_duration_seconds", "Time to save.", buckets=CHECKPOINT_BUCKETS_S
+        )
+        self.checkpoint_last_success = c.gauge(
+            "checkpoint_last_success_timestamp_seconds",
+            "Unix time of the last durable checkpoint.",
+        )
+        self.checkpoint_bytes = c.gauge("checkpoint_bytes", "Size of the last durable checkpoint.")
+        self.restarts_recovered = c.counter(
+            "restarts_recovered_total",
+            "Starts by what the state came from.",
+            "source",
+            values=("fresh", "checkpoint", "initial"),
+        )
+
+    def observe(self, report: EpochReport) -> None:
+        """Note what the end of an epoch did."""
+        self.epoch.set(report.epoch + 1)
+        for outcome in LEARN_ROW_OUTCOMES:
+            self.learn_rows.labels(outcome).inc(getattr(report, f"num_{outcome}"))
+        self.learn_steps.labels("applied").inc(report.num_steps - report.num_steps_nonfinite)
+        self.learn_steps.labels("nonfinite").inc(report.num_steps_nonfinite)
+        for objective, loss in report.losses.items():
+            self.loss.labels(objective).set(loss)
+        gauges = (
+            *("gradient_norm", "effective_rank", "min_standard_deviation", "warmup_progress"),
+            *("alert_rate", "replay_records", "replay_bytes", "keys_active"),
+        )
+        for name in gauges:
+            value = getattr(report, name)
+            if not math.isnan(value):  # Unknown in this epoch: the last known figure stands.
+                getattr(self, name).set(value)
+        self.keys_evicted.inc(report.keys_evicted)
+
+    def observe_results(self, results: Results) -> None:
+        """Note the scores of a batch that was published."""
+        if not len(results.batch):
+            return
+        topic = results.batch.topic
+        self.batch_records.observe(len(results.batch))
+        self.anomaly_score.observe(results.score)
+        self.anomaly_threshold.set(float(results.threshold[-1]))
+        self.incidents.inc(int(np.count_nonzero(results.incident_state == 1)))
+        self.input_last_event_timestamp.labels(topic).set(float(results.batch.event_time.max()))
+        counts = np.bincount(results.severity[results.anomaly], minlength=len(SEVERITIES))
+        for severity, count in zip(SEVERITIES[1:], counts[1:].tolist(), strict=True):
+            self.anomalies.labels(severity).inc(count)
