@@ -1,1 +1,6 @@
-"""Student, teacher, projector, predictors: embed and learn."""
+"""Student, teacher, objectives and replay behind two verbs: `infer` reads, `learn` changes."""
+
+from streamssl.learner.learner import Learner
+from streamssl.learner.report import Inference, LearnReport
+
+__all__ = ["Inference", "LearnReport", "Learner"]

@@ -5,6 +5,8 @@ B = events, T = steps, S = summary rows, C = channels, M = mixed channels, D = e
 
 from __future__ import annotations
 
+from itertools import accumulate
+
 import torch
 from torch import Tensor, nn
 
@@ -33,8 +35,7 @@ def summary_matrix(window: int) -> Tensor:
     """`[S, T]`: each summary row is the mean of its block of consecutive rows."""
     sizes = block_sizes(window)
     matrix_ST = torch.zeros(len(sizes), window)
-    stop = torch.tensor(sizes).cumsum(0).tolist()
-    for row, (end, size) in enumerate(zip(stop, sizes, strict=True)):
+    for row, (end, size) in enumerate(zip(accumulate(sizes), sizes, strict=True)):
         matrix_ST[row, end - size : end] = 1.0 / size
     return matrix_ST
 
@@ -54,10 +55,13 @@ class WindowEncoder(nn.Module):
     """
 
     summary_ST: Tensor
+    share_S: Tensor
 
     def __init__(self, *, num_channels: int, window: int, hidden: int, embedding: int) -> None:
         super().__init__()
         self.register_buffer("summary_ST", summary_matrix(window), persistent=False)
+        share_S = torch.tensor(block_sizes(window)) / window
+        self.register_buffer("share_S", share_S, persistent=False)
         mixed = min(num_channels, MAX_CHANNELS)
         self.mix = nn.Linear(num_channels, mixed, bias=False) if mixed < num_channels else None
         features = len(self.summary_ST) * mixed

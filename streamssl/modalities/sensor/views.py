@@ -1,6 +1,7 @@
 """Augmented views of sensor windows, and the window from which the next row is predicted.
 
-Every function is pure, vectorised over the batch, and draws from the generator that it is given.
+Every function is pure, vectorised over the batch, and draws from the generator that it is given
+(on the windows' device).
 Zero stands for missing and for not yet seen, in the views as in the windows.
 
 B = events, T = steps, C = channels.
@@ -43,7 +44,7 @@ def time_mask(x_BTC: Tensor, generator: torch.Generator, *, share: float = TIME_
     longest = int(share * num_steps)
     length_B1 = _integers(len(x_BTC), longest + 1, generator)
     start_B1 = (_uniform(len(x_BTC), generator) * (num_steps - length_B1 + 1)).long()
-    step_1T = torch.arange(num_steps)[None, :]
+    step_1T = torch.arange(num_steps, device=x_BTC.device)[None, :]
     hidden_BT = (step_1T >= start_B1) & (step_1T < start_B1 + length_B1)
     return x_BTC * ~hidden_BT[:, :, None]
 
@@ -63,8 +64,9 @@ def crop_and_shift(
     num_steps = x_BTC.shape[1]
     crop_B1 = _integers(len(x_BTC), int(share * num_steps) + 1, generator)
     shift_B1 = _integers(len(x_BTC), min(max_shift, num_steps - 1) + 1, generator)
-    source_BT = torch.arange(num_steps)[None, :] - shift_B1
-    shifted_BTC = x_BTC[torch.arange(len(x_BTC))[:, None], source_BT.clamp(min=0)]
+    source_BT = torch.arange(num_steps, device=x_BTC.device)[None, :] - shift_B1
+    row_B1 = torch.arange(len(x_BTC), device=x_BTC.device)[:, None]
+    shifted_BTC = x_BTC[row_B1, source_BT.clamp(min=0)]
     return shifted_BTC * (source_BT >= crop_B1)[:, :, None]
 
 
@@ -88,8 +90,8 @@ def past(x_BTC: Tensor) -> Tensor:
 
 
 def _uniform(count: int, generator: torch.Generator) -> Tensor:
-    return torch.rand((count, 1), generator=generator)
+    return torch.rand((count, 1), generator=generator, device=generator.device)
 
 
 def _integers(count: int, stop: int, generator: torch.Generator) -> Tensor:
-    return torch.randint(0, stop, (count, 1), generator=generator)
+    return torch.randint(0, stop, (count, 1), generator=generator, device=generator.device)

@@ -1,0 +1,102 @@
+"""The network that exists twice, as student and as teacher: encoder, projector, predictor, decoder.
+
+B = events, T = steps, S = summary rows, C = channels, D = embedding, P = projection, R = residuals.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+from streamssl.config.sections import LearnerConfig
+from streamssl.modalities.sensor.encoder import WindowEncoder
+from streamssl.modalities.sensor.views import past
+
+
+class Readout(NamedTuple):
+    """Linear map from an embedding to the reconstructed last row and window mean."""
+
+    weight_DR: Tensor
+    bias_R: Tensor
+
+
+class WindowNetwork(nn.Module):
+    """An encoder of sensor windows and the heads that train it.
+
+    Predictor and decoder are linear: what they need must be in the embedding, and their
+    residuals cost one small product an event.
+
+    Args:
+        num_channels: C.
+        window: T.
+        config: Sizes of the layers.
+    """
+
+    last_S: Tensor
+
+    def __init__(self, *, num_channels: int, window: int, config: LearnerConfig) -> None:
+        super().__init__()
+        self.encoder = WindowEncoder(
+            num_channels=num_channels,
+            window=window,
+            hidden=config.hidden,
+            embedding=config.embedding,
+        )
+        self.projector = nn.Sequential(
+            nn.Linear(config.embedding, config.hidden),
+            nn.GELU(),
+            nn.Linear(config.hidden, config.projection),
+        )
+        num_rows = len(self.encoder.summary_ST)
+        self.predictor = nn.Linear(config.embedding, num_channels)
+        self.decoder = nn.Linear(config.embedding, num_rows * num_channels)
+        self.decoder_shape = (num_rows, num_channels)
+        last_S = nn.functional.one_hot(torch.tensor(num_rows - 1), num_rows).float()
+        self.register_buffer("last_S", last_S, persistent=False)
+
+    def encode(self, x_BTC: Tensor) -> Tensor:
+        """Embedding `[B, D]` of a window."""
+        embedding_BD: Tensor = self.encoder(x_BTC)
+        return embedding_BD
+
+    def project(self, h_BD: Tensor) -> Tensor:
+        """Unit vectors `[B, P]` in which views are compared."""
+        return nn.functional.normalize(self.projector(h_BD), dim=1)
+
+    def predict(self, h_BD: Tensor) -> Tensor:
+        """The row `[B, C]` that comes after the window."""
+        next_BC: Tensor = self.predictor(h_BD)
+        return next_BC
+
+    def summarise(self, x_BTC: Tensor) -> Tensor:
+        """What the decoder is asked for `[B, S, C]`: fine near the present, coarse before."""
+        return torch.matmul(self.encoder.summary_ST, x_BTC)
+
+    def decode(self, h_BD: Tensor) -> Tensor:
+        """The summary `[B, S, C]` of the window that an embedding stands for."""
+        summary_BSC: Tensor = self.decoder(h_BD).unflatten(1, self.decoder_shape)
+        return summary_BSC
+
+    def readout(self) -> Readout:
+        """The decoder folded to the two rows that are read out: it is linear, so rows add up."""
+        last_mean_2S = torch.stack([self.last_S, self.encoder.share_S])
+        weight_SCD = self.decoder.weight.view(*self.decoder_shape, -1)
+        weight_RD = torch.tensordot(last_mean_2S, weight_SCD, 1).flatten(0, 1)
+        bias_R = (last_mean_2S @ self.decoder.bias.view(self.decoder_shape)).flatten()
+        return Readout(weight_RD.T.contiguous(), bias_R)
+
+    def infer(self, x_BTC: Tensor, readout: Readout) -> tuple[Tensor, Tensor]:
+        """Embedding `[B, D]`, and residuals `[B, R]` in the windows' units.
+
+        The residuals are actual minus expected: the last row given the rows before it, the
+        last row reconstructed, the window's mean reconstructed.
+        """
+        both_BD = self.encode(torch.cat([x_BTC, past(x_BTC)]))
+        embedding_BD, past_BD = torch.split(both_BD, len(x_BTC))
+        reconstructed_BR = torch.addmm(readout.bias_R, embedding_BD, readout.weight_DR)
+        expected_BR = torch.cat([self.predict(past_BD), reconstructed_BR], 1)
+        last_BC = x_BTC[:, -1]
+        actual_BR = torch.cat([last_BC, last_BC, x_BTC.mean(1)], 1)
+        return embedding_BD, actual_BR - expected_BR

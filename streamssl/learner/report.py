@@ -1,0 +1,90 @@
+"""What the learner gives: embeddings and residuals of events, and a report of an epoch's end.
+
+B = events, D = embedding, R = 3C residuals.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+import numpy as np
+import torch
+
+from streamssl.events import Float32Array
+from streamssl.learner.health import effective_rank, min_standard_deviation
+from streamssl.learner.network import WindowNetwork
+from streamssl.learner.trainer import StepReport
+from streamssl.objectives import Sample
+
+
+class Inference(NamedTuple):
+    """What the teacher makes of windows.
+
+    Attributes:
+        embedding_BD: The embedding.
+        residual_BR: Actual minus expected, `R = 3C`: the last row given the rows before it, the
+            last row reconstructed, the window's mean reconstructed.
+    """
+
+    embedding_BD: Float32Array
+    residual_BR: Float32Array
+
+
+@dataclass(frozen=True, slots=True)
+class LearnReport:
+    """What an epoch's end did; for metrics and logs, never fed back.
+
+    Attributes:
+        num_trained: Samples (fresh and replayed) of the steps that were taken.
+        num_steps: Steps that were taken.
+        num_steps_nonfinite: Steps refused because loss or gradient was not finite.
+        losses: Mean unweighted loss of each objective over the steps taken.
+        gradient_norm: Mean norm before clipping.
+        effective_rank: Of the teacher's embeddings of the last batch.
+        min_standard_deviation: Likewise, over dimensions.
+    """
+
+    num_trained: int = 0
+    num_steps: int = 0
+    num_steps_nonfinite: int = 0
+    losses: dict[str, float] = field(default_factory=dict)
+    gradient_norm: float = float("nan")
+    effective_rank: float = float("nan")
+    min_standard_deviation: float = float("nan")
+
+
+class Tally:
+    """Collects the steps of an epoch's end."""
+
+    def __init__(self) -> None:
+        self._taken: list[StepReport] = []
+        self._num_refused = 0
+        self._num_trained = 0
+        self._last: Sample | None = None
+
+    def add(self, step: StepReport, sample: Sample) -> None:
+        """Count a step."""
+        self._last = sample
+        if not step.taken:
+            self._num_refused += 1
+            return
+        self._taken.append(step)
+        self._num_trained += len(sample.window_BTC)
+
+    def report(self, teacher: WindowNetwork) -> LearnReport:
+        """The report; the signs of collapse are read on the last batch, fresh and replayed."""
+        if self._last is None:
+            return LearnReport()
+        with torch.inference_mode():
+            embedding_BD = teacher.encode(self._last.window_BTC)
+        names = self._taken[0].losses if self._taken else ()
+        return LearnReport(
+            num_trained=self._num_trained,
+            num_steps=len(self._taken),
+            num_steps_nonfinite=self._num_refused,
+            losses={n: float(np.mean([step.losses[n] for step in self._taken])) for n in names},
+            gradient_norm=float(np.mean([step.gradient_norm for step in self._taken] or [np.nan])),
+            effective_rank=effective_rank(embedding_BD),
+            min_standard_deviation=min_standard_deviation(embedding_BD),
+        )

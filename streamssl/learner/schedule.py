@@ -1,0 +1,80 @@
+"""When optimiser steps are taken and how large they are: a burst once, then endless upkeep."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from streamssl.config.sections import LearnConfig, LearnerConfig
+
+WARM_SHARE = 0.3
+FIRST_RATE = 1 / 25
+LAST_RATE = 1e-3
+
+
+def one_cycle(step: int, num_steps: int, peak: float) -> float:
+    """Learning rate of a step: cosine up to `peak`, then cosine down (Smith & Topin 2019).
+
+    Example:
+        >>> [round(one_cycle(step, 10, 1.0), 2) for step in (0, 3, 9)]
+        [0.04, 1.0, 0.0]
+    """
+    top = max(WARM_SHARE * num_steps, 1.0)
+    if step < top:
+        start, progress = FIRST_RATE, step / top
+    else:
+        start, progress = LAST_RATE, 1 - (step - top) / max(num_steps - 1 - top, 1.0)
+    return peak * (start + (1 - start) * (1 - math.cos(math.pi * progress)) / 2)
+
+
+class Schedule:
+    """Plans the steps of an epoch's end.
+
+    Args:
+        learn: Sizes of the burst and of upkeep.
+        learner: The two learning rates.
+    """
+
+    def __init__(self, *, learn: LearnConfig, learner: LearnerConfig) -> None:
+        self._learn = learn
+        self._learner = learner
+        self.burst_step = 0
+        self._credit = 0.0  # steps owed by upkeep, a fraction is carried to the next epoch
+
+    @property
+    def burst_over(self) -> bool:
+        """True once the first burst is done."""
+        return self.burst_step >= self._learn.burst_steps
+
+    @property
+    def progress(self) -> float:
+        """Share of the burst that is done."""
+        return self.burst_step / max(self._learn.burst_steps, 1) if not self.burst_over else 1.0
+
+    def plan(self, *, num_events: int, num_learnt: int) -> list[float]:
+        """The learning rate of each step to take now, for an epoch of `num_events`."""
+        if num_learnt < self._learn.burst_after:
+            return []
+        if not self.burst_over:
+            return self._burst()
+        self._credit += self._learn.samples_per_event * num_events / self._learn.batch
+        num_steps = int(self._credit)
+        self._credit -= num_steps
+        return [self._learner.upkeep_learning_rate] * num_steps
+
+    def state_dict(self) -> dict[str, Any]:
+        """Where burst and upkeep stand."""
+        return {"burst_step": self.burst_step, "credit": self._credit}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Go on from a state."""
+        self.burst_step = int(state["burst_step"])
+        self._credit = float(state["credit"])
+
+    def _burst(self) -> list[float]:
+        """The burst's next slice: in one piece it would hold up scores for seconds."""
+        num_steps = self._learn.burst_steps
+        stop = min(self.burst_step + self._learn.burst_slice, num_steps)
+        steps = range(self.burst_step, stop)
+        self.burst_step = stop
+        return [one_cycle(step, num_steps, self._learner.learning_rate) for step in steps]
