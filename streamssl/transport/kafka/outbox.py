@@ -1,0 +1,192 @@
+"""Producers: one that writes in transactions, one that writes until all is acknowledged."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from typing import Any
+
+from kafka import ConsumerGroupMetadata, KafkaProducer, errors
+
+from streamssl.events import OutputRecord, StreamsslError
+from streamssl.transport.kafka.patience import TROUBLE
+from streamssl.transport.kafka.security import Settings
+
+# Bytes of a record beside its key, value and headers, generously.
+RECORD_OVERHEAD = 128
+
+
+class RecordTooLargeError(StreamsslError):
+    """An output record that the topic would refuse; sending it again would not help."""
+
+
+class Addressed:
+    """An output record with the topic and partition that it goes to."""
+
+    __slots__ = ("headers", "key", "partition", "topic", "value")
+
+    def __init__(self, topic: str, partition: int, record: OutputRecord) -> None:
+        self.topic = topic
+        self.partition = partition
+        self.key = record.key
+        self.value = record.value
+        self.headers = list(record.headers)
+
+    def num_bytes(self) -> int:
+        """Size as the broker counts it, rounded up."""
+        headers = sum(len(name) + len(value) + 10 for name, value in self.headers)
+        return len(self.key or b"") + len(self.value or b"") + headers + RECORD_OVERHEAD
+
+    def send(self, producer: KafkaProducer) -> Any:
+        """Hand it to the producer; the future says later what became of it."""
+        return producer.send(
+            self.topic,
+            value=self.value,
+            key=self.key,
+            headers=self.headers,
+            partition=self.partition,
+        )
+
+
+def check_sizes(records: Sequence[Addressed], limits: Mapping[str, int]) -> None:
+    """Refuse what would poison the transaction, before it begins.
+
+    Raises:
+        RecordTooLargeError: A record is larger than its topic takes.
+    """
+    for record in records:
+        if record.num_bytes() > limits.get(record.topic, 0):
+            raise RecordTooLargeError(
+                f"a record of {record.num_bytes()} bytes for {record.topic} (partition "
+                f"{record.partition}) is over the topic's limit of {limits.get(record.topic)}; "
+                "raise the topic's max.message.bytes, or lower delivery.max_events or "
+                "learner.embedding"
+            )
+
+
+class Outbox:
+    """A producer that is thrown away and made anew after any doubt.
+
+    Args:
+        settings: What all clients share.
+        transaction_timeout_ms: After this the broker aborts an abandoned transaction.
+        max_request_bytes: Largest request.
+        transactional_id: Stable name of this instance; None writes without transactions.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        *,
+        transaction_timeout_ms: int,
+        max_request_bytes: int,
+        transactional_id: str | None,
+    ) -> None:
+        delivery_ms = min(settings["request_timeout_ms"] + 1_000, transaction_timeout_ms - 1_000)
+        self._flush_s = delivery_ms / 1_000 + 2.0
+        self._producer: KafkaProducer | None = None
+        self._transactional = transactional_id is not None
+        self._settings = {
+            **settings,
+            "request_timeout_ms": min(settings["request_timeout_ms"], delivery_ms - 100),
+            "delivery_timeout_ms": delivery_ms,
+            "max_block_ms": 5_000,
+            "max_request_size": max_request_bytes,
+            "batch_size": 256 * 1024,
+            "linger_ms": 2,
+            # After each commit the broker answers "concurrent transactions" until its markers
+            # are written; the default wait of 100 ms would then be the throughput.
+            "retry_backoff_ms": 5,
+            "enable_idempotence": True,
+            "acks": "all",
+            "metrics_enabled": False,
+        }
+        if transactional_id is not None:
+            self._settings["transactional_id"] = transactional_id
+            self._settings["transaction_timeout_ms"] = transaction_timeout_ms
+
+    def build(self) -> KafkaProducer:
+        """A new producer; a transactional one has fenced every earlier one of this name."""
+        producer = KafkaProducer(**self._settings)
+        try:
+            if self._transactional:
+                producer.init_transactions()
+        except BaseException:
+            discard(producer)
+            raise
+        return producer
+
+    def use(self, producer: KafkaProducer) -> None:
+        """Write with this one from now on."""
+        self._producer = producer
+
+    def drop(self) -> None:
+        """Throw the producer away, with whatever it has not sent."""
+        producer, self._producer = self._producer, None
+        if producer is not None:
+            discard(producer)
+
+    def write(
+        self,
+        records: Sequence[Addressed],
+        journal: Addressed,
+        offsets: Mapping[Any, Any],
+        group: ConsumerGroupMetadata,
+    ) -> int:
+        """One transaction: all of it or nothing.
+
+        Returns:
+            The position after the journal record.
+        """
+        producer = self._producer
+        assert producer is not None
+        producer.begin_transaction()
+        futures = [record.send(producer) for record in [*records, journal]]
+        producer.flush(timeout=self._flush_s)
+        # An expired send fails its own future only: the commit would succeed without it.
+        for future in futures:
+            if not future.succeeded():
+                future.get(timeout=0)
+        if offsets:
+            producer.send_offsets_to_transaction(dict(offsets), group)
+        producer.commit_transaction()
+        return int(futures[-1].value.offset) + 1
+
+    def send_once(self, records: Sequence[Addressed]) -> tuple[list[Addressed], int]:
+        """Write without a transaction.
+
+        Returns:
+            The records that were not acknowledged, and the position after the last one that was.
+        """
+        producer = self._producer
+        assert producer is not None
+        futures: list[Any] = []
+        with suppress(*TROUBLE):
+            futures.extend(record.send(producer) for record in records)
+            producer.flush(timeout=self._flush_s)
+        done = [f.succeeded() for f in futures] + [False] * (len(records) - len(futures))
+        failed = [r for r, fine in zip(records, done, strict=True) if not fine]
+        position = int(futures[-1].value.offset) + 1 if done and done[-1] else -1
+        return failed, position
+
+
+def discard(producer: KafkaProducer) -> None:
+    """End a producer of which nothing is expected any more, its thread included."""
+    with suppress(*TROUBLE):
+        producer.close(timeout=0)
+    # close() gives up before it ends the sender where records cannot be flushed, and a sender
+    # that lives on would retry them.
+    producer._sender.force_close()
+
+
+def is_fenced(error: BaseException) -> bool:
+    """True where the cause is a newer producer of the same name.
+
+    The first call after the fence raises `ProducerFencedError`; later ones wrap it in a plain
+    `KafkaError`, as an argument or in its text.
+    """
+    fences = (errors.ProducerFencedError, errors.InvalidProducerEpochError)
+    causes = (error, *error.args)
+    return any(isinstance(cause, fences) for cause in causes) or any(
+        fence.__name__ in str(error) for fence in fences
+    )

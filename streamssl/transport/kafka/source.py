@@ -1,0 +1,312 @@
+"""The input: a static member of the group, equal shares per partition, and no `pause()`."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from kafka import ConsumerGroupMetadata, KafkaConsumer, OffsetAndMetadata, TopicPartition, errors
+from kafka.coordinator.assignors.cooperative_sticky import CooperativeStickyAssignor
+
+from streamssl.events import Slice
+from streamssl.transport.base import FencedError, TransportUnavailableError
+from streamssl.transport.kafka.assignments import Assignments
+from streamssl.transport.kafka.patience import TROUBLE, Patience
+from streamssl.transport.kafka.security import Settings
+from streamssl.transport.kafka.stash import Stash, to_message
+from streamssl.transport.shares import equal_shares
+
+# Small fetches, so that one round of all partitions fits into the stash and none waits long
+# behind another's backlog; a single larger message is still delivered.
+FETCH_BYTES = 256 * 1024
+STASH_MESSAGES, STASH_BYTES = 50_000, 32 * 2**20
+PUMP_MESSAGES = 200
+PROBE_INTERVAL_S = 2.0
+
+
+@dataclass
+class _Cursor:
+    """Where the engine is in one incarnation of a partition."""
+
+    incarnation: int
+    next: int
+    missed: tuple[int, int] | None = None
+
+
+class Source:
+    """The group's consumer.
+
+    Records go from the client into a stash, from which each poll takes equal shares: the client
+    itself drains one partition after the other. Back-pressure comes from receiving only while
+    the stash has room, never from `pause()`, which can lose a partition for good.
+
+    Args:
+        settings: What all clients share.
+        topic: Input topic.
+        group: Consumer group.
+        member: Static name of this member.
+        session_timeout_ms: Silence after which the group gives the partitions away.
+        start: Where a group without committed positions begins.
+        patience: Told about trouble.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        *,
+        topic: str,
+        group: str,
+        member: str,
+        session_timeout_ms: int,
+        start: Literal["earliest", "latest"],
+        patience: Patience,
+    ) -> None:
+        self._topic = topic
+        self._start = start
+        self._patience = patience
+        self._timeout_ms = settings["request_timeout_ms"]
+        self._assignments = Assignments()
+        self._stash = Stash()
+        self._stashed: dict[int, int] = {}
+        self._cursors: dict[int, _Cursor] = {}
+        self._turn = 0
+        self._probe_at = 0.0
+        self._joined = False
+        self._consumer = KafkaConsumer(
+            **settings,
+            group_id=group,
+            group_instance_id=member,
+            partition_assignment_strategy=[CooperativeStickyAssignor()],
+            isolation_level="read_committed",
+            enable_auto_commit=False,
+            auto_offset_reset="none",  # decided in `_begin` and `_expired`
+            session_timeout_ms=session_timeout_ms,
+            heartbeat_interval_ms=min(1_000, session_timeout_ms // 3),
+            fetch_max_wait_ms=50,
+            max_partition_fetch_bytes=FETCH_BYTES,
+            allow_auto_create_topics=False,
+            metrics_enabled=False,
+        )
+
+    def join(self) -> None:
+        """Enter the group; the first polls take part in its rebalance."""
+        self._consumer.subscribe([self._topic], listener=self._assignments)
+        self._joined = True
+
+    def assignment(self) -> Mapping[int, int]:
+        """Partitions held now, each with its incarnation."""
+        return self._assignments.held()
+
+    def metadata(self) -> ConsumerGroupMetadata:
+        """The membership under which positions are committed."""
+        return self._consumer.group_metadata()
+
+    def poll(self, max_messages: int, timeout_s: float) -> list[Slice]:
+        """At most `max_messages` messages of the partitions held, in equal shares."""
+        self._fill(max_messages, timeout_s)
+        self._turn += 1
+        shares = equal_shares(self._stash.counts(), max_messages, turn=self._turn)
+        slices = [self._take(p, share) for p, share in sorted(shares.items()) if share]
+        return [piece for piece in slices if piece is not None]
+
+    def pump(self) -> None:
+        """Keep the membership alive while something else is waited for.
+
+        Rejoining happens only inside the client's `poll`. What it returns is stashed; a stash
+        that is full is given back, and read again later.
+        """
+        if not self._joined:
+            return
+        self._follow()
+        if self._full():
+            self._give_back()
+        self._receive(0.02, PUMP_MESSAGES)
+
+    def committed(self, partition: int) -> int | None:
+        """The group's committed position, None if it never committed."""
+        tp = TopicPartition(self._topic, partition)
+        found: int | None = self._consumer.committed(tp, timeout_ms=self._timeout_ms)
+        return found
+
+    def commit(self, positions: Mapping[int, int]) -> None:
+        """Commit positions outside any transaction (`at_least_once`)."""
+        offsets = offsets_of(self._topic, positions)
+        self._consumer.commit(offsets, timeout_ms=self._timeout_ms)
+
+    def lag(self) -> dict[int, int]:
+        """Messages not yet taken, of the partitions held whose end is known."""
+        lags = {}
+        for partition in list(self.assignment()):
+            lag = self._lag_of(partition)
+            if lag is not None:
+                lags[partition] = lag
+        return lags
+
+    def close(self, timeout_s: float) -> None:
+        """Stop receiving; a static member stays in the group until it is removed."""
+        self._joined = False
+        self._consumer.close(autocommit=False, timeout_ms=int(timeout_s * 1_000))
+
+    # ---- receiving
+
+    def _fill(self, chunk: int, timeout_s: float) -> None:
+        """Receive until every partition held has something waiting, or nothing comes."""
+        deadline = time.monotonic() + timeout_s
+        while True:
+            held = self._follow()
+            if self._full():
+                return
+            empty = not self._stash.num_messages
+            wait_s = max(0.0, deadline - time.monotonic()) if empty else 0.0
+            came = self._receive(wait_s, chunk)
+            late = time.monotonic() >= deadline
+            if self._stash.counts().keys() >= held.keys() and held:
+                return
+            if not came and (self._stash.num_messages or late):
+                return
+
+    def _receive(self, timeout_s: float, max_records: int) -> bool:
+        try:
+            # At least a millisecond, or the client never gets as far as asking.
+            timeout_ms = max(1, int(timeout_s * 1_000))
+            records = self._consumer.poll(timeout_ms=timeout_ms, max_records=max_records)
+            self._follow()
+        except errors.FencedInstanceIdError as error:
+            raise FencedError("another process joined the group as this instance") from error
+        except errors.NoOffsetForPartitionError as error:
+            return self._guarded(self._begin, error.args[0])
+        except errors.OffsetOutOfRangeError as error:
+            return self._guarded(self._expired, error.args[0])
+        except TROUBLE as error:
+            self._patience.note(error)
+            return False
+        for tp, found in records.items():
+            self._stash.put(tp.partition, map(to_message, found))
+            self._stashed[tp.partition] = self.assignment().get(tp.partition, 0)
+        if records:
+            self._patience.well()
+        else:
+            self._probe()
+        return bool(records)
+
+    def _guarded(self, decide: Any, about: Any) -> bool:
+        try:
+            decide(about)
+        except TROUBLE as error:
+            self._patience.note(error)
+        return False
+
+    def _follow(self) -> Mapping[int, int]:
+        """Forget what was stashed under an incarnation that has ended."""
+        held = self.assignment()
+        for partition in list(self._stashed):
+            if held.get(partition) != self._stashed[partition]:
+                self._stash.drop(partition)
+                del self._stashed[partition]
+        return held
+
+    def _full(self) -> bool:
+        stash = self._stash
+        return stash.num_messages >= STASH_MESSAGES or stash.num_bytes >= STASH_BYTES
+
+    def _give_back(self) -> None:
+        for partition in self._stash.counts():
+            first = self._stash.first(partition)
+            self._stash.drop(partition)
+            self._consumer.seek(TopicPartition(self._topic, partition), first)
+
+    def _probe(self) -> None:
+        """An idle stream and a broker that is away look the same: ask now and then."""
+        now = time.monotonic()
+        if now < self._probe_at:
+            return
+        self._probe_at = now + PROBE_INTERVAL_S
+        try:
+            self._offsets(self._consumer.end_offsets, [0])
+            self._patience.well()
+        except TROUBLE as error:
+            self._patience.note(error)
+
+    # ---- positions
+
+    def _take(self, partition: int, share: int) -> Slice | None:
+        try:
+            cursor = self._cursor(partition)
+        except TROUBLE as error:  # the messages stay stashed for the next poll
+            self._patience.note(error)
+            return None
+        messages = self._stash.take(partition, share)
+        start, cursor.next = cursor.next, messages[-1].offset + 1
+        missed, cursor.missed = cursor.missed, None
+        return Slice(partition, cursor.incarnation, start, cursor.next, messages, missed)
+
+    def _cursor(self, partition: int) -> _Cursor:
+        incarnation = self._stashed[partition]
+        cursor = self._cursors.get(partition)
+        if cursor is None or cursor.incarnation != incarnation:
+            # Not the first message's offset: markers of transactions may come before it.
+            start = self.committed(partition)
+            first = self._stash.first(partition)
+            assert first is not None
+            cursor = _Cursor(incarnation, first if start is None else start)
+            self._cursors[partition] = cursor
+        return cursor
+
+    def _begin(self, fresh: Iterable[TopicPartition]) -> None:
+        """The group has no committed position: begin where `input.start` says."""
+        earliest = self._start == "earliest"
+        ask = self._consumer.beginning_offsets if earliest else self._consumer.end_offsets
+        for partition, offset in self._offsets(ask, [tp.partition for tp in fresh]).items():
+            self._seek(partition, offset, missed=None)
+
+    def _expired(self, positions: Mapping[TopicPartition, int]) -> None:
+        """Go on at the oldest message kept, and say what was missed.
+
+        Raises:
+            TransportUnavailableError: The position lies beyond the end of the topic.
+        """
+        for tp, position in positions.items():
+            partition = tp.partition
+            if self._stash.first(partition) is not None:
+                continue  # these come first; the client will report the gap again
+            oldest = self._offsets(self._consumer.beginning_offsets, [partition])[partition]
+            end = self._offsets(self._consumer.end_offsets, [partition])[partition]
+            if position < oldest:
+                self._seek(partition, oldest, missed=(position, oldest))
+            elif position > end:
+                raise TransportUnavailableError(
+                    f"partition {partition} of {self._topic} ends at {end}, before the committed "
+                    f"position {position}: the topic was made anew or lost its end; use another "
+                    "app.name, or delete the group's positions and the state directory"
+                )
+
+    def _seek(self, partition: int, offset: int, missed: tuple[int, int] | None) -> None:
+        incarnation = self.assignment().get(partition)
+        if incarnation is not None:
+            self._consumer.seek(TopicPartition(self._topic, partition), offset)
+            self._cursors[partition] = _Cursor(incarnation, offset, missed)
+
+    def _offsets(self, ask: Any, partitions: list[int]) -> dict[int, int]:
+        tps = [TopicPartition(self._topic, p) for p in partitions]
+        found = ask(tps, timeout_ms=self._timeout_ms)
+        return {tp.partition: found[tp] for tp in tps}
+
+    def _lag_of(self, partition: int) -> int | None:
+        tp = TopicPartition(self._topic, partition)
+        try:
+            end = self._consumer.highwater(tp)
+            first = self._stash.first(partition)
+            position = first if first is not None else self._consumer.position(tp, timeout_ms=50)
+        except TROUBLE:
+            return None
+        return None if end is None or position is None else max(0, end - position)
+
+
+def offsets_of(topic: str, positions: Mapping[int, int]) -> dict[TopicPartition, Any]:
+    """Positions as kafka-python wants them for a commit."""
+    return {
+        TopicPartition(topic, partition): OffsetAndMetadata(position, "", -1)
+        for partition, position in positions.items()
+    }

@@ -1,0 +1,161 @@
+"""Topics: the input must exist, the outputs are checked or made."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from kafka import KafkaAdminClient, OffsetSpec, TopicPartition, errors
+from kafka.admin import ConfigResource, MemberToRemove
+
+from streamssl.config.sections import OutputsConfig
+from streamssl.transport.base import TransportUnavailableError
+from streamssl.transport.kafka.patience import TROUBLE
+from streamssl.transport.kafka.security import Settings
+
+# Apache Kafka's default of max.message.bytes, for topics whose settings may not be read.
+DEFAULT_RECORD_BYTES = 1_048_576
+RECORD_BYTES = 8 * 2**20
+
+# What output topics are made with. The journal is kept for ever: the transport itself deletes
+# what no checkpoint needs. Spaces are compacted: the newest word on each space is what counts.
+TOPIC_SETTINGS: Mapping[str, Mapping[str, str]] = {
+    "scores": {"max.message.bytes": str(RECORD_BYTES)},
+    "embeddings": {"max.message.bytes": str(RECORD_BYTES)},
+    "dlq": {"max.message.bytes": str(RECORD_BYTES)},
+    "journal": {
+        "cleanup.policy": "delete",
+        "retention.ms": "-1",
+        "retention.bytes": "-1",
+        "max.message.bytes": str(RECORD_BYTES),
+    },
+    "spaces": {"cleanup.policy": "compact", "max.message.bytes": str(RECORD_BYTES)},
+}
+
+
+class Admin:
+    """What is asked of the cluster itself.
+
+    Args:
+        settings: What all clients share.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        self._client = KafkaAdminClient(**settings)
+        self._bootstrap = ",".join(settings["bootstrap_servers"])
+
+    def num_partitions(self, topic: str) -> int:
+        """Partitions of an existing topic.
+
+        Raises:
+            TransportUnavailableError: It does not exist or may not be read.
+        """
+        found = self._partitions([topic])[topic]
+        if found == 0:
+            raise TransportUnavailableError(
+                f"the topic {topic} does not exist on {self._bootstrap}; create it "
+                f"(kafka-topics.sh --bootstrap-server {self._bootstrap} --create --topic {topic} "
+                "--partitions 4) or correct input.topic"
+            )
+        return found
+
+    def ensure_outputs(self, app: str, num_partitions: int, outputs: OutputsConfig) -> None:
+        """Make absent output topics, and check those that exist.
+
+        Raises:
+            TransportUnavailableError: One is absent and may not be made, or has too few
+                partitions (a result goes to the partition number of its input).
+        """
+        wanted = wanted_outputs(app, num_partitions, outputs)
+        found = self._partitions(list(wanted))
+        absent = {topic: spec for topic, spec in wanted.items() if not found[topic]}
+        if absent and not outputs.create_topics:
+            raise TransportUnavailableError(
+                f"output topics are missing on {self._bootstrap}: {', '.join(sorted(absent))}; "
+                "create them or set outputs.create_topics: true"
+            )
+        if absent:
+            self._create(absent)
+            found = {**found, **{t: int(spec["num_partitions"]) for t, spec in absent.items()}}
+        for topic, spec in wanted.items():
+            if found[topic] < spec["num_partitions"]:
+                raise TransportUnavailableError(
+                    f"{topic} has {found[topic]} partitions but needs {spec['num_partitions']}; "
+                    f"add them (kafka-topics.sh --bootstrap-server {self._bootstrap} --alter "
+                    f"--topic {topic} --partitions {spec['num_partitions']})"
+                )
+
+    def record_limits(self, topics: list[str]) -> dict[str, int]:
+        """Largest record of each topic, in bytes."""
+        try:
+            resources = [ConfigResource("TOPIC", topic) for topic in topics]
+            told = self._client.describe_configs(resources, config_filter="all")["topic"]
+            return {t: int(told[t]["max.message.bytes"]["value"]) for t in topics}
+        except (*TROUBLE, KeyError):  # reading settings needs a right of its own
+            return dict.fromkeys(topics, DEFAULT_RECORD_BYTES)
+
+    def uncommitted_end(self, tp: TopicPartition) -> int:
+        """Position after everything written, whether committed or not."""
+        return int(self._client.list_partition_offsets({tp: OffsetSpec.LATEST})[tp].offset)
+
+    def delete_before(self, tp: TopicPartition, position: int) -> None:
+        """Records before `position` may go."""
+        self._client.delete_records({tp: position})
+
+    def remove_member(self, group: str, member: str) -> None:
+        """Take a static member out of the group, so that its partitions move at once."""
+        self._client.remove_group_members(group, [MemberToRemove(group_instance_id=member)])
+
+    def create(self, topic: str, num_partitions: int, settings: Mapping[str, str]) -> None:
+        """Make one topic, and wait until it can be used."""
+        spec = {"num_partitions": num_partitions, "configs": dict(settings)}
+        self._create({topic: spec})
+
+    def close(self) -> None:
+        """Free the connection."""
+        self._client.close()
+
+    def _partitions(self, topics: list[str]) -> dict[str, int]:
+        """Number of partitions of each topic, 0 where it does not exist."""
+        described = {t["name"]: t for t in self._client.describe_topics(topics)}
+        for topic, told in described.items():
+            if told["error_code"] == errors.TopicAuthorizationFailedError.errno:
+                raise TransportUnavailableError(
+                    f"the topic {topic} may not be described; grant the user read (input) or "
+                    "write (outputs) and describe on it, or correct its name"
+                )
+        return {t: len(described.get(t, {}).get("partitions", [])) for t in topics}
+
+    def _create(self, specs: Mapping[str, Mapping[str, Any]]) -> None:
+        answer = self._client.create_topics(
+            {topic: dict(spec) for topic, spec in specs.items()}, raise_errors=False
+        )
+        fine = {0, errors.TopicAlreadyExistsError.errno}  # another instance was quicker
+        for told in answer["topics"]:
+            if told["error_code"] not in fine:
+                kind = errors.for_code(told["error_code"]).__name__
+                raise TransportUnavailableError(
+                    f"the topic {told['name']} could not be made: {kind} "
+                    f"({told.get('error_message')}); create it by hand, or grant the user create"
+                )
+        self._client.wait_for_topics(list(specs))
+
+
+def wanted_outputs(
+    app: str, num_partitions: int, outputs: OutputsConfig
+) -> dict[str, dict[str, Any]]:
+    """The output topics and what they are made with."""
+    partitions = {"scores": num_partitions, "embeddings": num_partitions, "dlq": num_partitions}
+    partitions |= {"journal": outputs.journal_partitions, "spaces": 1}
+    if not outputs.scores.enabled:
+        del partitions["scores"]
+    if not outputs.embeddings.enabled:
+        del partitions["embeddings"]
+    return {
+        f"{app}.{word}": {
+            "num_partitions": count,
+            "replication_factor": outputs.replication_factor,
+            "configs": dict(TOPIC_SETTINGS[word]),
+        }
+        for word, count in partitions.items()
+    }
