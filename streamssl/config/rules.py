@@ -129,7 +129,7 @@ def _learning(config: Config) -> Iterator[Broken]:
     if config.learn.enabled and not any(weights):
         yield (
             "objectives",
-            "all weights are 0, so there is nothing to learn; raise one, or set "
+            "all weights are 0, so the networks have nothing to learn; raise one, or set "
             "learn.enabled: false",
         )
 

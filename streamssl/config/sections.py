@@ -49,17 +49,29 @@ class KafkaConfig(Section):
     """How to reach the broker; security settings are passed to kafka-python unchanged."""
 
     bootstrap_servers: str = Field("localhost:9092", description="host:port, comma separated.")
-    security_protocol: Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"] = "PLAINTEXT"
-    ssl_cafile: Path | None = None
-    ssl_certfile: Path | None = None
-    ssl_keyfile: Path | None = None
-    ssl_password: SecretStr | None = None
-    ssl_password_file: Path | None = None
-    ssl_check_hostname: bool = True
-    sasl_mechanism: Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512", "GSSAPI"] | None = None
-    sasl_plain_username: str | None = None
-    sasl_plain_password: SecretStr | None = None
-    sasl_plain_password_file: Path | None = None
+    security_protocol: Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"] = Field(
+        "PLAINTEXT", description="Encryption (SSL) and authentication (SASL) of the connection."
+    )
+    ssl_cafile: Path | None = Field(
+        None, description="Certificates of the authorities that may sign the broker's."
+    )
+    ssl_certfile: Path | None = Field(None, description="This client's certificate.")
+    ssl_keyfile: Path | None = Field(None, description="Key of this client's certificate.")
+    ssl_password: SecretStr | None = Field(None, description="Password of the key.")
+    ssl_password_file: Path | None = Field(None, description="File that holds that password.")
+    ssl_check_hostname: bool = Field(
+        True, description="The broker's certificate must carry its host name."
+    )
+    sasl_mechanism: Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512", "GSSAPI"] | None = Field(
+        None, description="How to authenticate; needed with SASL."
+    )
+    sasl_plain_username: str | None = Field(None, description="User for PLAIN and SCRAM.")
+    sasl_plain_password: SecretStr | None = Field(
+        None, description="That user's password, better given by file or environment."
+    )
+    sasl_plain_password_file: Path | None = Field(
+        None, description="File that holds that password."
+    )
     request_timeout_ms: Count = Field(5_000, description="Time-out of one request to the broker.")
     session_timeout_ms: Count = Field(10_000, description="Silence after which a member is lost.")
     transaction_timeout_ms: Count = Field(
@@ -71,7 +83,11 @@ class KafkaConfig(Section):
 class DeliveryConfig(Section):
     """What a subscriber may rely on."""
 
-    mode: Literal["exactly_once", "at_least_once"] = "exactly_once"
+    mode: Literal["exactly_once", "at_least_once"] = Field(
+        "exactly_once",
+        description="`exactly_once`: a read_committed subscriber sees each result once; "
+        "`at_least_once`: none is lost, repeats carry the same id.",
+    )
     commit_interval_ms: Count = Field(50, description="Longest time a result waits to be sent.")
     max_events: Count = Field(2_000, description="Most messages in one transaction.")
 
@@ -80,7 +96,9 @@ class InputConfig(Section):
     """Where events come from and how their bytes are read."""
 
     topic: str = Field("events", description="Input topic.")
-    codec: Literal["json", "arrow"] = "json"
+    codec: Literal["json", "arrow"] = Field(
+        "json", description="One JSON object a message, or Arrow IPC with many rows."
+    )
     start: Literal["earliest", "latest"] = Field(
         "earliest", description="Where a group without committed positions begins."
     )
@@ -103,8 +121,11 @@ class InputConfig(Section):
 class OutputConfig(Section):
     """One output topic."""
 
-    enabled: bool = True
-    format: Literal["json", "arrow"] = "json"
+    enabled: bool = Field(True, description="False: the topic is not written.")
+    format: Literal["json", "arrow"] = Field(
+        "json",
+        description="`json`: one message an event; `arrow`: packed, one batch a transaction.",
+    )
 
 
 class OutputsConfig(Section):
@@ -120,7 +141,7 @@ class OutputsConfig(Section):
 class SensorConfig(Section):
     """Numeric channels over time, one stream per key."""
 
-    kind: Literal["sensor"] = "sensor"
+    kind: Literal["sensor"] = Field("sensor", description="What the stream consists of.")
     fields: Literal["auto"] | list[str] = Field(
         "auto", description="Channels by name, or every numeric field of the first event."
     )
@@ -138,22 +159,24 @@ class SensorConfig(Section):
 class LearnerConfig(Section):
     """The networks."""
 
-    device: str = Field("cpu", pattern=r"^(cpu|cuda(:\d+)?)$")
+    device: str = Field(
+        "cpu", pattern=r"^(cpu|cuda(:\d+)?)$", description="`cpu`, `cuda` or `cuda:<index>`."
+    )
     embedding: int = Field(64, ge=2, le=4096, description="Size D of the embedding.")
     hidden: int = Field(128, ge=2, le=8192, description="Width of the hidden layers.")
     projection: int = Field(64, ge=2, le=4096, description="Size of the projected views.")
     momentum: Ratio = Field(0.99, description="Momentum of the teacher (1 = never moves).")
     learning_rate: float = Field(1e-3, gt=0.0, description="Peak of the burst's one-cycle.")
     upkeep_learning_rate: float = Field(1e-4, gt=0.0, description="Constant rate afterwards.")
-    weight_decay: Weight = 1e-2
-    max_gradient_norm: float = Field(1.0, gt=0.0)
+    weight_decay: Weight = Field(1e-2, description="AdamW's decoupled decay.")
+    max_gradient_norm: float = Field(1.0, gt=0.0, description="Gradients are clipped to it.")
     num_threads: Count = Field(1, description="BLAS and torch threads; results depend on it.")
 
 
 class LearnConfig(Section):
     """When learning happens and how much."""
 
-    enabled: bool = True
+    enabled: bool = Field(True, description="False: the networks are never trained.")
     every: int = Field(1_024, ge=32, description="Events of a full-grown epoch.")
     max_wait_s: Seconds = Field(5.0, description="A live epoch ends after this time.")
     batch: int = Field(128, ge=2, description="Samples of one optimiser step.")
@@ -171,14 +194,14 @@ class LearnConfig(Section):
 class ObjectiveConfig(Section):
     """Weight of one objective; 0 switches it off."""
 
-    weight: Weight = 1.0
+    weight: Weight = Field(1.0, description="Weight in the summed loss; 0 switches it off.")
 
 
 class MocoConfig(ObjectiveConfig):
     """Momentum contrast with a queue of negatives (He et al. 2020)."""
 
-    weight: Weight = 0.1
-    temperature: float = Field(0.2, gt=0.0)
+    weight: Weight = Field(0.1, description="Weight in the summed loss; 0 switches it off.")
+    temperature: float = Field(0.2, gt=0.0, description="Of the softmax over negatives.")
     queue: int = Field(1_024, ge=2, description="Negatives kept.")
 
 
@@ -204,7 +227,9 @@ class ObjectivesConfig(Section):
 class ReplayConfig(Section):
     """What is kept of the past for training."""
 
-    policy: Literal["reservoir"] = "reservoir"
+    policy: Literal["reservoir"] = Field(
+        "reservoir", description="`reservoir`: a uniform sample of everything seen."
+    )
     max_bytes: Count = Field(64 * 2**20, description="Most bytes held.")
     share: Ratio = Field(0.5, description="Replayed share of each training batch.")
     max_age: Seconds | None = Field(None, description="Seconds of event time samples are kept.")
@@ -213,8 +238,8 @@ class ReplayConfig(Section):
 class GaussianConfig(Section):
     """Gated Mahalanobis distances: slow teacher and fast student of statistics."""
 
-    enabled: bool = True
-    weight: Weight = 1.0
+    enabled: bool = Field(True, description="False: not fused; it still gates what is learnt.")
+    weight: Weight = Field(1.0, description="Weight in the fused score.")
     own_keys: Count = Field(64, description="Keys with covariances of their own.")
     max_features: int = Field(256, ge=8, le=1024, description="Above it a seeded projection.")
     gate: Ratio = Field(0.85, description="Quantile of the score up to which a row is learnt.")
@@ -226,15 +251,15 @@ class GaussianConfig(Section):
 class ResidualConfig(Section):
     """Gated Mahalanobis distance of the prediction and reconstruction residuals."""
 
-    enabled: bool = True
-    weight: Weight = 0.0
+    enabled: bool = Field(True, description="False: not computed.")
+    weight: Weight = Field(0.0, description="Weight in the fused score.")
 
 
 class MemoryConfig(Section):
     """Distance to the nearest remembered embeddings of the teacher."""
 
-    enabled: bool = False
-    weight: Weight = 0.0
+    enabled: bool = Field(False, description="False: not computed.")
+    weight: Weight = Field(0.0, description="Weight in the fused score.")
     capacity: int = Field(1_024, ge=16, description="Embeddings remembered.")
     neighbours: Count = Field(5, description="Distances averaged.")
 
@@ -280,7 +305,9 @@ class CheckpointConfig(Section):
 class TelemetryConfig(Section):
     """Metrics, health and logs."""
 
-    enabled: bool = True
+    enabled: bool = Field(True, description="False: no port is opened.")
     host: str = Field("127.0.0.1", description="Address to listen on; loopback by default.")
     port: int = Field(9464, ge=0, le=65_535, description="0 picks a free port (it is logged).")
-    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(
+        "INFO", description="Least level of the JSON lines on standard error."
+    )
