@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Callable, Mapping
 from functools import partial
 
-from kafka import errors
+from kafka import ConsumerGroupMetadata, KafkaProducer, errors
 
 from streamssl.events import OutputRecord
 from streamssl.transport.base import FencedError, Receipt, Transaction
@@ -19,6 +20,10 @@ from streamssl.transport.kafka.source import Source, offsets_of
 log = logging.getLogger(__name__)
 
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.05, 1.0
+# How long the answer to a transaction that the broker has aborted by itself is waited for.
+ANSWER_S = 5.0
+# How long after trouble a fence may still be of our own making.
+OWN_FENCE_S = 60.0
 
 
 class Committer:
@@ -33,7 +38,7 @@ class Committer:
         outbox: The producer.
         journal: Tells what landed.
         patience: Told about trouble; may end the wait.
-        attempt_s: Longest time that one attempt may take.
+        transaction_timeout_s: After this the broker aborts an abandoned transaction.
 
     Attributes:
         journal_position: Position after the newest own journal record that is known to stand.
@@ -51,7 +56,7 @@ class Committer:
         outbox: Outbox,
         journal: JournalReader,
         patience: Patience,
-        attempt_s: float,
+        transaction_timeout_s: float,
     ) -> None:
         self._app = app
         self._input_topic = input_topic
@@ -61,7 +66,7 @@ class Committer:
         self._outbox = outbox
         self._journal = journal
         self._patience = patience
-        self._attempt_s = attempt_s
+        self._transaction_timeout_s = transaction_timeout_s
         self.journal_position = journal.end()
         self.num_settled = 0
 
@@ -139,61 +144,76 @@ class ExactlyOnce(Committer):
             if group.generation_id < 1 or not group.member_id:  # not (or no longer) a member
                 self._patience.pause(FIRST_PAUSE_S, self._keep_turning)
                 continue
-            positions = {p: part.range.stop for p, part in rest.parts.items()}
-            write = partial(
-                self._outbox.write,
-                self._addressed(rest),
-                self._record(rest.journal),
-                offsets_of(self._input_topic, positions),
-                group,
-            )
+            began = time.monotonic()
             try:
-                position = bounded(write, self._attempt_s, self._keep_turning)
-                return self._landed(rest.journal, position)
+                position = self._attempt(rest, group)
             except TROUBLE as error:
                 num_fenced = num_fenced + 1 if is_fenced(error) else 0
-                receipt = self._settle(rest.journal, error, num_fenced)
-            if receipt is not None:
-                return receipt
+                own_doing = num_fenced == 1 and self._may_have_fenced_itself(began)
+                if num_fenced and not own_doing or isinstance(error, errors.FencedInstanceIdError):
+                    raise FencedError(self._replaced(type(error).__name__)) from error
+                if num_fenced:  # look before fencing back: another may have written already
+                    self._outcome(rest.journal, self._read_journal())
+                landed_at = self._settle(rest.journal, error)
+                if landed_at is not None:
+                    return self._landed(rest.journal, landed_at)
+            else:
+                return self._landed(rest.journal, position)
             self._patience.pause(pause_s, self._keep_turning)
             pause_s = min(2 * pause_s, LONGEST_PAUSE_S)
 
-    def _settle(
-        self, record: JournalRecord, error: BaseException, num_fenced: int
-    ) -> Receipt | None:
-        """Learn from the journal whether a doubtful transaction landed; None: it did not."""
+    def _attempt(self, transaction: Transaction, group: ConsumerGroupMetadata) -> int:
+        positions = {p: part.range.stop for p, part in transaction.parts.items()}
+        write = partial(
+            self._outbox.write,
+            self._addressed(transaction),
+            self._record(transaction.journal),
+            offsets_of(self._input_topic, positions),
+            group,
+        )
+        limit_s = self._transaction_timeout_s + ANSWER_S
+        return bounded(write, limit_s, self._keep_turning)
+
+    def _may_have_fenced_itself(self, began: float) -> bool:
+        """True where a fence may be of our own making, not another process in our place.
+
+        It can be so only after trouble: the broker timed our transaction out, or the request of
+        an earlier producer reached it late.
+        """
+        timed_out = time.monotonic() - began > 0.8 * self._transaction_timeout_s
+        return timed_out or self._patience.troubled_within(OWN_FENCE_S)
+
+    def _replaced(self, why: str) -> str:
+        return (
+            f"another process runs as instance {self._instance} of {self._app} ({why}); "
+            "give every instance its own app.instance"
+        )
+
+    def _settle(self, record: JournalRecord, error: BaseException) -> int | None:
+        """Learn from the journal where a doubtful transaction landed; None: it did not."""
         self._patience.note(error)
-        if isinstance(error, errors.FencedInstanceIdError) or num_fenced > 1:
-            # Once may be our own time-out; at once again is another process.
-            raise FencedError(
-                f"another process runs as instance {self._instance} of {self._app} "
-                f"({type(error).__name__}); give every instance its own app.instance"
-            ) from error
         self.num_settled += 1
         self._outbox.drop()
         self._outbox.use(self._patience.retry(self._rebuild, self._keep_turning))
-        found, _ = self._journal.read(self.journal_position, self._keep_turning)
+        landed_at = self._outcome(record, self._read_journal())
         log.info(
-            "settled transaction %d after %s: %s", record.seq, type(error).__name__, bool(found)
+            "settled transaction %d after %s: %s",
+            record.seq,
+            type(error).__name__,
+            "it did not land" if landed_at is None else "it had landed",
         )
-        return self._read_outcome(record, found)
+        return landed_at
 
-    def _rebuild(self) -> object:
+    def _rebuild(self) -> KafkaProducer:
         # Never abandoned half-way: finishing late, it would fence its own successor. The
         # producer's own time-outs end it.
         return bounded(self._outbox.build, float("inf"), self._keep_turning)
 
-    def _read_outcome(
-        self, record: JournalRecord, found: list[tuple[int, JournalRecord]]
-    ) -> Receipt | None:
+    def _outcome(self, record: JournalRecord, found: list[tuple[int, JournalRecord]]) -> int | None:
         for position, other in found:
             if other.encode() != record.encode():
-                raise FencedError(
-                    f"the journal of instance {self._instance} of {self._app} holds record "
-                    f"{other.seq}, which this process did not write: another process runs as "
-                    "this instance; give every instance its own app.instance"
-                )
-            return self._landed(record, position)
+                raise FencedError(self._replaced(f"it wrote record {other.seq} of the journal"))
+            return position
         return None
 
 

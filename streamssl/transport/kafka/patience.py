@@ -49,6 +49,7 @@ class Patience:
         self._grace_s = grace_s
         self._stop_by: float | None = None
         self._deadline: float | None = None
+        self._noted_at = float("-inf")
         self.trouble = ""
 
     def begin(self, limit_s: float) -> None:
@@ -71,6 +72,11 @@ class Patience:
         if not self.trouble:
             log.warning("trouble with the broker: %s", told)
         self.trouble = told
+        self._noted_at = time.monotonic()
+
+    def troubled_within(self, seconds: float) -> bool:
+        """True where something was noted not longer ago than that."""
+        return time.monotonic() - self._noted_at <= seconds
 
     def check(self) -> None:
         """Return if waiting may go on.

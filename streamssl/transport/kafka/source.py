@@ -93,6 +93,9 @@ class Source:
     def join(self) -> None:
         """Enter the group; the first polls take part in its rebalance."""
         self._consumer.subscribe([self._topic], listener=self._assignments)
+        # A member that leads the group before it knows the topic's partitions assigns nothing to
+        # anyone, and finds out minutes later.
+        self._patience.retry(self._know_partitions)
         self._joined = True
 
     def assignment(self) -> Mapping[int, int]:
@@ -148,6 +151,10 @@ class Source:
         """Stop receiving; a static member stays in the group until it is removed."""
         self._joined = False
         self._consumer.close(autocommit=False, timeout_ms=int(timeout_s * 1_000))
+
+    def _know_partitions(self) -> None:
+        if not self._consumer.partitions_for_topic(self._topic):
+            raise errors.UnknownTopicOrPartitionError(self._topic)
 
     # ---- receiving
 

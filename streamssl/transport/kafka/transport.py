@@ -225,7 +225,7 @@ class KafkaTransport:
             outbox=outbox,
             journal=journal,
             patience=self._patience,
-            attempt_s=self._kafka.transaction_timeout_ms / 1_000 + 5.0,
+            transaction_timeout_s=self._kafka.transaction_timeout_ms / 1_000,
         )
         self._connection = _Connection(admin, source, outbox, inputs, journal, committer, limits)
 
