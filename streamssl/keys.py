@@ -5,7 +5,7 @@ B = events, K = keys.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -125,7 +125,9 @@ class KeyTable:
 
     def __init__(self) -> None:
         self._slots: dict[tuple[int, str], int] = {}
+        self._keys: dict[int, tuple[int, str]] = {}
         self._free: list[int] = []
+        self._retired: list[int] = []
         self.columns = KeyColumns(
             partition=((), np.int64, -1),
             first_offset=((), np.int64, -1),
@@ -169,6 +171,7 @@ class KeyTable:
             slot = self._free.pop() if self._free else self.num_slots
             self.columns.ensure(slot + 1)
             self._slots[partition, key] = slot
+            self._keys[slot] = (partition, key)
             self.columns["partition"][slot] = partition
             self.columns["first_offset"][slot] = offset
             fresh.append(slot)
@@ -206,16 +209,20 @@ class KeyTable:
         mask = (columns["partition"] == partition) & (columns["first_offset"] >= from_offset)
         return np.flatnonzero(mask)
 
-    def drop(self, slots: IntArray) -> None:
-        """Forget the keys of `slots`; the slots are given out again."""
-        gone = set(slots.tolist())
-        self._slots = {key: slot for key, slot in self._slots.items() if slot not in gone}
-        self._free.extend(sorted(gone))
-        self.columns.clear(slots)
+    def retire(self, slots: IntArray) -> None:
+        """Forget the keys of `slots`; rows of the open epoch may still point at the slots."""
+        for slot in slots.tolist():
+            del self._slots[self._keys.pop(slot)]
+        self._retired.extend(slots.tolist())
+        self.columns["partition"][slots] = -1
 
-    def items(self) -> Iterator[tuple[tuple[int, str], int]]:
-        """((partition, key), slot) of every key."""
-        return iter(self._slots.items())
+    def release(self) -> IntArray:
+        """Give the retired slots free, for new keys to use; the owner clears their columns."""
+        slots = np.array(sorted(self._retired), np.int64)
+        self._free.extend(self._retired)
+        self._retired.clear()
+        self.columns.clear(slots)
+        return slots
 
     def state_dict(self) -> dict[str, Any]:
         """Keys, slots and columns."""
@@ -228,5 +235,7 @@ class KeyTable:
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Take over what `state_dict` gave."""
         self._slots = {(int(p), str(k)): int(slot) for p, k, slot in state["keys"]}
+        self._keys = {slot: key for key, slot in self._slots.items()}
         self._free = [int(slot) for slot in state["free"]]
+        self._retired = []
         self.columns.load_state_dict(state["columns"])

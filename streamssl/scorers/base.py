@@ -5,15 +5,16 @@ B = events, T = steps of context, C = channels, H = leaky units, F = features.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 
 import numpy as np
 
+from streamssl.columns import Columns
 from streamssl.events import Float32Array, FloatArray, IntArray
 
 
 @dataclass(frozen=True, slots=True)
-class Features:
+class Features(Columns):
     """Events in their context, as the modality gives them.
 
     Attributes:
@@ -38,10 +39,6 @@ class Features:
     def __len__(self) -> int:
         """Number of events."""
         return len(self.slot_B)
-
-    def take(self, rows: IntArray) -> Features:
-        """The events at `rows`, in that order."""
-        return Features(*(getattr(self, f.name)[rows] for f in fields(self)))
 
     def normalised(self) -> FloatArray:
         """`[B, T, C]` standardised windows; 0 where a channel has not been seen."""

@@ -10,11 +10,12 @@ B = events, C = channels, F = features.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
+from streamssl.columns import Columns
 from streamssl.events import BoolArray, FloatArray, IntArray
 from streamssl.keys import KeyColumns, Runs
 from streamssl.scorers.base import Features
@@ -35,7 +36,7 @@ RIDGES = {"averaged": 0.3, "lagged": 0.01, "leaky": 0.1, "student": 0.01}
 
 
 @dataclass(frozen=True, slots=True)
-class Measured:
+class Measured(Columns):
     """What the core measured of some events; kept until the epoch ends, then learned.
 
     Attributes:
@@ -57,13 +58,9 @@ class Measured:
     scores_BP: FloatArray
 
     @property
-    def raw_B(self) -> FloatArray:
-        """Geometric mean of the distances."""
+    def raw(self) -> FloatArray:
+        """`[B]` geometric mean of the distances."""
         return np.exp(np.log(np.maximum(self.scores_BP, SMALLEST)).mean(1))
-
-    def take(self, rows: IntArray | BoolArray) -> Measured:
-        """The events at `rows`."""
-        return Measured(*(getattr(self, f.name)[rows] for f in fields(self)))
 
 
 class GaussianScorer:
@@ -116,19 +113,16 @@ class GaussianScorer:
         """Distances of the events to what was learned so far; changes nothing."""
         own_B = self.own.columns["entry"][features.slot_B]
         entry_B = self.scoring_entries(own_B)
-        vectors = {
-            "averaged": self.averaged.build(features),
-            "lagged": self.lagged.build(features),
-            "leaky": features.leaky_BH,
-        }
         measured = Measured(
-            features.slot_B,
-            entry_B,
-            own_B,
-            *vectors.values(),
-            features.center_BC,
-            features.scale_BC,
-            np.empty((len(features), len(PARTS))),
+            slot_B=features.slot_B,
+            entry_B=entry_B,
+            own_B=own_B,
+            averaged_BF=self.averaged.build(features),
+            lagged_BF=self.lagged.build(features),
+            leaky_BF=features.leaky_BH,
+            center_BC=features.center_BC,
+            scale_BC=features.scale_BC,
+            scores_BP=np.empty((len(features), len(PARTS))),
         )
         shared = self.shared(measured, entry_B == 0)
         for column, part in enumerate(PARTS):

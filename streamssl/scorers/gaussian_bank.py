@@ -181,6 +181,6 @@ STATE = (
 def _runs_of(group_N: IntArray) -> Iterator[tuple[int, slice]]:
     """(entry, its tiles) for tiles that are grouped by entry."""
     entries, starts = np.unique(group_N, return_index=True)
-    stops = [*starts[1:].tolist(), len(group_N)]
+    stops = [*starts.tolist(), len(group_N)][1:]
     for entry, start, stop in zip(entries.tolist(), starts.tolist(), stops, strict=True):
         yield entry, slice(start, stop)

@@ -31,7 +31,9 @@ def add_scores(
     """Decay each key's histogram by the number of its new scores, and add them.
 
     Args:
+        counts_KN: Histograms so far.
         group_B: Row of `counts_KN` that each score belongs to.
+        score_B: The new scores.
         memory: Scores after which an old one counts 1/e.
     """
     new_KN = np.zeros(counts_KN.shape, np.float64)

@@ -87,7 +87,7 @@ class SensorContext:
         columns["leaky"][slots] = advance.leaky_KH
 
     def _extend(self, runs: Runs, values_BC: Float32Array) -> tuple[Float32Array, IntArray]:
-        """Each key's kept rows followed by its new ones (missing held), and the new rows' places."""
+        """Each key's kept rows followed by its new ones, and the places of the new ones."""
         steps, num_keys = self.steps, len(runs.slots)
         place_sorted = (
             np.arange(len(runs.order)) + (np.repeat(np.arange(num_keys), runs.counts) + 1) * steps

@@ -1,7 +1,7 @@
 """Leaky random units: a fixed, untrained recurrent summary of a key's recent past.
 
 h <- h + rate (tanh(W z' + b) - h) with z' = 5 tanh(z / 5), W ~ N(0, 0.75^2 / C), b ~ U(-1, 1) and
-rates log-uniform on [0.02, 1]: an echo state network without recurrence between units (Jaeger 2001).
+rates log-uniform on [0.02, 1]: an echo state network (Jaeger 2001) without links between units.
 
 B = events, C = channels, H = units.
 """

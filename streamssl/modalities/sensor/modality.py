@@ -1,0 +1,68 @@
+"""The sensor modality: numeric rows to features and network inputs.
+
+B = events, T = steps, C = channels.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from streamssl.config.sections import SensorConfig
+from streamssl.events import BoolArray, Float32Array, IntArray
+from streamssl.keys import KeyColumns
+from streamssl.modalities.sensor.context import Advance, SensorContext
+from streamssl.modalities.sensor.leaky import squash
+from streamssl.modalities.sensor.normaliser import Normaliser
+from streamssl.scorers.base import Features
+from streamssl.scorers.inputs import num_lags
+
+
+class SensorModality:
+    """Context, normaliser and network inputs of numeric channels.
+
+    Args:
+        num_channels: C.
+        config: The modality's section.
+        seed: Seed of the leaky units.
+    """
+
+    def __init__(self, *, num_channels: int, config: SensorConfig, seed: int) -> None:
+        self.window = config.window
+        steps = max(config.window, num_lags(num_channels), 2)
+        self.normaliser = Normaliser(num_channels=num_channels)
+        self.context = SensorContext(num_channels=num_channels, steps=steps, seed=seed)
+
+    def read(self, slot_B: IntArray, values_BC: Float32Array) -> tuple[Features, Advance]:
+        """Events in their context, and the context after them; changes nothing."""
+        return self.context.read(slot_B, values_BC, self.normaliser)
+
+    def write(self, advance: Advance) -> None:
+        """Move the context on."""
+        self.context.write(advance)
+
+    def learn(self, slot_B: IntArray, newest_BC: Float32Array, learn_B: BoolArray) -> None:
+        """Move the running statistics on by an epoch's rows that the gate let through."""
+        self.normaliser.learn(slot_B[learn_B], newest_BC[learn_B])
+
+    def network_input(self, features: Features) -> Float32Array:
+        """`[B, window, C]` standardised, bounded windows; unseen values are 0."""
+        recent = features.window_BTC[:, -self.window :]
+        center, scale = features.center_BC[:, None], features.scale_BC[:, None]
+        z_BTC = ((recent - center) / scale).astype(np.float32)
+        return squash(np.nan_to_num(z_BTC, copy=False, nan=0.0))
+
+    def per_key(self) -> list[KeyColumns]:
+        """Every per-key column."""
+        return [self.normaliser.columns, self.context.columns]
+
+    def state_dict(self) -> dict[str, Any]:
+        """Statistics and contexts."""
+        return {"normaliser": self.normaliser.state_dict(), "context": self.context.state_dict()}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Take over what `state_dict` gave."""
+        self.normaliser.load_state_dict(state["normaliser"])
+        self.context.load_state_dict(state["context"])

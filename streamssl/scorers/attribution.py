@@ -1,0 +1,64 @@
+"""Which channels made an event anomalous: reconstruction-based contributions.
+
+For a Gaussian with precision P and standardised residual z, the contribution of a channel is how
+much the squared distance falls when its features are replaced by what all others predict:
+v_j' (P_jj)^-1 v_j with v = P z (Alcala and Qin 2009, reconstruction-based contribution). A single
+faulty channel always has the largest one.
+
+A = explained events, C = channels, F = features, N = values per channel.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from streamssl.events import FloatArray
+from streamssl.scorers.inputs import ChannelVector
+
+
+def precision(whiten_FF: FloatArray) -> FloatArray:
+    """P = W W' of a whitening matrix W (z' W is white)."""
+    return whiten_FF @ whiten_FF.T
+
+
+def block_contributions(
+    pull_AF: FloatArray, whiten_FF: FloatArray, num_channels: int
+) -> FloatArray:
+    """`[A, C]` contributions where each channel has N features (feature = n * C + channel)."""
+    num_blocks = len(whiten_FF) // num_channels
+    grid = precision(whiten_FF).reshape(num_blocks, num_channels, num_blocks, num_channels)
+    block_CNN = np.einsum("ncmc->cnm", grid)
+    pull_ACN = pull_AF.reshape(-1, num_blocks, num_channels).transpose(0, 2, 1)
+    solved = np.linalg.solve(block_CNN[None], pull_ACN[..., None])[..., 0]
+    return np.einsum("acn,acn->ac", pull_ACN, solved)
+
+
+def single_contributions(pull_AF: FloatArray, whiten_FF: FloatArray) -> FloatArray:
+    """`[A, F]` contributions of single features: v_f^2 / P_ff."""
+    return pull_AF**2 / np.maximum(np.einsum("fg,fg->f", whiten_FF, whiten_FF), 1e-300)
+
+
+def projected_contributions(
+    pull_AF: FloatArray, whiten_FF: FloatArray, inverse_scale_F: FloatArray, vector: ChannelVector
+) -> FloatArray:
+    """`[A, C]` the same through a random projection, with the diagonal of P only."""
+    direction_XF = vector.projection() * inverse_scale_F
+    spread_X = direction_XF**2 @ np.einsum("fg,fg->f", whiten_FF, whiten_FF)
+    contribution_AX = (pull_AF @ direction_XF.T) ** 2 / np.maximum(spread_X, 1e-300)
+    return contribution_AX.reshape(len(pull_AF), vector.num_blocks, vector.num_channels).sum(1)
+
+
+def channels_of_units(
+    contribution_AH: FloatArray, z_AC: FloatArray, weight_CH: FloatArray
+) -> FloatArray:
+    """`[A, C]` contributions of leaky units, shared out by |W z| of the newest row."""
+    size_ACH = np.abs(z_AC[:, :, None] * weight_CH)
+    share_ACH = size_ACH / np.maximum(size_ACH.sum(1, keepdims=True), 1e-300)
+    return np.einsum("ach,ah->ac", share_ACH, contribution_AH)
+
+
+def as_shares(contribution_AC: FloatArray) -> FloatArray:
+    """Contributions scaled to sum to 1 per event (even shares where there are none)."""
+    total = contribution_AC.sum(1, keepdims=True)
+    even = np.full_like(contribution_AC, 1.0 / max(contribution_AC.shape[1], 1))
+    return np.where(total > 0.0, contribution_AC / np.maximum(total, 1e-300), even)

@@ -1,0 +1,78 @@
+"""Remembered events: distance to the nearest ones, and which they are.
+
+B = events, M = remembered events, D = embedding size, K = neighbours.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from streamssl.events import Float32Array, FloatArray, IntArray
+from streamssl.scorers.tiles import tiled_matmul
+
+
+class MemoryScorer:
+    """A bounded random sample of past embeddings in the teacher's space.
+
+    Args:
+        embedding: D.
+        capacity: M at most.
+        neighbours: Distances averaged into the score.
+    """
+
+    def __init__(self, *, embedding: int, capacity: int = 1_024, neighbours: int = 5) -> None:
+        self.capacity, self.neighbours = capacity, neighbours
+        self.vectors_MD = np.zeros((0, embedding), np.float32)
+        self.positions_M3 = np.zeros((0, 3), np.int64)
+        self.num_seen = 0
+
+    def score(self, embedding_BD: Float32Array) -> FloatArray:
+        """`[B]` mean Euclidean distance to the nearest remembered events; 0 if there are none."""
+        count = min(self.neighbours, len(self.vectors_MD))
+        if count == 0:
+            return np.zeros(len(embedding_BD))
+        squared_BM = np.partition(self._squared_distances(embedding_BD), count - 1, axis=1)
+        return np.sqrt(np.maximum(squared_BM[:, :count], 0.0)).mean(1)
+
+    def nearest(self, embedding_AD: Float32Array, count: int) -> IntArray:
+        """`[A, count, 3]` (partition, offset, index) of the nearest, nearest first."""
+        count = min(count, len(self.vectors_MD))
+        order = np.argsort(self._squared_distances(embedding_AD), axis=1, kind="stable")
+        return self.positions_M3[order[:, :count]]
+
+    def learn(
+        self, embedding_BD: Float32Array, position_B3: IntArray, generator: np.random.Generator
+    ) -> None:
+        """Offer rows to the sample (reservoir sampling, Vitter 1985)."""
+        room = self.capacity - len(self.vectors_MD)
+        self.vectors_MD = np.concatenate([self.vectors_MD, embedding_BD[:room]])
+        self.positions_M3 = np.concatenate([self.positions_M3, position_B3[:room]])
+        self.num_seen += min(room, len(embedding_BD))
+        rest = np.arange(max(room, 0), len(embedding_BD))
+        places = generator.integers(0, self.num_seen + 1 + np.arange(len(rest)))
+        self.num_seen += len(rest)
+        kept = places < self.capacity
+        self.vectors_MD[places[kept]] = embedding_BD[rest[kept]]
+        self.positions_M3[places[kept]] = position_B3[rest[kept]]
+
+    def _squared_distances(self, embedding_BD: Float32Array) -> FloatArray:
+        x_BD, y_MD = embedding_BD.astype(np.float64), self.vectors_MD.astype(np.float64)
+        cross_BM = tiled_matmul(x_BD, np.ascontiguousarray(y_MD.T))
+        return (x_BD * x_BD).sum(1)[:, None] - 2.0 * cross_BM + (y_MD * y_MD).sum(1)
+
+    def state_dict(self) -> dict[str, Any]:
+        """The sample."""
+        return {
+            "vectors": self.vectors_MD.copy(),
+            "positions": self.positions_M3.copy(),
+            "num_seen": self.num_seen,
+        }
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Take over what `state_dict` gave."""
+        self.vectors_MD = np.array(state["vectors"])
+        self.positions_M3 = np.array(state["positions"])
+        self.num_seen = int(state["num_seen"])

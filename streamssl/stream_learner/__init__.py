@@ -1,0 +1,177 @@
+"""The learner of one stream: the same object in the daemon, in a replay and in a notebook.
+
+No Kafka, no clock: its scores and its state follow from the events and the configuration alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from streamssl import checkpoint
+from streamssl.config.root import Config
+from streamssl.config.settings import load_config
+from streamssl.events import Decisions, EpochReport, EventBatch, Float32Array, Results
+from streamssl.stream_learner.model import StreamModel
+from streamssl.stream_learner.results import concat_results
+
+CHUNK_BYTES = 8 * 2**20
+
+
+class StreamLearner:
+    """Scores events as they come and learns from them at the ends of epochs.
+
+    `score` and `embed` read and leave everything as it was; `process` scores, advances the
+    context and learns at the epoch ends that fall inside the batch; `learn` also learns the rest.
+
+    Args:
+        config: The configuration.
+
+    Example:
+        See `docs/architecture.md` and the README; `tests/stream_learner` runs them.
+    """
+
+    def __init__(self, config: Config) -> None:
+        self.config = config
+        self.epoch = 1
+        self._model: StreamModel | None = None
+
+    @classmethod
+    def from_config(cls, source: Config | Path | str | Mapping[str, Any]) -> StreamLearner:
+        """Build from a YAML file, nested dicts or a loaded configuration.
+
+        Raises:
+            ConfigError: The configuration cannot be used; the error says why.
+        """
+        return cls(source if isinstance(source, Config) else load_config(source))
+
+    @property
+    def fields(self) -> tuple[str, ...] | None:
+        """Names of the channels, None until the first batch decides them."""
+        return self._model.fields if self._model else None
+
+    @property
+    def num_open_events(self) -> int:
+        """Events of the open epoch."""
+        return len(self._model.open) if self._model else 0
+
+    def process(self, batch: EventBatch) -> Results:
+        """Score a batch, advance the context, and learn at the epoch ends that fall inside.
+
+        Args:
+            batch: Events, those of each partition in offset order.
+        """
+        done = 0
+        parts: list[Results] = []
+        while done < len(batch) or not parts:
+            room = self.target() - self.num_open_events
+            parts.append(self.advance(batch.take(slice(done, done + room))))
+            done += room
+            if self.num_open_events >= self.target():
+                self.close_epoch(Decisions("count"))
+        return concat_results(parts)
+
+    def score(self, batch: EventBatch) -> Results:
+        """Score a batch as if it came next, and leave everything as it was."""
+        return self._for(batch).peek(batch, self.epoch)
+
+    def learn(self, batch: EventBatch) -> None:
+        """Learn a batch, its last incomplete epoch included."""
+        self.process(batch)
+        self.close_epoch(Decisions("end"))
+
+    def embed(self, batch: EventBatch) -> Float32Array:
+        """`[B, D]` embeddings of a batch as if it came next; changes nothing."""
+        return self.score(batch).embedding_BD
+
+    def target(self) -> int:
+        """Events at which the open epoch is full."""
+        return self._model.target() if self._model else StreamModel.FIRST_EPOCH
+
+    def advance(self, batch: EventBatch) -> Results:
+        """Score rows of the open epoch with the frozen state and advance the context.
+
+        How the epoch's rows are cut into calls changes no bit.
+        """
+        model = self._for(batch)
+        rows = max(1, CHUNK_BYTES // max(1, 4 * model.modality.context.steps * len(model.fields)))
+        begins = range(0, max(len(batch), 1), rows)
+        return concat_results(
+            [model.advance(batch.take(slice(b, b + rows)), self.epoch) for b in begins]
+        )
+
+    def rebuild(self, partition: int, batch: EventBatch | None) -> None:
+        """Drop a partition's per-key state and begin its context anew with a batch.
+
+        The batch is neither scored nor learned.
+        """
+        if batch is not None and len(batch):
+            self._for(batch).rebuild(partition, batch)
+        elif self._model:
+            self._model.rebuild(partition, None)
+
+    def discard(self, partition: int, from_offset: int) -> None:
+        """Forget rows of the open epoch that were not committed."""
+        if self._model:
+            self._model.discard(partition, from_offset)
+
+    def close_epoch(self, decisions: Decisions) -> EpochReport:
+        """Learn the open epoch's rows in (partition, offset, index) order; open the next."""
+        epoch, self.epoch = self.epoch, self.epoch + 1
+        return self._model.close(epoch, decisions) if self._model else EpochReport(epoch, 0)
+
+    def state_crc32c(self) -> int:
+        """CRC chained over all scores and weights so far: equal only for equal histories."""
+        return self._model.digest if self._model else 0
+
+    def weights_digest(self) -> int:
+        """CRC over the networks' weights."""
+        return self._model.learner.weights_digest() if self._model else 0
+
+    def bytes_per_key(self) -> int:
+        """Bytes that one more key takes; 0 until the channels are known."""
+        return self._model.bytes_per_key() if self._model else 0
+
+    def save(self, directory: Path | str) -> Path:
+        """Close the open epoch and write everything as a checkpoint under `directory`."""
+        if self.num_open_events:
+            self.close_epoch(Decisions("end"))
+        position: dict[str, Any] = {"epoch": self.epoch}
+        return checkpoint.save(Path(directory), self.state_dict(), position=position, keep=1)
+
+    def load(self, directory: Path | str) -> None:
+        """Take over the newest checkpoint under `directory`.
+
+        Raises:
+            CheckpointError: There is none that can be used.
+        """
+        found = checkpoint.load_newest(Path(directory), on_corruption="fail")
+        if found is None:
+            raise checkpoint.CheckpointError(f"{directory} holds no checkpoint; check the path")
+        self.load_state_dict(found.state)
+
+    def state_dict(self) -> dict[str, Any]:
+        """Everything, between epochs."""
+        model = self._model
+        return {
+            "epoch": self.epoch,
+            "fields": list(model.fields) if model else None,
+            "model": model.state_dict() if model else None,
+        }
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Take over what `state_dict` gave, under the same configuration of sizes."""
+        self.epoch = int(state["epoch"])
+        self._model = None
+        if state["fields"] is not None:
+            self._model = StreamModel(fields=tuple(state["fields"]), config=self.config)
+            self._model.load_state_dict(state["model"])
+
+    def _for(self, batch: EventBatch) -> StreamModel:
+        """The model of the batch's channels, built at the first batch."""
+        if self._model is None:
+            self._model = StreamModel(fields=batch.fields, config=self.config)
+        elif batch.fields != self._model.fields:
+            raise ValueError(f"channels {batch.fields} are not those learned: {self._model.fields}")
+        return self._model

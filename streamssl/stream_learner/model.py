@@ -1,0 +1,258 @@
+"""The whole state of one stream: keys, context, networks, scorers.
+
+B = events, T = steps, C = channels.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+import crc32c
+import numpy as np
+
+from streamssl.config.root import Config
+from streamssl.events import (
+    BoolArray,
+    Decisions,
+    EpochReport,
+    EventBatch,
+    Float32Array,
+    IntArray,
+    Results,
+)
+from streamssl.keys import KeyColumns, KeyTable
+from streamssl.learner import Inference, Learner, LearnReport
+from streamssl.modalities.sensor.context import Advance
+from streamssl.modalities.sensor.modality import SensorModality
+from streamssl.scorers.base import Features
+from streamssl.scorers.ensemble import Ensemble, Scored
+from streamssl.scorers.incidents import IncidentStep
+from streamssl.stream_learner.results import build_results
+from streamssl.stream_learner.rows import OpenEpoch, OpenRows, pick_hash
+
+FRESH_WINDOWS = 256
+
+
+class Judged(NamedTuple):
+    """A batch as the frozen state judged it, and the context after it (not yet written)."""
+
+    results: Results
+    scored: Scored
+    features: Features
+    x_BTC: Float32Array
+    advance: Advance
+    incidents: IncidentStep
+    fresh_slots: IntArray
+
+
+class StreamModel:
+    """State and arithmetic for known channels.
+
+    Args:
+        fields: Names of the channels.
+        config: The whole configuration.
+    """
+
+    FIRST_EPOCH = 32
+
+    def __init__(self, *, fields: tuple[str, ...], config: Config) -> None:
+        self.fields, self.config = fields, config
+        num_channels, seed = len(fields), config.app.seed
+        self.keys = KeyTable()
+        self.modality = SensorModality(num_channels=num_channels, config=config.modality, seed=seed)
+        self.learner = Learner(
+            num_channels=num_channels,
+            window=config.modality.window,
+            learner=config.learner,
+            learn=config.learn,
+            objectives=config.objectives,
+            replay=config.replay,
+            seed=seed,
+        )
+        self.ensemble = Ensemble(
+            num_channels=num_channels,
+            leaky_CH=self.modality.context.leaky.weight_CH,
+            num_residuals=3 * num_channels,
+            embedding=config.learner.embedding,
+            scorers=config.scorers,
+            alerts=config.alerts,
+            seed=seed,
+        )
+        self.open = OpenEpoch()
+        self.num_seen = 0
+        self.num_learnt = 0
+        self.digest = 0
+
+    def judge(self, batch: EventBatch, epoch: int) -> Judged:
+        """Score a batch with the frozen state; only the key table has grown afterwards."""
+        slot_B, fresh = self.keys.lookup(batch)
+        for columns in self.per_key():
+            columns.ensure(self.keys.num_slots)
+        features, advance = self.modality.read(slot_B, batch.values_BC)
+        x_BTC = self.modality.network_input(features)
+        inference: Inference = self.learner.infer(x_BTC)
+        position_B3 = np.stack([batch.partition, batch.offset, batch.index], axis=1)
+        scored, incidents = self.ensemble.read(
+            features,
+            inference.residual_BR,
+            inference.embedding_BD,
+            position_B3.astype(np.int64),
+            batch.event_time,
+        )
+        results = build_results(
+            batch, scored, incidents, self.ensemble, epoch, self.learner.space, self.config.alerts
+        )
+        return Judged(results, scored, features, x_BTC, advance, incidents, fresh)
+
+    def advance(self, batch: EventBatch, epoch: int) -> Results:
+        """Score a batch, move the context on and keep the rows for the epoch's end."""
+        judged = self.judge(batch, epoch)
+        self.modality.write(judged.advance)
+        self.ensemble.incidents.write(judged.incidents)
+        pick_B = pick_hash(judged.scored.position_B3, self.config.app.seed, epoch)
+        newest_BC = judged.features.window_BTC[:, -1]
+        self.open.add(judged.scored, newest_BC, judged.x_BTC, pick_B, self._window_share())
+        return judged.results
+
+    def peek(self, batch: EventBatch, epoch: int) -> Results:
+        """Score a batch and leave everything as it was."""
+        judged = self.judge(batch, epoch)
+        self._forget(judged.fresh_slots)
+        self._free()
+        return judged.results
+
+    def rebuild(self, partition: int, batch: EventBatch | None) -> None:
+        """Drop a partition's keys; begin their context anew with a batch that is only read."""
+        self._forget(self.keys.of_partition(partition))
+        if batch is None or not len(batch):
+            return
+        slot_B, _ = self.keys.lookup(batch)
+        for columns in self.per_key():
+            columns.ensure(self.keys.num_slots)
+        _, advance = self.modality.read(slot_B, batch.values_BC)
+        self.modality.write(advance)
+
+    def discard(self, partition: int, from_offset: int) -> None:
+        """Forget rows that were never committed, and the keys that only they had."""
+        self.open.discard(partition, from_offset)
+        self._forget(self.keys.of_partition(partition, from_offset))
+
+    def target(self) -> int:
+        """Events at which the open epoch is full: a sixteenth of those seen, within bounds."""
+        return min(max(self.num_seen // 16, self.FIRST_EPOCH), self.config.learn.every)
+
+    def close(self, epoch: int, decisions: Decisions) -> EpochReport:
+        """Learn the open epoch's rows: the statistics, then the networks; then drop old keys."""
+        if not len(self.open):
+            return EpochReport(epoch, 0, keys_active=len(self.keys), keys_evicted=self._free())
+        rows, windows = self.open.rows()
+        learn_B = self._learn_statistics(rows, epoch)
+        offered_B = learn_B & (rows.pick_B < self._window_share() * decisions.learn_rate)
+        report = self.learner.learn(
+            windows[rows.window_B[offered_B]],
+            rows.scored.event_time_B[offered_B],
+            epoch=epoch,
+            num_events=round(len(learn_B) * decisions.learn_rate),
+            num_learnt=self.num_learnt,
+        )
+        self.open = OpenEpoch()
+        self.num_seen += len(learn_B)
+        self.keys.touch(rows.scored.measured.slot_B, epoch, rows.scored.event_time_B)
+        evicted = self._evict()
+        self.digest = crc32c.crc32c(np.ascontiguousarray(rows.scored.raw_B).data, self.digest)
+        self.digest ^= self.learner.weights_digest()
+        return self._report(epoch, rows.scored, learn_B, offered_B, report, evicted)
+
+    def _learn_statistics(self, rows: OpenRows, epoch: int) -> BoolArray:
+        """Let scorers and normaliser learn; which rows passed the gate."""
+        generator = np.random.default_rng([self.config.app.seed, epoch, 2])
+        learn_B = self.ensemble.learn(rows.scored, generator)
+        self.modality.learn(rows.scored.measured.slot_B, rows.newest_BC, learn_B)
+        self.num_learnt += int(learn_B.sum())
+        return learn_B
+
+    def _window_share(self) -> float:
+        """Share of an epoch's rows whose windows are kept for the networks."""
+        return min(1.0, FRESH_WINDOWS / self.target())
+
+    def _evict(self) -> int:
+        """Drop keys beyond `max_keys` or idle longer than `key_ttl`; returns how many."""
+        expired = None
+        if self.config.modality.key_ttl is not None:
+            last_time = self.keys.columns["last_time"]
+            expired = last_time < last_time.max(initial=-np.inf) - self.config.modality.key_ttl
+        stale = self.keys.stale(self.config.modality.max_keys, expired)
+        self._forget(stale)
+        self._free()
+        return len(stale)
+
+    def _forget(self, slots: IntArray) -> None:
+        self.keys.retire(slots)
+
+    def _free(self) -> int:
+        """Clear the columns of retired slots, so that new keys may have them."""
+        slots = self.keys.release()
+        for columns in self.per_key():
+            columns.clear(slots)
+        return len(slots)
+
+    def per_key(self) -> list[KeyColumns]:
+        """Every per-key column of every part."""
+        return [*self.modality.per_key(), *self.ensemble.per_key()]
+
+    def bytes_per_key(self) -> int:
+        """Bytes that one more key takes (its name aside)."""
+        return sum(columns.bytes_per_key() for columns in [*self.per_key(), self.keys.columns])
+
+    def state_dict(self) -> dict[str, Any]:
+        """Everything, at an epoch boundary."""
+        assert not len(self.open), "state is only whole between epochs"
+        return {
+            "counts": [self.num_seen, self.num_learnt, self.digest],
+            "keys": self.keys.state_dict(),
+            "modality": self.modality.state_dict(),
+            "learner": self.learner.state_dict(),
+            "ensemble": self.ensemble.state_dict(),
+        }
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Take over what `state_dict` gave."""
+        self.num_seen, self.num_learnt, self.digest = map(int, state["counts"])
+        self.keys.load_state_dict(state["keys"])
+        self.modality.load_state_dict(state["modality"])
+        self.learner.load_state_dict(dict(state["learner"]))
+        self.ensemble.load_state_dict(state["ensemble"])
+        self.open = OpenEpoch()
+
+    def _report(
+        self,
+        epoch: int,
+        scored: Scored,
+        learn_B: BoolArray,
+        offered_B: BoolArray,
+        learned: LearnReport,
+        evicted: int,
+    ) -> EpochReport:
+        seen = self.ensemble.calibration.columns["seen"][scored.measured.slot_B]
+        warmup = self.config.alerts.calibration_warmup
+        return EpochReport(
+            epoch=epoch,
+            num_events=len(learn_B),
+            num_learnt=int(learn_B.sum()),
+            num_gated=int((~learn_B).sum()),
+            num_thinned=int((learn_B & ~offered_B).sum()),
+            num_trained=learned.num_trained,
+            num_steps=learned.num_steps,
+            num_steps_nonfinite=learned.num_steps_nonfinite,
+            keys_active=len(self.keys),
+            keys_evicted=evicted,
+            replay_records=self.learner.replay_records,
+            replay_bytes=self.learner.replay_bytes,
+            gradient_norm=learned.gradient_norm,
+            effective_rank=learned.effective_rank,
+            min_standard_deviation=learned.min_standard_deviation,
+            warmup_progress=float(np.minimum(seen / warmup, 1.0).mean()),
+            alert_rate=self.ensemble.budget.rate(),
+            losses=dict(learned.losses),
+        )
