@@ -76,13 +76,13 @@ def stuck(sensor: Sensor) -> FloatArray:
 
 
 def drift(sensor: Sensor) -> FloatArray:
-    """A ramp to 12 deviations."""
-    return sensor.plus(12.0 * sensor.side() * np.linspace(0.0, 1.0, len(sensor.healthy_L)))
+    """A ramp to 14 deviations."""
+    return sensor.plus(14.0 * sensor.side() * np.linspace(0.0, 1.0, len(sensor.healthy_L)))
 
 
 def level_shift(sensor: Sensor) -> FloatArray:
-    """A step of 8 deviations."""
-    return sensor.plus(8.0 * sensor.side())
+    """A step of 10 deviations."""
+    return sensor.plus(10.0 * sensor.side())
 
 
 def noise_burst(sensor: Sensor) -> FloatArray:
@@ -103,12 +103,12 @@ def broken_coupling(sensor: Sensor) -> FloatArray:
 # Kind -> (shape, seconds, fields that it can be seen on).
 KINDS: dict[str, tuple[Shape, float, tuple[str, ...]]] = {
     "spike_burst": (spike_burst, 2.0, FIELDS),
-    "stuck": (stuck, 4.0, LOAD_FIELDS),
-    "drift": (drift, 5.0, FIELDS),
-    "level_shift": (level_shift, 3.0, FIELDS),
+    "stuck": (stuck, 2.5, LOAD_FIELDS),
+    "drift": (drift, 3.0, FIELDS),
+    "level_shift": (level_shift, 2.0, FIELDS),
     "noise_burst": (noise_burst, 2.0, FIELDS),
-    "dropout": (dropout, 2.0, FIELDS),
-    "broken_coupling": (broken_coupling, 4.0, LOAD_FIELDS),
+    "dropout": (dropout, 1.5, FIELDS),
+    "broken_coupling": (broken_coupling, 2.5, LOAD_FIELDS),
 }
 LONGEST_S = max(seconds for _, seconds, _ in KINDS.values())
 # How far `broken_coupling` looks back: about a third of a load cycle.

@@ -1,4 +1,4 @@
-"""Eight pumps with ten sensors each: load cycles, coupled channels, lags, noise, slow drift.
+"""Pumps with ten sensors each: load cycles, coupled channels, lags, noise, slow drift.
 
 Shape suffixes: T = ticks, M = machines, C = channels.
 """
