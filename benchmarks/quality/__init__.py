@@ -1,0 +1,1 @@
+"""The peers that the quality benchmark runs beside streamssl."""

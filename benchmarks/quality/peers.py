@@ -1,0 +1,107 @@
+"""The peers: detectors that a new one has to beat, each one prequential pass in NumPy.
+
+N = rows of a series, C = channels, F = features.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+import numpy as np
+
+from benchmarks.quality.statistics import NUM_FIRST, RunningGaussian, gated_pass, lagged
+from streamssl.bench.detectors import Peer
+from streamssl.events import FloatArray
+
+NUM_DIMENSIONS = 100
+
+
+class Random:
+    """The floor: scores that know nothing."""
+
+    def __init__(self, seed: int = 0) -> None:
+        self.seed = seed
+
+    def score_one_pass(self, values: FloatArray) -> FloatArray:
+        """`[N]` uniform scores."""
+        return np.random.default_rng(self.seed).random(len(values))
+
+
+class GatedMahalanobis:
+    """The bar: gated Mahalanobis distance of about 100 dimensions of recent rows, ridge .01."""
+
+    def __init__(self, seed: int = 0) -> None:
+        self.seed = seed
+
+    def score_one_pass(self, values: FloatArray) -> FloatArray:
+        """`[N]` distances; `values` is `[N, C]` without missing values."""
+        return gated_pass(_lags(values), ridge=0.01, seed=self.seed)
+
+
+class FrozenMahalanobis:
+    """A static reference: the same distance, learnt on the warm-up (which it is told), then never.
+
+    Args:
+        num_warmup: Rows of the warm-up; their own scores are not prequential and not counted.
+    """
+
+    def __init__(self, num_warmup: int = NUM_FIRST) -> None:
+        self.num_warmup = num_warmup
+
+    def score_one_pass(self, values: FloatArray) -> FloatArray:
+        """`[N]` distances; `values` is `[N, C]` without missing values."""
+        features_NF = _lags(values)
+        gaussian = RunningGaussian(ridge=0.01)
+        gaussian.learn(features_NF[: self.num_warmup])
+        return gaussian.score(features_NF)
+
+
+class PcaResidual:
+    """What 16 principal components of the last 32 rows leave over, scored as a vector.
+
+    Fitted once on the first 400 rows; the residual of the last row and the mean residual of the
+    window go through the same gated Gaussian, ridge .1. Rows before the fit score 0.
+    """
+
+    num_components = 16
+    window = 32
+
+    def __init__(self, seed: int = 0) -> None:
+        self.seed = seed
+
+    def score_one_pass(self, values: FloatArray) -> FloatArray:
+        """`[N]` distances; `values` is `[N, C]` without missing values."""
+        first_NC = values[:NUM_FIRST]
+        floor_C = 0.05 * np.maximum(np.abs(first_NC.mean(axis=0)), 1e-3)
+        scale_C = np.maximum(first_NC.std(axis=0), floor_C)
+        z_NC = 5.0 * np.tanh((values - first_NC.mean(axis=0)) / scale_C / 5.0)
+        windows_NF = lagged(z_NC, self.window)
+        centre_F = windows_NF[:NUM_FIRST].mean(axis=0)
+        components_KF = np.linalg.svd(windows_NF[:NUM_FIRST] - centre_F, full_matrices=False)[2]
+        components_KF = components_KF[: self.num_components]
+        residual_NC = _residual(windows_NF - centre_F, components_KF, values.shape[1])
+        score_N = gated_pass(residual_NC, ridge=0.1, seed=self.seed)
+        score_N[:NUM_FIRST] = 0.0
+        return score_N
+
+
+def _residual(windows_NF: FloatArray, components_KF: FloatArray, num_channels: int) -> FloatArray:
+    """`[N, 2C]`: residual of the last row, and its mean over the window."""
+    code_NK = windows_NF @ components_KF.T
+    last_NC = windows_NF[:, -num_channels:] - code_NK @ components_KF[:, -num_channels:]
+    mean_KC = components_KF.reshape(len(components_KF), -1, num_channels).mean(axis=1)
+    mean_NC = windows_NF.reshape(len(windows_NF), -1, num_channels).mean(axis=1)
+    return np.concatenate([last_NC, mean_NC - code_NK @ mean_KC], axis=1)
+
+
+def _lags(values: FloatArray) -> FloatArray:
+    return lagged(values, max(1, NUM_DIMENSIONS // values.shape[1]))
+
+
+# By name: (seed, rows of the warm-up) -> a fresh detector.
+PEERS: Mapping[str, Callable[[int, int], Peer]] = {
+    "random": lambda seed, _: Random(seed=seed),
+    "gated Mahalanobis, lagged": lambda seed, _: GatedMahalanobis(seed=seed),
+    "frozen Mahalanobis, lagged": lambda _, num_warmup: FrozenMahalanobis(num_warmup=num_warmup),
+    "PCA residual, 16 components": lambda seed, _: PcaResidual(seed=seed),
+}
