@@ -11,7 +11,7 @@ import numpy as np
 import torch
 
 from streamssl.events import Float32Array, FloatArray
-from streamssl.modalities.sensor.views import past, two_views
+from streamssl.modalities.sensor.views import past, view
 from streamssl.objectives import Sample
 from streamssl.replay import Policy
 
@@ -49,16 +49,13 @@ def draw_batches(
         )
 
 
-def make_sample(windows: Windows, *, span_s: float, generator: torch.Generator) -> Sample:
-    """Views, past and times of a batch, on the generator's device."""
-    device = generator.device
+def make_sample(windows: Windows, *, span_s: float, device: torch.device) -> Sample:
+    """A batch of windows with their past, times and views, on `device`."""
     window_BTC = torch.from_numpy(windows[0]).to(device)
-    view_a_BTC, view_b_BTC = two_views(window_BTC, generator)
     return Sample(
         window_BTC=window_BTC,
         past_BTC=past(window_BTC),
-        view_a_BTC=view_a_BTC,
-        view_b_BTC=view_b_BTC,
+        augment=view,
         event_time_B=torch.from_numpy(windows[1]).to(device),
         span_s=span_s,
     )

@@ -141,7 +141,7 @@ class Learner:
         span_s = window_span_s(event_time_N, fresh_NTC.shape[1])
         tally = Tally()
         for rate, windows in zip(rates, batches, strict=False):
-            sample = make_sample(windows, span_s=span_s, generator=torch_generator)
+            sample = make_sample(windows, span_s=span_s, device=self._device)
             step = self._trainer.step(sample, rate=rate, generator=torch_generator)
             tally.add(step, sample)
         return tally.report(self._trainer.teacher)

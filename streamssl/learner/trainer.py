@@ -16,7 +16,7 @@ from torch import Tensor, nn
 
 from streamssl.config.sections import LearnerConfig
 from streamssl.learner.network import WindowNetwork
-from streamssl.objectives import Objective, Sample
+from streamssl.objectives import Objective, Sample, Term
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,17 +64,17 @@ class Trainer:
 
     def step(self, sample: Sample, *, rate: float, generator: torch.Generator) -> StepReport:
         """Take one step, or refuse it."""
-        losses = self._losses(sample, generator)
-        values = {name: float(loss.detach()) for name, loss in losses.items()}
-        total = self._gradients(losses)
+        terms = self._terms(sample, generator)
+        total = self._gradients(terms)
         norm = float(
             nn.utils.clip_grad_norm_(self._trained.values(), self._config.max_gradient_norm)
         )
         taken = math.isfinite(total) and math.isfinite(norm)
         if taken:
-            self._apply(rate, sample)
+            self._apply(rate, terms)
         self._optimiser.zero_grad(set_to_none=True)
-        return StepReport(taken=taken, losses=values, gradient_norm=norm)
+        losses = {name: float(term.loss.detach()) for name, term in terms.items()}
+        return StepReport(taken=taken, losses=losses, gradient_norm=norm)
 
     def state_dict(self) -> dict[str, Any]:
         """Weights, the objectives' state and the optimiser's moments, by name."""
@@ -101,26 +101,26 @@ class Trainer:
                 key: value.clone().to(parameter.device) for key, value in moments.items()
             }
 
-    def _losses(self, sample: Sample, generator: torch.Generator) -> dict[str, Tensor]:
+    def _terms(self, sample: Sample, generator: torch.Generator) -> dict[str, Term]:
         return {
             name: objective.loss(self.student, self.teacher, sample, generator)
             for name, objective in self.objectives.items()
         }
 
-    def _gradients(self, losses: dict[str, Tensor]) -> float:
+    def _gradients(self, terms: dict[str, Term]) -> float:
         """Gradient of the weighted sum; its value."""
-        terms = [self.objectives[name].weight * loss for name, loss in losses.items()]
-        total = torch.stack(terms).sum()
+        weighted = [self.objectives[name].weight * term.loss for name, term in terms.items()]
+        total = torch.stack(weighted).sum()
         total.backward()  # type: ignore[no-untyped-call]
         return float(total.detach())
 
-    def _apply(self, rate: float, sample: Sample) -> None:
+    def _apply(self, rate: float, terms: dict[str, Term]) -> None:
         for group in self._optimiser.param_groups:
             group["lr"] = rate
         self._optimiser.step()
         self._follow()
-        for objective in self.objectives.values():
-            objective.after_step(self.teacher, sample)
+        for name, term in terms.items():
+            self.objectives[name].remember(*term.seen)
 
     @torch.no_grad()
     def _follow(self) -> None:

@@ -10,7 +10,7 @@ import torch
 
 from streamssl.config.sections import ObjectivesConfig
 from streamssl.objectives.autoencoder import Autoencoder
-from streamssl.objectives.base import Network, Objective, Sample
+from streamssl.objectives.base import Network, Objective, Sample, Term
 from streamssl.objectives.moco import Moco
 from streamssl.objectives.next_step import NextStep
 
@@ -33,4 +33,4 @@ def build_objectives(
     }
 
 
-__all__ = ["OBJECTIVES", "Network", "Objective", "Sample", "build_objectives"]
+__all__ = ["OBJECTIVES", "Network", "Objective", "Sample", "Term", "build_objectives"]

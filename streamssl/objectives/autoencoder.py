@@ -8,7 +8,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from streamssl.objectives.base import Network, Objective, Sample, smooth_l1
+from streamssl.objectives.base import Network, Objective, Sample, Term, smooth_l1
 
 
 def corrupt(x_BTC: Tensor, generator: torch.Generator, *, noise: float, mask: float) -> Tensor:
@@ -34,10 +34,10 @@ class Autoencoder(Objective):
 
     def loss(
         self, student: Network, teacher: Network, sample: Sample, generator: torch.Generator
-    ) -> Tensor:
+    ) -> Term:
         """Smooth-L1(decode(f(corrupted)), clean)."""
         del teacher
         x_BTC = sample.window_BTC
         corrupted_BTC = corrupt(x_BTC, generator, noise=self.noise, mask=self.mask)
         reconstruction_BSC = student.decode(student.encode(corrupted_BTC))
-        return smooth_l1(reconstruction_BSC, student.summarise(x_BTC))
+        return Term(smooth_l1(reconstruction_BSC, student.summarise(x_BTC)))

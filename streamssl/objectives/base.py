@@ -6,8 +6,9 @@ B = samples, T = steps, S = summary rows, C = channels, D = embedding, P = proje
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 import torch
 from torch import Tensor, nn
@@ -41,18 +42,28 @@ class Sample:
     Attributes:
         window_BTC: Normalised windows, zero = missing or not yet seen.
         past_BTC: The same windows one row earlier.
-        view_a_BTC: One augmented view of each window.
-        view_b_BTC: Another.
+        augment: Gives an augmented view of windows; two calls give two views.
         event_time_B: Event time of each window's last row, in seconds.
         span_s: Seconds of event time that a window spans, about; nearer ones overlap.
     """
 
     window_BTC: Tensor
     past_BTC: Tensor
-    view_a_BTC: Tensor
-    view_b_BTC: Tensor
+    augment: Callable[[Tensor, torch.Generator], Tensor]
     event_time_B: Tensor
     span_s: float
+
+
+class Term(NamedTuple):
+    """One objective's part of a step.
+
+    Attributes:
+        loss: Unweighted; a scalar with a gradient.
+        seen: What the objective is to remember if the step is taken.
+    """
+
+    loss: Tensor
+    seen: tuple[Tensor, ...] = ()
 
 
 class Objective(nn.Module, ABC):
@@ -77,14 +88,14 @@ class Objective(nn.Module, ABC):
     @abstractmethod
     def loss(
         self, student: Network, teacher: Network, sample: Sample, generator: torch.Generator
-    ) -> Tensor:
-        """The unweighted loss: finite, zero for an empty batch, no gradient to the teacher.
+    ) -> Term:
+        """The loss: finite, zero for an empty batch, no gradient to the teacher.
 
-        Changes no state: a step may still be refused afterwards.
+        Changes no state: the step may still be refused.
         """
 
-    def after_step(self, teacher: Network, sample: Sample) -> None:
-        """Take in what a step that was taken has seen."""
+    def remember(self, *seen: Tensor) -> None:
+        """Take in what a step that was taken has seen; most objectives have no memory."""
 
 
 def smooth_l1(prediction: Tensor, target: Tensor) -> Tensor:

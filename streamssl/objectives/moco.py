@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from streamssl.config.sections import ObjectiveConfig
-from streamssl.objectives.base import Network, Objective, Sample
+from streamssl.objectives.base import Network, Objective, Sample, Term
 
 
 def info_nce(
@@ -34,6 +34,7 @@ class Moco(Objective):
         weight: Factor of this term in the sum.
         temperature: τ.
         queue: Negatives kept.
+        samples: Most windows of a batch that are contrasted; views are dear, negatives are not.
         projection: Size of the projected views.
         generator: Draws the directions that fill the queue before anything was seen.
     """
@@ -47,11 +48,13 @@ class Moco(Objective):
         weight: float,
         temperature: float,
         queue: int,
+        samples: int,
         projection: int,
         generator: torch.Generator,
     ) -> None:
         super().__init__(weight=weight)
         self.temperature = temperature
+        self.samples = samples
         random_QP = torch.randn((queue, projection), generator=generator)
         self.register_buffer("queue_QP", nn.functional.normalize(random_QP, dim=1))
         never_Q = torch.full((queue,), -torch.inf, dtype=torch.float64)
@@ -64,26 +67,25 @@ class Moco(Objective):
 
     def loss(
         self, student: Network, teacher: Network, sample: Sample, generator: torch.Generator
-    ) -> Tensor:
-        """InfoNCE of the student's view a against the teacher's view b and the queue."""
-        del generator
-        query_BP = student.project(student.encode(sample.view_a_BTC))
-        gap_BQ = (sample.event_time_B[:, None] - self.queue_time_Q[None, :]).abs()
-        return info_nce(
-            query_BP,
-            _keys(teacher, sample),
-            self.queue_QP,
-            gap_BQ >= sample.span_s,
-            temperature=self.temperature,
-        )
+    ) -> Term:
+        """InfoNCE of the student's view against the teacher's other view and the queue."""
+        window_BTC, event_time_B = self._spread(sample.window_BTC, sample.event_time_B)
+        query_BP = student.project(student.encode(sample.augment(window_BTC, generator)))
+        with torch.no_grad():
+            key_BP = teacher.project(teacher.encode(sample.augment(window_BTC, generator)))
+        gap_BQ = (event_time_B[:, None] - self.queue_time_Q[None, :]).abs()
+        allowed_BQ = gap_BQ >= sample.span_s
+        loss = info_nce(query_BP, key_BP, self.queue_QP, allowed_BQ, temperature=self.temperature)
+        return Term(loss, (key_BP, event_time_B))
 
-    def after_step(self, teacher: Network, sample: Sample) -> None:
-        """The step's keys enter the queue, the oldest leave it."""
+    def remember(self, *seen: Tensor) -> None:
+        """The step's keys and their times enter the queue, the oldest leave it."""
+        key_BP, event_time_B = seen
         size = len(self.queue_QP)
-        self.queue_QP.copy_(torch.cat([self.queue_QP, _keys(teacher, sample)])[-size:])
-        self.queue_time_Q.copy_(torch.cat([self.queue_time_Q, sample.event_time_B])[-size:])
+        self.queue_QP.copy_(torch.cat([self.queue_QP, key_BP])[-size:])
+        self.queue_time_Q.copy_(torch.cat([self.queue_time_Q, event_time_B])[-size:])
 
-
-@torch.no_grad()
-def _keys(teacher: Network, sample: Sample) -> Tensor:
-    return teacher.project(teacher.encode(sample.view_b_BTC))
+    def _spread(self, window_BTC: Tensor, event_time_B: Tensor) -> tuple[Tensor, Tensor]:
+        """At most `samples` of the batch, evenly, so that fresh and replayed keep their shares."""
+        stride = max(-(-len(window_BTC) // self.samples), 1)
+        return window_BTC[::stride], event_time_B[::stride]

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import torch
-from torch import Tensor
 
-from streamssl.objectives.base import Network, Objective, Sample, smooth_l1
+from streamssl.objectives.base import Network, Objective, Sample, Term, smooth_l1
 
 
 class NextStep(Objective):
@@ -13,8 +12,8 @@ class NextStep(Objective):
 
     def loss(
         self, student: Network, teacher: Network, sample: Sample, generator: torch.Generator
-    ) -> Tensor:
+    ) -> Term:
         """Smooth-L1(q(f(past)), last row)."""
         del teacher, generator
         predicted_BC = student.predict(student.encode(sample.past_BTC))
-        return smooth_l1(predicted_BC, sample.window_BTC[:, -1])
+        return Term(smooth_l1(predicted_BC, sample.window_BTC[:, -1]))
