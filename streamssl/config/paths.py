@@ -35,6 +35,14 @@ def settings() -> Iterator[tuple[Path, FieldInfo]]:
     return ((path, field) for path, field in _tree().items() if section_of(field) is None)
 
 
+def sections() -> Iterator[tuple[Path, type[BaseModel]]]:
+    """Every section, sections within sections included, in the order of the file."""
+    for path, field in _tree().items():
+        section = section_of(field)
+        if section is not None:
+            yield path, section
+
+
 def key_paths() -> tuple[str, ...]:
     """The dotted paths of all sections and settings."""
     return tuple(dotted(path) for path in _tree())

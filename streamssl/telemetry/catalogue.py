@@ -79,7 +79,8 @@ class Catalogue:
 
     def info(self, name: str, text: str) -> Info:
         """Words about the process."""
-        return Info(self._note(name, "info", text), text, registry=self.registry)
+        self._note(f"{name}_info", "info", text)
+        return Info(PREFIX + name, text, registry=self.registry)
 
     def enum(self, name: str, text: str, states: Sequence[str]) -> Enum:
         """One of a few states; 1 for the current one."""

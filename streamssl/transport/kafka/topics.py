@@ -85,6 +85,11 @@ class Admin:
                     f"--topic {topic} --partitions {spec['num_partitions']})"
                 )
 
+    def absent(self, topics: list[str]) -> list[str]:
+        """Those of `topics` that do not exist."""
+        found = self._partitions(topics)
+        return [topic for topic in topics if not found[topic]]
+
     def record_limits(self, topics: list[str]) -> dict[str, int]:
         """Largest record of each topic, in bytes."""
         try:

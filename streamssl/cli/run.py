@@ -1,0 +1,33 @@
+"""`streamssl run`: the daemon."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from streamssl.cli.options import ConfigOption, SetOption
+from streamssl.config import load_config, secret_values
+from streamssl.telemetry.logs import setup_logging
+
+
+def run(
+    config: ConfigOption,
+    overrides: SetOption = None,
+    init_from: Annotated[
+        Path | None,
+        typer.Option(
+            exists=True,
+            file_okay=False,
+            help="Checkpoint to start from where the state directory holds none (replay --save).",
+        ),
+    ] = None,
+) -> None:
+    """Score, learn from and publish a stream until stopped (SIGTERM drains and exits 0)."""
+    loaded = load_config(config, overrides or ())
+    setup_logging(loaded.telemetry.log_level, secrets=secret_values(loaded))
+    # Here, so that a wrong configuration is told before torch is loaded.
+    from streamssl.engine import run_daemon
+
+    raise typer.Exit(run_daemon(loaded, init_from=init_from))

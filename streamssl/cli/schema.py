@@ -1,0 +1,31 @@
+"""`streamssl schema`: the configuration's JSON Schema and the reference pages."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from streamssl.cli.reference import PAGES
+from streamssl.config import Config
+
+
+def schema(
+    docs: Annotated[
+        Path | None,
+        typer.Option(
+            exists=True,
+            file_okay=False,
+            help="Write configuration.md and metrics.md into this folder instead.",
+        ),
+    ] = None,
+) -> None:
+    """Print the configuration's JSON Schema, for editors and checks."""
+    if docs is None:
+        typer.echo(json.dumps(Config.model_json_schema(), indent=2))
+        return
+    for name, render in PAGES.items():
+        (docs / name).write_text(render(), encoding="utf-8")
+        typer.echo(f"wrote {docs / name}")

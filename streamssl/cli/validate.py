@@ -1,0 +1,123 @@
+"""`streamssl validate`: is the configuration right, what does it mean, what will it cost."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Annotated
+
+import typer
+
+from streamssl.cli.options import ConfigOption, SetOption
+from streamssl.config import Config, load_config, parse_budget
+
+_ASSUMED_CHANNELS = 16
+
+
+def validate(
+    config: ConfigOption,
+    overrides: SetOption = None,
+    online: Annotated[
+        bool, typer.Option("--online", help="Also ask the broker for the topics; changes nothing.")
+    ] = False,
+    channels: Annotated[
+        int | None,
+        typer.Option(min=1, help="Channels to reckon memory for, where fields are automatic."),
+    ] = None,
+) -> None:
+    """Check the configuration and say what it will do and cost."""
+    loaded = load_config(config, overrides or ())
+    lines = [f"{config} is valid", *highlights(loaded)]
+    named = loaded.modality.fields
+    num_channels = len(named) if named != "auto" else channels or _ASSUMED_CHANNELS
+    lines += memory_report(loaded, num_channels)
+    typer.echo("\n".join(lines))
+    if online:
+        from streamssl.transport.kafka.check import check_topics
+
+        told = check_topics(
+            app=loaded.app, kafka=loaded.kafka, input=loaded.input, outputs=loaded.outputs
+        )
+        typer.echo("\n".join(["broker:", *(f"  {line}" for line in told)]))
+
+
+def highlights(config: Config) -> list[str]:
+    """The settings that an operator wants to see again; no secrets."""
+    kafka, learn = config.kafka, config.learn
+    weights = {
+        name: section["weight"]
+        for name, section in config.objectives.model_dump().items()
+        if section["weight"] > 0
+    }
+    rows = {
+        "application": f"{config.app.name}, instance {config.app.instance}, "
+        f"state in {config.app.state_dir}",
+        "broker": f"{kafka.bootstrap_servers} ({kafka.security_protocol})",
+        "input": f"{config.input.topic} ({config.input.codec}, from the {config.input.start})",
+        "outputs": ", ".join(_outputs(config)),
+        "delivery": f"{config.delivery.mode}, within {config.delivery.commit_interval_ms} ms",
+        "alerts": f"at most {_budget(config)}",
+        "learning": f"every {learn.every:,} events or {learn.max_wait_s:g} s"
+        if learn.enabled
+        else "statistics only, networks untrained",
+        "objectives": ", ".join(f"{name} {weight:g}" for name, weight in weights.items()),
+        "telemetry": f"http://{config.telemetry.host}:{config.telemetry.port}"
+        if config.telemetry.enabled
+        else "off",
+    }
+    return [f"  {name:12} {text}" for name, text in rows.items()]
+
+
+def _outputs(config: Config) -> Iterator[str]:
+    name, outputs = config.app.name, config.outputs
+    for word, output in (("scores", outputs.scores), ("embeddings", outputs.embeddings)):
+        if output.enabled:
+            yield f"{name}.{word} ({output.format})"
+    yield f"{name}.dlq"
+    yield f"{name}.journal"
+
+
+def _budget(config: Config) -> str:
+    budget = parse_budget(config.alerts.budget)
+    if budget.share is None:
+        return f"{budget.per_day:g} incidents a day"
+    return f"{100 * budget.share:g} % of events"
+
+
+def memory_report(config: Config, num_channels: int) -> list[str]:
+    """What the state costs in memory for so many channels, as the components themselves say."""
+    from streamssl.checkpoint import snapshot
+    from streamssl.stream_learner.model import StreamModel
+
+    fields = tuple(f"channel_{i}" for i in range(num_channels))
+    model = StreamModel(fields=fields, config=config)
+    per_key, max_keys = model.bytes_per_key(), config.modality.max_keys
+    own_keys = min(config.scorers.gaussian.own_keys, max_keys)
+    own = sum(
+        bank.bytes_per_entry(bank.num_features) for bank in model.ensemble.core.banks.values()
+    )
+    arrays = snapshot(model.state_dict(), copy=False).arrays
+    shared = sum(array.nbytes for array in arrays.values())
+    parts = {
+        f"each key ({num_channels} channels)": per_key,
+        f"{max_keys:,} keys (modality.max_keys)": max_keys * per_key,
+        f"{own_keys} keys' own covariances (scorers.gaussian.own_keys)": own_keys * own,
+        "replay buffer (replay.max_bytes)": config.replay.max_bytes,
+        "networks and shared statistics": shared,
+    }
+    total = sum(parts.values()) - per_key
+    rows = [f"  {_size(size):>9}  {name}" for name, size in parts.items()]
+    return ["memory of the state, when full:", *rows, f"  {_size(total):>9}  in all"]
+
+
+def _size(num_bytes: float) -> str:
+    """Bytes for a person.
+
+    Example:
+        >>> _size(7_416)
+        '7.2 KiB'
+    """
+    for unit in ("B", "KiB", "MiB"):
+        if num_bytes < 1024:
+            return f"{num_bytes:.{0 if unit == 'B' else 1}f} {unit}"
+        num_bytes /= 1024
+    return f"{num_bytes:.1f} GiB"

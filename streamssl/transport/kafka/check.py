@@ -1,0 +1,51 @@
+"""Broker and topics as a start would find them; makes nothing and fences nobody."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+
+from streamssl.config.sections import AppConfig, InputConfig, KafkaConfig, OutputsConfig
+from streamssl.transport.kafka.patience import TROUBLE, Patience
+from streamssl.transport.kafka.quiet import quieten
+from streamssl.transport.kafka.security import client_settings
+from streamssl.transport.kafka.topics import Admin, wanted_outputs
+
+
+def check_topics(
+    *,
+    app: AppConfig,
+    kafka: KafkaConfig,
+    input: InputConfig,  # noqa: A002 the section's name
+    outputs: OutputsConfig,
+) -> list[str]:
+    """Ask the broker for the topics of a configuration; a running daemon is not disturbed.
+
+    Returns:
+        What was found, a line a fact.
+
+    Raises:
+        TransportUnavailableError: The broker cannot be reached, or a start would fail for the
+            topics.
+    """
+    quieten()
+    patience = Patience(lambda: False)
+    patience.begin(kafka.start_timeout_s)
+    admin = patience.retry(lambda: Admin(client_settings(kafka)))
+    try:
+        return patience.retry(lambda: _check(admin, app, input, outputs))
+    finally:
+        with suppress(*TROUBLE):
+            admin.close()
+
+
+def _check(admin: Admin, app: AppConfig, input_: InputConfig, outputs: OutputsConfig) -> list[str]:
+    num_partitions = admin.num_partitions(input_.topic)
+    lines = [f"input {input_.topic}: {num_partitions} partitions"]
+    wanted = list(wanted_outputs(app.name, num_partitions, outputs))
+    absent = admin.absent(wanted)
+    if absent and outputs.create_topics:
+        lines.append(f"a start will create: {', '.join(sorted(absent))}")
+    else:
+        admin.ensure_outputs(app.name, num_partitions, outputs)
+        lines.append(f"outputs exist: {', '.join(wanted)}")
+    return lines

@@ -1,0 +1,228 @@
+"""The command line: exit codes, errors without traceback, and what validate and schema print."""
+
+from __future__ import annotations
+
+import json
+import logging
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from streamssl import __version__
+from streamssl import engine as engine_module
+from streamssl.checkpoint import CheckpointError
+from streamssl.cli.app import main
+from streamssl.cli.reference import PAGES
+from streamssl.cli.validate import memory_report
+from streamssl.config import Config, load_config
+from streamssl.config.paths import settings
+from streamssl.telemetry import Metrics
+
+ROOT = Path(__file__).parents[2]
+SENSOR = str(ROOT / "configs" / "sensor.yaml")
+
+
+@dataclass
+class Outcome:
+    """How a command ended."""
+
+    code: int
+    out: str
+    err: str
+
+
+@pytest.fixture
+def cli(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Callable[..., Outcome]:
+    """Runs a command line in this process."""
+
+    def call(*args: str) -> Outcome:
+        monkeypatch.setattr(sys, "argv", ["streamssl", *args])
+        root = logging.getLogger()
+        handlers, level = root.handlers[:], root.level
+        with pytest.raises(SystemExit) as ended:
+            main()
+        root.handlers[:], root.level = handlers, level
+        logging.captureWarnings(False)
+        told = capsys.readouterr()
+        return Outcome(int(ended.value.code or 0), told.out, told.err)
+
+    return call
+
+
+def test_version_and_help(cli: Callable[..., Outcome]) -> None:
+    """`--version` and `--help` answer and end with 0; help names every verb."""
+    assert cli("--version") == Outcome(0, f"streamssl {__version__}\n", "")
+    told = cli("--help")
+    assert told.code == 0
+    for verb in ("run", "validate", "schema", "demo"):
+        assert verb in told.out
+
+
+def test_the_console_script_starts() -> None:
+    """The installed command runs, without loading torch for what does not need it."""
+    code = "import sys; from streamssl.cli import app; print('torch' in sys.modules)"
+    told = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60
+    )
+    assert told.stdout == "False\n"
+
+
+@pytest.mark.parametrize("args", [["nonsense"], ["run"], ["validate", "--nonsense"]])
+def test_usage_errors_end_with_2(cli: Callable[..., Outcome], args: list[str]) -> None:
+    """Unknown verbs and options and missing ones are usage errors."""
+    assert cli(*args).code == 2
+
+
+def test_configuration_errors_end_with_2(cli: Callable[..., Outcome], tmp_path: Path) -> None:
+    """Each problem is one line on standard error, without a traceback."""
+    file = tmp_path / "c.yaml"
+    file.write_text("learn: {evry: 3}\n")
+    for verb in ("run", "validate"):
+        told = cli(verb, "-c", str(file), "--set", "app.seed=x")
+        assert (told.code, told.out) == (2, "")
+        lines = told.err.splitlines()
+        assert len(lines) == 2
+        assert lines[0].startswith("error: app.seed: must be a whole number")
+        assert lines[1].startswith("error: learn.evry: unknown key; did you mean learn.every?")
+
+
+def test_run_hands_over_to_the_engine(
+    cli: Callable[..., Outcome], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """The engine gets the loaded configuration; its code is the command's."""
+    seen: list[tuple[Config, Path | None]] = []
+
+    def fake(config: Config, init_from: Path | None = None) -> int:
+        seen.append((config, init_from))
+        return 5
+
+    monkeypatch.setattr(engine_module, "run_daemon", fake, raising=False)
+    args = ("run", "-c", SENSOR, "--set", "app.seed=9", "--init-from", str(tmp_path))
+    assert cli(*args).code == 5
+    assert seen == [(load_config(SENSOR, ["app.seed=9"]), tmp_path)]
+
+
+@pytest.mark.parametrize(
+    ("error", "code", "text"),
+    [
+        (CheckpointError("all corrupt; restore one"), 4, "error: all corrupt; restore one\n"),
+        (ZeroDivisionError("oops"), 1, "ZeroDivisionError: oops"),
+    ],
+)
+def test_errors_of_the_engine(
+    cli: Callable[..., Outcome],
+    monkeypatch: pytest.MonkeyPatch,
+    error: Exception,
+    code: int,
+    text: str,
+) -> None:
+    """What the user can mend is one line and its own code; anything else is logged and ends 1."""
+
+    def fail(*_: object, **__: object) -> int:
+        raise error
+
+    monkeypatch.setattr(engine_module, "run_daemon", fail, raising=False)
+    told = cli("run", "-c", SENSOR)
+    assert told.code == code
+    assert text in told.err
+    assert ("Traceback" in told.err) == (code == 1)
+
+
+def test_validate_tells_what_and_how_much(cli: Callable[..., Outcome]) -> None:
+    """The example is valid; highlights and the cost in memory are printed."""
+    told = cli("validate", "-c", SENSOR, "--channels", "38")
+    assert told.code == 0
+    assert "sensor.yaml is valid" in told.out
+    assert "sensors.scores (json)" in told.out
+    assert "0.1 % of events" in told.out
+    assert "each key (38 channels)" in told.out
+
+
+def test_validate_shows_no_secret(
+    cli: Callable[..., Outcome], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A password is neither printed nor part of the schema."""
+    monkeypatch.setenv("STREAMSSL_KAFKA__SASL_PLAIN_PASSWORD", "hunter2")
+    sasl = ("security_protocol=SASL_SSL", "sasl_mechanism=PLAIN", "sasl_plain_username=u")
+    options = [word for text in sasl for word in ("--set", f"kafka.{text}")]
+    told = cli("validate", "-c", SENSOR, *options)
+    assert told.code == 0
+    assert "hunter2" not in told.out + told.err
+
+
+def test_memory_grows_with_keys_and_channels() -> None:
+    """The report is the components' own sum: more keys or channels cost more."""
+
+    def total(num_channels: int, *overrides: str) -> str:
+        return memory_report(load_config({}, overrides, environ={}), num_channels)[-1]
+
+    assert total(4, "modality.max_keys=10") != total(4, "modality.max_keys=100000")
+    assert "GiB" in total(500)
+    assert "MiB" in total(4, "modality.max_keys=10")
+
+
+@pytest.mark.kafka
+def test_validate_online(
+    cli: Callable[..., Outcome],
+    kafka_broker: object,
+    unique_name: Callable[[str], str],
+) -> None:
+    """A missing input topic ends with 3; an existing one is described, and nothing is created."""
+    from streamssl.config.sections import KafkaConfig
+    from streamssl.transport.kafka.client import create_topic
+
+    servers: str = kafka_broker.bootstrap_servers  # type: ignore[attr-defined]
+    app, topic = unique_name("app"), unique_name("input")
+    options = [f"kafka.bootstrap_servers={servers}", f"app.name={app}", f"input.topic={topic}"]
+    args = [word for option in options for word in ("--set", option)]
+    told = cli("validate", "-c", SENSOR, "--online", *args)
+    assert told.code == 3
+    assert "does not exist" in told.err
+    create_topic(KafkaConfig(bootstrap_servers=servers), topic, 3)
+    for _ in range(2):
+        told = cli("validate", "-c", SENSOR, "--online", *args)
+        assert told.code == 0
+        assert f"input {topic}: 3 partitions" in told.out
+        assert f"a start will create: {app}.dlq" in told.out
+
+
+def test_an_unreachable_broker_ends_with_3(cli: Callable[..., Outcome]) -> None:
+    """Online validation of a broker that is not there is a clear error with exit code 3."""
+    told = cli(
+        *("validate", "-c", SENSOR, "--online", "--set", "kafka.start_timeout_s=0.5"),
+        *("--set", "kafka.bootstrap_servers=127.0.0.1:1"),
+    )
+    assert told.code == 3
+    assert "kafka.bootstrap_servers" in told.err
+
+
+def test_the_schema_is_json(cli: Callable[..., Outcome]) -> None:
+    """`schema` prints a JSON Schema with every section that forbids unknown keys."""
+    schema = json.loads(cli("schema").out)
+    assert set(schema["properties"]) == set(Config.model_fields)
+    assert schema["additionalProperties"] is False
+
+
+@pytest.mark.parametrize("page", sorted(PAGES))
+def test_reference_pages_are_current(page: str) -> None:
+    """The committed page is what the code says now (else: `streamssl schema --docs docs`)."""
+    assert (ROOT / "docs" / page).read_text(encoding="utf-8") == PAGES[page]()
+
+
+def test_pages_can_be_written(cli: Callable[..., Outcome], tmp_path: Path) -> None:
+    """`schema --docs` writes every page."""
+    assert cli("schema", "--docs", str(tmp_path)).code == 0
+    assert sorted(path.name for path in tmp_path.iterdir()) == sorted(PAGES)
+
+
+def test_every_setting_and_metric_is_documented() -> None:
+    """Each setting has a description and each metric appears on its page."""
+    assert [path for path, field in settings() if not field.description] == []
+    page = PAGES["metrics.md"]()
+    assert all(f"`{entry.name}`" in page for entry in Metrics().catalogue)
