@@ -84,10 +84,14 @@ class ArrowDecoder:
 
     def _decode(self, message: Message) -> Decoded:
         try:
-            return self._decode_rows(message)
+            with np.errstate(over="ignore", invalid="ignore"):  # what overflows is found below
+                return self._decode_rows(message)
         except UnreadableError as error:
-            nothing = empty_batch(self._topic, self.fields or ())
-            return Decoded(nothing, (DeadLetter(message, None, *error.fault),))
+            fault = error.fault
+        except pa.ArrowException as error:  # a rare type that Arrow itself cannot convert
+            fault = Fault("wrong_type", str(error))
+        nothing = empty_batch(self._topic, self.fields or ())
+        return Decoded(nothing, (DeadLetter(message, None, *fault),))
 
     def _decode_rows(self, message: Message) -> Decoded:
         # 1. The message as one batch of rows.

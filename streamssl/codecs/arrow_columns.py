@@ -53,8 +53,7 @@ def numbers(name: str, column: pa.Array) -> Float32Array:
     """
     if not (is_number(column.type) or types.is_null(column.type)):
         raise _wrong_type(name, column.type, "numbers")
-    with np.errstate(over="ignore", invalid="ignore"):
-        return _float64(column).astype(np.float32)
+    return _float64(column).astype(np.float32)
 
 
 def times(name: str, column: pa.Array) -> tuple[FloatArray, Faults]:
@@ -126,8 +125,10 @@ def list_lengths(column: pa.Array) -> IntArray:
 def _float64(column: pa.Array) -> FloatArray:
     if types.is_dictionary(column.type):
         column = column.dictionary_decode()
-    as_float = column.cast(pa.float64(), safe=False)
-    return np.asarray(pc.fill_null(as_float, float("nan")).to_numpy(zero_copy_only=False))
+    if not types.is_floating(column.type):
+        column = column.cast(pa.float64(), safe=False)
+    # Nulls of floating columns become NaN here.
+    return np.asarray(column.to_numpy(zero_copy_only=False), np.float64)
 
 
 def _from_timestamps(column: pa.Array) -> FloatArray:
@@ -151,8 +152,9 @@ def _short_texts(column: pa.Array, max_bytes: int) -> tuple[pa.StringArray, IntA
         column = _without_views(column)
     length = pc.fill_null(pc.binary_length(column), 0)
     length_B = np.asarray(length.to_numpy(zero_copy_only=False), np.int64)
-    short = pc.if_else(pa.array(length_B <= max_bytes), column, None)
-    return short.cast(pa.utf8()), length_B
+    if (length_B > max_bytes).any():
+        column = pc.if_else(pa.array(length_B <= max_bytes), column, None)
+    return column.cast(pa.utf8()), length_B
 
 
 def _without_views(column: pa.Array) -> pa.Array:
@@ -169,6 +171,8 @@ def _is_text(kind: pa.DataType) -> bool:
 
 
 def _null_faults(name: str, column: pa.Array) -> Faults:
+    if column.null_count == 0 and not types.is_dictionary(column.type):
+        return {}  # a dictionary itself may hold null, which is not counted
     null_B = pc.is_null(column).to_numpy(zero_copy_only=False)
     return dict.fromkeys(_rows(null_B), Fault("missing_field", f"field {name!r} is null"))
 

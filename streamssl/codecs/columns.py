@@ -109,7 +109,7 @@ def iso_seconds(text: str) -> float:
 
 def parse_times(values: Sequence[float | str]) -> FloatArray:
     """Seconds since 1970 from numbers and ISO 8601 texts; NaN where a text is no time."""
-    if set(map(type, values)) <= {float}:
+    if str not in set(map(type, values)):
         return epoch_seconds(np.array(values, np.float64))
     texts = np.array([iso_seconds(v) if isinstance(v, str) else np.nan for v in values])
     numbers = np.array([np.nan if isinstance(v, str) else v for v in values])
@@ -136,13 +136,15 @@ def key_length_fault(num_bytes: int, config: InputConfig) -> Fault:
 
 def record_keys(messages: Sequence[Message], config: InputConfig) -> tuple[pa.StringArray, Faults]:
     """The records' own keys as text (no key: the empty string)."""
-    raw = [message.key for message in messages]
+    raw = pa.array([message.key for message in messages], pa.binary())
     try:
-        texts = pa.array(raw, pa.binary()).cast(pa.utf8())
+        texts = raw.cast(pa.utf8())
         faults: Faults = {}
     except pa.ArrowInvalid:
-        texts, faults = _decode_each(raw)
-    return texts.fill_null(""), faults | long_keys(pa.array(raw, pa.binary()), config)
+        texts, faults = _decode_each(raw.to_pylist())
+    if texts.null_count:
+        texts = texts.fill_null("")
+    return texts, faults | long_keys(raw, config)
 
 
 def long_keys(keys: pa.Array, config: InputConfig) -> Faults:

@@ -132,7 +132,7 @@ class JsonDecoder:
         good = rows_without(found, len(rows))
         batch = EventBatch(
             self._topic,
-            np.array([message.partition for message in parsed], np.int64),
+            np.full(len(parsed), messages[0].partition if messages else 0, np.int64),
             np.array([message.offset for message in parsed], np.int64),
             np.zeros(len(parsed), np.int64),
             keys,
