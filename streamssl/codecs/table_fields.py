@@ -85,6 +85,11 @@ def _candidates(
     schema: pa.Schema, config: InputConfig, fields: Literal["auto"] | Sequence[str]
 ) -> tuple[str, ...]:
     names = column_names(schema)
+    if config.values_field is not None:
+        raise TableError(
+            f"in a file every channel has a column of its own, so input.values_field "
+            f"({config.values_field!r}) cannot be read; use --set input.values_field=null"
+        )
     chosen = [] if fields == "auto" else list(check_names(fields, config))
     for name in [*chosen, config.time_field, config.key_field]:
         if name is not None and name not in names:

@@ -29,7 +29,7 @@ class TextSource:
         self._path = path
         self._raw = path.open("rb")
         self._num_bytes = max(path.stat().st_size, 1)
-        packed = path.suffix == ".gz"
+        packed = path.suffix.lower() == ".gz"
         self._stream = cast(BinaryIO, gzip.GzipFile(fileobj=self._raw)) if packed else self._raw
 
     def __enter__(self) -> TextSource:

@@ -31,30 +31,34 @@ WRITERS: Mapping[str, type[CsvWriter | ParquetWriter]] = {
 
 
 def open_reader(path: Path) -> Reader:
-    """A reader for one pass over a file.
+    """A reader for one pass over a file whose name was checked."""
+    return READERS[_format(path)](path)
+
+
+def check_input(path: Path) -> None:
+    """Refuse a name that cannot be read.
 
     Raises:
         InputFileError: No such file, or no known suffix.
     """
     if not path.is_file():
         raise InputFileError(f"{path}: no such file")
-    text = path.with_suffix("") if path.suffix == ".gz" else path
-    reader = READERS.get(text.suffix.lower())
-    if reader is None or (reader is ParquetReader and path.suffix == ".gz"):
+    if _format(path) not in READERS:
         raise InputFileError(
             f"{path}: cannot tell the format by the suffix; known are {', '.join(READERS)}, "
-            "and .gz after the text formats"
+            "and .gz after those of text"
         )
-    return reader(path)
+
+
+def _format(path: Path) -> str:
+    packed = path.suffix.lower() == ".gz"
+    suffix = (path.with_suffix("") if packed else path).suffix.lower()
+    # Parquet has a compression of its own.
+    return f"{suffix}.gz" if packed and READERS.get(suffix) is ParquetReader else suffix
 
 
 def open_writer(path: Path, schema: pa.Schema) -> TableWriter:
-    """A writer for a file that appears under its name when it is complete.
-
-    Raises:
-        InputFileError: No such folder, or no known suffix.
-    """
-    check_output(path)
+    """A writer for a file that appears under its name when it is complete."""
     return WRITERS[path.suffix.lower()](path, schema)
 
 

@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 import pyarrow as pa
 
 from streamssl.events import OutputRecord, Slice
 from streamssl.transport.base import PartitionOutput, Receipt, Transaction
-from streamssl.transport.files.formats import check_output, open_reader, open_writer
+from streamssl.transport.files.formats import (
+    check_input,
+    check_output,
+    open_reader,
+    open_writer,
+)
 from streamssl.transport.files.rows import InputFileError, Reader
 from streamssl.transport.files.tables import (
     EMBEDDINGS_SCHEMA,
@@ -37,7 +42,9 @@ class FileTransport:
             `<stem>.dlq.jsonl` (the rows that could not be read) and `<stem>.journal.jsonl`.
         embeddings: Where vectors go, CSV excluded; None: nowhere.
         scorers: Names of the scorers, each of which has a column.
-        on_commit: Called with every transaction when it has landed.
+
+    Raises:
+        InputFileError: A name that cannot be read or written.
     """
 
     def __init__(
@@ -47,7 +54,6 @@ class FileTransport:
         *,
         embeddings: Path | None = None,
         scorers: Sequence[str] = (),
-        on_commit: Callable[[Transaction], None] = lambda _: None,
     ) -> None:
         self.topic = input.name
         self.input = input
@@ -56,12 +62,12 @@ class FileTransport:
         self.dead_letters = output.with_name(f"{output.stem}.dlq.jsonl")
         self.journal_file = output.with_name(f"{output.stem}.journal.jsonl")
         self._schema = scores_schema(scorers)
-        self._on_commit = on_commit
         self._journal: list[JournalRecord] = []
         self._committed: int | None = None
         self._position = 0
         self._waiting: pa.RecordBatch | None = None
         self._is_open = False
+        self._check_names()
 
     def open(self) -> None:
         """Open the input and begin the outputs.
@@ -69,7 +75,6 @@ class FileTransport:
         Raises:
             InputFileError: A file cannot be read or written.
         """
-        self._check_names()
         self._reader: Reader = open_reader(self.input)
         self._batches = _batches(self._reader)
         self._waiting = next(self._batches, None)
@@ -88,9 +93,15 @@ class FileTransport:
         return open_reader(self.input).batches()
 
     @property
+    def outputs(self) -> list[Path]:
+        """The files that a complete replay writes."""
+        vectors = [self.embeddings] if self.embeddings else []
+        return [self.output, *vectors, self.dead_letters, self.journal_file]
+
+    @property
     def fraction(self) -> float:
         """Share of the input that was read, 0 to 1."""
-        return self._reader.fraction
+        return self._reader.fraction if self._is_open else 0.0
 
     def journal(self, position: int) -> tuple[list[tuple[int, JournalRecord]], int]:
         """The records of this replay from `position` on; an earlier replay's do not count."""
@@ -143,7 +154,6 @@ class FileTransport:
         self._journal.append(transaction.journal)
         # Last, so that a failure above leaves the input uncommitted and the outputs unpublished.
         self._committed = max((part.range.stop for part in parts), default=self._committed)
-        self._on_commit(transaction)
         return Receipt(frozenset(transaction.parts), len(self._journal))
 
     def lag(self) -> Mapping[int, int]:
@@ -179,6 +189,7 @@ class FileTransport:
         return open_writer(self.embeddings, EMBEDDINGS_SCHEMA) if self.embeddings else None
 
     def _check_names(self) -> None:
+        check_input(self.input)
         for path in filter(None, (self.output, self.embeddings)):
             check_output(path)
             if path.resolve() == self.input.resolve():

@@ -1,0 +1,95 @@
+"""`streamssl replay`: the daemon's engine over a file, as a backtest."""
+
+from __future__ import annotations
+
+import json
+import time
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from streamssl.cli.options import SetOption
+from streamssl.cli.replay_view import progress, summary_lines
+from streamssl.config import Config, load_config, secret_values
+from streamssl.telemetry.logs import setup_logging
+
+
+def replay(
+    output: Annotated[
+        Path,
+        typer.Option(help="Scores, one row per input row: .csv or .parquet.", show_default=False),
+    ],
+    input: Annotated[  # noqa: A002 - the option's name
+        Path | None,
+        typer.Option(help="Events, one per row: .csv, .parquet or .jsonl.", show_default=False),
+    ] = None,
+    config: Annotated[
+        Path | None,
+        typer.Option("--config", "-c", help="The configuration; without it the defaults."),
+    ] = None,
+    time_column: Annotated[
+        str | None,
+        typer.Option(help="Event time [input.time_field]; without it the row number."),
+    ] = None,
+    key_column: Annotated[str | None, typer.Option(help="Key [input.key_field].")] = None,
+    ignore_columns: Annotated[
+        str | None,
+        typer.Option(help="Columns that are no channels, such as 'a,b,eval_*'."),
+    ] = None,
+    embeddings: Annotated[
+        Path | None, typer.Option(help="Embeddings, one per input row: .parquet.")
+    ] = None,
+    overrides: SetOption = None,
+    save: Annotated[
+        Path | None,
+        typer.Option(file_okay=False, help="Checkpoint that `run --init-from` starts from."),
+    ] = None,
+    journal: Annotated[
+        bool,
+        typer.Option(
+            "--journal",
+            help="Reproduce what a daemon published, from its journal and input on Kafka.",
+        ),
+    ] = False,
+) -> None:
+    """Score a file from its first row to its last, learning on the way, as the daemon would."""
+    if journal == (input is not None):
+        raise typer.BadParameter("give either a file or --journal", param_hint="--input")
+    columns = _column_overrides(time_column, key_column, ignore_columns)
+    loaded = load_config(config, [*(overrides or ()), *columns])
+    setup_logging("WARNING", secrets=secret_values(loaded))
+    if input is None:
+        # Here and below, so that a wrong configuration is told before torch is loaded.
+        from streamssl.engine import replay_journal
+
+        raise typer.Exit(replay_journal(loaded, output))
+    _replay_file(loaded, input, output, embeddings, save)
+
+
+def _replay_file(
+    config: Config, source: Path, output: Path, embeddings: Path | None, save: Path | None
+) -> None:
+    from streamssl.engine.backtest import backtest, scorer_names
+    from streamssl.transport.files import FileTransport
+
+    transport = FileTransport(source, output, embeddings=embeddings, scorers=scorer_names(config))
+    began_s = time.monotonic()
+    with progress(Console(stderr=True), lambda: transport.fraction) as show:
+        done = backtest(config, transport, save=save, on_progress=show)
+    written = [*transport.outputs, *([save] if save else [])]
+    for line in summary_lines(done, time.monotonic() - began_s, written):
+        typer.echo(line)
+
+
+def _column_overrides(time: str | None, key: str | None, ignored: str | None) -> list[str]:
+    overrides = []
+    if time is not None:
+        overrides.append(f"input.time_field={time}")
+    if key is not None:
+        overrides.append(f"input.key_field={key}")
+    if ignored is not None:
+        patterns = [pattern.strip() for pattern in ignored.split(",") if pattern.strip()]
+        overrides.append(f"input.ignore_fields={json.dumps(patterns)}")
+    return overrides

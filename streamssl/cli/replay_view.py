@@ -1,0 +1,89 @@
+"""What a replay shows: progress on a terminal, plain lines elsewhere, a summary at the end."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Protocol
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
+
+LINE_EVERY_S = 10.0
+
+
+class Counts(Protocol):
+    """What a run did so far."""
+
+    events: int
+    dead_letters: int
+    epochs: int
+    samples_trained: int
+    anomalies: int
+    incidents: int
+
+
+@contextmanager
+def progress(
+    console: Console, fraction: Callable[[], float], *, clock: Callable[[], float] = time.monotonic
+) -> Iterator[Callable[[Counts], None]]:
+    """Show progress while the body runs; it calls what it is given after every step.
+
+    Args:
+        console: Where it is shown.
+        fraction: Share of the input that was read.
+        clock: Seconds that only grow.
+    """
+    if not console.is_terminal:
+        yield _lines(console, fraction, clock)
+        return
+    columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn())
+    with Progress(*columns, TimeRemainingColumn(), console=console, transient=True) as bar:
+        began_s = clock()
+        task = bar.add_task("reading", total=1.0)
+
+        def show(counts: Counts) -> None:
+            text = _line(counts, clock() - began_s)
+            bar.update(task, completed=fraction(), description=text)
+
+        yield show
+
+
+def _lines(
+    console: Console, fraction: Callable[[], float], clock: Callable[[], float]
+) -> Callable[[Counts], None]:
+    began_s = clock()
+    last_s = began_s
+
+    def show(counts: Counts) -> None:
+        nonlocal last_s
+        if clock() - last_s >= LINE_EVERY_S:
+            last_s = clock()
+            console.print(f"{fraction():.0%} {_line(counts, last_s - began_s)}")
+
+    return show
+
+
+def _line(counts: Counts, seconds: float) -> str:
+    rate = counts.events / max(seconds, 1e-9)
+    return f"{counts.events:,} events, {rate:,.0f}/s, {counts.incidents:,} incidents"
+
+
+def summary_lines(counts: Counts, seconds: float, written: list[Path]) -> list[str]:
+    """What was done and written, one fact a line."""
+    rate = counts.events / max(seconds, 1e-9)
+    return [
+        f"events        {counts.events:,} in {seconds:.1f} s, {rate:,.0f} events/s",
+        f"learned       {_learned(counts)}",
+        f"anomalies     {counts.anomalies:,} in {counts.incidents:,} incidents",
+        f"dead letters  {counts.dead_letters:,}",
+        *(f"written       {path}" for path in written),
+    ]
+
+
+def _learned(counts: Counts) -> str:
+    samples, epochs = counts.samples_trained, counts.epochs
+    share = f", one per {counts.events / samples:.1f} events" if samples else ""
+    return f"{samples:,} samples in {epochs:,} epochs{share}"
