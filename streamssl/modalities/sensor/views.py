@@ -77,11 +77,6 @@ def view(x_BTC: Tensor, generator: torch.Generator) -> Tensor:
     return channel_mask(time_mask(x_BTC, generator), generator)
 
 
-def two_views(x_BTC: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor]:
-    """Two independent views of each window."""
-    return view(x_BTC, generator), view(x_BTC, generator)
-
-
 def past(x_BTC: Tensor) -> Tensor:
     """What was known before the last row: the window one step earlier, zeros at its start."""
     past_BTC = torch.zeros_like(x_BTC)
