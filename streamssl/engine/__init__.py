@@ -1,0 +1,1 @@
+"""The daemon's loop, epochs, transactions, recovery: the journey of an event."""

@@ -1,0 +1,162 @@
+"""A transaction in the making: what was taken, what it decoded to, what is published of it.
+
+The daemon fills a draft from polls, recovery and replay fill one from a journal record; from
+there on all three run the code below.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+
+from streamssl.codecs.base import Decoder
+from streamssl.engine.ports import Codec, Learner
+from streamssl.engine.slices import messages_of, range_of, without
+from streamssl.events import (
+    DeadLetter,
+    Decoded,
+    EventBatch,
+    Range,
+    Results,
+    Slice,
+    concat_batches,
+)
+from streamssl.transport.base import PartitionOutput
+from streamssl.transport.journal import POISON
+
+
+@dataclass
+class Part:
+    """What a draft holds of one partition."""
+
+    incarnation: int
+    pieces: list[Slice] = field(default_factory=list)
+    batches: list[EventBatch] = field(default_factory=list)
+    dead_letters: list[DeadLetter] = field(default_factory=list)
+
+    @property
+    def range(self) -> Range:
+        """The input taken."""
+        return range_of(self.pieces)
+
+
+@dataclass
+class Draft:
+    """A transaction in the making.
+
+    Attributes:
+        parts: What was taken, per partition.
+        tails: Input that per-key state was rebuilt from before, per partition.
+        num_messages: Messages taken.
+        num_events: Events read from them.
+        polled_s: When the first message was polled.
+        full: True where what was polled next cannot join this transaction.
+    """
+
+    parts: dict[int, Part] = field(default_factory=dict)
+    tails: dict[int, tuple[int, int]] = field(default_factory=dict)
+    num_messages: int = 0
+    num_events: int = 0
+    polled_s: float = 0.0
+    full: bool = False
+
+    def add(self, piece: Slice, decoded: Decoded) -> None:
+        """Take in one slice and what it decoded to."""
+        part = self.parts.setdefault(piece.partition, Part(piece.incarnation))
+        part.pieces.append(piece)
+        if len(decoded.batch):
+            part.batches.append(decoded.batch)
+        part.dead_letters.extend(decoded.dead_letters)
+        self.num_messages += len(piece.payload)
+        self.num_events += len(decoded.batch)
+
+    def journalled_dead_letters(self) -> list[tuple[int, int, int]]:
+        """(partition, offset, index) of every dead letter, as the journal has them."""
+        letters = [letter for p in sorted(self.parts) for letter in self.parts[p].dead_letters]
+        return [
+            (letter.message.partition, letter.message.offset, _index(letter)) for letter in letters
+        ]
+
+
+def _index(letter: DeadLetter) -> int:
+    if letter.reason == "poison":
+        return POISON
+    return -1 if letter.index is None else letter.index
+
+
+def decode(decoder: Decoder, piece: Slice, poison: frozenset[int] = frozenset()) -> Decoded:
+    """Read a slice; messages at `poison` become dead letters without being looked at."""
+    decoded = decoder.decode(without(piece, poison))
+    letters = tuple(
+        DeadLetter(message, None, "poison", "the process died three times at this message")
+        for message in messages_of(piece)
+        if message.offset in poison
+    )
+    if not letters:
+        return decoded
+    in_order = sorted(decoded.dead_letters + letters, key=lambda letter: letter.message.offset)
+    return replace(decoded, dead_letters=tuple(in_order))
+
+
+def below(decoded: Decoded, offset: int) -> Decoded:
+    """What was decoded from messages below `offset`."""
+    num_rows = int(np.searchsorted(decoded.batch.offset, offset))
+    letters = tuple(d for d in decoded.dead_letters if d.message.offset < offset)
+    return Decoded(decoded.batch.take(slice(0, num_rows)), letters)
+
+
+def advance(draft: Draft, learner: Learner) -> dict[int, Results]:
+    """Score all partitions' events in one call; results per partition that has events."""
+    batches = {p: part.batches for p, part in sorted(draft.parts.items()) if part.batches}
+    if not batches:
+        return {}
+    joined = concat_batches([batch for partial in batches.values() for batch in partial])
+    results = learner.advance(joined)
+    stops = np.cumsum([sum(map(len, partial)) for partial in batches.values()]).tolist()
+    starts = [0, *stops[:-1]]
+    return {p: rows_of(results, a, b) for p, a, b in zip(batches, starts, stops, strict=True)}
+
+
+def encode(
+    draft: Draft, results: Mapping[int, Results], codec: Codec
+) -> dict[int, PartitionOutput]:
+    """What is published of a draft, per partition."""
+    return {
+        partition: PartitionOutput(
+            range=part.range,
+            incarnation=part.incarnation,
+            records=codec.encode(results.get(partition), tuple(part.dead_letters)),
+            results=(results[partition],) if partition in results else (),
+        )
+        for partition, part in sorted(draft.parts.items())
+    }
+
+
+def rows_of(results: Results, start: int, stop: int) -> Results:
+    """Rows `[start, stop)` of results."""
+    if start == 0 and stop == len(results.batch):
+        return results
+    rows = slice(start, stop)
+    first, last = np.searchsorted(results.explained, (start, stop)).tolist()
+    return replace(
+        results,
+        batch=results.batch.take(rows),
+        score=results.score[rows],
+        p_value=results.p_value[rows],
+        raw=results.raw[rows],
+        threshold=results.threshold[rows],
+        anomaly=results.anomaly[rows],
+        severity=results.severity[rows],
+        incident_id=results.incident_id[rows],
+        incident_state=results.incident_state[rows],
+        warming=results.warming[rows],
+        top_field=results.top_field[rows],
+        raw_scores={name: column[rows] for name, column in results.raw_scores.items()},
+        explained=results.explained[first:last] - start,
+        attribution_AC=results.attribution_AC[first:last],
+        expected_AC=results.expected_AC[first:last],
+        neighbours=results.neighbours[first:last],
+        embedding_BD=results.embedding_BD[rows],
+    )

@@ -1,0 +1,98 @@
+"""When a transaction and an epoch end.
+
+A transaction ends at the epoch's end, at `delivery.max_events` or, live, after
+`delivery.commit_interval_ms`; an epoch ends by count or, live, by clock. Files know no clock, so
+that a backtest does not depend on the machine's speed.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+
+from streamssl.config.sections import DeliveryConfig, LearnConfig
+from streamssl.engine.draft import Draft
+from streamssl.engine.ports import Learner
+from streamssl.events import Decisions
+
+IDLE_POLL_S = 0.2
+
+
+class Epochs:
+    """Limits of the open transaction and of the open epoch.
+
+    Args:
+        learner: Says how many events the open epoch has, and how many it takes.
+        delivery: Limits of a transaction.
+        learn: Limits of an epoch, and the lag that thins learning.
+        clock: Seconds that only grow; None for input that is not live.
+    """
+
+    def __init__(
+        self,
+        *,
+        learner: Learner,
+        delivery: DeliveryConfig,
+        learn: LearnConfig,
+        clock: Callable[[], float] | None,
+    ) -> None:
+        self._learner = learner
+        self._max_messages = delivery.max_events
+        self._commit_interval_s = delivery.commit_interval_ms / 1_000
+        self._max_wait_s = learn.max_wait_s
+        self._thin_above_lag = learn.thin_above_lag
+        self._clock = clock
+        self._began_s: float | None = None
+        self._events_per_message = 1.0
+
+    def events_left(self, draft: Draft) -> int:
+        """Events that the open epoch still takes."""
+        return self._learner.target() - self._learner.num_open_events - draft.num_events
+
+    def room(self, draft: Draft) -> int:
+        """Most messages that the draft still takes: an epoch is filled exactly.
+
+        Where messages carry many events, about as many as are needed: what is decoded too much
+        is decoded again.
+        """
+        wanted = math.ceil(self.events_left(draft) / self._events_per_message)
+        return 0 if draft.full else max(0, min(wanted, self._max_messages - draft.num_messages))
+
+    def read(self, num_messages: int, num_events: int) -> None:
+        """Note how many events some messages carried."""
+        if num_events:
+            self._events_per_message = max(1.0, num_events / num_messages)
+
+    def wait_s(self, draft: Draft) -> float:
+        """How long the next poll may wait; 0 where the transaction or the epoch must end."""
+        if self._clock is None:
+            return IDLE_POLL_S
+        now, ends = self._clock(), [self._clock() + IDLE_POLL_S]
+        if draft.parts:
+            ends.append(draft.polled_s + self._commit_interval_s)
+        if self._learner.num_open_events or draft.num_events:
+            ends.append(self._first_event_s() + self._max_wait_s)
+        return max(0.0, min(ends) - now)
+
+    def over(self) -> str | None:
+        """Why the open epoch ends now, None while it does not."""
+        if not self._learner.num_open_events:
+            self._began_s = None
+            return None
+        if self._learner.num_open_events >= self._learner.target():
+            return "count"
+        if self._clock and self._clock() - self._first_event_s() >= self._max_wait_s:
+            return "clock"
+        return None
+
+    def decide(self, reason: str, lag: int) -> Decisions:
+        """Close the epoch: learning is thinned in proportion to a lag above the limit."""
+        self._began_s = None
+        rate = min(1.0, self._thin_above_lag / max(lag, 1)) if self._clock else 1.0
+        return Decisions(reason, rate)
+
+    def _first_event_s(self) -> float:
+        assert self._clock is not None
+        if self._began_s is None:
+            self._began_s = self._clock()
+        return self._began_s

@@ -1,0 +1,73 @@
+"""Where an instance stands: in its journal, in every partition, and what it has yet to say."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from streamssl.events import Decisions
+from streamssl.transport.journal import JournalRecord
+
+
+@dataclass
+class Positions:
+    """What the journal says so far, and what its next record has to say.
+
+    Attributes:
+        journal: Position after the last record that is part of the state.
+        seq: Number of that record.
+        stops: Last journalled stop of the partitions whose per-key state is held.
+        fields: Channels as journalled, None until they are.
+        closed: Decisions of epochs that closed since that record.
+        dropped: (epoch, partition) of per-key state given up since that record.
+        changes: What else changed since that record.
+    """
+
+    journal: int = 0
+    seq: int = 0
+    stops: dict[int, int] = field(default_factory=dict)
+    fields: tuple[str, ...] | None = None
+    closed: dict[int, Decisions] = field(default_factory=dict)
+    dropped: list[tuple[int, int]] = field(default_factory=list)
+    changes: list[str] = field(default_factory=list)
+
+    def landed(self, record: JournalRecord, position: int) -> None:
+        """Take over a record that is in the journal, `position` being the one after it."""
+        self.journal, self.seq = position, record.seq
+        self.stops |= {p: stop for p, (_, stop, _, _) in record.ranges.items()}
+        if record.fields is not None:
+            self.fields = tuple(record.fields)
+        self.closed.clear()
+        self.dropped.clear()
+        self.changes.clear()
+
+    def drop(self, epoch: int, partition: int) -> None:
+        """Note that the per-key state of `partition` was given up while `epoch` was open."""
+        self.stops.pop(partition, None)
+        self.dropped.append((epoch, partition))
+
+    def state_dict(self) -> dict[str, Any]:
+        """All of it, as plain values."""
+        return {
+            "journal": self.journal,
+            "seq": self.seq,
+            "stops": [[p, stop] for p, stop in sorted(self.stops.items())],
+            "fields": None if self.fields is None else list(self.fields),
+            "closed": [[e, d.reason, d.learn_rate] for e, d in sorted(self.closed.items())],
+            "dropped": [list(entry) for entry in self.dropped],
+            "changes": list(self.changes),
+        }
+
+    @classmethod
+    def from_state_dict(cls, state: Mapping[str, Any]) -> Positions:
+        """What `state_dict` gave."""
+        return cls(
+            journal=int(state["journal"]),
+            seq=int(state["seq"]),
+            stops={int(p): int(stop) for p, stop in state["stops"]},
+            fields=None if state["fields"] is None else tuple(map(str, state["fields"])),
+            closed={int(e): Decisions(str(r), float(rate)) for e, r, rate in state["closed"]},
+            dropped=[(int(e), int(p)) for e, p in state["dropped"]],
+            changes=[str(change) for change in state["changes"]],
+        )

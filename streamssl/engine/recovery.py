@@ -1,0 +1,226 @@
+"""From the journal and the input back to the state: recovery and replay are one function.
+
+`JournalReplay.apply` repeats one transaction exactly as it happened. Recovery applies what
+came after the newest checkpoint; `replay --journal` applies everything, and publishes.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from streamssl.engine.draft import Draft, advance, decode, encode
+from streamssl.engine.ports import Codec, Learner
+from streamssl.engine.positions import Positions
+from streamssl.engine.slices import range_of
+from streamssl.events import Slice, StreamsslError
+from streamssl.transport.base import InputExpiredError, PartitionOutput
+from streamssl.transport.journal import POISON, JournalRecord
+
+log = logging.getLogger(__name__)
+
+
+class JournalBrokenError(StreamsslError):
+    """The journal does not continue the state: records are missing."""
+
+
+class InputDiffersError(StreamsslError):
+    """The input topic no longer holds what the journal says was read from it."""
+
+
+class InputReader(Protocol):
+    """Gives any range of the input again."""
+
+    def reread(self, partition: int, start: int, stop: int) -> Slice:
+        """The messages of `[start, stop)`."""
+
+
+@dataclass
+class JournalReplay:
+    """Repeats journalled transactions on a learner.
+
+    Attributes:
+        positions: Where the state stands; moves with every record applied.
+        state_crc32c: CRC of the state that scores the open epoch.
+        differing: Epochs whose recomputed state is not the one that published, each with
+            whether the same build and configuration had computed it.
+        num_events: Events applied.
+    """
+
+    learner: Learner
+    codec: Codec
+    source: InputReader
+    positions: Positions
+    environment: str
+    differing: dict[int, bool] = field(default_factory=dict)
+    num_events: int = 0
+
+    def __post_init__(self) -> None:
+        """Restore the channels, and fingerprint the state that was given."""
+        self._set_fields(self.positions.fields or self.learner.fields)
+        self.state_crc32c = self.learner.state_crc32c()
+
+    def apply(
+        self, record: JournalRecord, position: int, *, publishing: bool = False
+    ) -> dict[int, PartitionOutput]:
+        """Repeat one transaction; a record that is part of the state already does nothing.
+
+        1. Read its input again and compare it.
+        2. Close the epochs that closed before it, and compare the state that scored it.
+        3. Give up and rebuild what it gave up and rebuilt.
+        4. Score its events and advance their context.
+
+        Args:
+            record: The journal record.
+            position: The journal position after it.
+            publishing: Whether to encode what was published.
+
+        Returns:
+            What was published per partition (nothing unless `publishing`).
+
+        Raises:
+            InputExpiredError: Its input is no longer kept.
+            InputDiffersError: Its input is not what was read.
+            JournalBrokenError: Records before it are missing.
+        """
+        if record.seq <= self.positions.seq:
+            return {}
+        self._check_order(record)
+        pieces = [self._read(record, partition) for partition in sorted(record.ranges)]
+        tails = {p: self.source.reread(p, *ends) for p, ends in sorted(record.tails.items())}
+        self._close_epochs(record)
+        self._set_fields(None if record.fields is None else tuple(record.fields))
+        self._drop(record, self.learner.epoch)
+        for partition, tail in tails.items():
+            rebuild(self.learner, self.codec, partition, tail)
+        draft = self._draft(record, pieces)
+        results = advance(draft, self.learner)
+        self.num_events += draft.num_events
+        self.positions.landed(record, position)
+        return encode(draft, results, self.codec) if publishing else {}
+
+    def _check_order(self, record: JournalRecord) -> None:
+        if record.seq > self.positions.seq + 1:
+            raise JournalBrokenError(
+                f"journal records {self.positions.seq + 1} to {record.seq - 1} are missing"
+            )
+
+    def _read(self, record: JournalRecord, partition: int) -> Slice:
+        expected = record.range_of(partition)
+        piece = self.source.reread(partition, expected.start, expected.stop)
+        found = range_of([piece])
+        if (found.num_messages, found.crc32c) != (expected.num_messages, expected.crc32c):
+            raise InputDiffersError(
+                f"partition {partition}, offsets [{expected.start}, {expected.stop}): the input "
+                f"has changed since it was read (journal record {record.seq}: "
+                f"{expected.num_messages} messages, now {found.num_messages}); was the topic "
+                f"deleted or compacted?"
+            )
+        return piece
+
+    def _close_epochs(self, record: JournalRecord) -> None:
+        decisions = record.decisions()
+        for epoch in range(self.learner.epoch, record.epoch):
+            if epoch not in decisions:
+                raise JournalBrokenError(f"the journal does not say how epoch {epoch} closed")
+            self._drop(record, epoch)
+            self.learner.close_epoch(decisions[epoch])
+            self.state_crc32c = self.learner.state_crc32c()
+        if record.state_crc32c != self.state_crc32c:
+            self.differing.setdefault(record.epoch, record.environment == self.environment)
+
+    def _drop(self, record: JournalRecord, epoch: int) -> None:
+        for dropped_in, partition in record.dropped:
+            if dropped_in == epoch:
+                self.learner.rebuild(partition, None)
+                self.positions.stops.pop(partition, None)
+
+    def _draft(self, record: JournalRecord, pieces: list[Slice]) -> Draft:
+        poison = {(p, offset) for p, offset, index in record.dead_letters if index == POISON}
+        draft = Draft()
+        for piece in pieces:
+            offsets = frozenset(offset for p, offset in poison if p == piece.partition)
+            draft.add(piece, decode(self.codec.decoder, piece, offsets))
+        return draft
+
+    def _set_fields(self, fields: tuple[str, ...] | None) -> None:
+        if fields is not None:
+            self.codec.decoder.fields = fields
+
+
+def rebuild(learner: Learner, codec: Codec, partition: int, tail: Slice) -> None:
+    """Drop a partition's per-key state and advance it over `tail`: no scores, no learning."""
+    batch = codec.decoder.decode(tail).batch if tail.start < tail.stop else None
+    learner.rebuild(partition, batch if batch is not None and len(batch) else None)
+
+
+def recover(
+    replay: JournalReplay,
+    records: list[tuple[int, JournalRecord]],
+    oldest: int,
+    *,
+    stopping: Callable[[], bool] = lambda: False,
+) -> bool:
+    """Bring the state to the end of the journal, or to a declared gap.
+
+    Args:
+        replay: The state to start from, at an epoch boundary.
+        records: The journal from its position on, each record with the position after it.
+        oldest: Oldest journal position kept.
+        stopping: Asked before each record whether to stop half-way.
+
+    Returns:
+        Whether a gap had to be declared: the state is what it was, but for the epochs named
+        in `positions.changes`, and nothing is held of any partition.
+    """
+    positions, first = replay.positions, replay.learner.epoch
+    if not records and oldest > positions.journal:
+        _declare_gap(replay, records, first, "the journal has expired")
+        return True
+    try:
+        for position, record in records:
+            if stopping():
+                return False
+            replay.apply(record, position)
+    except (InputExpiredError, InputDiffersError, JournalBrokenError) as error:
+        _declare_gap(replay, records, replay.learner.epoch, str(error))
+        return True
+    if replay.differing:
+        _declare_rebased(replay)
+    return False
+
+
+def _declare_gap(
+    replay: JournalReplay, records: list[tuple[int, JournalRecord]], first: int, why: str
+) -> None:
+    positions, learner = replay.positions, replay.learner
+    for partition in {*positions.stops, *(p for _, record in records for p in record.ranges)}:
+        learner.discard(partition, 0)
+    positions.stops.clear()
+    for position, record in records:
+        positions.landed(record, position)
+    positions.stops.clear()
+    learner.epoch = max([learner.epoch, *(record.epoch + 1 for _, record in records)])
+    replay._set_fields(positions.fields)
+    replay.state_crc32c = learner.state_crc32c()
+    positions.changes.append(f"gap: epochs {first}..{max(first, learner.epoch - 1)} not learned")
+    log.error("learning has a gap: %s", why, extra={"change": positions.changes[-1]})
+
+
+def _declare_rebased(replay: JournalReplay) -> None:
+    change = f"rebased: epochs {min(replay.differing)}..{max(replay.differing)}"
+    replay.positions.changes.append(change)
+    if any(replay.differing.values()):
+        log.error(
+            "the recomputed state differs from the one that published, under the same build and "
+            "configuration: hardware or a library is not deterministic; going on from the "
+            "recomputed state",
+            extra={"change": change},
+        )
+    else:
+        log.warning(
+            "another build or configuration: going on from the recomputed state",
+            extra={"change": change},
+        )

@@ -1,0 +1,145 @@
+"""A small deterministic learner: its bits depend on everything that it was ever given."""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+
+from streamssl.events import Decisions, EpochReport, EventBatch, Results
+
+Key = tuple[int, str]
+
+
+class FakeLearner:
+    """Scores by the distance from the key's mean as of the last epoch, and from its last value.
+
+    Args:
+        every: Events of a full-grown epoch.
+        hook: Called with a name at every moment at which a process might die.
+    """
+
+    def __init__(self, every: int = 16, hook: Callable[[str], None] = lambda _: None) -> None:
+        self.epoch = 1
+        self.fields: tuple[str, ...] | None = None
+        self.weight = 0.0
+        self.seen = 0
+        self.means: dict[Key, tuple[int, float]] = {}
+        self.context: dict[Key, float] = {}
+        self.rows: list[tuple[int, int, int, str, float]] = []
+        self.decisions: dict[int, Decisions] = {}
+        self._every = every
+        self._hook = hook
+
+    @property
+    def num_open_events(self) -> int:
+        return len(self.rows)
+
+    def target(self) -> int:
+        return min(max(self.seen // 16, 4), self._every)
+
+    def advance(self, batch: EventBatch) -> Results:
+        self._hook("advance")
+        self.fields = batch.fields
+        raw = [self._score(row) for row in _rows(batch)]
+        return _results(batch, self.epoch, np.array(raw), self.weight)
+
+    def _score(self, row: tuple[int, int, int, str, float]) -> float:
+        partition, _, _, key, value = row
+        mean = self.means.get((partition, key), (0, 0.0))[1]
+        last = self.context.get((partition, key), 0.0)
+        self.context[partition, key] = 0.5 * last + value
+        self.rows.append(row)
+        return abs(value - mean) + 0.1 * abs(value - last) + abs(self.weight)
+
+    def rebuild(self, partition: int, batch: EventBatch | None) -> None:
+        self._drop(partition)
+        for p, _, _, key, value in _rows(batch) if batch is not None else []:
+            self.context[p, key] = 0.5 * self.context.get((p, key), 0.0) + value
+
+    def discard(self, partition: int, from_offset: int) -> None:
+        self.rows = [row for row in self.rows if row[0] != partition or row[1] < from_offset]
+        self._drop(partition)
+
+    def _drop(self, partition: int) -> None:
+        for state in (self.means, self.context):
+            for key in [key for key in state if key[0] == partition]:
+                del state[key]
+
+    def close_epoch(self, decisions: Decisions) -> EpochReport:
+        self._hook("learn")
+        for partition, _, _, key, value in sorted(self.rows):
+            num, mean = self.means.get((partition, key), (0, 0.0))
+            self.means[partition, key] = (num + 1, mean + (value - mean) / (num + 1))
+            self.weight = 0.9 * self.weight + 0.01 * decisions.learn_rate * (value - mean)
+        report = EpochReport(self.epoch, len(self.rows), num_trained=len(self.rows))
+        self.decisions[self.epoch] = decisions
+        self.seen += len(self.rows)
+        self.epoch += 1
+        self.rows = []
+        self._hook("learnt")
+        return report
+
+    def state_crc32c(self) -> int:
+        state = (self.epoch, self.weight.hex(), sorted(self.means.items()))
+        return zlib.crc32(repr(state).encode())
+
+    def state_dict(self) -> dict[str, Any]:
+        assert not self.rows, "state is taken at epoch boundaries only"
+        return {
+            "epoch": self.epoch,
+            "weight": self.weight,
+            "seen": self.seen,
+            "fields": None if self.fields is None else list(self.fields),
+            "means": [[p, key, n, mean] for (p, key), (n, mean) in sorted(self.means.items())],
+            "context": [[p, key, last] for (p, key), last in sorted(self.context.items())],
+            "array": np.array([self.weight]),
+        }
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        self.epoch, self.weight, self.seen = state["epoch"], state["weight"], state["seen"]
+        self.fields = None if state["fields"] is None else tuple(state["fields"])
+        self.means = {(p, key): (n, mean) for p, key, n, mean in state["means"]}
+        self.context = {(p, key): last for p, key, last in state["context"]}
+        self.rows = []
+
+
+def _rows(batch: EventBatch) -> list[tuple[int, int, int, str, float]]:
+    return list(
+        zip(
+            batch.partition.tolist(),
+            batch.offset.tolist(),
+            batch.index.tolist(),
+            batch.keys.to_pylist(),
+            batch.values_BC[:, 0].astype(float).tolist(),
+            strict=True,
+        )
+    )
+
+
+def _results(batch: EventBatch, epoch: int, raw: Any, weight: float) -> Results:
+    num = len(batch)
+    anomaly = raw > 3.0
+    return Results(
+        batch=batch,
+        epoch=epoch,
+        score=1.0 - 1.0 / (1.0 + raw),
+        p_value=1.0 / (1.0 + raw),
+        raw=raw,
+        threshold=np.full(num, 0.75),
+        anomaly=anomaly,
+        severity=np.where(anomaly, 1, 0),
+        incident_id=["i" if flag else None for flag in anomaly.tolist()],
+        incident_state=np.where(anomaly, 1, 0),
+        warming=np.zeros(num, bool),
+        top_field=np.zeros(num, np.int64),
+        raw_scores={"fake": raw},
+        explained=np.flatnonzero(anomaly),
+        attribution_AC=np.ones((int(anomaly.sum()), 1)),
+        expected_AC=np.zeros((int(anomaly.sum()), 1)),
+        neighbours=[[] for _ in range(int(anomaly.sum()))],
+        embedding_BD=np.full((num, 2), weight, np.float32),
+        space="fake",
+    )

@@ -1,0 +1,272 @@
+"""A broker, instances that run on it, and the ways in which a test lets them die."""
+
+from __future__ import annotations
+
+import json
+import random
+import threading
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from streamssl.config.root import Config
+from streamssl.engine.loop import Engine
+from streamssl.engine.positions import Positions
+from streamssl.engine.recovery import JournalReplay
+from streamssl.events import (
+    DeadLetter,
+    Decoded,
+    EventBatch,
+    Message,
+    OutputRecord,
+    Results,
+    Slice,
+)
+from streamssl.transport.base import Receipt, Transaction
+from streamssl.transport.journal import JournalRecord, decode_record
+from streamssl.transport.memory import MemoryBroker, MemoryTransport
+from streamssl.transport.memory_broker import SimulatedCrashError
+from tests.engine.fake_learner import FakeLearner
+
+Hook = Callable[[str], None]
+
+
+def nothing(_: str) -> None:
+    """A moment at which nothing happens."""
+
+
+class Bomb:
+    """Kills the process at the n-th moment."""
+
+    def __init__(self, moments: int) -> None:
+        self.left = moments
+
+    def __call__(self, moment: str) -> None:
+        self.left -= 1
+        if self.left == 0:
+            raise SimulatedCrashError(moment)
+
+
+class FakeDecoder:
+    """A value is a JSON list of numbers, one event each; the poison kills whoever reads it."""
+
+    def __init__(self) -> None:
+        self.fields: tuple[str, ...] | None = None
+
+    def decode(self, piece: Slice) -> Decoded:
+        assert isinstance(piece.payload, list)
+        rows: list[tuple[int, int, str, float]] = []
+        letters: list[DeadLetter] = []
+        for message in piece.payload:
+            if message.value == b"poison":
+                raise SimulatedCrashError("poison")
+            try:
+                values = [float(v) for v in json.loads(message.value or b"")]
+            except (ValueError, TypeError):
+                letters.append(DeadLetter(message, None, "bad_json", "not a list"))
+                continue
+            key = (message.key or b"").decode()
+            rows += [(message.offset, i, key, value) for i, value in enumerate(values)]
+        if rows and self.fields is None:
+            self.fields = ("x",)
+        return Decoded(self._batch(piece.partition, rows), tuple(letters))
+
+    def _batch(self, partition: int, rows: list[tuple[int, int, str, float]]) -> EventBatch:
+        return EventBatch(
+            "events",
+            np.full(len(rows), partition, np.int64),
+            np.array([r[0] for r in rows], np.int64),
+            np.array([r[1] for r in rows], np.int64),
+            pa.array([r[2] for r in rows], pa.string()),
+            np.array([r[0] for r in rows], np.float64),
+            self.fields or (),
+            np.array([[r[3]] for r in rows], np.float32).reshape(len(rows), len(self.fields or ())),
+        )
+
+
+class FakeCodec:
+    """One JSON record an event, one record a dead letter."""
+
+    def __init__(self) -> None:
+        self.decoder = FakeDecoder()
+
+    def encode(
+        self, results: Results | None, dead_letters: tuple[DeadLetter, ...]
+    ) -> list[OutputRecord]:
+        scores = [] if results is None else zip(results.batch.ids(), results.raw, strict=True)
+        return [
+            OutputRecord("scores", None, json.dumps([i, float(raw).hex()]).encode())
+            for i, raw in scores
+        ] + [
+            OutputRecord("dlq", letter.reason.encode(), _origin(letter.message))
+            for letter in dead_letters
+        ]
+
+
+def _origin(message: Message) -> bytes:
+    return f"{message.partition}/{message.offset}".encode()
+
+
+class TestTransport(MemoryTransport):
+    """Polls as a test cuts them, ends when all was read, and dies where a test says."""
+
+    __test__ = False
+
+    def __init__(self, broker: MemoryBroker, hook: Hook, cuts: random.Random | None) -> None:
+        super().__init__(broker)
+        self._hook = hook
+        self._cuts = cuts
+        self.ended = False
+        self.lags: Mapping[int, int] | None = None
+
+    def poll(self, max_messages: int, timeout_s: float) -> list[Slice]:
+        self._hook("poll")
+        most = self._cuts.randint(1, max_messages) if self._cuts else max_messages
+        pieces = super().poll(most, 0.0)
+        self.ended = not pieces
+        return pieces
+
+    def exhausted(self) -> bool:
+        return self.ended
+
+    def lag(self) -> Mapping[int, int]:
+        return super().lag() if self.lags is None else self.lags
+
+    def commit(self, transaction: Transaction) -> Receipt:
+        self._hook("commit")
+        receipt = super().commit(transaction)
+        self._hook("committed")
+        return receipt
+
+
+class World:
+    """One broker with one topic, and instances of one application.
+
+    Attributes:
+        now_s: What the injected clock says; it ticks when read, and a test moves it.
+    """
+
+    def __init__(self, folder: Path, *, num_partitions: int = 1, **sections: Any) -> None:
+        self.folder = folder
+        self.broker = MemoryBroker(num_partitions=num_partitions, clock=lambda: 0.0)
+        self.sections = {"learn": {"every": 32, "max_wait_s": 1e9}, **sections}
+        self.now_s = 0.0
+        self.learners: dict[int, FakeLearner] = {}
+        self.transport: TestTransport
+
+    def clock(self) -> float:
+        """Seconds, a millisecond later at every look."""
+        self.now_s += 0.001
+        return self.now_s
+
+    def config(self, instance: int = 0) -> Config:
+        """The configuration of one instance."""
+        app = {"instance": instance, "state_dir": str(self.folder / str(instance))}
+        return Config.model_validate({"app": app, **self.sections})
+
+    def produce(self, values: list[Any], partition: int = 0) -> None:
+        """Append messages: numbers (or lists of them) as events, bytes as they are."""
+        for i, value in enumerate(values):
+            data = value if isinstance(value, bytes) else json.dumps(_listed(value)).encode()
+            self.broker.produce("events", partition, data, key=b"k%d" % (i % 3))
+
+    def produce_noise(self, num_messages: int, seed: int = 0) -> None:
+        """Append seeded events to random partitions."""
+        rng = random.Random(seed)
+        for _ in range(num_messages):
+            partition = rng.randrange(self.broker.num_partitions)
+            value = json.dumps([round(rng.gauss(0, 1), 3)]).encode()
+            self.broker.produce("events", partition, value, key=b"k%d" % rng.randrange(3))
+
+    def engine(
+        self,
+        instance: int = 0,
+        *,
+        hook: Hook = nothing,
+        cuts: random.Random | None = None,
+        **arguments: Any,
+    ) -> Engine:
+        """A new process of an instance."""
+        config = self.config(instance)
+        transport = TestTransport(self.broker, hook, cuts)
+        transport._instance = instance
+        self.transport = transport
+        learner = self.learners[instance] = FakeLearner(hook=hook)
+        return Engine(
+            config=config,
+            transport=transport,
+            learner=learner,
+            codec=FakeCodec(),
+            state_dir=config.app.state_dir,
+            clock=self.clock,
+            **arguments,
+        )
+
+    def run_until_drained(self, moments: list[int], cuts: random.Random | None = None) -> int:
+        """Run one process after another, each killed at its moment, until one ends by itself.
+
+        Returns:
+            How many were killed.
+        """
+        for i, moment in enumerate([*moments, 0]):
+            try:
+                self.engine(hook=Bomb(moment), cuts=cuts).run()
+            except SimulatedCrashError:
+                continue
+            return i
+        raise AssertionError("the last process did not end")
+
+    def scores(self) -> list[tuple[int, bytes]]:
+        """Everything published, in order within each partition."""
+        return [(m.partition, m.value or b"") for m in self.broker.records("streamssl.scores")]
+
+    def ids(self) -> list[str]:
+        """Ids of everything published."""
+        return [json.loads(value)[0] for _, value in self.scores()]
+
+    def dead_letters(self) -> list[tuple[bytes, bytes]]:
+        """(reason, origin) of every dead letter."""
+        records = self.broker.records("streamssl.dlq")
+        return [(m.key or b"", m.value or b"") for m in records]
+
+    def journal(self, instance: int = 0) -> list[JournalRecord]:
+        """An instance's records."""
+        messages = self.broker.read("streamssl.journal", instance)
+        return [decode_record(m.value or b"") for m in messages]
+
+    def replay(self, instance: int = 0) -> tuple[FakeLearner, list[tuple[int, bytes]], Any]:
+        """What a separate process makes of the journal and the input.
+
+        Returns:
+            Its learner, what it would have published, and the epochs whose state differed.
+        """
+        learner = FakeLearner()
+        transport = MemoryTransport(self.broker, instance=instance)
+        positions = Positions()
+        replay = JournalReplay(learner, FakeCodec(), transport, positions, "")
+        published: list[tuple[int, bytes]] = []
+        for position, record in transport.journal(0)[0]:
+            outputs = replay.apply(record, position, publishing=True)
+            for partition, output in outputs.items():
+                records = [r for r in output.records if r.topic == "scores"]
+                published += [(partition, r.value or b"") for r in records]
+        return learner, sorted(published, key=lambda item: item[0]), replay.differing
+
+
+def _listed(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else [value]
+
+
+def stop_after(num_transactions: int, stopping: threading.Event) -> Callable[[Any], None]:
+    """A progress callable that asks the engine to drain after so many transactions."""
+    left = [num_transactions]
+
+    def count(_: Any) -> None:
+        left[0] -= 1
+        if left[0] == 0:
+            stopping.set()
+
+    return count
