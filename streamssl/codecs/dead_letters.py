@@ -19,6 +19,7 @@ REASONS = (
     "not_finite",  # infinite, or beyond the range of float32
     "bad_time",  # neither seconds nor milliseconds since 1970 nor ISO 8601
     "bad_key",  # not UTF-8, or longer than `max_key_bytes`
+    "poison",  # the process died three times at this message
 )
 MAX_DETAIL_CHARS = 200
 

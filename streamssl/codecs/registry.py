@@ -42,12 +42,12 @@ class Codec:
     dead_letters: DeadLetterEncoder
 
     def encode(
-        self, results: Results, dead_letters: tuple[DeadLetter, ...] = ()
+        self, results: Results | None, dead_letters: tuple[DeadLetter, ...] = ()
     ) -> list[OutputRecord]:
-        """All records for one partition's results and dead letters."""
+        """Records for one partition's part of a transaction; None where no event was read."""
         records = self.dead_letters.encode(dead_letters)
         for encoder in (self.scores, self.embeddings):
-            if encoder is not None:
+            if encoder is not None and results is not None:
                 records += encoder.encode(results)
         return records
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+from pathlib import Path
 from typing import Any, get_args
 
 import numpy as np
@@ -218,6 +219,7 @@ def test_a_codec_encodes_everything_of_a_partition() -> None:
     """Dead letters, scores and embeddings, as far as they are switched on."""
     count = [record.topic for record in codec().encode(results(), (letter(b"{"),))]
     assert count == ["dlq", "scores", "scores", "scores", "embeddings"]
+    assert [record.topic for record in codec().encode(None, (letter(b"{"),))] == ["dlq"]
     off = OutputsConfig(scores=OutputConfig(enabled=False), embeddings=OutputConfig(enabled=False))
     assert codec(outputs=off).encode(results()) == []
 
@@ -245,3 +247,12 @@ def test_the_reasons_are_a_fixed_small_vocabulary() -> None:
     """They are metric labels: few, unique, lower case."""
     assert len(REASONS) == len(set(REASONS)) <= 16
     assert all(reason.isidentifier() and reason.islower() for reason in REASONS)
+
+
+def test_the_documentation_names_every_reason_field_and_header() -> None:
+    """`docs/outputs.md` is complete: subscribers need not read the code."""
+    text = (Path(__file__).parents[2] / "docs" / "outputs.md").read_text()
+    records = codec().encode(results(), (letter(b"{"),))
+    headers = {name for record in records for name, _ in record.headers}
+    fields = {*json.loads(GOLDEN), "vector", "space"}
+    assert {word for word in {*REASONS, *headers, *fields} if f"`{word}`" not in text} == set()
