@@ -97,12 +97,13 @@ def _rows(
 ) -> Iterator[list[str] | Unreadable]:
     for cells, taken in _records(lines, separator):
         problem = _problem(cells, num_columns)
-        if problem is None and cells is not None:
-            yield cells
-        elif len(taken) > 1:
+        is_stray = "".join(taken).count('"') % 2 == 1
+        if len(taken) > 1 and (problem or is_stray):
             # A stray quotation mark joined lines that are rows of their own.
             for line in taken:
                 yield from _rows([line], num_columns, separator)
+        elif problem is None and cells is not None:
+            yield cells
         elif cells != []:
             original = "".join(taken).rstrip("\r\n").encode("utf-8", "surrogateescape")
             yield Unreadable(problem or "", original)

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import chain, count
 from typing import Protocol
 
 import pyarrow as pa
@@ -77,16 +77,9 @@ def unique_names(names: Sequence[str]) -> list[str]:
         >>> unique_names(["a", "", "a", " b "])
         ['a', 'column_1', 'a.1', 'b']
     """
-    filled = [name.strip() or f"column_{place}" for place, name in enumerate(names)]
-    taken = set(filled)
-    seen: Counter[str] = Counter()
-    result = []
-    for name in filled:
-        unique = name
-        while seen[name] and unique in taken:
-            unique = f"{name}.{seen[name]}"
-            seen[name] += 1
-        seen[name] += 1
-        taken.add(unique)
-        result.append(unique)
-    return result
+    unique: dict[str, None] = {}
+    for place, name in enumerate(names):
+        wanted = name.strip() or f"column_{place}"
+        variants = (f"{wanted}.{number}" for number in count(1))
+        unique[next(v for v in chain([wanted], variants) if v not in unique)] = None
+    return list(unique)
