@@ -23,6 +23,7 @@ _DTYPES = frozenset(
         *("int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64"),
     )
 )
+_PLAIN = frozenset({str, int, bool, type(None)})
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +92,8 @@ class _Taken:
 
     def encode(self, value: Any, path: tuple[str, ...]) -> Any:
         """A JSON value for `value`; its arrays are noted under dotted names."""
+        if type(value) is list and _PLAIN.issuperset(map(type, value)):
+            return value  # The table of all keys has one such list a key.
         if isinstance(value, np.generic):
             value = value.item()
         if value is None or isinstance(value, (bool, int, str)):
