@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import platform
 from typing import Any
 
@@ -12,6 +13,7 @@ import numpy as np
 from streamssl import __version__
 from streamssl.config.root import Config
 
+_THREAD_VARIABLES = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS")
 # How results are carried, saved and watched; none of it touches a score.
 _IRRELEVANT_SECTIONS = {"kafka", "delivery", "outputs", "checkpoint", "telemetry"}
 # Their effect is in the journal: who took which range, and when and how epochs closed.
@@ -28,7 +30,7 @@ def environment_hash(config: Config) -> str:
     They cover the settings that scoring and learning read, the versions of this package, NumPy
     and torch, the CPU's capability and the number of threads.
     """
-    parts = {"config": scoring_settings(config), "build": build(config.learner.num_threads)}
+    parts = {"config": scoring_settings(config), "build": build()}
     text = json.dumps(parts, sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()[:8]
 
@@ -42,8 +44,8 @@ def scoring_settings(config: Config) -> dict[str, Any]:
     }
 
 
-def build(num_threads: int) -> dict[str, str]:
-    """The versions and the machine's properties that a score depends on."""
+def build() -> dict[str, str | None]:
+    """The versions, the machine's properties and the threads that a score depends on."""
     import torch  # Here, so that commands which only read settings start without it.
 
     return {
@@ -52,5 +54,5 @@ def build(num_threads: int) -> dict[str, str]:
         "torch": torch.__version__,
         "machine": platform.machine(),
         "cpu": torch.backends.cpu.get_cpu_capability(),
-        "num_threads": str(num_threads),
+        **{name: os.environ.get(name) for name in _THREAD_VARIABLES},
     }

@@ -32,3 +32,10 @@ def test_it_ignores_what_the_journal_holds(override: str) -> None:
     other = load_config({}, [override], environ={})
     assert environment_hash(other) == environment_hash(Config())
     assert len(environment_hash(other)) == 8
+
+
+def test_it_changes_with_the_number_of_threads(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Sums depend on how many threads share them."""
+    before = environment_hash(Config())
+    monkeypatch.setenv("OMP_NUM_THREADS", "7")
+    assert environment_hash(Config()) != before
