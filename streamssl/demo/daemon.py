@@ -10,6 +10,8 @@ import urllib.error
 import urllib.request
 from pathlib import Path
 
+# The console script may not be on the path; this is what it does.
+COMMAND = "from streamssl.cli.app import main; main()"
 STOP_S = 30.0
 NUM_LAST_LINES = 20
 
@@ -31,7 +33,7 @@ class Daemon:
     def __init__(self, config_path: Path, port: int) -> None:
         self._port = port
         self._log_path = config_path.with_suffix(".log")
-        command = [sys.executable, "-m", "streamssl.cli.app", "run", "-c", str(config_path)]
+        command = [sys.executable, "-c", COMMAND, "run", "-c", str(config_path)]
         clean = {k: v for k, v in os.environ.items() if not k.startswith("STREAMSSL_")}
         with self._log_path.open("wb") as log:
             self._process = subprocess.Popen(  # noqa: S603 our own command

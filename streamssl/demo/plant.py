@@ -22,7 +22,7 @@ FIELDS = (
     "bearing_temperature",
 )
 # Standard deviation of the sensor noise of a machine of ordinary size, in the field's unit.
-NOISE = np.array([15.0, 1.0, 0.4, 0.8, 0.16, 0.8, 0.08, 0.08, 0.12, 0.06])
+NOISE = np.array([20.0, 1.4, 0.55, 0.8, 0.22, 1.1, 0.1, 0.08, 0.25, 0.15])
 DIGITS = 4
 COLOURED_TAU_S = 0.2
 DRIFT_TAU_S = 60.0

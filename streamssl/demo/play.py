@@ -68,17 +68,18 @@ def play(
 
 
 def _set_up(console: Console, config_path: Path, ledger: Ledger) -> Scene:
-    console.print("starting Apache Kafka on loopback, and the daemon ...")
+    write = _lines(console)
+    write("starting Apache Kafka on loopback, and the daemon ...")
     try:
         scene: Scene = KafkaScene(config_path, ledger.produced)
     except BrokerUnavailableError as error:
-        console.print(f"no Kafka: {error}")
-        console.print(
+        write(f"no Kafka: {error}")
+        write(
             "going on in memory, the engine in this process; figures that only a broker can "
             "give stay null"
         )
         scene = MemoryScene(config_path, ledger.produced)
-    console.print(f"playing into {scene.broker or 'memory'}")
+    write(f"playing into {scene.broker or 'memory'}")
     return scene
 
 

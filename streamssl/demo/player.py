@@ -12,7 +12,7 @@ Send = Callable[[bytes, bytes], None]
 
 # History events that may be under way at once: enough to keep the daemon busy, few enough that
 # none waits long, so that the history's latencies count like all others.
-MAX_AHEAD = 512
+MAX_AHEAD = 256
 HISTORY_TICKS = 16
 LIVE_STEP_S = 0.02
 
@@ -61,8 +61,9 @@ class Player(threading.Thread):
         """Play until the end, `stop` or an error."""
         try:
             self._play_history()
-            self.live = True
-            self._play_live()
+            if not self._stopped.is_set():
+                self.live = True
+                self._play_live()
         except Exception as error:
             self.error = error
 

@@ -167,6 +167,7 @@ class Run:
             latency_p50_s=float(p50),
             latency_p99_s=float(p99),
             daemon=self._watching.figures,
+            origin=self._stream.origin,
             stream_time=self._observer.stream_time,
             grace_s=GRACE_S,
             judgements=verdict.judgements,

@@ -61,7 +61,9 @@ class Snapshot:
         elapsed_s: Seconds since the daemon was started.
         events_per_s: Results received per second, lately.
         latency_p50_s: Append to receipt, lately.
+        origin: Event time at which the live part began.
         stream_time: Event time of the newest result.
+        grace_s: Seconds after a fault in which it may still be caught.
         judgements: Faults so far, each with the incident that caught it.
         incidents: All incidents so far.
         false_incidents: Those that overlap no fault.
@@ -75,6 +77,7 @@ class Snapshot:
     latency_p50_s: float
     latency_p99_s: float
     daemon: DaemonFigures
+    origin: float
     stream_time: float
     grace_s: float
     judgements: tuple[Judgement, ...] = ()

@@ -62,6 +62,11 @@ class DemoStream:
         live_s: Length of the live part (no fault begins that could not be judged before it
             ends), None for a stream without end.
         grace_s: Seconds after a fault in which it may still be caught.
+
+    Attributes:
+        keys: The machines.
+        num_history: Events before the live part.
+        faults: Those injected so far.
     """
 
     def __init__(
@@ -80,7 +85,7 @@ class DemoStream:
         plant_rng, schedule_rng, self._fault_rng = np.random.default_rng(seed).spawn(3)
         self.keys = machine_names(num_machines)
         self.rate = rate
-        self._origin = origin
+        self.origin = origin
         self._ticks_per_s = rate / num_machines
         self.num_history = round(history_s * self._ticks_per_s) * num_machines
         self._tick = -self.num_history // num_machines
@@ -114,7 +119,7 @@ class DemoStream:
 
     def _times(self, num_ticks: int) -> FloatArray:
         events = np.arange(self._tick * len(self.keys), (self._tick + num_ticks) * len(self.keys))
-        return np.asarray(self._origin + events / self.rate)
+        return np.asarray(self.origin + events / self.rate)
 
     def _prepare(self, stop: int) -> None:
         """Hold healthy readings from `_past` before the current tick up to `stop`."""
@@ -148,4 +153,4 @@ class DemoStream:
         )
 
     def _event_time(self, tick: int, machine: int) -> float:
-        return self._origin + (tick * len(self.keys) + machine) / self.rate
+        return self.origin + (tick * len(self.keys) + machine) / self.rate

@@ -87,16 +87,20 @@ class News:
 
     def _lines(self, snapshot: Snapshot) -> Iterator[str]:
         now = snapshot.stream_time
+
+        def at(event_time: float) -> str:
+            return f"{event_time - snapshot.origin:.1f} s"
+
         for judgement in snapshot.judgements[-NUM_NEWS:]:
             fault, outcome = judgement.fault, snapshot.outcome(judgement)
-            what = f"{fault.kind} on {fault.key} {fault.field} at {fault.start:.2f}"
+            what = f"{fault.kind} on {fault.key} {fault.field} at {at(fault.start)}"
             yield f"fault injected: {what}"
             incident = judgement.incident
             if outcome != "watching" and (incident is None or incident.settled(now)):
                 yield f"fault {outcome}: {what}"
         for incident in snapshot.incidents[-NUM_NEWS:]:
             if incident.settled(now):
-                what = f"{incident.key} at {incident.start:.2f}, top field {incident.top_field}"
+                what = f"{incident.key} at {at(incident.start)}, top field {incident.top_field}"
                 yield f"incident opened: {what}"
 
 

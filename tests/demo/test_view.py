@@ -23,6 +23,7 @@ EMPTY = Snapshot(
     latency_p50_s=NAN,
     latency_p99_s=NAN,
     daemon=DaemonFigures(),
+    origin=90.0,
     stream_time=0.0,
     grace_s=3.0,
 )
@@ -85,9 +86,9 @@ def test_plain_lines_tell_each_fault_and_incident_once() -> None:
     for snapshot in (started, started, caught, caught):
         view.show(snapshot)
     assert lines[1:] == [
-        "fault injected: drift on pump-1 flow at 100.00",
-        "fault caught: drift on pump-1 flow at 100.00",
-        "incident opened: pump-1 at 101.00, top field flow",
+        "fault injected: drift on pump-1 flow at 10.0 s",
+        "fault caught: drift on pump-1 flow at 10.0 s",
+        "incident opened: pump-1 at 11.0 s, top field flow",
     ]
 
 
