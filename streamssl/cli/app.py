@@ -10,6 +10,7 @@ import typer
 
 from streamssl import __version__
 from streamssl.cli.demo import demo
+from streamssl.cli.replay import replay
 from streamssl.cli.run import run
 from streamssl.cli.schema import schema
 from streamssl.cli.validate import validate
@@ -23,8 +24,10 @@ app = typer.Typer(
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
+    rich_markup_mode=None,  # Its markup would swallow text in brackets.
 )
 app.command()(run)
+app.command()(replay)
 app.command()(validate)
 app.command()(schema)
 app.command()(demo)
