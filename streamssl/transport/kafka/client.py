@@ -103,7 +103,8 @@ class TopicReader:
         start: Literal["earliest", "latest"] = "earliest",
         isolation_level: Literal["read_committed", "read_uncommitted"] = "read_committed",
     ) -> None:
-        self._consumer = open_consumer(client_settings(kafka), isolation_level)
+        self._settings = client_settings(kafka)
+        self._consumer = open_consumer(self._settings, isolation_level)
         partitions = self._consumer.partitions_for_topic(topic)
         self._tps = [TopicPartition(topic, p) for p in sorted(partitions)]
         self._consumer.assign(self._tps)
@@ -119,12 +120,14 @@ class TopicReader:
         return [to_message(record) for records in found.values() for record in records]
 
     def read_to_end(self, timeout_s: float = 30.0) -> list[Message]:
-        """Everything that stands now.
+        """Everything up to what is written now; waits for open transactions to end.
 
         Raises:
             TimeoutError: The end was not reached; an open transaction hides what follows it.
         """
-        ends = self._consumer.end_offsets(self._tps)
+        admin = Admin(self._settings)
+        ends = {tp: admin.uncommitted_end(tp) for tp in self._tps}
+        admin.close()
         deadline = time.monotonic() + timeout_s
         messages: list[Message] = []
         while any(self._consumer.position(tp) < end for tp, end in ends.items()):

@@ -14,6 +14,7 @@ from streamssl.transport.kafka.security import Settings
 
 # Bytes of a record beside its key, value and headers, generously.
 RECORD_OVERHEAD = 128
+LEAST_DELIVERY_MS = 500
 
 
 class RecordTooLargeError(StreamsslError):
@@ -82,7 +83,9 @@ class Outbox:
         max_request_bytes: int,
         transactional_id: str | None,
     ) -> None:
-        delivery_ms = min(settings["request_timeout_ms"] + 1_000, transaction_timeout_ms - 1_000)
+        # A send must be given up before the broker gives up the whole transaction.
+        longest_ms = max(LEAST_DELIVERY_MS, transaction_timeout_ms * 8 // 10)
+        delivery_ms = min(settings["request_timeout_ms"] + 1_000, longest_ms)
         self._flush_s = delivery_ms / 1_000 + 2.0
         self._producer: KafkaProducer | None = None
         self._transactional = transactional_id is not None

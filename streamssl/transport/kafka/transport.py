@@ -19,7 +19,9 @@ from streamssl.config.sections import (
 from streamssl.events import Slice
 from streamssl.transport.base import Receipt, Transaction, TransportUnavailableError
 from streamssl.transport.journal import JournalRecord
-from streamssl.transport.kafka.commit import COMMITTERS, Committer
+from streamssl.transport.kafka.at_least_once import AtLeastOnce
+from streamssl.transport.kafka.commit import Committer
+from streamssl.transport.kafka.exactly_once import ExactlyOnce
 from streamssl.transport.kafka.journal_reader import JournalReader
 from streamssl.transport.kafka.outbox import Outbox
 from streamssl.transport.kafka.patience import TROUBLE, Patience
@@ -216,7 +218,8 @@ class KafkaTransport:
             tp=self._journal_tp,
             patience=self._patience,
         )
-        committer = COMMITTERS[self._mode](
+        kind = ExactlyOnce if self._mode == "exactly_once" else AtLeastOnce
+        committer = kind(
             app=self._app.name,
             input_topic=self.topic,
             instance=self._app.instance,

@@ -1,0 +1,60 @@
+"""At least once: outputs first, positions last; ids make the repeats removable."""
+
+from __future__ import annotations
+
+from functools import partial
+
+from kafka import errors
+
+from streamssl.transport.base import Receipt, Transaction
+from streamssl.transport.kafka.commit import Committer
+from streamssl.transport.kafka.outbox import Addressed
+from streamssl.transport.kafka.patience import FIRST_PAUSE_S, LONGEST_PAUSE_S, bounded
+
+
+class AtLeastOnce(Committer):
+    """Outputs and the journal record first, positions last: nothing lost, repeats possible.
+
+    A crash between the two repeats at most what was taken since the last commit, that is one
+    commit interval. Earlier processes of the instance are not fenced.
+    """
+
+    def commit(self, transaction: Transaction) -> Receipt:
+        """Write what is still held until all of it is acknowledged.
+
+        1. Drop the ranges whose incarnation has ended.
+        2. Send the outputs; send again what was not acknowledged.
+        3. When all of them stand, send the journal record in the same way.
+        4. Commit the positions of the partitions that are still held.
+
+        Raises:
+            RecordTooLargeError: The broker would never take one of the records.
+            StoppedError: The process shall end and the broker does not answer.
+        """
+        rest = self._still_held(transaction)
+        if transaction.parts and not rest.parts:
+            return self._nothing()
+        self._send_all(self._addressed(rest))
+        position = self._send_all([self._journalled(rest.journal)])
+        self._patience.retry(partial(self._commit_positions, rest), self._keep_turning)
+        return self._landed(rest.journal, position)
+
+    def _send_all(self, records: list[Addressed]) -> int:
+        position, pause_s = -1, FIRST_PAUSE_S
+        while records:
+            records, position = bounded(
+                partial(self._outbox.send_once, records), float("inf"), self._keep_turning
+            )
+            if records:
+                self._patience.note(errors.KafkaTimeoutError(f"{len(records)} not acknowledged"))
+                self._outbox.drop()
+                self._outbox.use(self._patience.retry(self._outbox.build, self._keep_turning))
+                self._patience.pause(pause_s, self._keep_turning)
+                pause_s = min(2 * pause_s, LONGEST_PAUSE_S)
+        return position
+
+    def _commit_positions(self, transaction: Transaction) -> None:
+        held = self._still_held(transaction)
+        positions = {p: part.range.stop for p, part in held.parts.items()}
+        if positions:
+            self._source.commit(positions)

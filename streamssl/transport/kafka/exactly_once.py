@@ -1,0 +1,136 @@
+"""Exactly once: one transaction of the broker, settled by the journal after any doubt."""
+
+from __future__ import annotations
+
+import logging
+import time
+from functools import partial
+
+from kafka import ConsumerGroupMetadata, KafkaProducer, errors
+
+from streamssl.transport.base import FencedError, Receipt, Transaction
+from streamssl.transport.journal import JournalRecord
+from streamssl.transport.kafka.commit import Committer
+from streamssl.transport.kafka.outbox import is_fenced
+from streamssl.transport.kafka.patience import (
+    FIRST_PAUSE_S,
+    LONGEST_PAUSE_S,
+    TROUBLE,
+    bounded,
+)
+from streamssl.transport.kafka.source import offsets_of
+
+log = logging.getLogger(__name__)
+
+# How long the answer to a transaction that the broker has aborted by itself is waited for.
+ANSWER_S = 5.0
+# How long after trouble a fence may still be of our own making.
+OWN_FENCE_S = 60.0
+
+
+class ExactlyOnce(Committer):
+    """Outputs, dead letters, journal record and positions in one transaction of the broker."""
+
+    def commit(self, transaction: Transaction) -> Receipt:
+        """Write what is still held, and return only when the outcome is known.
+
+        1. Take the group metadata first,
+        2. then the flags: drop the ranges whose incarnation has ended. In this order a partition
+           that leaves in between makes the metadata stale, and the broker refuses.
+        3. Send outputs, dead letters and the journal record; every one must be acknowledged.
+        4. Send the positions under the metadata of step 1, and commit.
+        5. On any doubt throw the producer away: its successor fences every earlier attempt.
+        6. Only then read the own journal to its stable end: it holds the record, or the
+           transaction did not land and everything begins again at 1 with the same bytes.
+
+        Raises:
+            FencedError: Another process has taken this instance's place.
+            RecordTooLargeError: The broker would never take one of the records.
+            StoppedError: The process shall end and the broker does not answer.
+        """
+        pause_s = FIRST_PAUSE_S
+        num_fenced = 0
+        while True:
+            group = self._source.metadata()
+            rest = self._still_held(transaction)
+            if transaction.parts and not rest.parts:
+                return self._nothing()
+            if group.generation_id < 1 or not group.member_id:  # not (or no longer) a member
+                self._patience.pause(FIRST_PAUSE_S, self._keep_turning)
+                continue
+            began = time.monotonic()
+            try:
+                position = self._attempt(rest, group)
+            except TROUBLE as error:
+                num_fenced = num_fenced + 1 if is_fenced(error) else 0
+                own_doing = num_fenced == 1 and self._may_have_fenced_itself(began)
+                replaced = isinstance(error, errors.FencedInstanceIdError)
+                if replaced or (num_fenced and not own_doing):
+                    raise FencedError(self._replaced(type(error).__name__)) from error
+                if num_fenced:  # look before fencing back: another may have written already
+                    self._outcome(rest.journal, self._read_journal())
+                landed_at = self._settle(rest.journal, error)
+                if landed_at is not None:
+                    return self._landed(rest.journal, landed_at)
+            else:
+                return self._landed(rest.journal, position)
+            self._patience.pause(pause_s, self._keep_turning)
+            pause_s = min(2 * pause_s, LONGEST_PAUSE_S)
+
+    def _attempt(self, transaction: Transaction, group: ConsumerGroupMetadata) -> int:
+        positions = {p: part.range.stop for p, part in transaction.parts.items()}
+        write = partial(
+            self._outbox.write,
+            self._addressed(transaction),
+            self._journalled(transaction.journal),
+            offsets_of(self._input_topic, positions),
+            group,
+        )
+        limit_s = self._transaction_timeout_s + ANSWER_S
+        return bounded(write, limit_s, self._keep_turning)
+
+    def _may_have_fenced_itself(self, began: float) -> bool:
+        """True where a fence may be of our own making, not another process in our place.
+
+        It can be so only after trouble: the broker timed our transaction out, or the request of
+        an earlier producer reached it late.
+        """
+        timed_out = time.monotonic() - began > 0.8 * self._transaction_timeout_s
+        return timed_out or self._patience.troubled_within(OWN_FENCE_S)
+
+    def _replaced(self, why: str) -> str:
+        return (
+            f"another process runs as instance {self._instance} of {self._app} ({why}); "
+            "give every instance its own app.instance"
+        )
+
+    def _settle(self, record: JournalRecord, error: BaseException) -> int | None:
+        """Learn from the journal where a doubtful transaction landed; None: it did not."""
+        if not isinstance(error, errors.CommitFailedError):  # a rebalance is no trouble
+            self._patience.note(error)
+        self.num_settled += 1
+        self._outbox.drop()
+        self._outbox.use(self._patience.retry(self._rebuild, self._keep_turning))
+        landed_at = self._outcome(record, self._read_journal())
+        log.info(
+            "settled transaction %d after %s: %s",
+            record.seq,
+            type(error).__name__,
+            "it did not land" if landed_at is None else "it had landed",
+        )
+        return landed_at
+
+    def _rebuild(self) -> KafkaProducer:
+        # Never abandoned half-way: finishing late, it would fence its own successor. The
+        # producer's own time-outs end it.
+        return bounded(self._outbox.build, float("inf"), self._keep_turning)
+
+    def _read_journal(self) -> list[tuple[int, JournalRecord]]:
+        return self._journal.read(self.journal_position, self._keep_turning)[0]
+
+    def _outcome(self, record: JournalRecord, found: list[tuple[int, JournalRecord]]) -> int | None:
+        for position, other in found:
+            if other.encode() != record.encode():
+                raise FencedError(self._replaced(f"it wrote record {other.seq} of the journal"))
+            return position
+        return None

@@ -1,0 +1,152 @@
+"""The consumer on a real Kafka: group, positions, back-pressure."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable
+
+import pytest
+
+from streamssl.transport.base import TransportUnavailableError
+from streamssl.transport.kafka import source as source_module
+from streamssl.transport.kafka.client import TopicWriter
+from tests.conftest import RunningBroker
+from tests.transport.kafka_stream import Stream, Worker, numbers
+
+pytestmark = pytest.mark.kafka
+
+
+@pytest.fixture
+def stream(kafka_broker: RunningBroker, unique_name: Callable[[str], str]) -> Stream:
+    return Stream(kafka_broker.bootstrap_servers, unique_name)
+
+
+def test_two_workers_lose_and_double_nothing_while_partitions_move(stream: Stream) -> None:
+    """A second worker joins in the middle and leaves again; every result is seen once."""
+    stop = threading.Event()
+    failures: list[BaseException] = []
+    landed = Counter[int]()
+
+    def work(instance: int, leave_after: float) -> None:
+        try:
+            with stream.joined(instance) as transport:
+                worker = Worker(transport, instance)
+                while not stop.is_set() and landed[instance] < leave_after:
+                    landed[instance] += worker.step(60, 0.1)
+        except BaseException as error:
+            failures.append(error)
+
+    threads = [
+        threading.Thread(target=work, args=(0, float("inf")), daemon=True),
+        threading.Thread(target=work, args=(1, 300), daemon=True),
+    ]
+    threads[0].start()
+    total = _produce_until(stream, lambda: landed[0] > 100)
+    threads[1].start()
+    total = _produce_until(stream, lambda: landed[1] >= 300 or bool(failures), total)
+    try:
+        _wait(lambda: bool(failures) or landed.total() >= total, limit_s=30)
+    finally:
+        stop.set()
+        for thread in threads:
+            thread.join(20)
+    assert not failures
+    assert stream.published() == Counter(range(total))
+
+
+def test_a_planned_stop_moves_partitions_at_once(stream: Stream) -> None:
+    """The static member is removed, so the others need not wait for its session to time out."""
+    stream.produce(range(40))
+    with stream.joined(0) as first, stream.joined(1) as second:
+        _wait(lambda: _poll_both(first, second) and len(first.assignment()) == 2)
+        began = time.monotonic()
+        second.close()
+        _wait(lambda: bool(first.poll(1, 0.05) or True) and len(first.assignment()) == 4)
+        assert time.monotonic() - began < 6.0  # the session time-out is 10 s
+
+
+def test_everything_is_read_under_back_pressure(
+    stream: Stream, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Small polls and a full stash lose no partition, as `pause()` would; the stash is bounded."""
+    monkeypatch.setattr(source_module, "STASH_MESSAGES", 300)
+    total = 20_000
+    stream.produce(range(total))
+    seen: list[int] = []
+    with stream.joined() as transport:
+        source = transport._open.source
+        deadline = time.monotonic() + 40
+        while len(seen) < total and time.monotonic() < deadline:
+            for piece in transport.poll(400, 0.2):
+                assert piece.partition in transport.assignment()
+                seen += numbers(piece)
+            for _ in range(3 * (len(seen) < 4_000)):
+                transport._open.source.pump()  # as while a commit is being settled
+            assert source._stash.num_messages < 300 + 400 + source_module.PUMP_MESSAGES
+    assert Counter(seen) == Counter(range(total))
+    for partition in range(4):
+        own = [n for n in seen if n % 4 == partition]
+        assert own == sorted(own)
+
+
+def test_start_latest_skips_what_was_there(stream: Stream) -> None:
+    """A group without committed positions begins at the end where the configuration says so."""
+    stream.produce(range(40))
+    with stream.joined(start="latest") as transport:
+        _wait(lambda: not transport.poll(10, 0.1) and len(transport.assignment()) == 4)
+        _wait(lambda: transport.lag() == dict.fromkeys(range(4), 0) or bool(transport.poll(1, 0.1)))
+        stream.produce(range(40, 48))
+        Worker(transport).run(8)
+    assert stream.published() == Counter(range(40, 48))
+
+
+def test_a_position_beyond_the_end_is_told(stream: Stream) -> None:
+    """A topic that was made anew is not silently read from somewhere."""
+    stream.produce(range(40))
+    with stream.joined() as transport:
+        _wait(lambda: bool(transport.poll(1, 0.1)))
+        transport._open.source.commit(dict.fromkeys(range(4), 1_000))
+    with (
+        stream.joined() as transport,
+        pytest.raises(TransportUnavailableError, match="made anew"),
+    ):
+        _wait(lambda: bool(transport.poll(1, 0.1)))
+
+
+def test_an_idle_poll_waits_no_longer_than_asked(stream: Stream) -> None:
+    """No messages: an empty list after about the time-out, and no trouble."""
+    with stream.joined() as transport:
+        _wait(lambda: not transport.poll(1, 0.1) and len(transport.assignment()) == 4)
+        began = time.monotonic()
+        assert transport.poll(10, 0.3) == []
+        assert 0.2 < time.monotonic() - began < 2.0
+        assert transport.trouble == ""
+
+
+def _produce_until(stream: Stream, condition: Callable[[], bool], first: int = 0) -> int:
+    """Keep the stream going; the number after the last one produced."""
+    deadline = time.monotonic() + 30
+    with TopicWriter(stream.kafka) as writer:
+        while not condition():
+            assert time.monotonic() < deadline, "it did not happen in time"
+            for number in range(first, first + 80):
+                writer.send(stream.topic, str(number).encode(), partition=number % 4)
+            first += 80
+            time.sleep(0.05)
+        writer.flush()
+    return first
+
+
+def _poll_both(first: object, second: object) -> bool:
+    for transport in (first, second):
+        transport.poll(1, 0.05)  # type: ignore[attr-defined]
+    return True
+
+
+def _wait(condition: Callable[[], bool], *, limit_s: float = 20.0) -> None:
+    deadline = time.monotonic() + limit_s
+    while not condition():
+        assert time.monotonic() < deadline, "it did not happen in time"
+        time.sleep(0.01)

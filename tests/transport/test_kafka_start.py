@@ -1,0 +1,94 @@
+"""What a start on a real Kafka checks, makes and refuses."""
+
+from __future__ import annotations
+
+import socket
+import time
+from collections.abc import Callable
+
+import pytest
+from kafka.admin import ConfigResource
+
+from streamssl.config.sections import OutputsConfig
+from streamssl.transport.base import TransportUnavailableError
+from streamssl.transport.kafka.client import create_topic
+from streamssl.transport.kafka.security import client_settings
+from streamssl.transport.kafka.topics import RECORD_BYTES, Admin
+from tests.conftest import RunningBroker
+from tests.transport.kafka_stream import Stream
+
+pytestmark = pytest.mark.kafka
+
+
+@pytest.fixture
+def stream(kafka_broker: RunningBroker, unique_name: Callable[[str], str]) -> Stream:
+    return Stream(kafka_broker.bootstrap_servers, unique_name, num_partitions=3)
+
+
+def test_output_topics_are_made_with_documented_settings(stream: Stream) -> None:
+    """Partitions follow the input; the journal has one per instance and is kept for ever."""
+    with stream.opened():
+        pass
+    admin = Admin(client_settings(stream.kafka))
+    words = ("scores", "embeddings", "dlq", "journal", "spaces")
+    topics = [f"{stream.app}.{word}" for word in words]
+    told = admin._client.describe_configs([ConfigResource("TOPIC", t) for t in topics])["topic"]
+    counts = [admin.num_partitions(topic) for topic in topics]
+    admin.close()
+    assert counts == [3, 3, 3, 16, 1]
+    assert told[f"{stream.app}.journal"]["retention.ms"]["value"] == "-1"
+    assert told[f"{stream.app}.spaces"]["cleanup.policy"]["value"] == "compact"
+    assert all(int(told[t]["max.message.bytes"]["value"]) == RECORD_BYTES for t in topics)
+
+
+def test_a_disabled_output_has_no_topic(stream: Stream) -> None:
+    """What is not written is not made."""
+    outputs = OutputsConfig(embeddings={"enabled": False})
+    with stream.opened(outputs=outputs):
+        pass
+    admin = Admin(client_settings(stream.kafka))
+    with pytest.raises(TransportUnavailableError):
+        admin.num_partitions(f"{stream.app}.embeddings")
+    admin.close()
+
+
+def test_a_missing_input_topic_is_named_with_its_remedy(stream: Stream) -> None:
+    """The error says which topic, on which broker, and how to make it; exit code 3."""
+    stream.topic = "absent"
+    with pytest.raises(TransportUnavailableError, match=r"absent does not exist.*--create") as told:
+        stream.transport().open()
+    assert told.value.exit_code == 3
+
+
+def test_missing_outputs_are_named_where_they_may_not_be_made(stream: Stream) -> None:
+    """`outputs.create_topics: false` means that somebody else makes them."""
+    outputs = OutputsConfig(create_topics=False)
+    with pytest.raises(TransportUnavailableError, match=rf"{stream.app}\.scores"):
+        stream.transport(outputs=outputs).open()
+
+
+def test_an_output_topic_with_too_few_partitions_is_refused(stream: Stream) -> None:
+    """Results go to the partition number of their input, so it must exist."""
+    create_topic(stream.kafka, f"{stream.app}.scores", 2)
+    with pytest.raises(TransportUnavailableError, match="has 2 partitions but needs 3"):
+        stream.transport().open()
+
+
+def test_an_instance_without_a_journal_partition_is_refused(stream: Stream) -> None:
+    """A shared journal partition would let a dead neighbour hide our records."""
+    outputs = OutputsConfig(journal_partitions=2)
+    with pytest.raises(TransportUnavailableError, match="journal_partitions"):
+        stream.transport(2, outputs=outputs).open()
+
+
+def test_a_broker_that_is_not_there_is_told_in_time(stream: Stream) -> None:
+    """Nothing listens on the port: an error within about `kafka.start_timeout_s`."""
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+    stream.kafka = stream.kafka.model_copy(
+        update={"bootstrap_servers": f"127.0.0.1:{port}", "start_timeout_s": 1.0}
+    )
+    began = time.monotonic()
+    with pytest.raises(TransportUnavailableError, match="bootstrap_servers"):
+        stream.transport().open()
+    assert time.monotonic() - began < 6.0
