@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from functools import cache
-from typing import Any, get_args
+from types import UnionType
+from typing import Any, Union, get_args, get_origin
 
 from pydantic import BaseModel, SecretStr
 from pydantic.fields import FieldInfo
@@ -74,4 +75,5 @@ def _walk(model: type[BaseModel], prefix: Path) -> Iterator[tuple[Path, FieldInf
 
 
 def _members(annotation: Any) -> set[Any]:
-    return set(get_args(annotation)) or {annotation}
+    is_union = get_origin(annotation) in (Union, UnionType)
+    return set(get_args(annotation)) if is_union else {annotation}
