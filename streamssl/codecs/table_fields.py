@@ -87,8 +87,8 @@ def _candidates(
     names = column_names(schema)
     if config.values_field is not None:
         raise TableError(
-            f"in a file every channel has a column of its own, so input.values_field "
-            f"({config.values_field!r}) cannot be read; use --set input.values_field=null"
+            f"in a file every channel has a column of its own, so that input.values_field "
+            f"({config.values_field!r}) cannot be read; replay with a configuration without it"
         )
     chosen = [] if fields == "auto" else list(check_names(fields, config))
     for name in [*chosen, config.time_field, config.key_field]:
