@@ -2,33 +2,28 @@
 
 from __future__ import annotations
 
-import logging
 import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
-from streamssl.checkpoint import CheckpointError, load_newest
 from streamssl.config.environment import environment_hash
 from streamssl.config.root import Config
 from streamssl.engine.attempts import Attempts
 from streamssl.engine.checkpoints import Checkpoints, Saved
-from streamssl.engine.draft import Draft, advance, below, decode, encode
+from streamssl.engine.draft import Draft, advance, encode
 from streamssl.engine.epochs import Epochs
+from streamssl.engine.gather import Gatherer
 from streamssl.engine.intake import Intake
 from streamssl.engine.ports import Codec, Learner
 from streamssl.engine.positions import Positions
-from streamssl.engine.recovery import JournalReplay, rebuild, recover
-from streamssl.engine.slices import cut, offset_after
+from streamssl.engine.start import CHECKPOINTS, start
 from streamssl.engine.watch import Summary, Watch
-from streamssl.events import Decoded, Slice
+from streamssl.telemetry import Health, Metrics
 from streamssl.transport.base import PartitionOutput, Transaction, Transport
 from streamssl.transport.journal import JournalRecord
 
-log = logging.getLogger(__name__)
-
-CHECKPOINTS = "checkpoints"
+TELL_EVERY_S = 1.0
 
 
 class Engine:
@@ -50,7 +45,7 @@ class Engine:
         metrics: Where figures go.
         health: Where the lifecycle goes.
         stopping: Set from outside (a signal) to drain and end.
-        on_progress: Called after every transaction.
+        on_progress: Called at every turn of the loop.
     """
 
     def __init__(
@@ -64,8 +59,8 @@ class Engine:
         init_from: Path | None = None,
         live: bool = True,
         clock: Callable[[], float] = time.monotonic,
-        metrics: Any = None,
-        health: Any = None,
+        metrics: Metrics | None = None,
+        health: Health | None = None,
         stopping: threading.Event | None = None,
         on_progress: Callable[[Summary], None] | None = None,
     ) -> None:
@@ -80,7 +75,12 @@ class Engine:
         self._stopping = stopping or threading.Event()
         self._on_progress = on_progress
         self._environment = environment_hash(config)
-        self._watch = Watch(config=config, metrics=metrics, health=health, clock=clock)
+        self._watch = Watch(
+            topic=transport.topic,
+            metrics=metrics or Metrics(),
+            health=health or Health(),
+            clock=clock,
+        )
         self._checkpoints = Checkpoints(
             directory=state_dir and state_dir / CHECKPOINTS, config=config.checkpoint, clock=clock
         )
@@ -93,7 +93,9 @@ class Engine:
         self._attempts: Attempts | None = None
         self._positions = Positions()
         self._state_crc32c = 0
+        self._told_s = float("-inf")
         self._intake: Intake
+        self._gatherer: Gatherer
 
     @property
     def summary(self) -> Summary:
@@ -110,7 +112,7 @@ class Engine:
             self._transport.open()
             self._recover()
             self._transport.join()
-            self._watch.running()
+            self._watch.joined()
             while not self._over():
                 self._step()
             self._drain()
@@ -120,86 +122,13 @@ class Engine:
 
     def _step(self) -> None:
         """One transaction, and the epoch's end if it was the epoch's last."""
-        draft = self._gather()
+        draft = self._gatherer.gather()
         if draft.parts:
             self._commit(draft, self._score(draft))
         reason = self._epochs.over()
         if reason and not self._stopping.is_set():
             self._close_epoch(reason)
-
-    def _gather(self) -> Draft:
-        """Poll and decode until the transaction is full, or its time is over."""
-        draft = Draft()
-        while not self._stopping.is_set():
-            room, wait_s = self._room(draft), self._epochs.wait_s(draft)
-            if room == 0 or wait_s == 0.0:
-                break
-            with self._watch.stage("poll"):
-                pieces = self._intake.take(room, wait_s)
-            if not draft.parts:
-                draft.polled_s = self._clock()
-            for piece in pieces:
-                self._admit(piece, draft)
-            if not pieces and not (draft.parts and self._live):
-                break
-        return draft
-
-    def _room(self, draft: Draft) -> int:
-        room = min(self._epochs.room(draft), self._config.input.max_poll_messages)
-        if self._attempts and self._attempts.careful:
-            return max(0, min(room, 1 - draft.num_messages))
-        return room
-
-    def _admit(self, piece: Slice, draft: Draft) -> None:
-        """Decode as much of a slice as the transaction takes; the rest waits for the next."""
-        room = self._room(draft)
-        if room == 0 or not self._intake.fits(piece, draft):
-            draft.full = True
-            self._intake.stash.append(piece)
-            return
-        if self._intake.arrived(piece):
-            self._arrive(piece, draft)
-        piece, missed = self._intake.next(piece)
-        if missed:
-            self._miss(piece.partition, missed)
-        elif piece.start == piece.stop:
-            return
-        head, decoded = self._decode(cut(piece, offset_after(piece, room))[0], draft)
-        self._intake.put_back(piece, head.stop)
-        draft.add(head, decoded)
-
-    def _decode(self, piece: Slice, draft: Draft) -> tuple[Slice, Decoded]:
-        """Decode a slice up to the message that fills the epoch."""
-        poison: frozenset[int] = frozenset()
-        if self._attempts and self._attempts.begin(self._positions.seq, piece):
-            poison = frozenset({piece.start})
-        with self._watch.stage("decode"):
-            decoded = decode(self._codec.decoder, piece, poison)
-        self._epochs.read(len(piece.payload), len(decoded.batch))
-        left = self._epochs.events_left(draft)
-        if len(decoded.batch) < left:
-            return piece, decoded
-        stop = int(decoded.batch.offset[left - 1]) + 1
-        return cut(piece, stop)[0], below(decoded, stop)
-
-    def _arrive(self, piece: Slice, draft: Draft) -> None:
-        """A partition came to this instance: keep its per-key state, or rebuild it."""
-        tail = self._intake.tail(piece)
-        if tail is None:
-            return
-        if self._attempts and self._attempts.careful:  # The poison may be in there.
-            tail = (tail[1], tail[1])
-        with self._watch.stage("rebuild"):
-            taken = self._transport.reread(piece.partition, *tail)
-            rebuild(self._learner, self._codec, piece.partition, taken)
-        draft.tails[piece.partition] = tail
-
-    def _miss(self, partition: int, missed: tuple[int, int]) -> None:
-        start, stop = missed
-        change = f"missed: {partition} [{start}, {stop})"
-        log.error("input expired before it was read", extra={"change": change})
-        self._positions.changes.append(change)
-        self._watch.missed(stop - start)
+        self._tell()
 
     def _score(self, draft: Draft) -> dict[int, PartitionOutput]:
         """Score with the frozen state, advance the per-key context, encode."""
@@ -210,21 +139,21 @@ class Engine:
 
     def _commit(self, draft: Draft, outputs: dict[int, PartitionOutput]) -> None:
         """Publish, journal and move positions at once; forget what was not ours any more."""
-        transaction = Transaction(self._record(draft, outputs), outputs)
+        transaction, began_s = Transaction(self._record(draft, outputs), outputs), self._clock()
         with self._watch.stage("commit"):
             receipt = self._transport.commit(transaction)
         if receipt.kept:
             landed = transaction.only(receipt.kept)
             self._positions.landed(landed.journal, receipt.journal_position)
-            self._watch.committed(draft, landed.parts)
+            self._watch.committed(draft, landed.parts, began_s)
+            if self._attempts:
+                self._attempts.end(draft.num_messages)
+        else:
+            self._watch.not_ours()
         for partition in sorted(outputs.keys() - receipt.kept):
             self._learner.discard(partition, outputs[partition].range.start)
             self._positions.drop(self._learner.epoch, partition)
             self._intake.forget(partition)
-        if self._attempts and receipt.kept:
-            self._attempts.end(draft.num_messages)
-        if self._on_progress:
-            self._on_progress(self.summary)
 
     def _record(self, draft: Draft, outputs: dict[int, PartitionOutput]) -> JournalRecord:
         positions, fields = self._positions, self._codec.decoder.fields
@@ -268,44 +197,63 @@ class Engine:
 
     def _recover(self) -> None:
         """Newest checkpoint, own journal, and the input read again."""
-        self._watch.recovering()
-        self._load()
-        replay = JournalReplay(
+        self._watch.enter("recovering")
+        begun = start(
+            config=self._config,
+            transport=self._transport,
             learner=self._learner,
             codec=self._codec,
-            source=self._transport,
-            positions=self._positions,
+            state_dir=self._state_dir,
+            init_from=self._init_from,
             environment=self._environment,
+            stopping=self._still_stopping,
         )
-        records, oldest = self._transport.journal(self._positions.journal)
-        gap = recover(replay, records, oldest, stopping=self._stopping.is_set)
-        self._state_crc32c = replay.state_crc32c
-        self._watch.recovered(replay, gap=gap)
-        if gap:  # What is left of the journal before it leads nowhere.
+        self._positions, self._state_crc32c = begun.positions, begun.state_crc32c
+        self._watch.recovered(begun.source, begun.num_events, self._positions.changes)
+        if begun.gap:  # What is left of the journal before it leads nowhere.
             self._checkpoint(now=True)
-        self._intake = Intake(self._transport, self._positions, self._config.modality.tail_events)
         if self._state_dir:
             self._attempts = Attempts(
                 self._state_dir / "attempts.json",
                 seq=self._positions.seq,
                 careful_for=self._config.delivery.max_events,
             )
+        self._gatherer = self._new_gatherer()
 
-    def _load(self) -> None:
-        found = None
-        if self._state_dir:
-            found = load_newest(
-                self._state_dir / CHECKPOINTS, on_corruption=self._config.checkpoint.on_corruption
-            )
-        if found:
-            self._learner.load_state_dict(found.state["learner"])
-            self._positions = Positions.from_state_dict(found.state["engine"])
-        elif self._init_from:
-            self._learner.load_state_dict(pretrained(self._init_from))
+    def _still_stopping(self) -> bool:
+        self._watch.alive()
+        return self._stopping.is_set()
+
+    def _new_gatherer(self) -> Gatherer:
+        self._intake = Intake(self._transport, self._positions, self._config.modality.tail_events)
+        return Gatherer(
+            transport=self._transport,
+            learner=self._learner,
+            codec=self._codec,
+            positions=self._positions,
+            intake=self._intake,
+            epochs=self._epochs,
+            watch=self._watch,
+            stopping=self._stopping,
+            attempts=self._attempts,
+            max_poll_messages=self._config.input.max_poll_messages,
+            live=self._live,
+            clock=self._clock,
+        )
+
+    def _tell(self) -> None:
+        """Say where this instance stands; the slow part of it once a second."""
+        self._watch.alive()
+        if self._on_progress:
+            self._on_progress(self.summary)
+        now_s = self._clock()
+        if now_s - self._told_s >= TELL_EVERY_S:
+            self._told_s = now_s
+            self._watch.holds(self._transport.assignment(), self._transport.lag())
 
     def _drain(self) -> None:
         """The transaction in hand is committed: save the last epoch's end, forget attempts."""
-        self._watch.draining()
+        self._watch.enter("draining")
         self._checkpointed(self._checkpoints.flush())
         if self._attempts:
             self._attempts.clear()
@@ -313,16 +261,3 @@ class Engine:
     def _over(self) -> bool:
         ended = self._transport.exhausted() and not self._intake.stash
         return self._stopping.is_set() or (ended and self._epochs.over() is None)
-
-
-def pretrained(directory: Path) -> dict[str, Any]:
-    """The learner's state of the newest checkpoint in a folder that `--save` wrote.
-
-    Raises:
-        CheckpointError: There is none.
-    """
-    found = load_newest(directory)
-    if found is None:
-        raise CheckpointError(f"{directory} holds no checkpoint to begin from; see replay --save")
-    state: dict[str, Any] = found.state["learner"]
-    return state

@@ -20,7 +20,10 @@ class Learner(Protocol):
     """Deterministic state: no Kafka, no clock. Scores are the same however rows are cut."""
 
     epoch: int
-    fields: tuple[str, ...] | None
+
+    @property
+    def fields(self) -> tuple[str, ...] | None:
+        """The channels, None until the first batch."""
 
     @property
     def num_open_events(self) -> int:

@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-import logging
+import time
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
 
-from streamssl.config.root import Config
+import numpy as np
+import pyarrow as pa
+
 from streamssl.engine.checkpoints import Saved
-from streamssl.engine.draft import Draft
-from streamssl.engine.recovery import JournalReplay
-from streamssl.events import INCIDENT_STATES, EpochReport
+from streamssl.engine.draft import Draft, Part
+from streamssl.engine.slices import messages_of
+from streamssl.events import INCIDENT_STATES, EpochReport, Results
+from streamssl.telemetry import Health, Metrics
 from streamssl.transport.base import PartitionOutput
-
-log = logging.getLogger(__name__)
 
 
 @dataclass
@@ -25,17 +26,19 @@ class Summary:
     Attributes:
         events: Events scored and published.
         dead_letters: Inputs that could not be read.
+        transactions: Transactions that landed.
         epochs: Epochs learnt.
         samples_trained: Fresh and replayed samples that optimiser steps learnt from.
         anomalies: Events above the threshold.
         incidents: Runs of anomalies that began.
         recovered: Events replayed from the journal at the start.
         missed: Messages that expired before they were read.
-        seconds: Since the first poll.
+        seconds: Since the group was entered.
     """
 
     events: int = 0
     dead_letters: int = 0
+    transactions: int = 0
     epochs: int = 0
     samples_trained: int = 0
     anomalies: int = 0
@@ -49,58 +52,137 @@ class Watch:
     """Turns what the loop does into figures.
 
     Args:
-        config: The configuration.
+        topic: The input topic.
         metrics: The metric catalogue.
         health: The lifecycle.
         clock: Seconds that only grow.
+        wall_clock: Seconds since 1970.
     """
 
     def __init__(
-        self, *, config: Config, metrics: Any, health: Any, clock: Callable[[], float]
+        self,
+        *,
+        topic: str,
+        metrics: Metrics,
+        health: Health,
+        clock: Callable[[], float],
+        wall_clock: Callable[[], float] = time.time,
     ) -> None:
         self.summary = Summary()
+        self._topic = topic
+        self._metrics = metrics
+        self._health = health
         self._clock = clock
+        self._wall_clock = wall_clock
         self._began_s = clock()
+        self._held: dict[int, int] = {}
 
     @contextmanager
     def stage(self, name: str) -> Iterator[None]:
         """Measure one stage of the journey."""
+        began_s = time.perf_counter()
         yield
+        self._metrics.stage_duration.labels(name).observe(time.perf_counter() - began_s)
 
-    def recovering(self) -> None:
-        """The journal is being replayed."""
+    def enter(self, phase: str) -> None:
+        """Go to another phase of the lifecycle."""
+        self._health.enter(phase)
+        self._metrics.state.state(self._health.state)
 
-    def recovered(self, replay: JournalReplay, *, gap: bool) -> None:
-        """The state is where the journal ends."""
-        self.summary.recovered = replay.num_events
+    def alive(self) -> None:
+        """The loop turned once more."""
+        self._health.beat()
+        self._metrics.state.state(self._health.state)
 
-    def running(self) -> None:
+    def recovered(self, source: str, num_events: int, changes: list[str]) -> None:
+        """The state, begun from `source`, is where the journal ends."""
+        self.summary.recovered = num_events
+        self._metrics.restarts_recovered.labels(source).inc()
+        for change in changes:
+            self._health.degrade(change.partition(":")[0], change)
+
+    def joined(self) -> None:
         """The group was entered."""
         self._began_s = self._clock()
+        self.enter("warming")
 
-    def committed(self, draft: Draft, parts: Mapping[int, PartitionOutput]) -> None:
-        """A transaction landed."""
-        summary = self.summary
-        summary.seconds = self._clock() - self._began_s
-        for partition, part in parts.items():
-            summary.dead_letters += len(draft.parts[partition].dead_letters)
-            for results in part.results:
-                summary.events += len(results.batch)
-                summary.anomalies += int(results.anomaly.sum())
-                starts = results.incident_state == INCIDENT_STATES.index("start")
-                summary.incidents += int(starts.sum())
+    def holds(self, held: Mapping[int, int], lag: Mapping[int, int]) -> None:
+        """Which partitions are held, in which incarnations, and how far they are behind."""
+        came = sum(self._held.get(p) != incarnation for p, incarnation in held.items())
+        left = sum(held.get(p) != incarnation for p, incarnation in self._held.items())
+        self._metrics.rebalances.labels("assigned").inc(came)
+        self._metrics.rebalances.labels("revoked").inc(left)
+        self._metrics.partitions_assigned.labels(self._topic).set(len(held))
+        for partition, num_messages in lag.items():
+            self._metrics.input_lag.labels(self._topic, str(partition)).set(num_messages)
+        for partition in self._held.keys() - held.keys():  # What another worker has to do.
+            self._metrics.input_lag.remove(self._topic, str(partition))
+        self._held = dict(held)
+
+    def committed(self, draft: Draft, parts: Mapping[int, PartitionOutput], began_s: float) -> None:
+        """A transaction, sent at `began_s`, landed with `parts` of the draft."""
+        now_s = self._clock()
+        self.summary.transactions += 1
+        self.summary.seconds = now_s - self._began_s
+        outcome = "committed" if len(parts) == len(draft.parts) else "partial"
+        self._metrics.commits.labels(outcome).inc()
+        self._metrics.commit_duration.observe(now_s - began_s)
+        for partition, output in parts.items():
+            self._took(draft.parts[partition])
+            self._wrote(output)
+            for results in output.results:
+                self._published(results, now_s - draft.polled_s)
+
+    def not_ours(self) -> None:
+        """A transaction landed nothing: all its partitions had left."""
+        self._metrics.commits.labels("failed").inc()
 
     def learnt(self, report: EpochReport) -> None:
         """An epoch closed."""
         self.summary.epochs += 1
         self.summary.samples_trained += report.num_trained
+        self._metrics.observe(report)
+        self.enter("warming" if report.warmup_progress < 1.0 else "running")
 
-    def missed(self, num_messages: int) -> None:
+    def missed(self, change: str, num_messages: int) -> None:
         """Input expired before it was read."""
         self.summary.missed += num_messages
+        self._metrics.input_missed.labels(self._topic).inc(num_messages)
+        self._health.degrade("missed", change)
 
     def checkpointed(self, saved: Saved) -> None:
         """A checkpoint was written, or could not be."""
+        self._metrics.checkpoint_duration.observe(saved.seconds)
+        if not saved.num_bytes:
+            self._metrics.checkpoints.labels("failed").inc()
+            self._health.degrade("checkpoint", "the last checkpoint could not be written")
+            return
+        self._metrics.checkpoints.labels("saved").inc()
+        self._metrics.checkpoint_bytes.set(saved.num_bytes)
+        self._metrics.checkpoint_last_success.set(self._wall_clock())
+        self._health.restore("checkpoint")
 
-    def draining(self) -> None:
-        """The end was asked for."""
+    def _took(self, part: Part) -> None:
+        reasons = Counter(letter.reason for letter in part.dead_letters)
+        num_dead = reasons.total()
+        self.summary.dead_letters += num_dead
+        self._metrics.input_events.labels(self._topic, "dead_letter").inc(num_dead)
+        for reason, num in reasons.items():
+            self._metrics.dead_letters.labels(self._topic, reason).inc(num)
+        values = (len(m.value or b"") for piece in part.pieces for m in messages_of(piece))
+        rows = (p.payload.nbytes for p in part.pieces if isinstance(p.payload, pa.RecordBatch))
+        self._metrics.input_bytes.labels(self._topic).inc(sum(values) + sum(rows))
+
+    def _wrote(self, output: PartitionOutput) -> None:
+        for topic, num in Counter(record.topic for record in output.records).items():
+            self._metrics.output_events.labels(topic, "committed").inc(num)
+
+    def _published(self, results: Results, latency_s: float) -> None:
+        summary, num_events = self.summary, len(results.batch)
+        summary.events += num_events
+        summary.anomalies += int(np.count_nonzero(results.anomaly))
+        starts = results.incident_state == INCIDENT_STATES.index("start")
+        summary.incidents += int(np.count_nonzero(starts))
+        self._metrics.observe_results(results)
+        self._metrics.event_latency.observe(np.full(num_events, latency_s))
+        self._metrics.input_events.labels(self._topic, "scored").inc(num_events)

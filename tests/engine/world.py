@@ -16,6 +16,7 @@ from streamssl.config.root import Config
 from streamssl.engine.loop import Engine
 from streamssl.engine.positions import Positions
 from streamssl.engine.recovery import JournalReplay
+from streamssl.engine.watch import Summary
 from streamssl.events import (
     DeadLetter,
     Decoded,
@@ -122,7 +123,7 @@ class TestTransport(MemoryTransport):
         self.ended = False
         self.lags: Mapping[int, int] | None = None
 
-    def poll(self, max_messages: int, timeout_s: float) -> list[Slice]:
+    def poll(self, max_messages: int, timeout_s: float) -> list[Slice]:  # noqa: ARG002
         self._hook("poll")
         most = self._cuts.randint(1, max_messages) if self._cuts else max_messages
         pieces = super().poll(most, 0.0)
@@ -260,13 +261,11 @@ def _listed(value: Any) -> list[Any]:
     return value if isinstance(value, list) else [value]
 
 
-def stop_after(num_transactions: int, stopping: threading.Event) -> Callable[[Any], None]:
+def stop_after(num_transactions: int, stopping: threading.Event) -> Callable[[Summary], None]:
     """A progress callable that asks the engine to drain after so many transactions."""
-    left = [num_transactions]
 
-    def count(_: Any) -> None:
-        left[0] -= 1
-        if left[0] == 0:
+    def count(summary: Summary) -> None:
+        if summary.transactions >= num_transactions:
             stopping.set()
 
     return count

@@ -1,0 +1,123 @@
+"""Filling a transaction: poll and decode, up to the message at which it must end."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from streamssl.engine.attempts import Attempts
+from streamssl.engine.draft import Draft, below, decode
+from streamssl.engine.epochs import Epochs
+from streamssl.engine.intake import Intake
+from streamssl.engine.ports import Codec, Learner
+from streamssl.engine.positions import Positions
+from streamssl.engine.recovery import rebuild
+from streamssl.engine.slices import cut, offset_after
+from streamssl.engine.watch import Watch
+from streamssl.events import Decoded, Slice
+from streamssl.transport.base import InputExpiredError, Transport
+
+log = logging.getLogger(__name__)
+
+
+@dataclass
+class Gatherer:
+    """Fills drafts.
+
+    Attributes:
+        attempts: Which messages a start looks at with care; None where there is no state
+            directory to remember it in.
+        max_poll_messages: Most messages of one poll.
+        live: Whether to wait for more where a poll gave nothing.
+    """
+
+    transport: Transport
+    learner: Learner
+    codec: Codec
+    positions: Positions
+    intake: Intake
+    epochs: Epochs
+    watch: Watch
+    stopping: threading.Event
+    attempts: Attempts | None
+    max_poll_messages: int
+    live: bool
+    clock: Callable[[], float]
+
+    def gather(self) -> Draft:
+        """Poll and decode until the transaction is full, or its time is over."""
+        draft = Draft()
+        while not self.stopping.is_set():
+            room, wait_s = self._room(draft), self.epochs.wait_s(draft)
+            if room == 0 or wait_s == 0.0:
+                break
+            with self.watch.stage("poll"):
+                pieces = self.intake.take(room, wait_s)
+            if not draft.parts:
+                draft.polled_s = self.clock()
+            for piece in pieces:
+                self._admit(piece, draft)
+            if not pieces and not (draft.parts and self.live):
+                break
+        return draft
+
+    def _room(self, draft: Draft) -> int:
+        room = min(self.epochs.room(draft), self.max_poll_messages)
+        if self.attempts and self.attempts.careful:
+            return max(0, min(room, 1 - draft.num_messages))
+        return room
+
+    def _admit(self, piece: Slice, draft: Draft) -> None:
+        """Decode as much of a slice as the transaction takes; the rest waits for the next."""
+        room = self._room(draft)
+        if room == 0 or not self.intake.fits(piece, draft):
+            draft.full = True
+            self.intake.stash.append(piece)
+            return
+        if self.intake.arrived(piece):
+            self._arrive(piece, draft)
+        piece, missed = self.intake.next(piece)
+        if missed:
+            self._miss(piece.partition, *missed)
+        elif piece.start == piece.stop:
+            return
+        head, decoded = self._decode(cut(piece, offset_after(piece, room))[0], draft)
+        self.intake.put_back(piece, head.stop)
+        draft.add(head, decoded)
+
+    def _decode(self, piece: Slice, draft: Draft) -> tuple[Slice, Decoded]:
+        """Decode a slice up to the message that fills the epoch."""
+        poison: frozenset[int] = frozenset()
+        if self.attempts and self.attempts.begin(self.positions.seq, piece):
+            poison = frozenset({piece.start})
+        with self.watch.stage("decode"):
+            decoded = decode(self.codec.decoder, piece, poison)
+        self.epochs.read(len(piece.payload), len(decoded.batch))
+        left = self.epochs.events_left(draft)
+        if len(decoded.batch) < left:
+            return piece, decoded
+        stop = int(decoded.batch.offset[left - 1]) + 1
+        return cut(piece, stop)[0], below(decoded, stop)
+
+    def _arrive(self, piece: Slice, draft: Draft) -> None:
+        """A partition came to this instance: keep its per-key state, or rebuild it."""
+        tail = self.intake.tail(piece)
+        if tail is None:
+            return
+        if self.attempts and self.attempts.careful:  # The poison may be in there.
+            tail = (tail[1], tail[1])
+        try:
+            taken = self.transport.reread(piece.partition, *tail)
+        except InputExpiredError as error:  # Expired since its beginning was asked for.
+            tail = (error.available_from, tail[1])
+            taken = self.transport.reread(piece.partition, *tail)
+        rebuild(self.learner, self.codec, piece.partition, taken)
+        draft.tails[piece.partition] = tail
+
+    def _miss(self, partition: int, start: int, stop: int) -> None:
+        change = f"missed: {partition} [{start}, {stop})"
+        log.error("input expired before it was read", extra={"change": change})
+        self.positions.changes.append(change)
+        self.watch.missed(change, stop - start)
