@@ -7,13 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Protocol
 
 import numpy as np
 import pyarrow as pa
 
 from streamssl.bench.data import Series
-from streamssl.config.settings import load_config
+from streamssl.config.settings import Config, load_config
 from streamssl.events import (
     BoolArray,
     EventBatch,
@@ -109,12 +109,12 @@ class Learner(Protocol):
         """Score, advance the context, and learn at the epoch ends inside the batch."""
 
 
-def open_stream_learner(config: dict[str, Any]) -> Learner:
+def open_stream_learner(config: Config) -> Learner:
     """The product itself, fresh."""
+    # Here, because importing torch takes longer than a peer's whole pass.
     from streamssl.stream_learner import StreamLearner
 
-    learner: Learner = StreamLearner.from_config(config)
-    return learner
+    return StreamLearner.from_config(config)
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,12 +131,12 @@ class StreamDetector:
     name: str = "streamssl"
     overrides: tuple[str, ...] = ()
     columns: tuple[str, ...] = ()
-    open_learner: Callable[[dict[str, Any]], Learner] = field(default=open_stream_learner)
+    open_learner: Callable[[Config], Learner] = field(default=open_stream_learner)
 
     def detect(self, series: Series, seed: int) -> Detection:
         """One pass over the series with the seed as `app.seed`."""
         config = load_config(None, [*self.overrides, f"app.seed={seed}"], environ={})
-        learner = self.open_learner(config.model_dump(mode="json"))
+        learner = self.open_learner(config)
         results = [learner.process(batch) for batch in _batches(series)]
         raw = {"raw": np.concatenate([r.raw for r in results])}
         for scorer in results[0].raw_scores:

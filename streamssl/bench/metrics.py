@@ -37,7 +37,7 @@ def evaluate(
     Raises:
         MissingExtraError: Without scikit-learn.
     """
-    average_precision_score, roc_auc_score = _sklearn()
+    average_precision_score, roc_auc_score = require_sklearn()
     counted = np.asarray(use) == 1
     y = np.asarray(label)[counted].astype(np.int64)
     s = np.asarray(scores, np.float64)[counted]
@@ -51,7 +51,12 @@ def evaluate(
     }
 
 
-def _sklearn() -> tuple[Metric, Metric]:
+def require_sklearn() -> tuple[Metric, Metric]:
+    """Average precision and AUROC, as scikit-learn computes them.
+
+    Raises:
+        MissingExtraError: It is not installed.
+    """
     try:
         from sklearn.metrics import average_precision_score, roc_auc_score
     except ImportError as error:

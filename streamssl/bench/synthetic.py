@@ -11,21 +11,21 @@ from streamssl.bench.data import Series
 from streamssl.events import Float32Array, FloatArray, IntArray
 
 SHIFT_HISTORIES = (600, 3_000, 20_000)
-SHIFT_ROWS = 8_000
+_MAX_SHIFT_ROWS = 8_000
 _SHIFT_DEVIATIONS = 8.0
 _SPAN = 64
 _REFERENCE_ROWS = 2_000
 _QUANTILE = 0.99
 
 
-def mini_suite(num_series: int = 3, num_rows: int = 2_400, seed: int = 0) -> list[Series]:
+def mini_suite(num_series: int = 2, num_rows: int = 1_800, seed: int = 0) -> list[Series]:
     """Correlated waves with level, shape and spike anomalies at known rows."""
     series = []
     for number in range(num_series):
         rng = np.random.default_rng((seed, number))
         values_NC = _waves(rng, num_rows, num_channels=4)
         label = np.zeros(num_rows, np.int64)
-        for start in range(num_rows // 2, num_rows - 100, 300):
+        for start in range(num_rows // 2, num_rows - 100, 200):
             _inject(rng, values_NC, label, start)
         series.append(_series("mini", f"mini-{number}", values_NC, label, num_warmup=400))
     return series
@@ -34,7 +34,8 @@ def mini_suite(num_series: int = 3, num_rows: int = 2_400, seed: int = 0) -> lis
 def level_shift(history: int, seed: int = 0) -> Series:
     """`history` normal rows, then half of the channels move by 8 deviations and stay there."""
     rng = np.random.default_rng((seed, history))
-    values_NC = _waves(rng, history + SHIFT_ROWS, num_channels=4)
+    num_rows = history + min(_MAX_SHIFT_ROWS, 2_000 + history // 2)
+    values_NC = _waves(rng, num_rows, num_channels=4)
     values_NC[history:, :2] += _SHIFT_DEVIATIONS * values_NC[:history, :2].std(axis=0)
     label = (np.arange(len(values_NC)) >= history).astype(np.int64)
     return _series("shift", f"shift-after-{history}", values_NC, label, num_warmup=history)

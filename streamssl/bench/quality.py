@@ -1,0 +1,83 @@
+"""The quality benchmark from end to end: which series, which detectors, and the report."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from streamssl.bench.data import SENSOR_SETS, BenchDataError, Series, data_folder, load_series
+from streamssl.bench.detectors import (
+    UNTRAINED,
+    Detector,
+    PeerDetector,
+    StreamDetector,
+    peers,
+)
+from streamssl.bench.protocol import run_all, run_shift, run_task, series_tasks, shift_tasks
+from streamssl.bench.report import Report
+from streamssl.bench.synthetic import SHIFT_HISTORIES, mini_suite
+from streamssl.bench.tables import GATED
+from streamssl.config.settings import load_config
+
+Progress = Callable[[int, int], None]
+
+
+@dataclass(frozen=True, slots=True)
+class QualityRun:
+    """What to run.
+
+    Attributes:
+        overrides: Settings of ours as `section.key=value`, the same for every series.
+        num_seeds: Ours and the peers run with the seeds 0 to `num_seeds - 1`.
+        jobs: Processes of one thread each.
+        with_peers: Run the peers beside ours.
+        histories: Lengths of history before the permanent level shift.
+    """
+
+    overrides: tuple[str, ...] = ()
+    num_seeds: int = 3
+    jobs: int = 2
+    with_peers: bool = True
+    histories: tuple[int, ...] = SHIFT_HISTORIES
+
+    def detectors(self) -> list[Detector]:
+        """Ours, ours untrained where a trained column exists, and the peers."""
+        config = load_config(None, self.overrides, environ={})
+        found: list[Detector] = [StreamDetector(overrides=self.overrides)]
+        if config.scorers.residual.enabled and config.learn.enabled:
+            overrides = (*self.overrides, *UNTRAINED)
+            found.append(StreamDetector("streamssl, untrained", overrides, ("raw_residual",)))
+        if self.with_peers:
+            found.extend(PeerDetector(name) for name in peers())
+        return found
+
+    def run(self, series: Sequence[Series], command: str, progress: Progress) -> Report:
+        """Run everything; `progress` is told the tasks done, and how many there are."""
+        config = load_config(None, self.overrides, environ={})
+        tasks = series_tasks(self.detectors(), series, self.num_seeds)
+        shifted: list[Detector] = [StreamDetector(overrides=self.overrides, columns=("raw",))]
+        if self.with_peers:
+            shifted.append(PeerDetector(GATED))
+        shifts = shift_tasks(shifted, self.histories, self.num_seeds)
+        num_tasks = len(tasks) + len(shifts)
+        outcomes = run_all(run_task, tasks, self.jobs, lambda n: progress(n, num_tasks))
+        accepted = run_all(
+            run_shift, shifts, self.jobs, lambda n: progress(len(tasks) + n, num_tasks)
+        )
+        return Report(command, config.alerts.budget, outcomes, accepted)
+
+
+def suite_series(suite: str, sets: Sequence[str], folder: Path | None) -> list[Series]:
+    """The series of a suite: `sensor` reads the public sets, `synthetic` is generated.
+
+    Raises:
+        BenchDataError: The data are missing, or a set is unknown.
+    """
+    if suite == "synthetic":
+        return mini_suite()
+    unknown = sorted(set(sets) - set(SENSOR_SETS))
+    if unknown:
+        raise BenchDataError(f"Unknown set {unknown[0]!r}; valid are {', '.join(SENSOR_SETS)}.")
+    root = data_folder(folder)
+    return [series for name in sets for series in load_series(root, name)]

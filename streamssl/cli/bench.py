@@ -1,0 +1,74 @@
+"""`streamssl bench`: the measured claims, reproduced."""
+
+from __future__ import annotations
+
+import shlex
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.progress import Progress
+
+from streamssl.cli.options import SetOption
+
+bench_app = typer.Typer(help="Reproduce the measured claims.", no_args_is_help=True)
+
+
+class Suite(StrEnum):
+    """What to run on."""
+
+    SENSOR = "sensor"
+    SYNTHETIC = "synthetic"
+
+
+@bench_app.callback()
+def bench() -> None:
+    """Reproduce the measured claims."""
+
+
+@bench_app.command()
+def quality(
+    suite: Annotated[
+        Suite, typer.Option(help="Public sensor sets, or a generated suite of a minute.")
+    ] = Suite.SENSOR,
+    data: Annotated[
+        Path | None, typer.Option(help="Folder of the data sets [STREAMSSL_BENCH_DATA].")
+    ] = None,
+    seeds: Annotated[int, typer.Option(min=1, help="Seeds of every detector.")] = 3,
+    sets: Annotated[str, typer.Option(help="Sets, comma separated.")] = "skab,smd,nab",
+    output: Annotated[Path, typer.Option(help="The page to write.")] = Path("docs/quality.md"),
+    jobs: Annotated[int, typer.Option(min=1, help="Processes of one thread each.")] = 2,
+    peers: Annotated[bool, typer.Option(help="Run the peers beside ours.")] = True,
+    overrides: SetOption = None,
+) -> None:
+    """Detection quality of ours and its peers, in one run on the same rows."""
+    from streamssl.bench.metrics import require_sklearn
+    from streamssl.bench.quality import QualityRun, suite_series
+
+    require_sklearn()
+    series = suite_series(suite, sets.split(","), data)
+    run = QualityRun(overrides=tuple(overrides or ()), num_seeds=seeds, jobs=jobs, with_peers=peers)
+    command = _command(suite, seeds, sets, jobs, peers, overrides or [])
+    console = Console(stderr=True)
+    with Progress(console=console, disable=not console.is_terminal) as bar:
+        task = bar.add_task("quality", total=None)
+        report = run.run(
+            series, command, lambda n, total: bar.update(task, completed=n, total=total)
+        )
+    report.write(output)
+    typer.echo(f"wrote {output}")
+
+
+def _command(
+    suite: Suite, seeds: int, sets: str, jobs: int, peers: bool, overrides: list[str]
+) -> str:
+    """The command line that gives this report again, without this machine's paths."""
+    words = ["streamssl", "bench", "quality", "--suite", suite.value]
+    words += ["--sets", sets] if suite is Suite.SENSOR else []
+    words += ["--seeds", str(seeds), "--jobs", str(jobs)]
+    words += [] if peers else ["--no-peers"]
+    for override in overrides:
+        words += ["--set", override]
+    return shlex.join(words)
