@@ -44,6 +44,7 @@ def test_later_layers_win(tmp_path: Path) -> None:
     [
         ("modality.fields=[a, b]", ["a", "b"]),
         ("modality.fields=auto", "auto"),
+        ("input.ignore_fields=[a, 'b*']", ["a", "b*"]),
         ("modality.key_ttl=null", None),
         ("modality.key_ttl=1e3", 1000.0),
         ("modality.required=true", True),
