@@ -1,0 +1,265 @@
+"""`streamssl replay`: files in, files out, the engine in between."""
+
+from __future__ import annotations
+
+import io
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.csv as arrow_csv
+import pyarrow.parquet as pq
+import pytest
+import typer
+from rich.console import Console
+from typer.testing import CliRunner, Result
+
+from streamssl.cli.replay import replay
+from streamssl.cli.replay_view import progress, summary_lines
+from streamssl.codecs.table_fields import TableError
+from streamssl.config import ConfigError, load_config
+from streamssl.events import StreamsslError
+from streamssl.stream_learner import StreamLearner
+from streamssl.transport.files import InputFileError
+
+EVERY = ["row", "key", "event_time", "score", "p_value", "raw"]
+COLUMNS = [*EVERY, "anomaly", "incident_id", "warming", "top_field", "raw_gaussian", "raw_residual"]
+# Small networks, so that each replay takes well under a second.
+QUICK = ["learner.hidden=8", "learner.embedding=4", "learner.projection=4", "learn.burst_steps=4"]
+
+
+def run(*arguments: object) -> Result:
+    """Run the verb; errors of the user come out as they are."""
+    app = typer.Typer()
+    app.command()(replay)
+    quick = [part for setting in QUICK for part in ("--set", setting)]
+    result = CliRunner().invoke(app, [*map(str, arguments), *quick])
+    if isinstance(result.exception, StreamsslError):
+        raise result.exception
+    return result
+
+
+def table(num_rows: int = 400, num_channels: int = 3) -> pa.Table:
+    """Two machines by turns, with times, a label and channels; row 390 is far off."""
+    random = np.random.default_rng(0)
+    row = np.arange(num_rows)
+    columns: dict[str, Any] = {
+        "time": 1.7e9 + row,
+        "machine": [f"m{number % 2}" for number in row],
+        "label": (row == 390).astype(np.int64),
+    }
+    for channel in range(num_channels):
+        values = np.sin(row / 9 + channel) + random.normal(0, 0.1, num_rows)
+        columns[f"c{channel}"] = np.where(row == 390, 50.0, values.round(4))
+    return pa.table(columns)
+
+
+def write(path: Path, rows: pa.Table) -> Path:
+    """A table as CSV, JSON Lines or Parquet."""
+    if path.suffix == ".csv":
+        arrow_csv.write_csv(rows, path)
+    elif path.suffix == ".parquet":
+        pq.write_table(rows, path)
+    else:
+        path.write_text("".join(f"{json.dumps(row)}\n" for row in rows.to_pylist()))
+    return path
+
+
+def scores(path: Path) -> pa.Table:
+    return arrow_csv.read_csv(path) if path.suffix == ".csv" else pq.read_table(path)
+
+
+NAMED = ("--time-column", "time", "--key-column", "machine", "--ignore-columns", "label")
+
+
+def test_one_output_row_per_input_row_in_order(tmp_path: Path) -> None:
+    """The columns are the documented ones; of what follows warm-up the outlier is highest."""
+    source = write(tmp_path / "input.csv", table())
+    result = run("--input", source, "--output", tmp_path / "out.csv", *NAMED)
+    assert result.exit_code == 0, result.output
+    out = scores(tmp_path / "out.csv")
+    assert out.column_names == COLUMNS
+    assert out["row"].to_pylist() == list(range(400))
+    assert out["key"].to_pylist()[:3] == ["m0", "m1", "m0"]
+    assert out["event_time"].to_pylist()[:2] == [1.7e9, 1.7e9 + 1]
+    assert 200 + int(np.argmax(out["raw"].to_numpy()[200:])) == 390
+    assert set(out["top_field"].to_pylist()) <= {"c0", "c1", "c2"}
+    assert out["score"].null_count == 0
+
+
+def test_the_summary_says_what_was_done(tmp_path: Path) -> None:
+    """Events, rate, what was learned, what was found, and every file that was written."""
+    source = write(tmp_path / "input.csv", table())
+    save = tmp_path / "saved"
+    result = run("--input", source, "--output", tmp_path / "out.csv", "--save", save, *NAMED)
+    assert "events        400 in" in result.stdout
+    assert "learned " in result.stdout
+    assert "dead letters  0" in result.stdout
+    for name in ("out.csv", "out.dlq.jsonl", "out.journal.jsonl", "saved"):
+        assert f"written       {tmp_path / name}" in result.stdout
+        assert (tmp_path / name).exists()
+
+
+def test_every_format_gives_the_same_scores(tmp_path: Path) -> None:
+    """CSV, Parquet and JSON Lines of the same rows; also twice the same."""
+    raws = []
+    for name in ("input.csv", "input.parquet", "input.jsonl", "input.csv"):
+        source = write(tmp_path / name, table())
+        out = tmp_path / "out.parquet"
+        assert run("--input", source, "--output", out, *NAMED).exit_code == 0
+        raws.append(scores(out)["raw"].to_numpy())
+    for raw in raws[1:]:
+        np.testing.assert_array_equal(raw, raws[0])
+
+
+def test_a_row_that_cannot_be_read_has_nulls_and_a_reason(tmp_path: Path) -> None:
+    """The others are scored as if it were not there."""
+    source = tmp_path / "input.csv"
+    lines = [f"{np.sin(row):.3f},{row % 7}" for row in range(60)]
+    lines[20], lines[40] = "oops,1", "1,2,3"
+    source.write_text("\n".join(["a,b", *lines]) + "\n")
+    vectors = tmp_path / "vectors.parquet"
+    result = run("--input", source, "--output", tmp_path / "out.parquet", "--embeddings", vectors)
+    assert result.exit_code == 0, result.output
+    out = scores(tmp_path / "out.parquet").to_pylist()
+    assert [row["row"] for row in out if row["score"] is None] == [20, 40]
+    assert set(out[20].values()) == {20, None}
+    letters = [json.loads(x) for x in (tmp_path / "out.dlq.jsonl").read_text().splitlines()]
+    assert [(x["row"], x["reason"]) for x in letters] == [(20, "wrong_type"), (40, "wrong_count")]
+    assert letters[1]["original"] == "1,2,3"
+    embedded = pq.read_table(vectors)
+    assert len(embedded) == 60
+    assert [len(v) if v else None for v in embedded["vector"].to_pylist()[19:22]] == [4, None, 4]
+
+
+@pytest.mark.parametrize(
+    "columns",
+    [
+        {"a": [1.0] * 50},  # constant
+        {"a": [None] * 40 + [1.0] * 10, "b": list(range(50))},  # begins late
+        {"a": [True, False] * 25},
+        {"a": list(range(50)), "name": ["x"] * 50},
+        {f"c{channel}": np.random.default_rng(channel).normal(size=50) for channel in range(500)},
+        {"a": [1e30, -1e30] * 25},
+        {"a": [1.0]},
+    ],
+    ids=["constant", "late", "boolean", "text", "500 channels", "huge", "one row"],
+)
+def test_any_numeric_file_works_unprepared(tmp_path: Path, columns: dict[str, Any]) -> None:
+    """No option is needed, every row has a score that is a number."""
+    source = write(tmp_path / "input.csv", pa.table(columns))
+    result = run("--input", source, "--output", tmp_path / "out.parquet")
+    assert result.exit_code == 0, result.output
+    out = scores(tmp_path / "out.parquet")
+    assert len(out) == len(pa.table(columns))
+    for name in ("score", "p_value", "raw"):
+        assert np.isfinite(out[name].to_numpy()).all()
+
+
+@pytest.mark.parametrize("name", ["input.csv", "input.parquet", "input.jsonl"])
+def test_a_file_without_rows_gives_an_output_without_rows(tmp_path: Path, name: str) -> None:
+    """No rows are no error."""
+    source = write(tmp_path / name, table(0))
+    save = tmp_path / "saved"
+    result = run("--input", source, "--output", tmp_path / "out.csv", "--save", save)
+    assert result.exit_code == 0, result.output
+    assert (tmp_path / "out.csv").read_text() == ",".join(COLUMNS) + "\n"
+
+
+def test_a_saved_state_can_be_gone_on_from(tmp_path: Path) -> None:
+    """The checkpoint holds the whole stream, its last epoch closed."""
+    source = write(tmp_path / "input.csv", table())
+    save = tmp_path / "saved"
+    run("--input", source, "--output", tmp_path / "out.csv", "--save", save, *NAMED)
+    learner = StreamLearner.from_config(load_config(None, QUICK))
+    learner.load(save)
+    assert learner.fields == ("c0", "c1", "c2")
+    assert learner.num_open_events == 0
+    assert learner.epoch > 1
+
+
+def test_scorers_that_are_off_have_no_column(tmp_path: Path) -> None:
+    """One `raw_` column per scorer that is on; `--set` reaches every setting."""
+    source = write(tmp_path / "input.csv", table(100))
+    out = tmp_path / "out.csv"
+    on = ["--set", "scorers.memory.enabled=true", "--set", "scorers.residual.enabled=false"]
+    assert run("--input", source, "--output", out, *on, *NAMED).exit_code == 0
+    assert scores(out).column_names == [*COLUMNS[:-1], "raw_memory"]
+
+
+def test_the_configuration_names_columns_too(tmp_path: Path) -> None:
+    """A stream's own configuration fits its history; an option overrides it."""
+    source = write(tmp_path / "input.csv", table(50))
+    config = tmp_path / "config.yaml"
+    config.write_text("input: {time_field: time, key_field: none, ignore_fields: [label]}\n")
+    out = tmp_path / "out.csv"
+    with pytest.raises(TableError, match="no column 'none'"):
+        run("-c", config, "--input", source, "--output", out)
+    result = run("-c", config, "--input", source, "--output", out, "--key-column", "machine")
+    assert result.exit_code == 0, result.output
+    assert scores(out)["event_time"].to_pylist()[0] == 1.7e9
+
+
+def test_mistakes_end_with_exit_code_2_and_write_nothing(tmp_path: Path) -> None:
+    """Files, columns, settings and options that do not fit."""
+    source = write(tmp_path / "input.csv", table(50))
+    out = tmp_path / "out.csv"
+    with pytest.raises(TableError, match="'nope'"):
+        run("--input", source, "--output", out, "--time-column", "nope")
+    with pytest.raises(TableError, match="no column holds numbers"):
+        run("--input", source, "--output", out, "--ignore-columns", "c*, time,lab*")
+    with pytest.raises(InputFileError, match="no such file"):
+        run("--input", tmp_path / "none.csv", "--output", out)
+    with pytest.raises(ConfigError):
+        run("--input", source, "--output", out, "--set", "learn.nope=1")
+    assert run("--output", out).exit_code == 2
+    assert run("--output", out, "--input", source, "--journal").exit_code == 2
+    assert {path.name for path in tmp_path.iterdir()} == {"input.csv"}
+
+
+@dataclass
+class Counted:
+    """What a run might have done."""
+
+    events: int = 3_200
+    dead_letters: int = 1
+    epochs: int = 5
+    samples_trained: int = 400
+    anomalies: int = 7
+    incidents: int = 2
+
+
+def test_learned_samples_are_shown_per_event() -> None:
+    """The figure by which one sees whether learning keeps up."""
+    lines = summary_lines(Counted(), 2.0, [Path("out.csv")])
+    assert lines == [
+        "events        3,200 in 2.0 s, 1,600 events/s",
+        "learned       400 samples in 5 epochs, one per 8.0 events",
+        "anomalies     7 in 2 incidents",
+        "dead letters  1",
+        "written       out.csv",
+    ]
+
+
+def test_plain_lines_come_at_intervals_where_there_is_no_terminal() -> None:
+    """A log file is not filled with progress."""
+    text = io.StringIO()
+    times = iter([0.0, 4.0, 11.0, 11.0, 12.0])
+    console = Console(file=text, force_terminal=False)
+    with progress(console, lambda: 0.25, clock=lambda: next(times)) as show:
+        for _ in range(3):
+            show(Counted())
+    assert text.getvalue() == "25% 3,200 events, 291/s, 2 incidents\n"
+
+
+def test_a_terminal_shows_a_bar() -> None:
+    """It moves with the share of the file that was read."""
+    text = io.StringIO()
+    console = Console(file=text, force_terminal=True, width=100)
+    with progress(console, lambda: 0.25) as show:
+        show(Counted())
+    assert "25%" in text.getvalue()
+    assert "3,200 events" in text.getvalue()
