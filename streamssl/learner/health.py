@@ -10,12 +10,16 @@ from torch import Tensor
 
 
 def effective_rank(embedding_BD: Tensor) -> float:
-    """Exp of the entropy of the singular values' shares (Roy & Vetterli 2007).
+    """Exponential of the entropy of the singular values' shares (Roy & Vetterli 2007).
+
+    Not a number where the embeddings are not finite.
 
     Example:
         >>> effective_rank(torch.tensor([[1.0, 0.0], [-1.0, 0.0]]))
         1.0
     """
+    if not embedding_BD.isfinite().all():
+        return float("nan")
     centred_BD = embedding_BD.double() - embedding_BD.double().mean(0)
     singular_D = torch.linalg.svdvals(centred_BD)
     share_D = singular_D / singular_D.sum().clamp(min=1e-12)

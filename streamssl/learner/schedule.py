@@ -17,13 +17,13 @@ def one_cycle(step: int, num_steps: int, peak: float) -> float:
 
     Example:
         >>> [round(one_cycle(step, 10, 1.0), 2) for step in (0, 3, 9)]
-        [0.04, 1.0, 0.0]
+        [0.04, 0.95, 0.0]
     """
-    top = max(WARM_SHARE * num_steps, 1.0)
-    if step < top:
+    top = WARM_SHARE * num_steps - 1
+    if step <= top:
         start, progress = FIRST_RATE, step / top
     else:
-        start, progress = LAST_RATE, 1 - (step - top) / max(num_steps - 1 - top, 1.0)
+        start, progress = LAST_RATE, 1 - (step - top) / (num_steps - 1 - top)
     return peak * (start + (1 - start) * (1 - math.cos(math.pi * progress)) / 2)
 
 

@@ -1,0 +1,59 @@
+"""A small learner and a small stream for its tests.
+
+N = windows, T = steps, C = channels.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from streamssl.config.sections import LearnConfig, LearnerConfig, ObjectivesConfig, ReplayConfig
+from streamssl.events import Float32Array, FloatArray
+from streamssl.learner import Learner, LearnReport
+
+NUM_STEPS, NUM_CHANNELS, EPOCH = 8, 3, 24
+LEARNER = LearnerConfig(embedding=8, hidden=16, projection=8)
+LEARN = LearnConfig(
+    batch=16, burst_after=40, burst_steps=12, burst_slice=5, samples_per_event=1.0, every=32
+)
+
+
+def make_learner(
+    *,
+    learner: LearnerConfig = LEARNER,
+    learn: LearnConfig = LEARN,
+    objectives: ObjectivesConfig | None = None,
+    replay: ReplayConfig | None = None,
+    seed: int = 0,
+) -> Learner:
+    """A learner of 3 channels and 8 steps."""
+    return Learner(
+        num_channels=NUM_CHANNELS,
+        window=NUM_STEPS,
+        learner=learner,
+        learn=learn,
+        objectives=objectives,
+        replay=replay or ReplayConfig(max_bytes=10_000),
+        seed=seed,
+    )
+
+
+def windows(num_windows: int, start: int = 0) -> tuple[Float32Array, FloatArray]:
+    """Windows of three phase-shifted noisy waves, and their event times."""
+    generator = np.random.default_rng(start)
+    step_NT = np.arange(start, start + num_windows)[:, None] + np.arange(NUM_STEPS)
+    wave = np.sin(step_NT[:, :, None] / 5.0 + np.arange(NUM_CHANNELS))
+    x_NTC = wave + generator.normal(0.0, 0.1, wave.shape)
+    return x_NTC.astype(np.float32), np.arange(start, start + num_windows, dtype=np.float64)
+
+
+def close_epoch(learner: Learner, epoch: int, *, num_fresh: int = EPOCH) -> LearnReport:
+    """Close epoch number `epoch` (from 1), of which the first `num_fresh` rows passed the gate."""
+    x_NTC, time_N = windows(EPOCH, start=EPOCH * epoch)
+    return learner.learn(
+        x_NTC[:num_fresh],
+        time_N[:num_fresh],
+        epoch=epoch,
+        num_events=EPOCH,
+        num_learnt=EPOCH * epoch,
+    )

@@ -1,0 +1,92 @@
+"""Promises of the learner's reading verb."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from streamssl.events import Float32Array
+from streamssl.learner import Learner
+from streamssl.learner.tiles import TILE
+from streamssl.modalities.sensor.views import past
+from tests.learner.streams import LEARNER, NUM_CHANNELS, close_epoch, make_learner, windows
+
+cuts = st.lists(st.integers(0, 100), max_size=6).map(sorted)
+
+
+def wide(num_channels: int) -> tuple[Learner, Float32Array]:
+    generator = np.random.default_rng(0)
+    x_BTC = generator.normal(size=(100, 32, num_channels)).astype(np.float32)
+    return Learner(num_channels=num_channels, window=32), x_BTC
+
+
+CASES = {num_channels: wide(num_channels) for num_channels in (1, 7, 38, 70)}
+
+
+@settings(max_examples=25, deadline=None)
+@given(cut=cuts, num_channels=st.sampled_from(sorted(CASES)))
+def test_bits_do_not_depend_on_the_cut(cut: list[int], num_channels: int) -> None:
+    """However 100 windows are cut into calls, each gets the same bits."""
+    learner, x_BTC = CASES[num_channels]
+    whole = learner.infer(x_BTC)
+    pieces = [learner.infer(piece) for piece in np.split(x_BTC, cut)]
+    for column in range(2):
+        assert np.array_equal(np.concatenate([p[column] for p in pieces]), whole[column])
+
+
+@settings(max_examples=15, deadline=None)
+@given(order=st.permutations(range(TILE + 3)))
+def test_bits_do_not_depend_on_the_place(order: list[int]) -> None:
+    """Whichever place in a tile a window takes, and beside which others, its bits are the same."""
+    learner, x_BTC = CASES[38]
+    straight = learner.infer(x_BTC[: TILE + 3])
+    shuffled = learner.infer(x_BTC[order])
+    assert np.array_equal(shuffled.embedding_BD, straight.embedding_BD[order])
+    assert np.array_equal(shuffled.residual_BR, straight.residual_BR[order])
+
+
+@pytest.mark.parametrize("num_windows", [0, 1, TILE, TILE + 1])
+def test_shapes(num_windows: int) -> None:
+    """Any number of windows, none included, gives as many float32 rows."""
+    inference = make_learner().infer(windows(num_windows)[0])
+    assert inference.embedding_BD.shape == (num_windows, LEARNER.embedding)
+    assert inference.residual_BR.shape == (num_windows, 3 * NUM_CHANNELS)
+    assert inference.embedding_BD.dtype == inference.residual_BR.dtype == np.float32
+
+
+def test_residuals_are_actual_minus_expected() -> None:
+    """The folded read-out equals the full predictor and decoder of the teacher."""
+    learner, (x_BTC, _) = make_learner(), windows(20)
+    network, window = learner._trainer.teacher, torch.from_numpy(x_BTC)
+    with torch.no_grad():
+        embedding = network.encode(window)
+        decoded = network.decode(embedding)
+        next_row = network.predict(network.encode(past(window)))
+        mean = torch.einsum("s,bsc->bc", network.encoder.share_S, decoded)
+    last = window[:, -1]
+    expected = torch.cat([last - next_row, last - decoded[:, -1], window.mean(1) - mean], 1)
+    inference = learner.infer(x_BTC)
+    np.testing.assert_allclose(inference.embedding_BD, embedding.numpy(), atol=1e-5)
+    np.testing.assert_allclose(inference.residual_BR, expected.numpy(), atol=1e-5)
+
+
+def test_inference_changes_nothing() -> None:
+    """Reading leaves weights, replay and schedule as they were, and learning unaffected."""
+    quiet, read = make_learner(), make_learner()
+    for epoch in range(1, 5):
+        read.infer(windows(40)[0])
+        close_epoch(quiet, epoch)
+        close_epoch(read, epoch)
+    assert quiet.weights_digest() == read.weights_digest()
+
+
+def test_the_last_row_does_not_predict_itself() -> None:
+    """The next-step expectation of the last row comes from the rows before it alone."""
+    learner, (x_BTC, _) = make_learner(), windows(4)
+    changed_BTC = x_BTC.copy()
+    changed_BTC[:, -1] += 1.0
+    before, after = (learner.infer(x).residual_BR[:, :NUM_CHANNELS] for x in (x_BTC, changed_BTC))
+    np.testing.assert_allclose(after - before, 1.0, atol=1e-5)
