@@ -23,7 +23,7 @@ from streamssl.transport.shares import equal_shares
 FETCH_BYTES = 256 * 1024
 STASH_MESSAGES, STASH_BYTES = 50_000, 32 * 2**20
 PUMP_MESSAGES = 200
-PROBE_INTERVAL_S = 2.0
+PROBE_INTERVAL_S, PROBE_MS = 2.0, 1_000
 
 
 @dataclass
@@ -231,7 +231,7 @@ class Source:
             return
         self._probe_at = now + PROBE_INTERVAL_S
         try:
-            self._offsets(self._consumer.end_offsets, [0])
+            self._consumer.end_offsets([TopicPartition(self._topic, 0)], timeout_ms=PROBE_MS)
             self._patience.well()
         except TROUBLE as error:
             self._patience.note(error)

@@ -31,7 +31,7 @@ from streamssl.transport.kafka.security import client_settings
 from streamssl.transport.kafka.source import Source
 from streamssl.transport.kafka.topics import Admin, wanted_outputs
 
-CLOSE_S = 5.0
+CLOSE_S = 2.0
 
 
 @dataclass
@@ -209,7 +209,7 @@ class KafkaTransport:
         source = retry(self._new_source)
         # A static member never says that it leaves: without its removal the group would wait for
         # its session to time out.
-        self._finally(lambda: admin.remove_member(self._app.name, self._member))
+        self._finally(lambda: self._leave(admin))
         self._finally(lambda: source.close(CLOSE_S))
         inputs = self._new_reader(self.topic)
         journal = JournalReader(
@@ -262,6 +262,10 @@ class KafkaTransport:
         consumer = self._patience.retry(lambda: open_consumer(self._settings))
         self._finally(lambda: consumer.close(autocommit=False, timeout_ms=1_000))
         return RangeReader(consumer, topic=topic, patience=self._patience)
+
+    def _leave(self, admin: Admin) -> None:
+        if not self.trouble:  # a broker that is away would only hold up the stop
+            admin.remove_member(self._app.name, self._member)
 
     def _finally(self, free: Callable[[], None]) -> None:
         """Call it at `close`, newest first, whatever becomes of the others."""

@@ -1,0 +1,161 @@
+"""Parts of the Kafka transport that need no broker."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from pathlib import Path
+
+import pytest
+from kafka import TopicPartition, errors
+
+from streamssl.config.sections import KafkaConfig
+from streamssl.events import Message, OutputRecord
+from streamssl.transport.base import TransportUnavailableError
+from streamssl.transport.kafka.assignments import Assignments
+from streamssl.transport.kafka.outbox import Addressed, RecordTooLargeError, check_sizes, is_fenced
+from streamssl.transport.kafka.patience import Patience, StoppedError, bounded
+from streamssl.transport.kafka.quiet import OncePerInterval
+from streamssl.transport.kafka.security import client_settings
+from streamssl.transport.kafka.stash import Stash
+
+
+def messages(*offsets: int) -> list[Message]:
+    return [Message(0, offset, None, b"four") for offset in offsets]
+
+
+def test_security_settings_are_passed_on(tmp_path: Path) -> None:
+    """Secrets come from values or files; what is not configured is left to kafka-python."""
+    password = tmp_path / "password"
+    password.write_text("from a file\n")
+    kafka = KafkaConfig(
+        bootstrap_servers="a:1,b:2",
+        security_protocol="SASL_SSL",
+        ssl_cafile=tmp_path / "ca.pem",
+        sasl_mechanism="SCRAM-SHA-512",
+        sasl_plain_username="user",
+        sasl_plain_password_file=password,
+    )
+    settings = client_settings(kafka)
+    assert settings["bootstrap_servers"] == ["a:1", "b:2"]
+    assert settings["sasl_plain_password"] == "from a file"
+    assert settings["ssl_cafile"] == str(tmp_path / "ca.pem")
+    assert settings["ssl_check_hostname"] is True
+    plain = client_settings(KafkaConfig())
+    assert not [name for name in plain if name.startswith(("ssl_", "sasl_"))]
+
+
+def test_an_incarnation_ends_with_its_assignment() -> None:
+    """Coming back begins a new incarnation; losing is like revoking."""
+    assignments, zero, one = Assignments(), TopicPartition("t", 0), TopicPartition("t", 1)
+    assignments.on_partitions_assigned([zero, one])
+    assert assignments.held() == {0: 1, 1: 1}
+    assignments.on_partitions_revoked([zero])
+    assert assignments.held() == {1: 1}
+    assignments.on_partitions_assigned([zero])
+    assignments.on_partitions_lost([one])
+    assert assignments.held() == {0: 2}
+
+
+def test_a_stash_knows_its_size_and_order() -> None:
+    """What goes in comes out in order; messages and bytes are counted."""
+    stash = Stash()
+    stash.put(0, messages(1, 2, 5))
+    stash.put(1, messages(7))
+    assert (stash.num_messages, stash.num_bytes) == (4, 16)
+    assert (stash.first(0), stash.last(0), stash.first(2)) == (1, 5, None)
+    assert [m.offset for m in stash.take_below(0, 5)] == [1, 2]
+    stash.drop(1)
+    assert stash.counts() == {0: 1}
+    assert (stash.num_messages, stash.num_bytes) == (1, 4)
+
+
+def test_patience_retries_until_it_goes_well() -> None:
+    """Trouble is named while it lasts, and gone afterwards."""
+    patience, seen = Patience(lambda: False), []
+
+    def flaky() -> str:
+        seen.append(patience.trouble)
+        if len(seen) < 3:
+            raise errors.KafkaTimeoutError("not yet")
+        return "well"
+
+    assert patience.retry(flaky) == "well"
+    assert "not yet" in seen[-1]
+    assert patience.trouble == ""
+
+
+def test_patience_ends_when_the_process_shall_stop() -> None:
+    """After a grace for what is unfinished, a stop is an error that says what was wrong."""
+    patience = Patience(lambda: True, grace_s=0.1)
+    with pytest.raises(StoppedError, match="no brokers"):
+        patience.retry(lambda: _fail(errors.KafkaConnectionError("no brokers")))
+
+
+def test_patience_with_a_start_is_limited() -> None:
+    """`kafka.start_timeout_s` bounds a start, not what comes after it."""
+    patience = Patience(lambda: False)
+    patience.begin(0.1)
+    with pytest.raises(TransportUnavailableError, match="bootstrap_servers"):
+        patience.retry(lambda: _fail(OSError("refused")))
+    patience.settled()
+    patience.check()
+
+
+def test_a_refusal_is_not_waited_out() -> None:
+    """Missing rights are told at once, with the rights that are needed."""
+    patience = Patience(lambda: False)
+    with pytest.raises(TransportUnavailableError, match="refuses"):
+        patience.retry(lambda: _fail(errors.TopicAuthorizationFailedError("events")))
+
+
+def test_a_bounded_call_gives_its_result_its_error_or_a_timeout() -> None:
+    """The caller's own work turns meanwhile, and nothing waits for ever."""
+    turned: list[float] = []
+    turn = lambda: turned.append(time.monotonic())  # noqa: E731
+    assert bounded(lambda: 7, 5.0, turn) == 7
+    with pytest.raises(OSError, match="broken"):
+        bounded(lambda: _fail(OSError("broken")), 5.0, turn)
+    assert not turned
+    release = threading.Event()
+    with pytest.raises(errors.KafkaTimeoutError):
+        bounded(lambda: release.wait(10), 0.2, turn, patient_s=0.05)
+    release.set()
+    assert turned
+
+
+def test_a_repeated_log_line_is_kept_back_and_counted() -> None:
+    """Ten lines a second become one per interval that says how many there were."""
+    now = [0.0]
+    throttle = OncePerInterval(10.0, clock=lambda: now[0])
+
+    def line(text: str) -> logging.LogRecord:
+        return logging.LogRecord("kafka", logging.ERROR, "f", 1, "failed: %s", (text,), None)
+
+    assert throttle.filter(line("a"))
+    assert not any(throttle.filter(line(str(n))) for n in range(5))
+    now[0] = 11.0
+    last = line("b")
+    assert throttle.filter(last)
+    assert last.getMessage() == "failed: b (5 more like it were not logged)"
+
+
+def test_a_fence_is_recognised_in_every_form() -> None:
+    """kafka-python raises it bare first, then wrapped, then as text."""
+    assert is_fenced(errors.ProducerFencedError())
+    assert is_fenced(errors.KafkaError("failed", errors.InvalidProducerEpochError()))
+    assert is_fenced(errors.KafkaError("in an error state: [Error 90] ProducerFencedError"))
+    assert not is_fenced(errors.KafkaTimeoutError("slow"))
+
+
+def test_a_record_that_its_topic_would_refuse_is_found_before_it_is_sent() -> None:
+    """Key and headers count too."""
+    record = OutputRecord("dlq", b"k" * 500, b"v" * 500, (("reason", b"r" * 500),))
+    check_sizes([Addressed("app.dlq", 0, record)], {"app.dlq": 2_000})
+    with pytest.raises(RecordTooLargeError, match=r"app\.dlq"):
+        check_sizes([Addressed("app.dlq", 0, record)], {"app.dlq": 1_500})
+
+
+def _fail(error: BaseException) -> None:
+    raise error
