@@ -9,6 +9,7 @@ from typing import Annotated, NoReturn
 import typer
 
 from streamssl import __version__
+from streamssl.cli.bench import bench_app
 from streamssl.cli.demo import demo
 from streamssl.cli.replay import replay
 from streamssl.cli.run import run
@@ -31,6 +32,7 @@ app.command()(replay)
 app.command()(validate)
 app.command()(schema)
 app.command()(demo)
+app.add_typer(bench_app, name="bench")
 
 
 def _print_version(wanted: bool) -> None:

@@ -60,7 +60,7 @@ def test_version_and_help(cli: Callable[..., Outcome]) -> None:
     assert cli("--version") == Outcome(0, f"streamssl {__version__}\n", "")
     told = cli("--help")
     assert told.code == 0
-    for verb in ("run", "replay", "validate", "schema", "demo"):
+    for verb in ("run", "replay", "validate", "schema", "demo", "bench"):
         assert verb in told.out
 
 
