@@ -9,7 +9,7 @@ import multiprocessing
 import os
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures import Executor, ProcessPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TypeVar
@@ -23,7 +23,6 @@ from streamssl.config.sections import AlertsConfig
 
 CONFIGURED = "configured"
 OTHER_BUDGET = 0.01
-_SPAWN = multiprocessing.get_context("spawn")
 T = TypeVar("T")
 _THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 
@@ -124,38 +123,34 @@ def shift_tasks(
     ]
 
 
-def run_all(
-    work: Callable[[Task], list[T]], tasks: Sequence[Task], jobs: int, done: Callable[[int], None]
-) -> list[T]:
-    """Run tasks in `jobs` processes of one thread each; results in the order of the tasks.
-
-    Args:
-        work: What to do with a task.
-        tasks: They cross a process border.
-        jobs: Processes.
-        done: Called with the number of tasks done so far.
-    """
-    results: list[T] = []
-    with _one_thread_each(), ProcessPoolExecutor(jobs, _SPAWN) as pool:
-        for number, outcomes in enumerate(pool.map(work, tasks), start=1):
-            results.extend(outcomes)
-            done(number)
-    return results
-
-
 @contextmanager
-def _one_thread_each() -> Iterator[None]:
-    """BLAS reads its thread count when it is loaded: the children inherit it from here."""
+def processes(jobs: int) -> Iterator[Executor]:
+    """`jobs` processes of one BLAS thread each, which they read from the environment at birth."""
     before = {name: os.environ.get(name) for name in _THREAD_VARIABLES}
     os.environ.update(dict.fromkeys(_THREAD_VARIABLES, "1"))
     try:
-        yield
+        with ProcessPoolExecutor(jobs, multiprocessing.get_context("spawn")) as pool:
+            yield pool
     finally:
         for name, value in before.items():
             if value is None:
                 del os.environ[name]
             else:
                 os.environ[name] = value
+
+
+def run_all(
+    pool: Executor,
+    work: Callable[[Task], list[T]],
+    tasks: Sequence[Task],
+    done: Callable[[], None],
+) -> list[T]:
+    """Results of all tasks, in the tasks' order; `done` is called after each."""
+    results: list[T] = []
+    for outcomes in pool.map(work, tasks):
+        results.extend(outcomes)
+        done()
+    return results
 
 
 def _alert_counts(columns: AlertColumns, series: Series) -> dict[str, AlertCounts]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,7 +15,14 @@ from streamssl.bench.detectors import (
     StreamDetector,
     peers,
 )
-from streamssl.bench.protocol import run_all, run_shift, run_task, series_tasks, shift_tasks
+from streamssl.bench.protocol import (
+    processes,
+    run_all,
+    run_shift,
+    run_task,
+    series_tasks,
+    shift_tasks,
+)
 from streamssl.bench.report import Report
 from streamssl.bench.synthetic import SHIFT_HISTORIES, mini_suite
 from streamssl.bench.tables import GATED
@@ -56,16 +64,20 @@ class QualityRun:
         """Run everything; `progress` is told the tasks done, and how many there are."""
         config = load_config(None, self.overrides, environ={})
         tasks = series_tasks(self.detectors(), series, self.num_seeds)
-        shifted: list[Detector] = [StreamDetector(overrides=self.overrides, columns=("raw",))]
-        if self.with_peers:
-            shifted.append(PeerDetector(GATED))
-        shifts = shift_tasks(shifted, self.histories, self.num_seeds)
-        num_tasks = len(tasks) + len(shifts)
-        outcomes = run_all(run_task, tasks, self.jobs, lambda n: progress(n, num_tasks))
-        accepted = run_all(
-            run_shift, shifts, self.jobs, lambda n: progress(len(tasks) + n, num_tasks)
-        )
+        shifts = shift_tasks(self._shift_detectors(), self.histories, self.num_seeds)
+        ticks = itertools.count(1)
+
+        def done() -> None:
+            progress(next(ticks), len(tasks) + len(shifts))
+
+        with processes(self.jobs) as pool:
+            outcomes = run_all(pool, run_task, tasks, done)
+            accepted = run_all(pool, run_shift, shifts, done)
         return Report(command, config.alerts.budget, outcomes, accepted)
+
+    def _shift_detectors(self) -> list[Detector]:
+        ours = StreamDetector(overrides=self.overrides, columns=("raw",))
+        return [ours, PeerDetector(GATED)] if self.with_peers else [ours]
 
 
 def suite_series(suite: str, sets: Sequence[str], folder: Path | None) -> list[Series]:
