@@ -106,7 +106,10 @@ class Reservoir(Policy):
         return np.where(free_N < self.capacity, free_N, draw_N)
 
     def _expire(self, newest: float) -> None:
-        """Drop samples that are too old; what stays is again a fair sample of a shorter past."""
+        """Drop samples that are too old; what stays is a fair sample of the shorter past.
+
+        Newer ones are held more often until the places that came free are filled again.
+        """
         self._newest = max(self._newest, newest)
         if self.max_age is None:
             return
