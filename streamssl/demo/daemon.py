@@ -27,7 +27,7 @@ class Daemon:
 
     Args:
         config_path: The configuration; no environment variable overrides it.
-        port: Where it serves `/metrics`.
+        port: Where it serves `/readyz` and `/metrics`.
     """
 
     def __init__(self, config_path: Path, port: int) -> None:
@@ -45,14 +45,13 @@ class Daemon:
                 start_new_session=True,  # Ctrl-C is for us; we then end the daemon in order
             )
 
+    def ready(self) -> bool:
+        """Whether it says that it processes events."""
+        return self._get("readyz") is not None
+
     def exposition(self) -> str:
         """Its metrics, empty while it does not answer."""
-        try:
-            url = f"http://127.0.0.1:{self._port}/metrics"
-            with urllib.request.urlopen(url, timeout=2.0) as answer:
-                return str(answer.read().decode())
-        except (urllib.error.URLError, OSError):
-            return ""
+        return self._get("metrics") or ""
 
     def last_words(self) -> str | None:
         """Its exit code and the end of its log, None while it lives."""
@@ -71,3 +70,11 @@ class Daemon:
             except subprocess.TimeoutExpired:
                 self._process.kill()
                 self._process.wait()
+
+    def _get(self, path: str) -> str | None:
+        try:
+            url = f"http://127.0.0.1:{self._port}/{path}"
+            with urllib.request.urlopen(url, timeout=2.0) as answer:
+                return str(answer.read().decode())
+        except (urllib.error.URLError, OSError):
+            return None

@@ -64,10 +64,10 @@ class Sensor:
 
 
 def spike_burst(sensor: Sensor) -> FloatArray:
-    """Every fifth reading is 8 to 10 deviations off, up or down."""
+    """Every third reading is 9 to 10 deviations off, up or down."""
     num = len(sensor.healthy_L)
-    heights_L = sensor.rng.uniform(8.0, 10.0, num) * sensor.rng.choice([-1.0, 1.0], num)
-    return sensor.plus(heights_L * (np.arange(num) % 5 == 0))
+    heights_L = sensor.rng.uniform(9.0, 10.0, num) * sensor.rng.choice([-1.0, 1.0], num)
+    return sensor.plus(heights_L * (np.arange(num) % 3 == 0))
 
 
 def stuck(sensor: Sensor) -> FloatArray:
@@ -86,8 +86,8 @@ def level_shift(sensor: Sensor) -> FloatArray:
 
 
 def noise_burst(sensor: Sensor) -> FloatArray:
-    """White noise of 6 deviations on top."""
-    return sensor.plus(6.0 * sensor.rng.standard_normal(len(sensor.healthy_L)))
+    """White noise of 7 deviations on top."""
+    return sensor.plus(7.0 * sensor.rng.standard_normal(len(sensor.healthy_L)))
 
 
 def dropout(sensor: Sensor) -> FloatArray:

@@ -56,6 +56,10 @@ class KafkaScene:
             stack.callback(self._producer.close)
             self._stack = stack.pop_all()
 
+    def ready(self) -> bool:
+        """Whether the daemon has joined its group."""
+        return self._daemon.ready()
+
     def send(self, key: bytes, value: bytes) -> None:
         """Put one event into the input topic."""
         self._producer.send(key, value)

@@ -17,6 +17,7 @@ from streamssl.demo.scene import Acknowledged
 from streamssl.engine.loop import Engine
 from streamssl.events import Message
 from streamssl.stream_learner import StreamLearner
+from streamssl.telemetry.health import Health
 from streamssl.telemetry.metrics import Metrics
 from streamssl.transport.memory import MemoryBroker, MemoryTransport
 
@@ -43,11 +44,16 @@ class MemoryScene:
         self._memory = MemoryBroker(num_partitions=NUM_PARTITIONS)
         self._positions: dict[tuple[str, int], int] = {}
         self._metrics = Metrics()
+        self._health = Health()
         self._stopping = threading.Event()
         self._words: str | None = None
         self._engine = self._make_engine(config)
         self._thread = threading.Thread(target=self._run, name="engine", daemon=True)
         self._thread.start()
+
+    def ready(self) -> bool:
+        """Whether the engine has joined its group."""
+        return not self._health.ready()
 
     def send(self, key: bytes, value: bytes) -> None:
         """Put one event into its key's partition."""
@@ -102,6 +108,7 @@ class MemoryScene:
             learner=StreamLearner.from_config(config),
             codec=codec,
             metrics=self._metrics,
+            health=self._health,
             stopping=self._stopping,
         )
 

@@ -91,25 +91,32 @@ class Run:
     def run(self) -> Outcome:
         """The whole of it.
 
-        1. Play until the stream ends or `stop`.
-        2. Drain: until the reader has seen every event, at most 30 s.
-        3. Stop the daemon in order, and read what it committed last.
-        4. Count.
+        1. Wait until the daemon is ready.
+        2. Play until the stream ends or `stop`.
+        3. Drain: until the reader has seen every event, at most 30 s.
+        4. Stop the daemon in order, and read what it committed last.
+        5. Count.
         """
         error: DemoError | None = None
         self._reading.start()
         self._watching.start()
-        self._player.start()
         try:
             with self._view:
+                self._await_daemon()
                 self._play()
                 self._drain()
         except DemoError as problem:
             error = problem
+        self._player.stop()
         self._finish()
         return Outcome(self._report(), self._first_score_s, error)
 
+    def _await_daemon(self) -> None:
+        while not (self._scene.ready() or self._stopped.wait(SHOW_EVERY_S)):
+            self._show("starting")
+
     def _play(self) -> None:
+        self._player.start()
         while self._player.is_alive() and not self._stopped.wait(SHOW_EVERY_S):
             self._show("live" if self._player.live else "history")
         self._player.stop()
@@ -127,7 +134,6 @@ class Run:
             self._show("draining")
 
     def _finish(self) -> None:
-        self._player.stop()
         self._watching.stop()
         self._watching.refresh()
         self._scene.stop_daemon()
@@ -159,7 +165,7 @@ class Run:
         incidents = self._book.incidents()
         verdict = judge(list(self._stream.faults), incidents, GRACE_S)
         return Snapshot(
-            phase=phase if scored else "starting",
+            phase=phase,
             elapsed_s=now,
             events_produced=self._ledger.num_produced,
             events_scored=scored,

@@ -23,6 +23,9 @@ class Scene(Protocol):
     scores_topic: str
     replay_max_bytes: int
 
+    def ready(self) -> bool:
+        """Whether the daemon processes events."""
+
     def send(self, key: bytes, value: bytes) -> None:
         """Put one event into the input."""
 

@@ -42,8 +42,12 @@ class EchoScene:
         self._dies_at = dies_at
         self._lock = threading.Lock()
         self._queue: list[tuple[str, list[Message]]] = []
-        self._num_sent = 0
+        self._num_sent = self._num_asked = 0
         self.stopped = self.closed = False
+
+    def ready(self) -> bool:
+        self._num_asked += 1
+        return self._num_asked > 2
 
     def send(self, key: bytes, value: bytes) -> None:
         assert value.startswith(b"{")

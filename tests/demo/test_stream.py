@@ -126,8 +126,8 @@ def shape(kind: str, num: int = 100) -> tuple[FloatArray, FloatArray]:
 def test_shapes_are_what_their_names_say() -> None:
     """Each kind distorts a sensor the way its name says, by a bounded amount."""
     faulty, healthy = shape("spike_burst")
-    assert np.sum(faulty != healthy) == 20
-    assert np.all(np.abs(faulty - healthy)[::5] >= 8.0)
+    assert np.sum(faulty != healthy) == 34
+    assert np.all(np.abs(faulty - healthy)[::3] >= 9.0)
     assert np.ptp(shape("stuck")[0]) == 0.0
     faulty, healthy = shape("drift")
     assert faulty[0] == healthy[0]
@@ -135,7 +135,7 @@ def test_shapes_are_what_their_names_say() -> None:
     faulty, healthy = shape("level_shift")
     np.testing.assert_allclose(np.abs(faulty - healthy), 10.0)
     faulty, healthy = shape("noise_burst")
-    assert 4.0 < float(np.std(faulty - healthy)) < 8.0
+    assert 5.0 < float(np.std(faulty - healthy)) < 9.0
     assert not shape("dropout")[0].any()
     faulty, healthy = shape("broken_coupling")
     np.testing.assert_array_equal(faulty[50:], healthy[:50])
