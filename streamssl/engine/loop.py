@@ -17,6 +17,7 @@ from streamssl.engine.gather import Gatherer
 from streamssl.engine.intake import Intake
 from streamssl.engine.ports import Codec, Learner
 from streamssl.engine.positions import Positions
+from streamssl.engine.recovery import give_up
 from streamssl.engine.start import CHECKPOINTS, start
 from streamssl.engine.watch import Summary, Watch
 from streamssl.telemetry import Health, Metrics
@@ -151,7 +152,7 @@ class Engine:
         else:
             self._watch.not_ours()
         for partition in sorted(outputs.keys() - receipt.kept):
-            self._learner.discard(partition, outputs[partition].range.start)
+            give_up(self._learner, partition, outputs[partition].range.start)
             self._positions.drop(self._learner.epoch, partition)
             self._intake.forget(partition)
 

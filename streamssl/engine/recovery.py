@@ -156,6 +156,15 @@ def rebuild(learner: Learner, codec: Codec, partition: int, tail: Slice) -> None
     learner.rebuild(partition, batch if batch is not None and len(batch) else None)
 
 
+def give_up(learner: Learner, partition: int, from_offset: int) -> None:
+    """Forget a partition's uncommitted rows and all its per-key state.
+
+    What remains is as if the rows had never been seen, which is what a replay sees.
+    """
+    learner.discard(partition, from_offset)
+    learner.rebuild(partition, None)
+
+
 def recover(
     replay: JournalReplay,
     records: list[tuple[int, JournalRecord]],
@@ -197,7 +206,7 @@ def _declare_gap(
 ) -> None:
     positions, learner = replay.positions, replay.learner
     for partition in {*positions.stops, *(p for _, record in records for p in record.ranges)}:
-        learner.discard(partition, 0)
+        give_up(learner, partition, 0)
     positions.stops.clear()
     for position, record in records:
         positions.landed(record, position)

@@ -71,6 +71,7 @@ def start(
         positions, source = Positions.from_state_dict(found.state["engine"]), "checkpoint"
     elif init_from:
         learner.load_state_dict(pretrained(init_from))
+        _check_channels(config, learner, init_from)
         source = "initial"
     replay = JournalReplay(
         learner=learner,
@@ -85,7 +86,7 @@ def start(
 
 
 def pretrained(directory: Path) -> dict[str, Any]:
-    """The learner's state in a folder that `replay --save` wrote.
+    """The learner's state in a folder that `replay --save` or a daemon wrote.
 
     Raises:
         CheckpointError: There is none.
@@ -93,5 +94,14 @@ def pretrained(directory: Path) -> dict[str, Any]:
     found = load_newest(directory)
     if found is None:
         raise CheckpointError(f"{directory} holds no checkpoint to begin from; see replay --save")
-    state: dict[str, Any] = found.state["learner"]
+    state: dict[str, Any] = found.state.get("learner", found.state)
     return state
+
+
+def _check_channels(config: Config, learner: Learner, init_from: Path) -> None:
+    wanted = config.modality.fields
+    if wanted != "auto" and learner.fields and tuple(wanted) != learner.fields:
+        raise CheckpointError(
+            f"{init_from} was learnt from the channels {', '.join(learner.fields)}, but "
+            f"modality.fields says {', '.join(wanted)}; name the same channels in the same order"
+        )

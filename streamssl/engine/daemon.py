@@ -1,0 +1,172 @@
+"""The process: its folder, its broker, its signals, and how it ends."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+import signal
+import threading
+from collections.abc import Iterator
+from contextlib import ExitStack
+from dataclasses import asdict
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+from streamssl import __version__
+from streamssl.checkpoint import lock
+from streamssl.codecs.registry import build_codec
+from streamssl.config.root import Config
+from streamssl.engine.loop import Engine
+from streamssl.engine.watch import Summary
+from streamssl.events import StreamsslError
+from streamssl.stream_learner import StreamLearner
+from streamssl.telemetry import Health, Metrics, TelemetryServer
+from streamssl.transport.kafka import KafkaTransport
+
+log = logging.getLogger(__name__)
+
+HURRIED_EXIT = 143
+DRAIN_LIMIT_S = 18.0
+
+
+def run_daemon(config: Config, init_from: Path | None = None) -> int:
+    """Run one instance on Kafka until SIGTERM or SIGINT drains it.
+
+    Args:
+        config: The configuration.
+        init_from: Folder of a checkpoint to begin from where the state directory holds none.
+
+    Returns:
+        Exit code: 0 after a drain, else that of the error (1 where it is unexpected).
+    """
+    health = Health()
+    try:
+        with lock(config.app.state_dir), Daemon(config, init_from, health) as daemon:
+            summary = daemon.run()
+    except StreamsslError as error:
+        health.fail(str(error))
+        log.error("%s", error)
+        return error.exit_code
+    except Exception:
+        health.fail("unexpected error")
+        log.exception("unexpected error: this is a defect, please report it")
+        return 1
+    log.info("drained", extra=asdict(summary))
+    return 0
+
+
+class Daemon:
+    """An engine on Kafka with its telemetry; a context manager.
+
+    Args:
+        config: The configuration.
+        init_from: Folder of a checkpoint to begin from where the state directory holds none.
+        health: The lifecycle.
+    """
+
+    def __init__(self, config: Config, init_from: Path | None, health: Health) -> None:
+        self._config = config
+        self._health = health
+        self._stopping = threading.Event()
+        self._opened = ExitStack()
+        metrics = Metrics()
+        self._transport = KafkaTransport(
+            app=config.app,
+            kafka=config.kafka,
+            delivery=config.delivery,
+            input=config.input,
+            outputs=config.outputs,
+            stopping=self._waiting,
+        )
+        self._engine = Engine(
+            config=config,
+            transport=self._transport,
+            learner=StreamLearner.from_config(config),
+            codec=build_codec(
+                input=config.input,
+                outputs=config.outputs,
+                modality=config.modality,
+                name=config.app.name,
+                version=__version__,
+            ),
+            state_dir=config.app.state_dir,
+            init_from=init_from,
+            metrics=metrics,
+            health=health,
+            stopping=self._stopping,
+            on_progress=self._turned,
+        )
+        if config.telemetry.enabled:
+            self._serve(metrics)
+
+    def __enter__(self) -> Daemon:
+        self._opened.enter_context(_signals(self._stopping))
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._opened.close()
+
+    def run(self) -> Summary:
+        """Process until stopped."""
+        return self._engine.run()
+
+    def _serve(self, metrics: Metrics) -> None:
+        telemetry = self._config.telemetry
+        server = TelemetryServer(
+            health=self._health,
+            registry=metrics.registry,
+            status=self._status,
+            host=telemetry.host,
+            port=telemetry.port,
+        )
+        self._opened.callback(server.close)
+        log.info("telemetry", extra={"address": "{}:{}".format(*server.address)})
+
+    def _status(self) -> dict[str, Any]:
+        app = self._config.app
+        return {"app": app.name, "instance": app.instance, **asdict(self._engine.summary)}
+
+    def _waiting(self) -> bool:
+        """The transport waits for the broker: the loop lives, and may be asked to stop."""
+        self._health.beat()
+        self._tell_trouble()
+        return self._stopping.is_set()
+
+    def _turned(self, _: Summary) -> None:
+        self._tell_trouble()
+
+    def _tell_trouble(self) -> None:
+        trouble = self._transport.trouble
+        if trouble:
+            self._health.broker_away(trouble)
+        else:
+            self._health.broker_back()
+
+
+@contextlib.contextmanager
+def _signals(stopping: threading.Event) -> Iterator[None]:
+    """The first SIGTERM or SIGINT drains; a second one, or a drain that hangs, ends at once."""
+
+    def leave() -> None:
+        # Safe at any moment: the next start recovers from the journal, as after a kill -9.
+        log.warning("ending without waiting for the drain")
+        logging.shutdown()
+        os._exit(HURRIED_EXIT)
+
+    def stop(number: int, _: FrameType | None) -> None:
+        if stopping.is_set():
+            leave()
+        stopping.set()
+        log.info("draining", extra={"signal": signal.Signals(number).name})
+        timer = threading.Timer(DRAIN_LIMIT_S, leave)
+        timer.daemon = True
+        timer.start()
+
+    before = {number: signal.signal(number, stop) for number in (signal.SIGTERM, signal.SIGINT)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

@@ -1,0 +1,98 @@
+"""A running daemon's journal and input, read from outside: nothing is fenced, nothing joined."""
+
+from __future__ import annotations
+
+from contextlib import ExitStack, suppress
+from functools import partial
+from typing import Self
+
+from kafka import TopicPartition
+
+from streamssl.config.sections import AppConfig, InputConfig, KafkaConfig
+from streamssl.events import Slice
+from streamssl.transport.journal import JournalRecord
+from streamssl.transport.kafka.journal_reader import JournalReader
+from streamssl.transport.kafka.patience import TROUBLE, Patience
+from streamssl.transport.kafka.quiet import quieten
+from streamssl.transport.kafka.reader import RangeReader, open_consumer
+from streamssl.transport.kafka.security import client_settings
+from streamssl.transport.kafka.topics import Admin
+
+
+class KafkaReadonly:
+    """What a replay of an instance's journal needs of Kafka; a context manager.
+
+    A transaction that is under way while the journal is read counts if it was begun before.
+
+    Args:
+        app: Whose journal.
+        kafka: How to reach the broker.
+        input: Where its events came from.
+
+    Raises:
+        TransportUnavailableError: Not reachable within `kafka.start_timeout_s`, or a topic is
+            missing.
+    """
+
+    def __init__(
+        self,
+        *,
+        app: AppConfig,
+        kafka: KafkaConfig,
+        input: InputConfig,  # noqa: A002 the section's name
+    ) -> None:
+        quieten()
+        self.topic = input.topic
+        self._settings = client_settings(kafka)
+        self._patience = Patience(lambda: False)
+        self._opened = ExitStack()
+        self._patience.begin(kafka.start_timeout_s)
+        journal_tp = TopicPartition(f"{app.name}.journal", app.instance)
+        try:
+            self._connect(journal_tp)
+        except BaseException:
+            self._opened.close()
+            raise
+        self._patience.settled()
+
+    def journal(self, position: int) -> tuple[list[tuple[int, JournalRecord]], int]:
+        """The instance's records from journal `position` on, and the oldest position kept."""
+        return self._journal.read(position)
+
+    def reread(self, partition: int, start: int, stop: int) -> Slice:
+        """The messages of `[start, stop)` again.
+
+        Raises:
+            InputExpiredError: Part of the range is no longer kept.
+        """
+        return Slice(partition, 0, start, stop, self._inputs.read(partition, start, stop))
+
+    def close(self) -> None:
+        """Free everything."""
+        self._opened.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def _connect(self, journal_tp: TopicPartition) -> None:
+        admin = self._patience.retry(lambda: Admin(self._settings))
+        self._opened.callback(admin.close)
+        for topic in (self.topic, journal_tp.topic):
+            self._patience.retry(partial(admin.num_partitions, topic))
+        self._inputs = self._new_reader(self.topic)
+        self._journal = JournalReader(
+            self._new_reader(journal_tp.topic), admin, tp=journal_tp, patience=self._patience
+        )
+
+    def _new_reader(self, topic: str) -> RangeReader:
+        consumer = self._patience.retry(lambda: open_consumer(self._settings))
+
+        def free() -> None:
+            with suppress(*TROUBLE):
+                consumer.close(autocommit=False, timeout_ms=1_000)
+
+        self._opened.callback(free)
+        return RangeReader(consumer, topic=topic, patience=self._patience)
