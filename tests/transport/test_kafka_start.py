@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 import time
+from collections import Counter
 from collections.abc import Callable
 
 import pytest
@@ -11,11 +12,10 @@ from kafka.admin import ConfigResource
 
 from streamssl.config.sections import OutputsConfig
 from streamssl.transport.base import TransportUnavailableError
-from streamssl.transport.kafka.client import create_topic
 from streamssl.transport.kafka.security import client_settings
 from streamssl.transport.kafka.topics import RECORD_BYTES, Admin
 from tests.conftest import RunningBroker
-from tests.transport.kafka_stream import Stream
+from tests.transport.kafka_stream import Stream, Worker
 
 pytestmark = pytest.mark.kafka
 
@@ -69,9 +69,28 @@ def test_missing_outputs_are_named_where_they_may_not_be_made(stream: Stream) ->
 
 def test_an_output_topic_with_too_few_partitions_is_refused(stream: Stream) -> None:
     """Results go to the partition number of their input, so it must exist."""
-    create_topic(stream.kafka, f"{stream.app}.scores", 2)
-    with pytest.raises(TransportUnavailableError, match="has 2 partitions but needs 3"):
-        stream.transport().open()
+    with stream.opened():
+        pass
+    admin = Admin(client_settings(stream.kafka))
+    admin._client.create_partitions({stream.topic: 5})
+    admin.close()
+    with pytest.raises(TransportUnavailableError, match="has 3 partitions but needs 5"):
+        stream.transport(outputs=OutputsConfig(create_topics=False)).open()
+
+
+def test_outputs_grow_with_the_input(stream: Stream) -> None:
+    """Partitions that are added to the input while the daemon runs are scored too."""
+    stream.produce(range(6))
+    with stream.joined() as transport:
+        worker = Worker(transport)
+        worker.run(6)
+        transport._open.admin._client.create_partitions({stream.topic: 4})
+        stream.num_partitions = 4
+        transport._open.source._consumer._cluster.request_update()
+        stream.produce(range(6, 14))
+        worker.run(8)
+        assert set(transport.assignment()) == {0, 1, 2, 3}
+    assert stream.published() == Counter(range(14))
 
 
 def test_an_instance_without_a_journal_partition_is_refused(stream: Stream) -> None:

@@ -6,7 +6,7 @@ from functools import partial
 
 from kafka import errors
 
-from streamssl.transport.base import Receipt, Transaction
+from streamssl.transport.base import FencedError, Receipt, Transaction
 from streamssl.transport.kafka.commit import Committer
 from streamssl.transport.kafka.outbox import Addressed
 from streamssl.transport.kafka.patience import FIRST_PAUSE_S, LONGEST_PAUSE_S, bounded
@@ -28,6 +28,7 @@ class AtLeastOnce(Committer):
         4. Commit the positions of the partitions that are still held.
 
         Raises:
+            FencedError: Another process has joined the group as this instance.
             RecordTooLargeError: The broker would never take one of the records.
             StoppedError: The process shall end and the broker does not answer.
         """
@@ -56,5 +57,8 @@ class AtLeastOnce(Committer):
     def _commit_positions(self, transaction: Transaction) -> None:
         held = self._still_held(transaction)
         positions = {p: part.range.stop for p, part in held.parts.items()}
-        if positions:
-            self._source.commit(positions)
+        try:
+            if positions:
+                self._source.commit(positions)
+        except errors.FencedInstanceIdError as error:
+            raise FencedError(self._replaced("it joined the group")) from error

@@ -46,6 +46,8 @@ def _check(admin: Admin, app: AppConfig, input_: InputConfig, outputs: OutputsCo
     if absent and outputs.create_topics:
         lines.append(f"a start will create: {', '.join(sorted(absent))}")
     else:
-        admin.ensure_outputs(app.name, num_partitions, outputs)
+        # A start would add the partitions that are missing; a check changes nothing.
+        only_check = outputs.model_copy(update={"create_topics": False})
+        admin.ensure_outputs(app.name, num_partitions, only_check)
         lines.append(f"outputs exist: {', '.join(wanted)}")
     return lines

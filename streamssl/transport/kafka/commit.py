@@ -96,6 +96,12 @@ class Committer(ABC):
         self._patience.check()
         self._source.pump()
 
+    def _replaced(self, why: str) -> str:
+        return (
+            f"another process runs as instance {self._instance} of {self._app} ({why}); "
+            "give every instance its own app.instance"
+        )
+
     def _nothing(self) -> Receipt:
         return Receipt(frozenset(), self.journal_position)
 

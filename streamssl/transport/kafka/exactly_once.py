@@ -98,12 +98,6 @@ class ExactlyOnce(Committer):
         timed_out = time.monotonic() - began > 0.8 * self._transaction_timeout_s
         return timed_out or self._patience.troubled_within(OWN_FENCE_S)
 
-    def _replaced(self, why: str) -> str:
-        return (
-            f"another process runs as instance {self._instance} of {self._app} ({why}); "
-            "give every instance its own app.instance"
-        )
-
     def _settle(self, record: JournalRecord, error: BaseException) -> int | None:
         """Learn from the journal where a doubtful transaction landed; None: it did not."""
         if not isinstance(error, errors.CommitFailedError):  # a rebalance is no trouble

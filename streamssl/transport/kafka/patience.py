@@ -130,7 +130,7 @@ class Patience:
 
 
 def bounded(
-    call: Callable[[], T], limit_s: float, meanwhile: Callable[[], None], patient_s: float = 0.25
+    call: Callable[[], T], limit_s: float, meanwhile: Callable[[], None], patient_s: float = 1.0
 ) -> T:
     """What `call` returns if it ends within the limit; `meanwhile` turns after `patient_s`.
 

@@ -86,6 +86,7 @@ class Source:
             heartbeat_interval_ms=min(1_000, session_timeout_ms // 3),
             fetch_max_wait_ms=50,
             max_partition_fetch_bytes=FETCH_BYTES,
+            metadata_max_age_ms=60_000,  # how soon partitions that were added are seen
             allow_auto_create_topics=False,
             metrics_enabled=False,
         )

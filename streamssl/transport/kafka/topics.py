@@ -60,11 +60,12 @@ class Admin:
         return found
 
     def ensure_outputs(self, app: str, num_partitions: int, outputs: OutputsConfig) -> None:
-        """Make absent output topics, and check those that exist.
+        """Make absent output topics, and add the partitions that existing ones lack.
+
+        A result goes to the partition number of its input.
 
         Raises:
-            TransportUnavailableError: One is absent and may not be made, or has too few
-                partitions (a result goes to the partition number of its input).
+            TransportUnavailableError: A topic or partition is absent and may not be made.
         """
         wanted = wanted_outputs(app, num_partitions, outputs)
         found = self._partitions(list(wanted))
@@ -79,11 +80,7 @@ class Admin:
             found = {**found, **{t: int(spec["num_partitions"]) for t, spec in absent.items()}}
         for topic, spec in wanted.items():
             if found[topic] < spec["num_partitions"]:
-                raise TransportUnavailableError(
-                    f"{topic} has {found[topic]} partitions but needs {spec['num_partitions']}; "
-                    f"add them (kafka-topics.sh --bootstrap-server {self._bootstrap} --alter "
-                    f"--topic {topic} --partitions {spec['num_partitions']})"
-                )
+                self._grow(topic, found[topic], spec["num_partitions"], outputs.create_topics)
 
     def absent(self, topics: list[str]) -> list[str]:
         """Those of `topics` that do not exist."""
@@ -130,6 +127,20 @@ class Admin:
                     "write (outputs) and describe on it, or correct its name"
                 )
         return {t: len(described.get(t, {}).get("partitions", [])) for t in topics}
+
+    def _grow(self, topic: str, found: int, wanted: int, allowed: bool) -> None:
+        refusal = ""
+        if allowed:
+            try:
+                self._client.create_partitions({topic: wanted})
+                return
+            except errors.BrokerResponseError as error:
+                refusal = f" ({type(error).__name__})"
+        raise TransportUnavailableError(
+            f"{topic} has {found} partitions but needs {wanted}{refusal}; add them "
+            f"(kafka-topics.sh --bootstrap-server {self._bootstrap} --alter --topic {topic} "
+            f"--partitions {wanted})"
+        )
 
     def _create(self, specs: Mapping[str, Mapping[str, Any]]) -> None:
         answer = self._client.create_topics(

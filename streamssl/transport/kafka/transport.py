@@ -45,6 +45,7 @@ class _Connection:
     journal: JournalReader
     committer: Committer
     limits: Mapping[str, int]
+    num_partitions: int
     joined: bool = False
 
 
@@ -150,7 +151,10 @@ class KafkaTransport:
         Raises:
             FencedError: Another process joined the group as this instance.
         """
-        return self._open.source.poll(max_messages, timeout_s)
+        slices = self._open.source.poll(max_messages, timeout_s)
+        if any(piece.partition >= self._open.num_partitions for piece in slices):
+            self._follow_growth()
+        return slices
 
     def assignment(self) -> Mapping[int, int]:
         """Partitions held now, each with its incarnation."""
@@ -202,7 +206,7 @@ class KafkaTransport:
         retry = self._patience.retry
         admin = retry(lambda: Admin(self._settings))
         self._finally(admin.close)
-        limits = retry(partial(self._check_topics, admin))
+        num_partitions, limits = retry(partial(self._check_topics, admin))
         outbox = self._new_outbox(max(limits.values()))
         outbox.use(retry(outbox.build))
         self._finally(outbox.drop)
@@ -230,14 +234,24 @@ class KafkaTransport:
             patience=self._patience,
             transaction_timeout_s=self._kafka.transaction_timeout_ms / 1_000,
         )
-        self._connection = _Connection(admin, source, outbox, inputs, journal, committer, limits)
+        self._connection = _Connection(
+            admin, source, outbox, inputs, journal, committer, limits, num_partitions
+        )
 
-    def _check_topics(self, admin: Admin) -> Mapping[str, int]:
-        """Check input and output topics; the largest record of each output."""
+    def _follow_growth(self) -> None:
+        """The input has more partitions than at the start: the outputs must follow."""
+        retry, connection = self._patience.retry, self._open
+        connection.num_partitions, _ = retry(partial(self._check_topics, connection.admin))
+        # A producer learns of new partitions within minutes; a new one knows them at once.
+        connection.outbox.drop()
+        connection.outbox.use(retry(connection.outbox.build))
+
+    def _check_topics(self, admin: Admin) -> tuple[int, Mapping[str, int]]:
+        """Check input and output topics: the input's partitions, each output's largest record."""
         num_partitions = admin.num_partitions(self.topic)
         admin.ensure_outputs(self._app.name, num_partitions, self._outputs)
         wanted = wanted_outputs(self._app.name, num_partitions, self._outputs)
-        return admin.record_limits(list(wanted))
+        return num_partitions, admin.record_limits(list(wanted))
 
     def _new_outbox(self, max_request_bytes: int) -> Outbox:
         return Outbox(
