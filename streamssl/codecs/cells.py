@@ -60,9 +60,11 @@ def texts(column: pa.Array, field: pa.Field) -> pa.StringArray:
     """The cells as text, null where missing."""
     if is_json(field):
         return pa.array([_json_text(cell) for cell in column.to_pylist()], pa.string())
-    if pa.types.is_binary(field.type) or pa.types.is_nested(field.type):
+    try:
+        return column.cast(pa.string())
+    except (pa.ArrowInvalid, pa.ArrowNotImplementedError):
+        # Nested values, and bytes that are no UTF-8.
         return pa.array([None if c is None else str(c) for c in column.to_pylist()], pa.string())
-    return column.cast(pa.string())
 
 
 def seconds(column: pa.Array, field: pa.Field) -> FloatArray:

@@ -246,7 +246,10 @@ def test_without_a_time_column_the_row_number_is_the_time() -> None:
         (untyped("json", k=['"\\u00e9"', "7"]), ["é", "7"]),
         (untyped("json", k=['"\\ud800"', "null"]), ["?", ""]),
         (typed(k=[1, None]), ["1", ""]),
-        (typed(k=[b"x", None]), ["b'x'", ""]),
+        (typed(k=[b"x", None]), ["x", ""]),
+        (typed(k=[b"\xff", b"x"]), ["b'\\xff'", "b'x'"]),
+        (typed(k=[[1], None]), ["[1]", ""]),
+        (typed(k=pa.array([1, 2], pa.duration("s"))), ["1", "2"]),
     ],
 )
 def test_keys_are_text(column: pa.RecordBatch, keys: list[str]) -> None:

@@ -49,6 +49,7 @@ def read_csv(folder: Path, content: str | bytes) -> list[dict[str, Any]]:
         ("a,b\r1,2\r", [{"a": "1", "b": "2"}]),
         ("\ufeffa,b\n1,2", [{"a": "1", "b": "2"}]),
         ("\n\na,b\n\n1,2\n\n\n", [{"a": "1", "b": "2"}]),
+        ("\n\n1.5;", [{"column_0": "1.5", "column_1": ""}]),
         ("a;b\n1,5;2\n", [{"a": "1,5", "b": "2"}]),
         ("a\tb\n1\t2\n", [{"a": "1", "b": "2"}]),
         ('"a,b",c\n1,2\n', [{"a,b": "1", "c": "2"}]),

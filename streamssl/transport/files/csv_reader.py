@@ -47,6 +47,8 @@ class CsvReader:
                 body = block
                 if names is None:
                     body = block.lstrip(b"\r\n")
+                    if not body:
+                        continue
                     end = _end_of_record(body)
                     separator = _separator(body[:end])
                     names, is_data = _header(body[:end], separator)
