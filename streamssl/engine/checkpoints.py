@@ -21,7 +21,7 @@ from streamssl.engine.positions import Positions
 log = logging.getLogger(__name__)
 
 # Remembering an epoch's end may take this share of the time.
-MAX_SHARE = 0.02
+MAX_SHARE = 0.005
 
 
 @dataclass(frozen=True)

@@ -44,11 +44,11 @@ def test_replay_of_the_journal_gives_the_same_bytes_and_state(tmp_path: Path) ->
     learner, published, differing = world.replay()
     assert published == world.scores()
     assert learner.state_crc32c() == world.learners[0].state_crc32c()
-    assert learner.rows == sorted(world.learners[0].rows) or len(learner.rows) > 0
-    assert differing.keys() <= {1} or not differing
+    assert sorted(learner.rows) == sorted(world.learners[0].rows)
+    assert not differing
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=15, deadline=None)
 @given(
     moments=st.lists(st.integers(1, 60), max_size=6),
     cuts=st.integers(0, 2**32),
@@ -69,7 +69,7 @@ def test_kills_at_any_moment_lose_and_double_nothing(
         assert not differing
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=12, deadline=None)
 @given(moments=st.lists(st.integers(1, 60), max_size=5), cuts=st.integers(0, 2**32))
 def test_one_partition_gives_the_bits_of_the_uninterrupted_run(
     moments: list[int], cuts: int

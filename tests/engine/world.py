@@ -121,6 +121,7 @@ class TestTransport(MemoryTransport):
         self._hook = hook
         self._cuts = cuts
         self.ended = False
+        self.idle: Callable[[], None] = lambda: None
         self.lags: Mapping[int, int] | None = None
 
     def poll(self, max_messages: int, timeout_s: float) -> list[Slice]:  # noqa: ARG002
@@ -128,6 +129,8 @@ class TestTransport(MemoryTransport):
         most = self._cuts.randint(1, max_messages) if self._cuts else max_messages
         pieces = super().poll(most, 0.0)
         self.ended = not pieces
+        if not pieces:
+            self.idle()
         return pieces
 
     def exhausted(self) -> bool:
@@ -156,12 +159,19 @@ class World:
         self.sections = {"learn": {"every": 32, "max_wait_s": 1e9}, **sections}
         self.now_s = 0.0
         self.learners: dict[int, FakeLearner] = {}
+        self.engines: dict[int, Engine] = {}
         self.transport: TestTransport
 
     def clock(self) -> float:
         """Seconds, a millisecond later at every look."""
         self.now_s += 0.001
         return self.now_s
+
+    def later(self, seconds: float, then: list[Any]) -> None:
+        """Let time pass, and from the tenth second on produce something, once."""
+        self.now_s += seconds
+        if self.now_s > 10.0 and self.broker.end("events", 0) == 2:
+            self.produce(then)
 
     def config(self, instance: int = 0) -> Config:
         """The configuration of one instance."""
@@ -196,7 +206,7 @@ class World:
         transport._instance = instance
         self.transport = transport
         learner = self.learners[instance] = FakeLearner(hook=hook)
-        return Engine(
+        self.engines[instance] = Engine(
             config=config,
             transport=transport,
             learner=learner,
@@ -205,6 +215,7 @@ class World:
             clock=self.clock,
             **arguments,
         )
+        return self.engines[instance]
 
     def run_until_drained(self, moments: list[int], cuts: random.Random | None = None) -> int:
         """Run one process after another, each killed at its moment, until one ends by itself.
@@ -254,7 +265,18 @@ class World:
             for partition, output in outputs.items():
                 records = [r for r in output.records if r.topic == "scores"]
                 published += [(partition, r.value or b"") for r in records]
+        self._finish(learner, instance)
         return learner, sorted(published, key=lambda item: item[0]), replay.differing
+
+    def _finish(self, learner: FakeLearner, instance: int) -> None:
+        """Do what the daemon did after its last record and had yet to journal."""
+        pending = self.engines[instance]._positions
+        for epoch in range(learner.epoch, self.learners[instance].epoch + 1):
+            for dropped_in, partition in pending.dropped:
+                if dropped_in == epoch:
+                    learner.rebuild(partition, None)
+            if epoch in pending.closed:
+                learner.close_epoch(pending.closed[epoch])
 
 
 def _listed(value: Any) -> list[Any]:
