@@ -203,7 +203,7 @@ class MocoConfig(ObjectiveConfig):
     weight: Weight = Field(0.1, description="Weight in the summed loss; 0 switches it off.")
     temperature: float = Field(0.2, gt=0.0, description="Of the softmax over negatives.")
     queue: int = Field(1_024, ge=2, description="Negatives kept.")
-    samples: Count = Field(32, description="Most windows of a batch that are contrasted.")
+    samples: Count = Field(16, description="Most windows of a batch that are contrasted.")
 
 
 class NextStepConfig(ObjectiveConfig):

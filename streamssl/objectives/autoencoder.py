@@ -15,7 +15,7 @@ def corrupt(x_BTC: Tensor, generator: torch.Generator, *, noise: float, mask: fl
     """Add white noise and hide whole channels, each with probability `mask`."""
     noise_BTC = torch.empty_like(x_BTC).normal_(0.0, noise, generator=generator)
     draw_B1C = torch.empty_like(x_BTC[:, :1]).uniform_(generator=generator)
-    return (x_BTC + noise_BTC) * (draw_B1C >= mask)
+    return noise_BTC.add_(x_BTC).mul_(draw_B1C >= mask)
 
 
 class Autoencoder(Objective):

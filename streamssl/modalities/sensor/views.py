@@ -25,7 +25,7 @@ def jitter(
 ) -> Tensor:
     """Add white noise where there are values."""
     noise_BTC = torch.empty_like(x_BTC).normal_(0.0, standard_deviation, generator=generator)
-    return x_BTC + noise_BTC * (x_BTC != 0)
+    return noise_BTC.mul_(x_BTC != 0).add_(x_BTC)
 
 
 def scaling(
