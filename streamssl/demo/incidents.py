@@ -17,6 +17,8 @@ from streamssl.demo.faults import Fault
 
 NUM_VOTES = 8
 VOTING_S = 2.0
+# Event times are whole milliseconds; less than one is a matter of how a float was read.
+SAME_TIME_S = 5e-4
 
 
 @dataclass(slots=True)
@@ -119,9 +121,10 @@ def judge(faults: Sequence[Fault], incidents: Iterable[Incident], grace_s: float
     explained: set[str] = set()
     judgements = []
     for fault in faults:
-        of_key, stop = by_key[fault.key], fault.end + grace_s
-        explained.update(i.incident_id for i in _overlapping(of_key, fault.start, stop))
-        judgements.append(Judgement(fault, _first_within(of_key, fault.start, stop)))
+        of_key = by_key[fault.key]
+        start, stop = fault.start - SAME_TIME_S, fault.end + grace_s + SAME_TIME_S
+        explained.update(i.incident_id for i in _overlapping(of_key, start, stop))
+        judgements.append(Judgement(fault, _first_within(of_key, start, stop)))
     false = (i for of_key in by_key.values() for i in of_key if i.incident_id not in explained)
     return Verdict(tuple(judgements), tuple(sorted(false, key=lambda incident: incident.start)))
 

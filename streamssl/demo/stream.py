@@ -16,6 +16,9 @@ from streamssl.demo.faults import LONGEST_S, PAST_S, Fault, Injection, Schedule,
 from streamssl.demo.plant import DIGITS, FIELDS, Plant, machine_names
 from streamssl.events import FloatArray
 
+# Event times are whole milliseconds, as the JSON events say them.
+TIME_DIGITS = 3
+
 
 @dataclass(frozen=True, slots=True)
 class Block:
@@ -119,7 +122,7 @@ class DemoStream:
 
     def _times(self, num_ticks: int) -> FloatArray:
         events = np.arange(self._tick * len(self.keys), (self._tick + num_ticks) * len(self.keys))
-        return np.asarray(self.origin + events / self.rate)
+        return np.asarray(np.round(self.origin + events / self.rate, TIME_DIGITS))
 
     def _prepare(self, stop: int) -> None:
         """Hold healthy readings from `_past` before the current tick up to `stop`."""
@@ -153,4 +156,4 @@ class DemoStream:
         )
 
     def _event_time(self, tick: int, machine: int) -> float:
-        return self.origin + (tick * len(self.keys) + machine) / self.rate
+        return round(self.origin + (tick * len(self.keys) + machine) / self.rate, TIME_DIGITS)

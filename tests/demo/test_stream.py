@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from itertools import pairwise
 
+import msgspec
 import numpy as np
 import pytest
 
@@ -96,10 +98,22 @@ def test_events_are_evenly_spaced_json_with_every_field() -> None:
     block = stream().advance(2)
     pairs = list(block.encoded())
     assert [key.decode() for key, _ in pairs] == list(machine_names(NUM_MACHINES)) * 2
-    np.testing.assert_allclose(np.diff(block.event_time_B), 1 / RATE)
+    np.testing.assert_allclose(np.diff(block.event_time_B), 1 / RATE, atol=1e-6)
     assert block.event_time_B[0] == 1_000.0 - HISTORY_S
     assert pairs[0][1].startswith(b'{"time":"1970-01-01T00:16:36.000+00:00","rpm":')
     assert all(f'"{field}":'.encode() in pairs[0][1] for field in FIELDS)
+
+
+def test_encoded_time_is_the_ground_truths_time() -> None:
+    """An event at a fault's first reading is never told to be earlier than the fault."""
+    source = DemoStream(origin=1_795_382_848.123456, history_s=0.0, first_fault_s=0.5, live_s=20.0)
+    block = source.advance(100)
+    texts = [msgspec.json.decode(value)["time"] for _, value in block.encoded()]
+    told_B = np.array([datetime.fromisoformat(text).timestamp() for text in texts])
+    np.testing.assert_allclose(told_B, block.event_time_B, atol=1e-5)
+    fault = source.faults[0]
+    machine = source.keys.index(fault.key)
+    assert np.abs(told_B[machine :: len(source.keys)] - fault.start).min() < 1e-5
 
 
 def test_healthy_sensors_are_coupled_noisy_and_on_their_own_level() -> None:
