@@ -26,7 +26,7 @@ from streamssl.scorers.inputs import AVERAGED_VALUES, ChannelVector, num_lags
 from streamssl.scorers.own_keys import OwnKeys
 
 SMALLEST = 1e-3
-FITTED_ROWS = 32
+FITTED_ROWS = 256
 OWN_ROWS = 256
 SEED_ROWS = 256.0
 STUDENT_QUANTILE = 0.9
