@@ -158,7 +158,7 @@ class World:
         self.broker = MemoryBroker(num_partitions=num_partitions, clock=lambda: 0.0)
         self.sections = {"learn": {"every": 32, "max_wait_s": 1e9}, **sections}
         self.now_s = 0.0
-        self.learners: dict[int, FakeLearner] = {}
+        self.learners: dict[int, Any] = {}
         self.engines: dict[int, Engine] = {}
         self.transport: TestTransport
 
@@ -205,17 +205,25 @@ class World:
         transport = TestTransport(self.broker, hook, cuts)
         transport._instance = instance
         self.transport = transport
-        learner = self.learners[instance] = FakeLearner(hook=hook)
+        learner = self.learners[instance] = self.new_learner(hook)
         self.engines[instance] = Engine(
             config=config,
             transport=transport,
             learner=learner,
-            codec=FakeCodec(),
+            codec=self.new_codec(),
             state_dir=config.app.state_dir,
             clock=self.clock,
             **arguments,
         )
         return self.engines[instance]
+
+    def new_learner(self, hook: Hook = nothing) -> Any:
+        """A fresh learner that dies where `hook` says."""
+        return FakeLearner(hook=hook)
+
+    def new_codec(self) -> Any:
+        """A fresh codec."""
+        return FakeCodec()
 
     def run_until_drained(self, moments: list[int], cuts: random.Random | None = None) -> int:
         """Run one process after another, each killed at its moment, until one ends by itself.
@@ -249,16 +257,16 @@ class World:
         messages = self.broker.read("streamssl.journal", instance)
         return [decode_record(m.value or b"") for m in messages]
 
-    def replay(self, instance: int = 0) -> tuple[FakeLearner, list[tuple[int, bytes]], Any]:
+    def replay(self, instance: int = 0) -> tuple[Any, list[tuple[int, bytes]], Any]:
         """What a separate process makes of the journal and the input.
 
         Returns:
             Its learner, what it would have published, and the epochs whose state differed.
         """
-        learner = FakeLearner()
+        learner = self.new_learner()
         transport = MemoryTransport(self.broker, instance=instance)
         positions = Positions()
-        replay = JournalReplay(learner, FakeCodec(), transport, positions, "")
+        replay = JournalReplay(learner, self.new_codec(), transport, positions, "")
         published: list[tuple[int, bytes]] = []
         for position, record in transport.journal(0)[0]:
             outputs = replay.apply(record, position, publishing=True)
@@ -268,7 +276,7 @@ class World:
         self._finish(learner, instance)
         return learner, sorted(published, key=lambda item: item[0]), replay.differing
 
-    def _finish(self, learner: FakeLearner, instance: int) -> None:
+    def _finish(self, learner: Any, instance: int) -> None:
         """Do what the daemon did after its last record and had yet to journal."""
         pending = self.engines[instance]._positions
         for epoch in range(learner.epoch, self.learners[instance].epoch + 1):
