@@ -113,6 +113,8 @@ class KafkaWorld:
         self._admin = KafkaAdminClient(bootstrap_servers=bootstrap_servers)
         self._admin.create_topics([NewTopic(self._topic, self.num_partitions, 1)])
         self._producer = KafkaProducer(bootstrap_servers=bootstrap_servers, linger_ms=0)
+        # A created topic is not known at once; this waits until it is.
+        assert len(self._producer.partitions_for(self._topic)) == self.num_partitions
 
     def produce(self, partition: int, values: Sequence[int]) -> None:
         for value in values:
