@@ -1,0 +1,28 @@
+"""Attribution names the faulty channel, and the shares are shares."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from tests.stream_learner.streams import batch_of, small_learner
+
+GENERATOR = np.random.default_rng(11)
+
+
+@pytest.mark.parametrize("own_keys", [1, 8], ids=["shared", "own"])
+def test_the_faulty_channel_is_on_top(own_keys: int) -> None:
+    """A jump of one channel is attributed to it, in both tiers, although others are coupled."""
+    rows, keys = 1_600, 4
+    base = np.cumsum(GENERATOR.normal(size=(rows, 1)), axis=0) * 0.02
+    values = base + GENERATOR.normal(size=(rows, 5)) * 0.3
+    values[-8:, 2] += 8.0
+    learner = small_learner(scorers={"gaussian": {"own_keys": own_keys}})
+    results = learner.process(batch_of(values, np.arange(rows) % keys))
+    found = results.explained[results.explained >= rows - 8]
+    assert len(found) >= 6
+    assert (results.top_field[found] == 2).all()
+    np.testing.assert_allclose(results.attribution_AC.sum(1), 1.0)
+    assert (results.attribution_AC >= 0).all()
+    expected = results.expected_AC[results.explained >= rows - 8, 2]
+    np.testing.assert_allclose(expected, values[found, 2] - 8.0, atol=3.0)

@@ -1,0 +1,76 @@
+"""p-values: monotone, calibrated, never zero."""
+
+from __future__ import annotations
+
+import numpy as np
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from streamssl.events import FloatArray, IntArray
+from streamssl.scorers.calibration import Calibration
+
+GENERATOR = np.random.default_rng(5)
+
+
+def slots(count: int, slot: int = 0) -> IntArray:
+    return np.full(count, slot, np.int64)
+
+
+def calibrated(raw: FloatArray) -> Calibration:
+    """One key that has seen `raw`."""
+    calibration = Calibration()
+    calibration.columns.ensure(2)
+    for part in np.array_split(raw, max(1, len(raw) // 500)):
+        calibration.learn(slots(len(part)), part)
+    return calibration
+
+
+@settings(max_examples=30, deadline=None)
+@given(
+    past=st.lists(st.floats(1e-4, 1e6), max_size=60),
+    scores=st.lists(st.floats(2e-3, 1e5), min_size=2, max_size=30, unique=True),
+)
+def test_strictly_decreasing_in_raw(past: list[float], scores: list[float]) -> None:
+    """A larger raw score always has a smaller p-value: no ties, within (0, 1]."""
+    calibration = calibrated(np.array(past))
+    raw = np.sort(np.array(scores))
+    raw = raw[np.r_[True, np.diff(raw) > 1e-9 * raw[1:]]]
+    p = calibration.p_value(slots(len(raw)), raw)
+    assert (np.diff(p) < 0).all()
+    assert ((p > 0) & (p <= 1)).all()
+
+
+def test_achieves_the_stated_rate() -> None:
+    """On a stationary stream the share of p-values under q is q, in the tail too."""
+    past, future = GENERATOR.chisquare(4, (2, 20_000))
+    p = calibrated(past).p_value(slots(20_000), future)
+    for q in (0.5, 0.1, 0.01, 0.001):
+        assert 0.6 * q <= (p <= q).mean() <= 1.5 * q
+
+
+def test_the_tail_goes_on_beyond_the_past() -> None:
+    """Scores far beyond anything seen keep falling, smoothly and not to zero."""
+    p = calibrated(GENERATOR.chisquare(4, 2_000)).p_value(slots(3), np.array([50.0, 500.0, 1e5]))
+    assert p[0] < 1e-4
+    assert (p[1:] < p[:-1] / 10).all()
+    assert p[-1] > 0.0
+
+
+def test_young_keys_lean_on_the_others() -> None:
+    """A key without scores of its own is judged by those of all keys."""
+    calibration = calibrated(GENERATOR.chisquare(4, 5_000))
+    old, new = calibration.p_value(np.array([0, 1]), np.array([20.0, 20.0]))
+    assert new < 0.05
+    assert not calibration.ready(np.array([1]))[0]
+    assert calibration.ready(np.array([0]))[0]
+    assert old < 0.01
+
+
+def test_reading_changes_nothing() -> None:
+    """`p_value` is a reading verb."""
+    calibration = calibrated(GENERATOR.chisquare(4, 300))
+    before = calibration.state_dict()
+    calibration.p_value(slots(5), np.ones(5))
+    after = calibration.state_dict()
+    np.testing.assert_array_equal(before["columns"]["scores"], after["columns"]["scores"])
+    np.testing.assert_array_equal(before["pool"], after["pool"])
