@@ -9,7 +9,14 @@ from collections.abc import Callable, Mapping
 
 import numpy as np
 
-from benchmarks.quality.statistics import NUM_FIRST, RunningGaussian, gated_pass, lagged
+from benchmarks.quality.quarantine import ordinary_rows
+from benchmarks.quality.statistics import (
+    NUM_FIRST,
+    RunningGaussian,
+    gated_pass,
+    lagged,
+    learnt_pass,
+)
 from streamssl.bench.detectors import Peer
 from streamssl.events import FloatArray
 
@@ -59,30 +66,36 @@ class FrozenMahalanobis:
 class PcaResidual:
     """What 16 principal components of the last 32 rows leave over, scored as a vector.
 
-    Fitted once on the first 400 rows; the residual of the last row and the mean residual of the
-    window go through the same gated Gaussian, ridge .1. Rows before the fit score 0.
+    Fitted once, on the warm-up (at most 1,000 rows of it). The residual of the last row and the
+    mean residual of the window go through a Mahalanobis distance, ridge .1, that learns the rows
+    which the slow gate calls ordinary. Rows before the fit score 0.
+
+    Args:
+        num_warmup: Rows of the warm-up.
     """
 
     num_components = 16
     window = 32
 
-    def __init__(self, seed: int = 0) -> None:
-        self.seed = seed
+    def __init__(self, num_warmup: int = NUM_FIRST) -> None:
+        self.num_fit = min(max(num_warmup, 2 * self.window), 1_000)
 
     def score_one_pass(self, values: FloatArray) -> FloatArray:
         """`[N]` distances; `values` is `[N, C]` without missing values."""
-        first_NC = values[:NUM_FIRST]
+        windows_NF = lagged(self._standardised(values), self.window)
+        windows_NF = windows_NF - windows_NF[: self.num_fit].mean(axis=0)
+        components_KF = np.linalg.svd(windows_NF[: self.num_fit], full_matrices=False)[2]
+        residual_NF = _residual(windows_NF, components_KF[: self.num_components], values.shape[1])
+        score_N = learnt_pass(residual_NF, ordinary_rows(values), ridge=0.1)
+        score_N[: self.num_fit] = 0.0
+        return score_N
+
+    def _standardised(self, values: FloatArray) -> FloatArray:
+        """By the rows of the fit, squashed into ± 5."""
+        first_NC = values[: self.num_fit]
         floor_C = 0.05 * np.maximum(np.abs(first_NC.mean(axis=0)), 1e-3)
         scale_C = np.maximum(first_NC.std(axis=0), floor_C)
-        z_NC = 5.0 * np.tanh((values - first_NC.mean(axis=0)) / scale_C / 5.0)
-        windows_NF = lagged(z_NC, self.window)
-        centre_F = windows_NF[:NUM_FIRST].mean(axis=0)
-        components_KF = np.linalg.svd(windows_NF[:NUM_FIRST] - centre_F, full_matrices=False)[2]
-        components_KF = components_KF[: self.num_components]
-        residual_NC = _residual(windows_NF - centre_F, components_KF, values.shape[1])
-        score_N = gated_pass(residual_NC, ridge=0.1, seed=self.seed)
-        score_N[:NUM_FIRST] = 0.0
-        return score_N
+        return np.asarray(5.0 * np.tanh((values - first_NC.mean(axis=0)) / scale_C / 5.0))
 
 
 def _residual(windows_NF: FloatArray, components_KF: FloatArray, num_channels: int) -> FloatArray:
@@ -103,5 +116,5 @@ PEERS: Mapping[str, Callable[[int, int], Peer]] = {
     "random": lambda seed, _: Random(seed=seed),
     "gated Mahalanobis, lagged": lambda seed, _: GatedMahalanobis(seed=seed),
     "frozen Mahalanobis, lagged": lambda _, num_warmup: FrozenMahalanobis(num_warmup=num_warmup),
-    "PCA residual, 16 components": lambda seed, _: PcaResidual(seed=seed),
+    "PCA residual, 16 components": lambda _, num_warmup: PcaResidual(num_warmup=num_warmup),
 }

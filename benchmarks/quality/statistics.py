@@ -103,6 +103,17 @@ def gated_pass(features_NF: FloatArray, ridge: float, seed: int) -> FloatArray:
     return score_N
 
 
+def learnt_pass(features_NF: FloatArray, learnt_N: BoolArray, ridge: float) -> FloatArray:
+    """Prequential scores: 32 rows are scored, then those of them in `learnt_N` are learnt."""
+    gaussian = RunningGaussian(ridge=ridge)
+    score_N = np.empty(len(features_NF))
+    for start in range(0, len(features_NF), CHUNK):
+        rows = slice(start, start + CHUNK)
+        score_N[rows] = gaussian.score(features_NF[rows])
+        gaussian.learn(features_NF[rows][learnt_N[rows]])
+    return score_N
+
+
 def lagged(values_NC: FloatArray, num_rows: int) -> FloatArray:
     """Each row with the `num_rows - 1` rows before it; the first row stands in for missing ones.
 

@@ -27,8 +27,9 @@ seeds, ± the standard error over series; the range is that of the seeds' means.
 Peers (`benchmarks/quality`) run beside, on the same rows: *gated* learns the first 400 rows and
 then those whose score is under the running 90 % quantile of the learnt rows' scores (others with
 probability .01); *lagged* means about 100 dimensions of recent rows; *frozen* is told its warm-up,
-learns it, then never; *PCA residual* is fitted on the first 400 rows, and its residual vector (last
-row, mean over 32 rows) goes through the gated Gaussian, ridge .1. *Untrained* is the same
+learns it, then never; *PCA residual* is fitted on the warm-up, and its residual vector (last row,
+mean over 32 rows) goes through a Mahalanobis distance, ridge .1, behind a slow gate with quarantine
+like the product's. *Untrained* is the same
 configuration without any training of the networks. Events/s: one thread, this run, with the other
 processes of the run beside it."""
 

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from benchmarks.quality.peers import PEERS
+from benchmarks.quality.quarantine import ordinary_rows
 from benchmarks.quality.statistics import RunningGaussian
 from streamssl.bench.alerts import AlertCounts, at_budget, count_alerts
 from streamssl.bench.detectors import AlertColumns, Detector, PeerDetector, StreamDetector
@@ -83,6 +84,15 @@ def test_peers_are_prequential(name: str) -> None:
     after = PEERS[name](0, 400).score_one_pass(changed)
     np.testing.assert_array_equal(before[400:700], after[400:700])
     assert before.shape == (900,)
+
+
+def test_slow_gate_refuses_a_shift_and_then_accepts_it() -> None:
+    """A lasting shift is not learnt for about 500 events, and then is."""
+    series = level_shift(600)
+    learnt = ordinary_rows(series.values_NC.astype(np.float64))
+    assert learnt[:400].all()
+    assert not learnt[650:1_080].any()
+    assert learnt[1_200:1_300].mean() > 0.5
 
 
 def test_peers_carry_missing_values_forward() -> None:
