@@ -38,7 +38,7 @@ class KafkaScene:
         bootstrap_servers: str | None = None,
     ) -> None:
         with ExitStack() as stack:
-            address = bootstrap_servers or stack.enter_context(DevBroker()).bootstrap_servers
+            address = bootstrap_servers or _start_broker(stack)
             self.broker: str | None = f"Apache Kafka at {address}"
             folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="streamssl-")))
             path, config = _generate(config_path, folder, address)
@@ -94,6 +94,14 @@ class KafkaScene:
     def __exit__(self, *_: object) -> None:
         """Close."""
         self.close()
+
+
+def _start_broker(stack: ExitStack) -> str:
+    """Its address; it is stopped with the stack even where the start is interrupted."""
+    broker = DevBroker()
+    stack.callback(broker.stop)
+    broker.start()
+    return broker.bootstrap_servers
 
 
 def _generate(config_path: Path, folder: Path, address: str) -> tuple[Path, Config]:

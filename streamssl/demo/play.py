@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
+from typing import Any
 
 from rich.console import Console
 
@@ -23,6 +24,8 @@ from streamssl.events import StreamsslError
 from streamssl.transport.broker import BrokerUnavailableError
 
 CONFIG_PATH = Path(__file__).parents[2] / "configs" / "demo.yaml"
+
+Handler = Callable[[int, FrameType | None], Any] | signal.Handlers
 
 
 class DemoConfigError(StreamsslError):
@@ -56,11 +59,13 @@ def play(
         raise DemoConfigError(f"{path} does not exist: name the file with --config")
     begun = time.monotonic()
     ledger = Ledger()
-    scene = _set_up(console, path, ledger)
-    try:
-        outcome = _run(console, scene, ledger, duration_s, seed)
-    finally:
-        scene.close()
+    with _on_signal(signal.default_int_handler):
+        scene = _set_up(console, path, ledger)
+        try:
+            outcome = _run(console, scene, ledger, duration_s, seed)
+        finally:
+            with _on_signal(signal.SIG_IGN):  # It takes seconds; nothing may be left behind.
+                scene.close()
     _sum_up(console, outcome, time.monotonic() - begun)
     if report_path is not None:
         outcome.report.write(report_path)
@@ -89,7 +94,7 @@ def _run(
     stream = DemoStream(origin=time.time(), seed=seed, live_s=duration_s, grace_s=GRACE_S)
     view = ScreenView(console) if console.is_terminal else LineView(_lines(console))
     run = Run(scene=scene, stream=stream, ledger=ledger, view=view, live_s=duration_s)
-    with _signals(run.stop):
+    with _on_signal(_stop_first(run.stop)):
         return run.run()
 
 
@@ -97,24 +102,25 @@ def _lines(console: Console) -> Callable[[str], None]:
     return lambda line: console.print(line, markup=False, highlight=False, soft_wrap=True)
 
 
-@contextmanager
-def _signals(stop: Callable[[], None]) -> Iterator[None]:
+def _stop_first(stop: Callable[[], None]) -> Handler:
     """The first Ctrl-C (or SIGTERM) stops in order, the second at once."""
 
-    def handle(number: int, frame: FrameType | None) -> None:
-        del number, frame
+    def handle(number: int, _: FrameType | None) -> None:
         stop()
-        signal.signal(signal.SIGINT, signal.default_int_handler)
-        signal.signal(signal.SIGTERM, signal.default_int_handler)
+        signal.signal(number, signal.default_int_handler)
 
-    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    return handle
+
+
+@contextmanager
+def _on_signal(handler: Handler) -> Iterator[None]:
+    """Have Ctrl-C and SIGTERM handled so for a while."""
+    before = {number: signal.signal(number, handler) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
-        for number in before:
-            signal.signal(number, handle)
         yield
     finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
+        for number, earlier in before.items():
+            signal.signal(number, earlier)
 
 
 def _sum_up(console: Console, outcome: Outcome, seconds: float) -> None:
