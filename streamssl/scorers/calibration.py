@@ -2,7 +2,8 @@
 
 Each key has a decayed histogram of its raw scores, shrunk to that of all keys. Below the tail the
 p-value is the share of past scores above; in the tail it falls as a power of the score, fitted to
-the largest past scores (Hill 1975), so it is strictly decreasing and never zero.
+the largest past scores (Hill 1975), so it is strictly decreasing and never zero. Before there are
+scores to compare with, 1 / (1 + raw^2) stands in.
 
 B = events, K = keys, N = bins.
 """
@@ -24,6 +25,7 @@ from streamssl.scorers.histogram import (
 )
 
 POOL_SCORES = 64.0
+PRIOR_SCORES = 32.0
 TAIL_SCORES = 16.0
 TAIL_SHARE = 0.02
 SMALLEST_COUNT = 1e-4
@@ -46,8 +48,11 @@ class Calibration:
         """`[B]` chance of a score at least as large, in (0, 1]; changes nothing."""
         runs = Runs(slot_B)
         pool = self.pool_N * (POOL_SCORES / max(self.pool_N.sum(), 1.0))
-        counts_KN = self.columns["scores"][runs.slots] + pool + SMALLEST_COUNT
-        return tail_probability(counts_KN, runs.group, raw_B)
+        counts_KN = self.columns["scores"][runs.slots] + pool
+        doubt_K = np.exp(-counts_KN.sum(1) / PRIOR_SCORES)
+        known_B = tail_probability(counts_KN + SMALLEST_COUNT, runs.group, raw_B)
+        doubt_B = doubt_K[runs.group]
+        return (1.0 - doubt_B) * known_B + doubt_B / (1.0 + raw_B * raw_B)
 
     def ready(self, slot_B: IntArray) -> BoolArray:
         """`[B]` whether calibration has seen enough scores of the key."""

@@ -66,6 +66,13 @@ def test_young_keys_lean_on_the_others() -> None:
     assert old < 0.01
 
 
+def test_nothing_known_is_nothing_claimed() -> None:
+    """Before any score was seen, an ordinary score is not called extreme."""
+    p = calibrated(np.zeros(0)).p_value(slots(2), np.array([1.0, 3.0]))
+    assert p[0] > 0.3
+    assert p[1] > 0.05
+
+
 def test_reading_changes_nothing() -> None:
     """`p_value` is a reading verb."""
     calibration = calibrated(GENERATOR.chisquare(4, 300))
