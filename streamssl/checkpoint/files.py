@@ -12,9 +12,9 @@ from typing import Any
 from safetensors import SafetensorError
 from safetensors.numpy import load_file, save_file
 
-from streamssl import __version__
 from streamssl.checkpoint.errors import CheckpointError, CorruptCheckpointError
 from streamssl.checkpoint.snapshot import Arrays, Snapshot, snapshot
+from streamssl.version import __version__
 
 FORMAT = 1
 _ARRAYS = "state.safetensors"

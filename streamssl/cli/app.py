@@ -8,7 +8,6 @@ from typing import Annotated, NoReturn
 
 import typer
 
-from streamssl import __version__
 from streamssl.cli.bench import bench_app
 from streamssl.cli.demo import demo
 from streamssl.cli.replay import replay
@@ -16,6 +15,7 @@ from streamssl.cli.run import run
 from streamssl.cli.schema import schema
 from streamssl.cli.validate import validate
 from streamssl.events import StreamsslError
+from streamssl.version import __version__
 
 log = logging.getLogger(__name__)
 

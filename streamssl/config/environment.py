@@ -10,8 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from streamssl import __version__
 from streamssl.config.root import Config
+from streamssl.version import __version__
 
 _THREAD_VARIABLES = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS")
 # How results are carried, saved and watched; none of it touches a score.

@@ -10,7 +10,6 @@ from pathlib import Path
 
 from prometheus_client import generate_latest
 
-from streamssl import __version__
 from streamssl.codecs.registry import build_codec
 from streamssl.config.settings import Config, load_config
 from streamssl.demo.scene import Acknowledged
@@ -20,6 +19,7 @@ from streamssl.stream_learner import StreamLearner
 from streamssl.telemetry.health import Health
 from streamssl.telemetry.metrics import Metrics
 from streamssl.transport.memory import MemoryBroker, MemoryTransport
+from streamssl.version import __version__
 
 NUM_PARTITIONS = 4
 

@@ -14,7 +14,6 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
-from streamssl import __version__
 from streamssl.checkpoint import lock
 from streamssl.codecs.registry import build_codec
 from streamssl.config.root import Config
@@ -24,6 +23,7 @@ from streamssl.events import StreamsslError
 from streamssl.stream_learner import StreamLearner
 from streamssl.telemetry import Health, Metrics, TelemetryServer
 from streamssl.transport.kafka import KafkaTransport
+from streamssl.version import __version__
 
 log = logging.getLogger(__name__)
 

@@ -10,7 +10,6 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Protocol
 
-from streamssl import __version__
 from streamssl.checkpoint import Checkpoint, CorruptCheckpointError, checkpoints, load
 from streamssl.codecs.registry import build_codec
 from streamssl.config.environment import environment_hash
@@ -24,6 +23,7 @@ from streamssl.events import OutputRecord
 from streamssl.stream_learner import StreamLearner
 from streamssl.transport.journal import JournalRecord
 from streamssl.transport.kafka.readonly import KafkaReadonly
+from streamssl.version import __version__
 
 log = logging.getLogger(__name__)
 

@@ -7,10 +7,10 @@ import math
 import numpy as np
 from prometheus_client import CollectorRegistry, ProcessCollector
 
-from streamssl import __version__
 from streamssl.events import SEVERITIES, EpochReport, Results
 from streamssl.telemetry.catalogue import Catalogue, Entry
 from streamssl.telemetry.health import STATES
+from streamssl.version import __version__
 
 SCORE_BUCKETS = (0.5, 0.9, 0.95, 0.99, 0.995, 0.999, 0.9995, 0.9999, 1.0)
 BATCH_BUCKETS = tuple(float(2**i) for i in range(13))
