@@ -42,28 +42,27 @@ class Attempts:
         self._left = careful_for
         self._found = self._read()
         self.careful = self._found is not None and self._found.seq == seq
-        self._armed = not self.careful
+        self._first = self._armed = True
 
-    def begin(self, seq: int, piece: Slice) -> bool:
-        """Note that `piece` is about to be looked at in the transaction after `seq`.
-
-        Returns:
-            Whether it is poison: the process died three times at this very message.
-        """
-        if self.careful:
-            return self._begin_carefully(seq, piece)
-        if self._armed:
-            self._armed = False
+    def arm(self, seq: int) -> None:
+        """Note that input is about to be looked at in the transaction after `seq`."""
+        if self._first and not self.careful:
             self._write(_Mark(seq))
-        return False
+        self._first = False
 
-    def _begin_carefully(self, seq: int, piece: Slice) -> bool:
+    def is_poison(self, seq: int, piece: Slice) -> bool:
+        """Whether the process died three times at this very message.
+
+        While care is taken, the slice is a single message, which is marked.
+        """
+        if not self.careful:
+            return False
         found, deaths = self._found, 0
         if found and (found.partition, found.offset) == (piece.partition, piece.start):
             deaths = found.deaths
         if deaths >= MAX_DEATHS:
             return True
-        # Counted before the attempt: if the process lives, `end` forgets it.
+        # Counted before the attempt: if the process lives, the next mark takes its place.
         self._write(_Mark(seq, piece.partition, piece.start, deaths + 1))
         return False
 
@@ -72,11 +71,12 @@ class Attempts:
         if self.careful:
             self._left -= num_messages
             self.careful = self._left > 0
-        if not self.careful:
+        if not self.careful and self._armed:
             self.clear()
 
     def clear(self) -> None:
         """Forget everything: a transaction was committed, or the process stops as planned."""
+        self._armed = False
         self._path.unlink(missing_ok=True)
 
     def _read(self) -> _Mark | None:

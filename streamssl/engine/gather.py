@@ -76,6 +76,8 @@ class Gatherer:
             draft.full = True
             self.intake.stash.append(piece)
             return
+        if self.attempts:
+            self.attempts.arm(self.positions.seq)
         if self.intake.arrived(piece):
             self._arrive(piece, draft)
         piece, missed = self.intake.next(piece)
@@ -90,7 +92,7 @@ class Gatherer:
     def _decode(self, piece: Slice, draft: Draft) -> tuple[Slice, Decoded]:
         """Decode a slice up to the message that fills the epoch."""
         poison: frozenset[int] = frozenset()
-        if self.attempts and self.attempts.begin(self.positions.seq, piece):
+        if self.attempts and self.attempts.is_poison(self.positions.seq, piece):
             poison = frozenset({piece.start})
         with self.watch.stage("decode"):
             decoded = decode(self.codec.decoder, piece, poison)

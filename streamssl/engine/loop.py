@@ -185,9 +185,10 @@ class Engine:
         self._checkpoint()
 
     def _checkpoint(self, *, now: bool = False) -> None:
-        saved = self._checkpoints.epoch_ended(
-            self._learner, self._positions, self.summary.events, now=now
-        )
+        with self._watch.stage("checkpoint"):
+            saved = self._checkpoints.epoch_ended(
+                self._learner, self._positions, self.summary.events, now=now
+            )
         self._checkpointed(saved)
 
     def _checkpointed(self, saved: Saved | None) -> None:

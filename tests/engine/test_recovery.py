@@ -247,6 +247,22 @@ def test_poison_becomes_a_dead_letter_after_three_deaths(tmp_path: Path) -> None
     world.engine().run()
 
 
+def test_poison_in_a_tail_does_not_kill_for_ever(tmp_path: Path) -> None:
+    """Another worker's poison lies in the tail: after one death the tail is given up."""
+    world = World(tmp_path)
+    world.produce([0.1, b"poison", 0.4])
+    for _ in range(4):
+        with pytest.raises(SimulatedCrashError):
+            world.engine(0).run()
+    world.engine(0).run()
+    world.produce([0.5])
+    with pytest.raises(SimulatedCrashError):
+        world.engine(1).run()
+    world.engine(1).run()
+    assert world.ids() == ["events/0/0/0", "events/0/2/0", "events/0/3/0"]
+    assert world.journal(1)[0].tails == {0: (3, 3)}
+
+
 def test_kills_elsewhere_make_no_message_poison(tmp_path: Path) -> None:
     """A process that dies at other moments, however often, sets no message aside."""
     world = World(tmp_path)
