@@ -250,9 +250,12 @@ class GaussianConfig(Section):
 
 
 class ResidualConfig(Section):
-    """Gated Mahalanobis distance of the prediction and reconstruction residuals."""
+    """Gated Mahalanobis distance of the networks' residual vector."""
 
     enabled: bool = Field(True, description="False: not computed.")
+    next_step: bool = Field(
+        False, description="Whether the residual of the next-step prediction is in the vector."
+    )
     weight: Weight = Field(0.0, description="Weight in the fused score.")
 
 

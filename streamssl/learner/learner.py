@@ -1,6 +1,6 @@
 """The learner: a student taught by pretext tasks, and the teacher that everyone reads.
 
-N = fresh windows, B = events, T = steps, C = channels, D = embedding, R = 3C residuals.
+N = fresh windows, B = events, T = steps, C = channels, D = embedding, R = residuals.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ class Learner:
         >>> x_BTC = np.zeros((5, 8, 3), np.float32)
         >>> embedding_BD, residual_BR = learner.infer(x_BTC)
         >>> embedding_BD.shape, residual_BR.shape
-        ((5, 64), (5, 9))
+        ((5, 64), (5, 6))
         >>> report = learner.learn(x_BTC, np.arange(5.0), epoch=1, num_events=5, num_learnt=5)
         >>> report.num_steps, learner.space
         (0, 'provisional')
@@ -98,11 +98,19 @@ class Learner:
         return self._memory.num_bytes
 
     @torch.inference_mode()
-    def infer(self, x_BTC: Float32Array) -> Inference:
-        """Embed windows and give their residuals, by the teacher; changes nothing."""
+    def infer(self, x_BTC: Float32Array, *, next_step: bool = False) -> Inference:
+        """Embed windows and give their residuals, by the teacher; changes nothing.
+
+        Args:
+            x_BTC: Standardised, bounded windows.
+            next_step: Whether the residuals hold those of the next-step prediction, which takes
+                a second pass.
+        """
         teacher = self._trainer.teacher
         readout = teacher.readout()
-        return Inference(*in_tiles(lambda tile: teacher.infer(tile, readout), x_BTC, self._device))
+        return Inference(
+            *in_tiles(lambda tile: teacher.infer(tile, readout, next_step), x_BTC, self._device)
+        )
 
     def learn(
         self,

@@ -87,16 +87,17 @@ class WindowNetwork(nn.Module):
         bias_R = (last_mean_2S @ self.decoder.bias.view(self.decoder_shape)).flatten()
         return Readout(weight_RD.T.contiguous(), bias_R)
 
-    def infer(self, x_BTC: Tensor, readout: Readout) -> tuple[Tensor, Tensor]:
+    def infer(self, x_BTC: Tensor, readout: Readout, next_step: bool) -> tuple[Tensor, Tensor]:
         """Embedding `[B, D]`, and residuals `[B, R]` in the windows' units.
 
-        The residuals are actual minus expected: the last row given the rows before it, the
-        last row reconstructed, the window's mean reconstructed.
+        The residuals are actual minus expected: the last row reconstructed, the window's mean
+        reconstructed and, with `next_step`, the last row given the rows before it.
         """
-        both_BD = self.encode(torch.cat([x_BTC, past(x_BTC)]))
-        embedding_BD, past_BD = torch.split(both_BD, len(x_BTC))
+        embedding_BD = self.encode(x_BTC)
         reconstructed_BR = torch.addmm(readout.bias_R, embedding_BD, readout.weight_DR)
-        expected_BR = torch.cat([self.predict(past_BD), reconstructed_BR], 1)
         last_BC = x_BTC[:, -1]
-        actual_BR = torch.cat([last_BC, last_BC, x_BTC.mean(1)], 1)
-        return embedding_BD, actual_BR - expected_BR
+        residual_BR = torch.cat([last_BC, x_BTC.mean(1)], 1) - reconstructed_BR
+        if next_step:
+            surprise_BC = last_BC - self.predict(self.encode(past(x_BTC)))
+            residual_BR = torch.cat([residual_BR, surprise_BC], 1)
+        return embedding_BD, residual_BR

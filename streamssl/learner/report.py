@@ -1,6 +1,6 @@
 """What the learner gives: embeddings and residuals of events, and a report of an epoch's end.
 
-B = events, D = embedding, R = 3C residuals.
+B = events, D = embedding, R = residuals (2C or 3C).
 """
 
 from __future__ import annotations
@@ -23,8 +23,8 @@ class Inference(NamedTuple):
 
     Attributes:
         embedding_BD: The embedding.
-        residual_BR: Actual minus expected, `R = 3C`: the last row given the rows before it, the
-            last row reconstructed, the window's mean reconstructed.
+        residual_BR: Actual minus expected: the last row reconstructed, the window's mean
+            reconstructed, and the last row given the rows before it if that was asked for.
     """
 
     embedding_BD: Float32Array

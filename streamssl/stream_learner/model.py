@@ -73,7 +73,7 @@ class StreamModel:
         self.ensemble = Ensemble(
             num_channels=num_channels,
             leaky_CH=self.modality.context.leaky.weight_CH,
-            num_residuals=3 * num_channels,
+            num_residuals=(3 if config.scorers.residual.next_step else 2) * num_channels,
             embedding=config.learner.embedding,
             scorers=config.scorers,
             alerts=config.alerts,
@@ -91,7 +91,9 @@ class StreamModel:
             columns.ensure(self.keys.num_slots)
         features, advance = self.modality.read(slot_B, batch.values_BC)
         x_BTC = self.modality.network_input(features)
-        inference: Inference = self.learner.infer(x_BTC)
+        inference: Inference = self.learner.infer(
+            x_BTC, next_step=self.config.scorers.residual.next_step
+        )
         position_B3 = np.stack([batch.partition, batch.offset, batch.index], axis=1)
         scored, incidents = self.ensemble.read(
             features,

@@ -31,8 +31,8 @@ CASES = {num_channels: wide(num_channels) for num_channels in (1, 7, 38, 70)}
 def test_bits_do_not_depend_on_the_cut(cut: list[int], num_channels: int) -> None:
     """However 100 windows are cut into calls, each gets the same bits."""
     learner, x_BTC = CASES[num_channels]
-    whole = learner.infer(x_BTC)
-    pieces = [learner.infer(piece) for piece in np.split(x_BTC, cut)]
+    whole = learner.infer(x_BTC, next_step=True)
+    pieces = [learner.infer(piece, next_step=True) for piece in np.split(x_BTC, cut)]
     for column in range(2):
         assert np.array_equal(np.concatenate([p[column] for p in pieces]), whole[column])
 
@@ -53,7 +53,7 @@ def test_shapes(num_windows: int) -> None:
     """Any number of windows, none included, gives as many float32 rows."""
     inference = make_learner().infer(windows(num_windows)[0])
     assert inference.embedding_BD.shape == (num_windows, LEARNER.embedding)
-    assert inference.residual_BR.shape == (num_windows, 3 * NUM_CHANNELS)
+    assert inference.residual_BR.shape == (num_windows, 2 * NUM_CHANNELS)
     assert inference.embedding_BD.dtype == inference.residual_BR.dtype == np.float32
 
 
@@ -67,8 +67,8 @@ def test_residuals_are_actual_minus_expected() -> None:
         next_row = network.predict(network.encode(past(window)))
         mean = torch.einsum("s,bsc->bc", network.encoder.share_S, decoded)
     last = window[:, -1]
-    expected = torch.cat([last - next_row, last - decoded[:, -1], window.mean(1) - mean], 1)
-    inference = learner.infer(x_BTC)
+    expected = torch.cat([last - decoded[:, -1], window.mean(1) - mean, last - next_row], 1)
+    inference = learner.infer(x_BTC, next_step=True)
     np.testing.assert_allclose(inference.embedding_BD, embedding.numpy(), atol=1e-5)
     np.testing.assert_allclose(inference.residual_BR, expected.numpy(), atol=1e-5)
 
@@ -88,5 +88,6 @@ def test_the_last_row_does_not_predict_itself() -> None:
     learner, (x_BTC, _) = make_learner(), windows(4)
     changed_BTC = x_BTC.copy()
     changed_BTC[:, -1] += 1.0
-    before, after = (learner.infer(x).residual_BR[:, :NUM_CHANNELS] for x in (x_BTC, changed_BTC))
+    both = [learner.infer(x, next_step=True).residual_BR for x in (x_BTC, changed_BTC)]
+    before, after = (residual_BR[:, 2 * NUM_CHANNELS :] for residual_BR in both)
     np.testing.assert_allclose(after - before, 1.0, atol=1e-5)
