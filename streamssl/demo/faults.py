@@ -131,13 +131,17 @@ class Injection:
 
 
 class Schedule:
-    """Endless faults, one every few seconds, each kind once a round, each machine in turn.
+    """Endless faults, each kind once a round, each machine in turn.
+
+    The first round comes quickly, so that a short run shows every kind; later ones are rarer,
+    because what happens to a machine all the time is no anomaly.
 
     Args:
         num_machines: Machines; the next fault of the same one comes `num_machines` faults later.
         ticks_per_s: Readings per second and machine.
         first_s: Start of the first fault.
-        every_s: Seconds from one fault's start to the next.
+        every_s: Seconds from one fault's start to the next, in the first round.
+        later_every_s: The same, afterwards.
         rng: Source of kinds, machines and fields.
     """
 
@@ -148,11 +152,13 @@ class Schedule:
         ticks_per_s: float,
         first_s: float,
         every_s: float,
+        later_every_s: float,
         rng: np.random.Generator,
     ) -> None:
         self._ticks_per_s = ticks_per_s
-        self._first_s = first_s
+        self._next_s = first_s
         self._every_s = every_s
+        self._later_every_s = later_every_s
         self._machines = rng.permutation(num_machines)
         self._kinds: list[str] = []
         self._rng = rng
@@ -164,9 +170,10 @@ class Schedule:
             self._kinds = [str(kind) for kind in self._rng.permutation(list(KINDS))]
         kind = self._kinds.pop()
         _, seconds, fields = KINDS[kind]
-        start_s = self._first_s + self._num_drawn * self._every_s
-        start = round(start_s * self._ticks_per_s)
+        start = round(self._next_s * self._ticks_per_s)
         machine = int(self._machines[self._num_drawn % len(self._machines)])
         self._num_drawn += 1
+        first_round = self._num_drawn < len(KINDS)
+        self._next_s += self._every_s if first_round else self._later_every_s
         stop = start + round(seconds * self._ticks_per_s)
         return Injection(machine, str(self._rng.choice(fields)), kind, start, stop)

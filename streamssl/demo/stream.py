@@ -61,7 +61,8 @@ class DemoStream:
         rate: Events per second of all machines together.
         history_s: Fault-free seconds before the live part.
         first_fault_s: Live seconds before the first fault.
-        fault_every_s: Seconds from one fault's start to the next.
+        fault_every_s: Seconds from one fault's start to the next, in the first round of kinds.
+        later_every_s: The same, afterwards.
         live_s: Length of the live part (no fault begins that could not be judged before it
             ends), None for a stream without end.
         grace_s: Seconds after a fault in which it may still be caught.
@@ -82,6 +83,7 @@ class DemoStream:
         history_s: float = 36.0,
         first_fault_s: float = 2.0,
         fault_every_s: float = 3.5,
+        later_every_s: float = 10.0,
         live_s: float | None = None,
         grace_s: float = 3.0,
     ) -> None:
@@ -99,6 +101,7 @@ class DemoStream:
             ticks_per_s=self._ticks_per_s,
             first_s=first_fault_s,
             every_s=fault_every_s,
+            later_every_s=later_every_s,
             rng=schedule_rng,
         )
         self._next = self._schedule.draw()

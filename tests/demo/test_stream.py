@@ -18,7 +18,7 @@ HISTORY_S, LIVE_S, NUM_MACHINES, RATE = 4.0, 40.0, 4, 200.0
 
 
 def stream(seed: int = 3, **settings: float) -> DemoStream:
-    options = {"history_s": HISTORY_S, "live_s": LIVE_S, **settings}
+    options = {"history_s": HISTORY_S, "live_s": LIVE_S, "later_every_s": 3.5, **settings}
     return DemoStream(origin=1_000.0, seed=seed, num_machines=NUM_MACHINES, rate=RATE, **options)
 
 
@@ -91,6 +91,16 @@ def test_faults_of_one_machine_keep_their_distance() -> None:
         gaps = [later.start - fault.end for fault, later in pairwise(of_key)]
         assert len(gaps) > 5
         assert min(gaps) > 5.0
+
+
+def test_first_round_of_kinds_comes_quickly_later_ones_are_rare() -> None:
+    """A short run shows every kind; in a long one no machine is faulty a large part of the time."""
+    source = stream(live_s=200.0, later_every_s=20.0)
+    play(source, (9_000,))
+    gaps = [later.start - fault.start for fault, later in pairwise(source.faults)]
+    np.testing.assert_allclose(gaps[:6], 3.5, atol=0.05)
+    np.testing.assert_allclose(gaps[6:], 20.0, atol=0.05)
+    assert {fault.kind for fault in source.faults[:7]} == set(KINDS)
 
 
 def test_events_are_evenly_spaced_json_with_every_field() -> None:
