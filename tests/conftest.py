@@ -35,6 +35,7 @@ def kafka_broker() -> Iterator[RunningBroker]:
     try:
         yield RunningBroker(broker.bootstrap_servers)
     finally:
+        broker.kill()  # its data are thrown away: nothing is worth an orderly end
         broker.stop()
 
 

@@ -64,7 +64,7 @@ class Stream:
             kafka=self.kafka,
             delivery=DeliveryConfig(mode=mode),
             input=InputConfig(topic=self.topic, start=start),
-            outputs=outputs or OutputsConfig(),
+            outputs=outputs or OutputsConfig(journal_partitions=3),
             stopping=stopping,
         )
 

@@ -67,6 +67,16 @@ def test_a_planned_stop_moves_partitions_at_once(stream: Stream) -> None:
         assert time.monotonic() - began < 6.0  # the session time-out is 10 s
 
 
+def test_a_rebalance_that_ends_between_two_polls_is_not_begun_again(stream: Stream) -> None:
+    """Short polls with work between them settle; the client alone would rebalance for ever."""
+    stream.produce(range(40))
+    with stream.joined(0) as leader:
+        _wait(lambda: bool(leader.poll(1, 0.05) or True) and len(leader.assignment()) == 4)
+        with stream.joined(1) as other:
+            _wait(lambda: _poll_both(leader, other) and len(other.assignment()) == 2, limit_s=8)
+            assert sorted({*leader.assignment(), *other.assignment()}) == [0, 1, 2, 3]
+
+
 def test_everything_is_read_under_back_pressure(
     stream: Stream, monkeypatch: pytest.MonkeyPatch
 ) -> None:

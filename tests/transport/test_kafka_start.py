@@ -27,7 +27,7 @@ def stream(kafka_broker: RunningBroker, unique_name: Callable[[str], str]) -> St
 
 def test_output_topics_are_made_with_documented_settings(stream: Stream) -> None:
     """Partitions follow the input; the journal has one per instance and is kept for ever."""
-    with stream.opened():
+    with stream.opened(outputs=OutputsConfig()):
         pass
     admin = Admin(client_settings(stream.kafka))
     words = ("scores", "embeddings", "dlq", "journal", "spaces")

@@ -9,11 +9,13 @@ from typing import Any, Literal
 
 from kafka import ConsumerGroupMetadata, KafkaConsumer, OffsetAndMetadata, TopicPartition, errors
 from kafka.coordinator.assignors.cooperative_sticky import CooperativeStickyAssignor
+from kafka.structs import MemberState
 
 from streamssl.events import Slice
 from streamssl.transport.base import FencedError, TransportUnavailableError
 from streamssl.transport.kafka.assignments import Assignments
 from streamssl.transport.kafka.patience import TROUBLE, Patience
+from streamssl.transport.kafka.rejoin import KeptJoins
 from streamssl.transport.kafka.security import Settings
 from streamssl.transport.kafka.stash import Stash, to_message
 from streamssl.transport.shares import equal_shares
@@ -23,6 +25,8 @@ from streamssl.transport.shares import equal_shares
 FETCH_BYTES = 256 * 1024
 STASH_MESSAGES, STASH_BYTES = 50_000, 32 * 2**20
 PUMP_MESSAGES = 200
+# Shortest poll while a rebalance is under way, in which the poll must take part.
+REBALANCE_MS = 50
 PROBE_INTERVAL_S, PROBE_MS = 2.0, 1_000
 
 
@@ -90,6 +94,7 @@ class Source:
             allow_auto_create_topics=False,
             metrics_enabled=False,
         )
+        self._joins = KeptJoins(self._consumer)
 
     def join(self) -> None:
         """Enter the group; the first polls take part in its rebalance."""
@@ -151,7 +156,8 @@ class Source:
     def close(self, timeout_s: float) -> None:
         """Stop receiving; a static member stays in the group until it is removed."""
         self._joined = False
-        self._consumer.close(autocommit=False, timeout_ms=int(timeout_s * 1_000))
+        with self._joins.polling():
+            self._consumer.close(autocommit=False, timeout_ms=int(timeout_s * 1_000))
 
     def _know_partitions(self) -> None:
         if not self._consumer.partitions_for_topic(self._topic):
@@ -176,10 +182,12 @@ class Source:
                 return
 
     def _receive(self, timeout_s: float, max_records: int) -> bool:
+        # At least a millisecond, or the client never gets as far as asking.
+        least_ms = 1 if self._stable() else REBALANCE_MS
+        timeout_ms = max(least_ms, int(timeout_s * 1_000))
         try:
-            # At least a millisecond, or the client never gets as far as asking.
-            timeout_ms = max(1, int(timeout_s * 1_000))
-            records = self._consumer.poll(timeout_ms=timeout_ms, max_records=max_records)
+            with self._joins.polling():
+                records = self._consumer.poll(timeout_ms=timeout_ms, max_records=max_records)
             self._follow()
         except errors.FencedInstanceIdError as error:
             raise FencedError("another process joined the group as this instance") from error
@@ -205,6 +213,9 @@ class Source:
         except TROUBLE as error:
             self._patience.note(error)
         return False
+
+    def _stable(self) -> bool:
+        return bool(self._consumer.group_metadata().state == MemberState.STABLE)
 
     def _follow(self) -> Mapping[int, int]:
         """Forget what was stashed under an incarnation that has ended."""
