@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping
 from typing import Any, Literal
 
 from kafka import ConsumerGroupMetadata, KafkaConsumer, OffsetAndMetadata, TopicPartition, errors
@@ -12,9 +11,10 @@ from kafka.coordinator.assignors.cooperative_sticky import CooperativeStickyAssi
 from kafka.structs import MemberState
 
 from streamssl.events import Slice
-from streamssl.transport.base import FencedError, TransportUnavailableError
+from streamssl.transport.base import FencedError
 from streamssl.transport.kafka.assignments import Assignments
 from streamssl.transport.kafka.patience import TROUBLE, Patience
+from streamssl.transport.kafka.positions import Positions
 from streamssl.transport.kafka.rejoin import KeptJoins
 from streamssl.transport.kafka.security import Settings
 from streamssl.transport.kafka.stash import Stash, to_message
@@ -28,15 +28,6 @@ PUMP_MESSAGES = 200
 # Shortest poll while a rebalance is under way, in which the poll must take part.
 REBALANCE_MS = 50
 PROBE_INTERVAL_S, PROBE_MS = 2.0, 1_000
-
-
-@dataclass
-class _Cursor:
-    """Where the engine is in one incarnation of a partition."""
-
-    incarnation: int
-    next: int
-    missed: tuple[int, int] | None = None
 
 
 class Source:
@@ -68,13 +59,11 @@ class Source:
         patience: Patience,
     ) -> None:
         self._topic = topic
-        self._start = start
         self._patience = patience
         self._timeout_ms = settings["request_timeout_ms"]
         self._assignments = Assignments()
         self._stash = Stash()
         self._stashed: dict[int, int] = {}
-        self._cursors: dict[int, _Cursor] = {}
         self._turn = 0
         self._probe_at = 0.0
         self._joined = False
@@ -85,7 +74,7 @@ class Source:
             partition_assignment_strategy=[CooperativeStickyAssignor()],
             isolation_level="read_committed",
             enable_auto_commit=False,
-            auto_offset_reset="none",  # decided in `_begin` and `_expired`
+            auto_offset_reset="none",  # decided in `positions.py`
             session_timeout_ms=session_timeout_ms,
             heartbeat_interval_ms=min(1_000, session_timeout_ms // 3),
             fetch_max_wait_ms=50,
@@ -95,6 +84,13 @@ class Source:
             metrics_enabled=False,
         )
         self._joins = KeptJoins(self._consumer)
+        self._positions = Positions(
+            self._consumer,
+            topic=topic,
+            start=start,
+            timeout_ms=settings["request_timeout_ms"],
+            held=self._assignments.held,
+        )
 
     def join(self) -> None:
         """Enter the group; the first polls take part in its rebalance."""
@@ -135,9 +131,7 @@ class Source:
 
     def committed(self, partition: int) -> int | None:
         """The group's committed position, None if it never committed."""
-        tp = TopicPartition(self._topic, partition)
-        found: int | None = self._consumer.committed(tp, timeout_ms=self._timeout_ms)
-        return found
+        return self._positions.committed(partition)
 
     def commit(self, positions: Mapping[int, int]) -> None:
         """Commit positions outside any transaction (`at_least_once`)."""
@@ -160,6 +154,8 @@ class Source:
             self._consumer.close(autocommit=False, timeout_ms=int(timeout_s * 1_000))
 
     def _know_partitions(self) -> None:
+        # Asking for an offset first fetches this topic's metadata, not those of the whole cluster.
+        self._consumer.end_offsets([TopicPartition(self._topic, 0)], timeout_ms=self._timeout_ms)
         if not self._consumer.partitions_for_topic(self._topic):
             raise errors.UnknownTopicOrPartitionError(self._topic)
 
@@ -192,7 +188,7 @@ class Source:
         except errors.FencedInstanceIdError as error:
             raise FencedError("another process joined the group as this instance") from error
         except errors.NoOffsetForPartitionError as error:
-            return self._guarded(self._begin, error.args[0])
+            return self._guarded(self._positions.begin, error.args[0])
         except errors.OffsetOutOfRangeError as error:
             return self._guarded(self._expired, error.args[0])
         except TROUBLE as error:
@@ -248,69 +244,24 @@ class Source:
         except TROUBLE as error:
             self._patience.note(error)
 
-    # ---- positions
-
     def _take(self, partition: int, share: int) -> Slice | None:
+        incarnation, first = self._stashed[partition], self._stash.first(partition)
+        assert first is not None
         try:
-            cursor = self._cursor(partition)
+            cursor = self._positions.cursor(partition, incarnation, first)
         except TROUBLE as error:  # the messages stay stashed for the next poll
             self._patience.note(error)
             return None
         messages = self._stash.take(partition, share)
         start, cursor.next = cursor.next, messages[-1].offset + 1
         missed, cursor.missed = cursor.missed, None
-        return Slice(partition, cursor.incarnation, start, cursor.next, messages, missed)
-
-    def _cursor(self, partition: int) -> _Cursor:
-        incarnation = self._stashed[partition]
-        cursor = self._cursors.get(partition)
-        if cursor is None or cursor.incarnation != incarnation:
-            # Not the first message's offset: markers of transactions may come before it.
-            start = self.committed(partition)
-            first = self._stash.first(partition)
-            assert first is not None
-            cursor = _Cursor(incarnation, first if start is None else start)
-            self._cursors[partition] = cursor
-        return cursor
-
-    def _begin(self, fresh: Iterable[TopicPartition]) -> None:
-        """The group has no committed position: begin where `input.start` says."""
-        earliest = self._start == "earliest"
-        ask = self._consumer.beginning_offsets if earliest else self._consumer.end_offsets
-        for partition, offset in self._offsets(ask, [tp.partition for tp in fresh]).items():
-            self._seek(partition, offset, missed=None)
+        return Slice(partition, incarnation, start, cursor.next, messages, missed)
 
     def _expired(self, positions: Mapping[TopicPartition, int]) -> None:
-        """Go on at the oldest message kept, and say what was missed.
-
-        Raises:
-            TransportUnavailableError: The position lies beyond the end of the topic.
-        """
         for tp, position in positions.items():
-            partition = tp.partition
-            if self._stash.first(partition) is not None:
-                continue  # these come first; the client will report the gap again
-            oldest = self._offsets(self._consumer.beginning_offsets, [partition])[partition]
-            end = self._offsets(self._consumer.end_offsets, [partition])[partition]
-            if position < oldest:
-                self._seek(partition, oldest, missed=(position, oldest))
-            elif position > end:
-                raise TransportUnavailableError(
-                    f"partition {partition} of {self._topic} ends at {end}, before the committed "
-                    f"position {position}: the topic was made anew or lost its end; use another "
-                    "app.name, or delete the group's positions and the state directory"
-                )
-
-    def _seek(self, partition: int, offset: int, missed: tuple[int, int] | None) -> None:
-        incarnation = self.assignment().get(partition)
-        if incarnation is not None:
-            self._consumer.seek(TopicPartition(self._topic, partition), offset)
-            self._cursors[partition] = _Cursor(incarnation, offset, missed)
-
-    def _offsets(self, ask: Any, partitions: list[int]) -> dict[int, int]:
-        tps = [TopicPartition(self._topic, p) for p in partitions]
-        found = ask(tps, timeout_ms=self._timeout_ms)
-        return {tp.partition: found[tp] for tp in tps}
+            # What is stashed comes first; the client will report the gap again.
+            if self._stash.first(tp.partition) is None:
+                self._positions.skip_expired(tp.partition, position)
 
     def _lag_of(self, partition: int) -> int | None:
         tp = TopicPartition(self._topic, partition)

@@ -1,0 +1,99 @@
+"""Where each partition begins and goes on; `auto_offset_reset` is decided here."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from kafka import KafkaConsumer, TopicPartition
+
+from streamssl.transport.base import TransportUnavailableError
+
+
+@dataclass
+class Cursor:
+    """Where the engine is in one incarnation of a partition."""
+
+    incarnation: int
+    next: int
+    missed: tuple[int, int] | None = None
+
+
+class Positions:
+    """Cursors of the partitions held.
+
+    Args:
+        consumer: The group's consumer.
+        topic: Input topic.
+        start: Where a group without committed positions begins.
+        timeout_ms: Longest time of one question to the broker.
+        held: Partitions held now, each with its incarnation.
+    """
+
+    def __init__(
+        self,
+        consumer: KafkaConsumer,
+        *,
+        topic: str,
+        start: Literal["earliest", "latest"],
+        timeout_ms: int,
+        held: Callable[[], Mapping[int, int]],
+    ) -> None:
+        self._consumer = consumer
+        self._topic = topic
+        self._start = start
+        self._timeout_ms = timeout_ms
+        self._held = held
+        self._cursors: dict[int, Cursor] = {}
+
+    def committed(self, partition: int) -> int | None:
+        """The group's committed position, None if it never committed."""
+        tp = TopicPartition(self._topic, partition)
+        found: int | None = self._consumer.committed(tp, timeout_ms=self._timeout_ms)
+        return found
+
+    def cursor(self, partition: int, incarnation: int, first: int) -> Cursor:
+        """The cursor of an incarnation whose first message is at `first`."""
+        cursor = self._cursors.get(partition)
+        if cursor is None or cursor.incarnation != incarnation:
+            # Not the first message's offset: markers of transactions may come before it.
+            start = self.committed(partition)
+            cursor = Cursor(incarnation, first if start is None else start)
+            self._cursors[partition] = cursor
+        return cursor
+
+    def begin(self, fresh: Iterable[TopicPartition]) -> None:
+        """The group has no committed position: begin where `input.start` says."""
+        earliest = self._start == "earliest"
+        ask = self._consumer.beginning_offsets if earliest else self._consumer.end_offsets
+        for partition, offset in self._offsets(ask, [tp.partition for tp in fresh]).items():
+            self._seek(partition, offset, missed=None)
+
+    def skip_expired(self, partition: int, position: int) -> None:
+        """Go on at the oldest message kept, and say what was missed.
+
+        Raises:
+            TransportUnavailableError: The position lies beyond the end of the topic.
+        """
+        oldest = self._offsets(self._consumer.beginning_offsets, [partition])[partition]
+        end = self._offsets(self._consumer.end_offsets, [partition])[partition]
+        if position < oldest:
+            self._seek(partition, oldest, missed=(position, oldest))
+        elif position > end:
+            raise TransportUnavailableError(
+                f"partition {partition} of {self._topic} ends at {end}, before the committed "
+                f"position {position}: the topic was made anew or lost its end; use another "
+                "app.name, or delete the group's positions and the state directory"
+            )
+
+    def _seek(self, partition: int, offset: int, missed: tuple[int, int] | None) -> None:
+        incarnation = self._held().get(partition)
+        if incarnation is not None:
+            self._consumer.seek(TopicPartition(self._topic, partition), offset)
+            self._cursors[partition] = Cursor(incarnation, offset, missed)
+
+    def _offsets(self, ask: Any, partitions: list[int]) -> dict[int, int]:
+        tps = [TopicPartition(self._topic, p) for p in partitions]
+        found = ask(tps, timeout_ms=self._timeout_ms)
+        return {tp.partition: found[tp] for tp in tps}
