@@ -91,9 +91,6 @@ class Runs:
         starts: `[K]` where each slot's rows begin in `order`.
         group: `[B]` index into `slots` of each row.
         rank: `[B]` how many rows of the same key came before in the batch.
-        by_count: `[K]` groups, those with most rows first.
-        rank_major: `[B]` rows by rank, then in the order of `by_count`.
-        widths: For each rank, the number of keys that have it.
     """
 
     def __init__(self, slot_B: IntArray) -> None:
@@ -104,11 +101,6 @@ class Runs:
         self.starts = np.cumsum(self.counts) - self.counts
         self.rank = np.empty(len(slot_B), np.int64)
         self.rank[self.order] = np.arange(len(slot_B)) - np.repeat(self.starts, self.counts)
-        self.by_count = np.argsort(-self.counts, kind="stable")
-        place = np.empty_like(self.by_count)
-        place[self.by_count] = np.arange(len(place))
-        self.rank_major = np.lexsort((place[self.group], self.rank))
-        self.widths: list[int] = np.bincount(self.rank).tolist() if len(slot_B) else []
 
     @property
     def last(self) -> IntArray:

@@ -204,6 +204,7 @@ class MocoConfig(ObjectiveConfig):
     temperature: float = Field(0.2, gt=0.0, description="Of the softmax over negatives.")
     queue: int = Field(1_024, ge=2, description="Negatives kept.")
     samples: Count = Field(16, description="Most windows of a batch that are contrasted.")
+    every: Count = Field(4, description="Contrast in every n-th step: views are half its cost.")
 
 
 class NextStepConfig(ObjectiveConfig):

@@ -148,9 +148,9 @@ class Learner:
         torch_generator = self._torch_generator(epoch)
         span_s = window_span_s(event_time_N, fresh_NTC.shape[1])
         tally = Tally()
-        for rate, windows in zip(rates, batches, strict=False):
+        for number, (rate, windows) in enumerate(zip(rates, batches, strict=False)):
             sample = make_sample(windows, span_s=span_s, device=self._device)
-            step = self._trainer.step(sample, rate=rate, generator=torch_generator)
+            step = self._trainer.step(sample, rate=rate, generator=torch_generator, number=number)
             tally.add(step, sample)
         return tally.report(self._trainer.teacher)
 

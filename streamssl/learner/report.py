@@ -78,13 +78,17 @@ class Tally:
             return LearnReport()
         with torch.inference_mode():
             embedding_BD = teacher.encode(self._last.window_BTC)
-        names = self._taken[0].losses if self._taken else ()
+        names = {name for step in self._taken for name in step.losses}
         return LearnReport(
             num_trained=self._num_trained,
             num_steps=len(self._taken),
             num_steps_nonfinite=self._num_refused,
-            losses={n: float(np.mean([step.losses[n] for step in self._taken])) for n in names},
+            losses={name: self._mean_loss(name) for name in sorted(names)},
             gradient_norm=float(np.mean([step.gradient_norm for step in self._taken] or [np.nan])),
             effective_rank=effective_rank(embedding_BD),
             min_standard_deviation=min_standard_deviation(embedding_BD),
         )
+
+    def _mean_loss(self, name: str) -> float:
+        """Mean over the steps in which it was the objective's turn."""
+        return float(np.mean([s.losses[name] for s in self._taken if name in s.losses]))

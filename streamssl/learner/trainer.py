@@ -62,9 +62,11 @@ class Trainer:
             self._trained.values(), weight_decay=config.weight_decay, fused=True
         )
 
-    def step(self, sample: Sample, *, rate: float, generator: torch.Generator) -> StepReport:
-        """Take one step, or refuse it."""
-        terms = self._terms(sample, generator)
+    def step(
+        self, sample: Sample, *, rate: float, generator: torch.Generator, number: int = 0
+    ) -> StepReport:
+        """Take one step, or refuse it; `number` decides which objectives' turn it is."""
+        terms = self._terms(sample, generator, number)
         total = self._gradients(terms)
         norm = float(
             nn.utils.clip_grad_norm_(self._trained.values(), self._config.max_gradient_norm)
@@ -101,10 +103,11 @@ class Trainer:
                 key: value.clone().to(parameter.device) for key, value in moments.items()
             }
 
-    def _terms(self, sample: Sample, generator: torch.Generator) -> dict[str, Term]:
+    def _terms(self, sample: Sample, generator: torch.Generator, number: int) -> dict[str, Term]:
+        due = {name: o for name, o in self.objectives.items() if number % o.every == 0}
         return {
             name: objective.loss(self.student, self.teacher, sample, generator)
-            for name, objective in self.objectives.items()
+            for name, objective in (due or self.objectives).items()
         }
 
     def _gradients(self, terms: dict[str, Term]) -> float:

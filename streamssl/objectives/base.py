@@ -71,11 +71,12 @@ class Objective(nn.Module, ABC):
 
     Args:
         weight: Factor of this term in the sum.
+        every: Steps of an epoch's end from one turn to the next.
     """
 
-    def __init__(self, *, weight: float) -> None:
+    def __init__(self, *, weight: float, every: int = 1) -> None:
         super().__init__()
-        self.weight = weight
+        self.weight, self.every = weight, every
 
     @classmethod
     def build(

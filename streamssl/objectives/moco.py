@@ -35,6 +35,7 @@ class Moco(Objective):
         temperature: τ.
         queue: Negatives kept.
         samples: Most windows of a batch that are contrasted; views are dear, negatives are not.
+        every: Steps of an epoch's end from one turn to the next.
         projection: Size of the projected views.
         generator: Draws the directions that fill the queue before anything was seen.
     """
@@ -49,10 +50,11 @@ class Moco(Objective):
         temperature: float,
         queue: int,
         samples: int,
+        every: int,
         projection: int,
         generator: torch.Generator,
     ) -> None:
-        super().__init__(weight=weight)
+        super().__init__(weight=weight, every=every)
         self.temperature = temperature
         self.samples = samples
         random_QP = torch.randn((queue, projection), generator=generator)

@@ -16,11 +16,12 @@ import numpy as np
 
 from streamssl.events import BoolArray, FloatArray, IntArray
 from streamssl.keys import KeyColumns, Runs
+from streamssl.scan import BLOCK, EmaScan
 from streamssl.scorers.histogram import NUM_BINS, add_scores, quantile
 
 FREE_ROWS = 256
 MEMORY = 20_000
-RATE = 1.0 / 32.0
+SHARE = EmaScan(np.array([1.0 / 32.0]))
 QUARANTINE = 0.5
 POOL_ROWS = 64.0
 
@@ -48,8 +49,9 @@ class Gate:
         self.pool_N = np.zeros(NUM_BINS)
         self.columns = KeyColumns(
             learnt=((), np.float64, 0.0),
+            judged=((), np.int64, 0),
             over=((), np.float64, 0.0),
-            quarantined=((), np.float64, 0.0),
+            quarantined=((), np.int64, 0),
             scores=((NUM_BINS,), np.float32, 0.0),
         )
 
@@ -64,42 +66,45 @@ class Gate:
         Returns:
             `[B]` True where the statistics may learn the row.
         """
+        if not len(slot_B):
+            return np.zeros(0, bool)
         runs, columns = Runs(slot_B), self.columns
         learnt_K = columns["learnt"][runs.slots]
         over_B = score_B > self.thresholds(runs.slots)[runs.group]
-        share_B, count_B, over_K, count_K = self._walk(runs, over_B, learnt_K)
-        quarantine_B = (share_B >= QUARANTINE) & (learnt_K[runs.group] >= FREE_ROWS)
-        accepted_B = count_B >= self._patience(learnt_K)[runs.group]
+        old_B = learnt_K[runs.group] >= FREE_ROWS
+        quarantine_B = (self._shares(runs, over_B) >= QUARANTINE) & old_B
+        accepted_B = self._durations(runs, quarantine_B) >= self._patience(learnt_K)[runs.group]
         free_B = learnt_K[runs.group] + runs.rank < FREE_ROWS
         learn_B = np.where(quarantine_B, accepted_B, ~over_B | free_B)
         self._remember(runs, score_B, ~quarantine_B)
         columns["learnt"][runs.slots] = learnt_K + np.bincount(
             runs.group, learn_B, minlength=len(runs.slots)
         )
-        columns["over"][runs.slots], columns["quarantined"][runs.slots] = over_K, count_K
         return learn_B
 
-    def _walk(
-        self, runs: Runs, over_B: BoolArray, learnt_K: FloatArray
-    ) -> tuple[FloatArray, FloatArray, FloatArray, FloatArray]:
-        """Share of recent rows over the gate, and events since quarantine began, row by row."""
-        share = self.columns["over"][runs.slots][runs.by_count]
-        count = self.columns["quarantined"][runs.slots][runs.by_count]
-        young = learnt_K[runs.by_count] < FREE_ROWS
-        shares, counts = np.empty(len(over_B)), np.empty(len(over_B))
-        over, begin = over_B[runs.rank_major], 0
-        for width in runs.widths:
-            end = begin + width
-            share[:width] += RATE * (over[begin:end] - share[:width])
-            inside = (share[:width] >= QUARANTINE) & ~young[:width]
-            count[:width] = (count[:width] + 1.0) * inside
-            shares[begin:end], counts[begin:end] = share[:width], count[:width]
-            begin = end
-        share_B, count_B = np.empty_like(shares), np.empty_like(counts)
-        share_B[runs.rank_major], count_B[runs.rank_major] = shares, counts
-        last_share, last_count = np.empty_like(share), np.empty_like(count)
-        last_share[runs.by_count], last_count[runs.by_count] = share, count
-        return share_B, count_B, last_share, last_count
+    def _shares(self, runs: Runs, over_B: BoolArray) -> FloatArray:
+        """`[B]` share of the key's recent rows over the gate, row by row; remembers the last."""
+        columns, slots = self.columns, runs.slots
+        never = np.zeros((len(over_B), 1), bool)
+        phase_K = columns["judged"][slots] % BLOCK
+        share_B1, sum_K1 = SHARE.run(
+            runs, columns["over"][slots][:, None], phase_K, over_B[:, None].astype(float), never
+        )
+        columns["over"][slots] = sum_K1[:, 0]
+        columns["judged"][slots] += runs.counts
+        return share_B1[:, 0]
+
+    def _durations(self, runs: Runs, inside_B: BoolArray) -> IntArray:
+        """`[B]` rows since the key's quarantine began, row by row; remembers the last."""
+        columns, slots = self.columns, runs.slots
+        row_S, begin_S = np.arange(len(inside_B)), np.repeat(runs.starts, runs.counts)
+        outside_S = np.maximum.accumulate(np.where(inside_B[runs.order], -1, row_S))
+        held_S = np.repeat(columns["quarantined"][slots], runs.counts)
+        duration_S = np.where(outside_S >= begin_S, row_S - outside_S, held_S + row_S - begin_S + 1)
+        columns["quarantined"][slots] = duration_S[runs.starts + runs.counts - 1]
+        duration_B = np.empty_like(duration_S)
+        duration_B[runs.order] = duration_S
+        return duration_B
 
     def _patience(self, learnt_K: FloatArray) -> FloatArray:
         least, share, most = self.limits

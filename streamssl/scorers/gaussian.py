@@ -166,25 +166,30 @@ class GaussianScorer:
         self._give_entries(measured)
         learn_B = self.gate.learn(measured.slot_B, measured.scores_BP[:, 0])
         weight_B = self._student_weights(measured)
-        teacher, student = measured.take(learn_B), weight_B
-        for entries in ("shared", "own"):
-            self._learn_into(entries, teacher, measured, student)
+        own_B = self.own.columns["entry"][measured.slot_B]
+        shared_read = bool((measured.entry_B == 0).any() or (own_B == 0).any())
+        self._learn_rows(measured, np.zeros_like(own_B), learn_B, weight_B, refresh=shared_read)
+        owners_B = own_B > 0
+        self._learn_rows(
+            measured.take(owners_B), own_B[owners_B], learn_B[owners_B], weight_B[owners_B]
+        )
         return learn_B
 
-    def _learn_into(
-        self, entries: str, teacher: Measured, every: Measured, weight_B: FloatArray
+    def _learn_rows(
+        self,
+        rows: Measured,
+        entry_B: IntArray,
+        learn_B: BoolArray,
+        weight_B: FloatArray,
+        *,
+        refresh: bool = True,
     ) -> None:
-        """Learn the rows into the shared entry or into those of their keys."""
-        for measured, parts in ((teacher, PARTS[:3]), (every, PARTS[3:])):
-            current_B = self.own.columns["entry"][measured.slot_B]
-            rows_B = np.ones(len(current_B), bool) if entries == "shared" else current_B > 0
-            chosen = measured.take(rows_B)
-            all_shared = np.full(len(chosen.slot_B), entries == "shared")
-            vectors = self.shared(chosen, all_shared)
-            target_B = np.where(all_shared, 0, current_B[rows_B])
-            rows_weight = weight_B[rows_B] if measured is every else np.ones(len(chosen.slot_B))
-            for part in parts:
-                self.banks[part].learn(target_B, vectors[part], rows_weight)
+        """Learn rows into the entries named: the teachers those of `learn_B`, the student all."""
+        vectors = self.shared(rows, entry_B == 0)
+        for part in PARTS[:3]:
+            x_BF, ones_B = vectors[part][learn_B], np.ones(int(learn_B.sum()))
+            self.banks[part].learn(entry_B[learn_B], x_BF, ones_B, refresh=refresh)
+        self.banks["student"].learn(entry_B, vectors["student"], weight_B, refresh=refresh)
 
     def _student_weights(self, measured: Measured) -> FloatArray:
         """min(1, t / score) with t the key's running quantile; then the quantile moves on."""

@@ -95,18 +95,19 @@ class GaussianBank:
             pull_BF = z_NRF.reshape(-1, self.num_features)[tiling.place_B]
         return Distances(score.reshape(-1)[tiling.place_B], pull_BF)
 
-    def learn(self, entry_B: IntArray, x_BF: FloatArray, weight_B: FloatArray) -> None:
-        """Learn weighted rows in the given order, then refresh the entries that are due."""
+    def learn(
+        self, entry_B: IntArray, x_BF: FloatArray, weight_B: FloatArray, *, refresh: bool = True
+    ) -> None:
+        """Learn weighted rows in the given order, then refresh the entries that are due.
+
+        Without `refresh` the whitening stays as it is, until somebody needs it.
+        """
         for entry in np.unique(entry_B).tolist():
             rows = entry_B == entry
             self._learn_entry(entry, x_BF[rows], weight_B[rows])
-        due = np.clip(self.weight_E * REFRESH_SHARE, REFRESH_MIN, REFRESH_MAX)
-        stale = (self.unrefreshed_E >= due) | (
-            (self.unrefreshed_E > 0)
-            & (self.whiten_EFF[:, 0, 0] == 0)
-            & (self.weight_E >= REFRESH_MIN)
-        )
-        self.refresh(np.flatnonzero(stale))
+        if refresh:
+            due_E = np.clip(self.weight_E * REFRESH_SHARE, REFRESH_MIN, REFRESH_MAX)
+            self.refresh(np.flatnonzero(self.unrefreshed_E >= due_E))
 
     def _learn_entry(self, entry: int, x_BF: FloatArray, weight_B: FloatArray) -> None:
         total = float(weight_B.sum())

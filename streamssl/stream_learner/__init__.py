@@ -17,6 +17,7 @@ from streamssl.stream_learner.model import StreamModel
 from streamssl.stream_learner.results import concat_results
 
 CHUNK_BYTES = 8 * 2**20
+CHUNK_ROWS = 1_024
 
 
 class StreamLearner:
@@ -95,7 +96,8 @@ class StreamLearner:
         How the epoch's rows are cut into calls changes no bit.
         """
         model = self._for(batch)
-        rows = max(1, CHUNK_BYTES // max(1, 4 * model.modality.context.steps * len(model.fields)))
+        row_bytes = 4 * model.modality.context.steps * len(model.fields)
+        rows = min(CHUNK_ROWS, max(1, CHUNK_BYTES // row_bytes))
         begins = range(0, max(len(batch), 1), rows)
         return concat_results(
             [model.advance(batch.take(slice(b, b + rows)), self.epoch) for b in begins]

@@ -15,7 +15,7 @@ from streamssl.events import Float32Array, FloatArray, IntArray
 from streamssl.keys import KeyColumns, Runs
 from streamssl.modalities.sensor.leaky import LeakyUnits
 from streamssl.modalities.sensor.normaliser import Normaliser
-from streamssl.modalities.sensor.scan import ema_scan
+from streamssl.scan import BLOCK, EmaScan
 from streamssl.scorers.base import Features
 
 EMA_SPANS = (64, 16)
@@ -47,7 +47,8 @@ class SensorContext:
         self.steps = steps
         self.leaky = LeakyUnits(num_channels=num_channels, seed=seed)
         rates = [2.0 / (span + 1.0) for span in EMA_SPANS]
-        self._rate_1F = np.repeat(rates, num_channels)[None]
+        self._ema = EmaScan(np.repeat(rates, num_channels))
+        self._leaky = EmaScan(self.leaky.rate_H)
         self.columns = KeyColumns(
             age=((), np.int64, 0),
             window=((steps, num_channels), np.float32, np.nan),
@@ -71,8 +72,12 @@ class SensorContext:
         center_KC, scale_KC = normaliser.statistics(runs.slots)
         center_BC, scale_BC = center_KC[runs.group], scale_KC[runs.group]
         drive_BH = self.leaky.drive(np.nan_to_num((held_BC - center_BC) / scale_BC, nan=0.0))
-        leaky_BH, leaky_KH = ema_scan(
-            runs, columns["leaky"][runs.slots], drive_BH, self.leaky.rate_1H
+        leaky_BH, leaky_KH = self._leaky.run(
+            runs,
+            columns["leaky"][runs.slots],
+            columns["age"][runs.slots] % BLOCK,
+            drive_BH,
+            np.zeros_like(drive_BH, dtype=bool),
         )
         age_B = columns["age"][slot_B] + runs.rank
         features = Features(slot_B, age_B, window_BTC, ema_BF, leaky_BH, center_BC, scale_BC)
@@ -115,12 +120,15 @@ class SensorContext:
         """Moving averages of the channels; each starts at the channel's first value."""
         unseen_BC = np.isnan(held_BC)
         first_BC = np.isnan(before_BC) & ~unseen_BC
-        x_BF = np.tile(np.nan_to_num(held_BC, nan=0.0), (1, len(EMA_SPANS)))
-        weight = self._rate_1F
-        if first_BC.any():
-            weight = np.where(np.tile(first_BC, (1, len(EMA_SPANS))), 1.0, weight)
-        ema_BF, ema_KF = ema_scan(runs, self.columns["ema"][runs.slots], x_BF, weight)
-        ema_BF[np.tile(unseen_BC, (1, len(EMA_SPANS)))] = np.nan
+        copies = (1, len(EMA_SPANS))
+        ema_BF, ema_KF = self._ema.run(
+            runs,
+            self.columns["ema"][runs.slots],
+            self.columns["age"][runs.slots] % BLOCK,
+            np.tile(np.nan_to_num(held_BC, nan=0.0), copies),
+            np.tile(first_BC, copies),
+        )
+        ema_BF[np.tile(unseen_BC, copies)] = np.nan
         return ema_BF, ema_KF
 
     def state_dict(self) -> dict[str, Any]:

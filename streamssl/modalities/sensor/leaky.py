@@ -37,7 +37,7 @@ class LeakyUnits:
         self.num_units = num_units
         self.weight_CH = generator.normal(0.0, scale, (num_channels, num_units))
         self.bias_H = generator.uniform(-1.0, 1.0, num_units)
-        self.rate_1H = np.exp(generator.uniform(np.log(0.02), 0.0, (1, num_units)))
+        self.rate_H = np.exp(generator.uniform(np.log(0.02), 0.0, num_units))
 
     def drive(self, z_BC: FloatArray) -> FloatArray:
         """`[B, H]` what the units move towards, for standardised rows."""

@@ -14,7 +14,7 @@ from streamssl.config.sections import SensorConfig
 from streamssl.events import BoolArray, Float32Array, IntArray
 from streamssl.keys import KeyColumns
 from streamssl.modalities.sensor.context import Advance, SensorContext
-from streamssl.modalities.sensor.leaky import squash
+from streamssl.modalities.sensor.leaky import SQUASH
 from streamssl.modalities.sensor.normaliser import Normaliser
 from streamssl.scorers.base import Features
 from streamssl.scorers.inputs import num_lags
@@ -49,10 +49,11 @@ class SensorModality:
 
     def network_input(self, features: Features) -> Float32Array:
         """`[B, window, C]` standardised, bounded windows; unseen values are 0."""
-        recent = features.window_BTC[:, -self.window :]
-        center, scale = features.center_BC[:, None], features.scale_BC[:, None]
-        z_BTC = ((recent - center) / scale).astype(np.float32)
-        return squash(np.nan_to_num(z_BTC, copy=False, nan=0.0))
+        z_BTC = features.window_BTC[:, -self.window :] - features.center_BC[:, None].astype("f4")
+        z_BTC *= (1.0 / features.scale_BC)[:, None].astype("f4")
+        if np.isnan(features.window_BTC[:, 0]).any():
+            np.nan_to_num(z_BTC, copy=False, nan=0.0)
+        return np.clip(z_BTC, -SQUASH, SQUASH, out=z_BTC)
 
     def per_key(self) -> list[KeyColumns]:
         """Every per-key column."""
