@@ -1,9 +1,9 @@
 """A message that kills the process must not kill it for ever.
 
-While the first transaction after a start is in the making, a small file says so. A start that
-finds it, with the journal no further than it says, knows that its predecessor died there: it
-goes on carefully, one message a transaction, and marks each message in the file before it is
-looked at. After three deaths at one mark the message is poison.
+While the first transaction after a start is decoded and scored, a small file says so. Where two
+starts have died there, one after the other, the next goes on carefully through what they had
+taken: one message a transaction, each marked in the file before it is looked at. After three
+deaths at one mark the message is poison.
 """
 
 from __future__ import annotations
@@ -15,14 +15,26 @@ import msgspec
 
 from streamssl.events import Slice
 
+STARTS_BEFORE_CARE = 2
 MAX_DEATHS = 3
 
 
 class _Mark(msgspec.Struct, frozen=True):
+    """What a process was about to do.
+
+    Attributes:
+        seq: Transaction that it went on from.
+        num_messages: Messages taken since, or still to be looked at with care.
+        deaths: Processes that died here.
+        partition: Of the one message that was looked at with care, else -1.
+        offset: Likewise.
+    """
+
     seq: int
+    num_messages: int
+    deaths: int
     partition: int = -1
     offset: int = -1
-    deaths: int = 0
 
 
 class Attempts:
@@ -31,24 +43,25 @@ class Attempts:
     Args:
         path: The file, in the state directory.
         seq: Number of the last journalled transaction: what this start goes on from.
-        careful_for: Messages after which the dangerous region has been passed.
 
     Attributes:
         careful: True while messages are taken one by one.
     """
 
-    def __init__(self, path: Path, *, seq: int, careful_for: int) -> None:
+    def __init__(self, path: Path, *, seq: int) -> None:
         self._path = path
-        self._left = careful_for
-        self._found = self._read()
-        self.careful = self._found is not None and self._found.seq == seq
-        self._first = self._armed = True
+        found = self._read()
+        self._found = found if found and found.seq == seq else _Mark(seq, 0, 0)
+        self._left = self._found.num_messages
+        self.careful = self._found.partition >= 0 or self._found.deaths >= STARTS_BEFORE_CARE
+        self._num_taken = 0
+        self._first = True
 
-    def arm(self, seq: int) -> None:
-        """Note that input is about to be looked at in the transaction after `seq`."""
+    def taken(self, seq: int, num_messages: int) -> None:
+        """Note that messages are about to be looked at in the transaction after `seq`."""
         if self._first and not self.careful:
-            self._write(_Mark(seq))
-        self._first = False
+            self._num_taken += num_messages
+            self._write(_Mark(seq, self._num_taken, self._found.deaths + 1))
 
     def is_poison(self, seq: int, piece: Slice) -> bool:
         """Whether the process died three times at this very message.
@@ -58,25 +71,29 @@ class Attempts:
         if not self.careful:
             return False
         found, deaths = self._found, 0
-        if found and (found.partition, found.offset) == (piece.partition, piece.start):
+        if (found.partition, found.offset) == (piece.partition, piece.start):
             deaths = found.deaths
         if deaths >= MAX_DEATHS:
             return True
         # Counted before the attempt: if the process lives, the next mark takes its place.
-        self._write(_Mark(seq, piece.partition, piece.start, deaths + 1))
+        self._write(_Mark(seq, self._left, deaths + 1, piece.partition, piece.start))
         return False
 
-    def end(self, num_messages: int) -> None:
-        """Note that a transaction has been committed: its messages are harmless."""
-        if self.careful:
-            self._left -= num_messages
-            self.careful = self._left > 0
-        if not self.careful and self._armed:
+    def survived(self, seq: int, num_messages: int) -> None:
+        """Note that a transaction was scored and encoded: its messages are harmless.
+
+        Before the commit: a process that is killed while it waits for the broker, however
+        often, must not make a message look like poison.
+        """
+        self._left -= num_messages
+        if self.careful and self._left > 0:
+            self._write(_Mark(seq, self._left, STARTS_BEFORE_CARE))
+        elif self.careful or self._first:
+            self.careful = self._first = False
             self.clear()
 
     def clear(self) -> None:
-        """Forget everything: a transaction was committed, or the process stops as planned."""
-        self._armed = False
+        """Forget everything: the region is passed, or the process stops as planned."""
         self._path.unlink(missing_ok=True)
 
     def _read(self) -> _Mark | None:
@@ -87,7 +104,7 @@ class Attempts:
 
     def _write(self, mark: _Mark) -> None:
         self._path.parent.mkdir(parents=True, exist_ok=True)
-        # In place: a torn file reads as no mark, which costs one more death, no message.
+        # In place: a torn file reads as no mark, which costs more deaths, no message.
         with self._path.open("wb") as file:
             file.write(msgspec.json.encode(mark))
             file.flush()

@@ -77,7 +77,7 @@ class Gatherer:
             self.intake.stash.append(piece)
             return
         if self.attempts:
-            self.attempts.arm(self.positions.seq)
+            self.attempts.taken(self.positions.seq, len(piece.payload))
         if self.intake.arrived(piece):
             self._arrive(piece, draft)
         piece, missed = self.intake.next(piece)

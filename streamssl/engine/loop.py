@@ -136,7 +136,10 @@ class Engine:
         with self._watch.stage("score"):
             results = advance(draft, self._learner)
         with self._watch.stage("encode"):
-            return encode(draft, results, self._codec)
+            outputs = encode(draft, results, self._codec)
+        if self._attempts:
+            self._attempts.survived(self._positions.seq, draft.num_messages)
+        return outputs
 
     def _commit(self, draft: Draft, outputs: dict[int, PartitionOutput]) -> None:
         """Publish, journal and move positions at once; forget what was not ours any more."""
@@ -147,8 +150,6 @@ class Engine:
             landed = transaction.only(receipt.kept)
             self._positions.landed(landed.journal, receipt.journal_position)
             self._watch.committed(draft, landed.parts, began_s)
-            if self._attempts:
-                self._attempts.end(draft.num_messages)
         else:
             self._watch.not_ours()
         for partition in sorted(outputs.keys() - receipt.kept):
@@ -215,11 +216,7 @@ class Engine:
         if begun.gap:  # What is left of the journal before it leads nowhere.
             self._checkpoint(now=True)
         if self._state_dir:
-            self._attempts = Attempts(
-                self._state_dir / "attempts.json",
-                seq=self._positions.seq,
-                careful_for=self._config.delivery.max_events,
-            )
+            self._attempts = Attempts(self._state_dir / "attempts.json", seq=self._positions.seq)
         self._gatherer = self._new_gatherer()
 
     def _still_stopping(self) -> bool:
