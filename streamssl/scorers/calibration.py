@@ -1,9 +1,10 @@
 """From raw scores to p-values by the recent past of the stream.
 
-Each key has a decayed histogram of its raw scores, shrunk to that of all keys. Below the tail the
-p-value is the share of past scores above; in the tail it falls as a power of the score, fitted to
-the largest past scores (Hill 1975), so it is strictly decreasing and never zero. Before there are
-scores to compare with, 1 / (1 + raw^2) stands in.
+Each key has a decayed histogram of its raw scores; that of all keys helps while it is young. The
+p-value is the share of past scores above. In the tail (the largest 32 scores, at most 1 %) it falls
+as a power of the score, as fast as over the stretch of four times as many scores before: fitted to
+two quantiles, so that past faults do not hide the next one. It is strictly decreasing and never
+zero. Before there are scores to compare with, 1 / (1 + raw^2) stands in.
 
 B = events, K = keys, N = bins.
 """
@@ -18,7 +19,6 @@ import numpy as np
 from streamssl.events import BoolArray, FloatArray, IntArray
 from streamssl.keys import KeyColumns, Runs
 from streamssl.scorers.histogram import (
-    BIN_WIDTH,
     NUM_BINS,
     add_scores,
     log_position,
@@ -26,8 +26,9 @@ from streamssl.scorers.histogram import (
 
 POOL_SCORES = 64.0
 PRIOR_SCORES = 32.0
-TAIL_SCORES = 16.0
-TAIL_SHARE = 0.02
+TAIL_SCORES = 32.0
+TAIL_SHARES = (0.001, 0.01)
+SPREAD = 5.0
 SMALLEST_COUNT = 1e-4
 
 
@@ -47,8 +48,9 @@ class Calibration:
     def p_value(self, slot_B: IntArray, raw_B: FloatArray) -> FloatArray:
         """`[B]` chance of a score at least as large, in (0, 1]; changes nothing."""
         runs = Runs(slot_B)
-        pool = self.pool_N * (POOL_SCORES / max(self.pool_N.sum(), 1.0))
-        counts_KN = self.columns["scores"][runs.slots] + pool
+        pool_N = self.pool_N / max(self.pool_N.sum(), 1.0)
+        trust_K = POOL_SCORES * np.exp(-self.columns["seen"][runs.slots] / POOL_SCORES)
+        counts_KN = self.columns["scores"][runs.slots] + trust_K[:, None] * pool_N
         doubt_K = np.exp(-counts_KN.sum(1) / PRIOR_SCORES)
         known_B = tail_probability(counts_KN + SMALLEST_COUNT, runs.group, raw_B)
         doubt_B = doubt_K[runs.group]
@@ -86,35 +88,24 @@ def tail_probability(counts_KN: FloatArray, group_B: IntArray, raw_B: FloatArray
         raw_B: `[B]` scores.
     """
     above_KN = np.cumsum(counts_KN[:, ::-1], axis=1)[:, ::-1]
-    total_K = above_KN[:, 0]
-    tail_K = _tail_start(above_KN)
-    slope_K = _hill_slope(counts_KN, tail_K)
+    share_K = np.clip(TAIL_SCORES / above_KN[:, 0], *TAIL_SHARES)
+    tail_K, spread_K = _place_above(above_KN, share_K), _place_above(above_KN, SPREAD * share_K)
+    fold_K = np.maximum(tail_K - spread_K, 1.0) / np.log(SPREAD)
     place_B = log_position(raw_B)
     bin_B = np.minimum(place_B.astype(np.int64), NUM_BINS - 1)
-    inside_B = (
-        above_KN[group_B, bin_B] - np.minimum(place_B - bin_B, 1.0) * (counts_KN[group_B, bin_B])
-    )
-    start_B = tail_K[group_B]
-    excess_B = np.maximum(place_B - start_B, 0.0) * BIN_WIDTH
-    tail_B = above_KN[group_B, start_B] * np.exp(-excess_B / slope_K[group_B])
-    above_B = np.where(place_B >= start_B, tail_B, inside_B)
-    probability: FloatArray = above_B / total_K[group_B]
-    return probability
+    into_B = np.minimum(place_B - bin_B, 1.0)
+    inside_B = (above_KN[group_B, bin_B] - into_B * counts_KN[group_B, bin_B]) / above_KN[
+        group_B, 0
+    ]
+    excess_B = np.maximum(place_B - tail_K[group_B], 0.0)
+    tail_B = share_K[group_B] * np.exp(-excess_B / fold_K[group_B])
+    return np.where(excess_B > 0.0, tail_B, inside_B)
 
 
-def _tail_start(above_KN: FloatArray) -> IntArray:
-    """First bin with at most the tail's number of scores at or above it."""
-    wanted_K = np.maximum(TAIL_SCORES, np.minimum(TAIL_SHARE * above_KN[:, 0], 4 * TAIL_SCORES))
-    start: IntArray = np.minimum((above_KN > wanted_K[:, None]).sum(1), NUM_BINS - 1)
-    return start
-
-
-def _hill_slope(counts_KN: FloatArray, tail_K: IntArray) -> FloatArray:
-    """Mean logarithmic excess over the tail's start, at least the width of a bin."""
-    middle_N = (np.arange(NUM_BINS) + 0.5) * BIN_WIDTH
-    weight_KN = counts_KN - SMALLEST_COUNT
-    inside_KN = np.arange(NUM_BINS) >= tail_K[:, None]
-    excess_KN = np.where(inside_KN, middle_N - tail_K[:, None] * BIN_WIDTH, 0.0)
-    mass_K = np.maximum((weight_KN * inside_KN).sum(1), 1e-12)
-    slope: FloatArray = np.maximum((weight_KN * excess_KN).sum(1) / mass_K, BIN_WIDTH)
-    return slope
+def _place_above(above_KN: FloatArray, share_K: FloatArray) -> FloatArray:
+    """`[K]` place, in bins, above which each share of the scores lies."""
+    rows, wanted_K = np.arange(len(above_KN)), share_K * above_KN[:, 0]
+    bin_K = (above_KN > wanted_K[:, None]).sum(1) - 1
+    next_K = np.append(above_KN, np.zeros((len(rows), 1)), axis=1)[rows, bin_K + 1]
+    here_K = above_KN[rows, bin_K]
+    return bin_K + (here_K - wanted_K) / (here_K - next_K)
