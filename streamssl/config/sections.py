@@ -179,9 +179,11 @@ class LearnConfig(Section):
     enabled: bool = Field(True, description="False: the networks are never trained.")
     every: int = Field(1_024, ge=32, description="Events of a full-grown epoch.")
     max_wait_s: Seconds = Field(5.0, description="A live epoch ends after this time.")
-    batch: int = Field(32, ge=2, description="Samples of one optimiser step.")
+    batch: int = Field(
+        32, ge=2, description="Samples of one optimiser step (fewer above 128 channels)."
+    )
     burst_after: Count = Field(1_000, description="Learnt rows before the first training burst.")
-    burst_steps: int = Field(500, ge=0, description="Optimiser steps of the first burst.")
+    burst_steps: int = Field(300, ge=0, description="Optimiser steps of the first burst.")
     burst_slice: Count = Field(32, description="Most burst steps at one epoch's end.")
     samples_per_event: float = Field(
         0.125, ge=0.0, description="Samples (fresh and replayed) trained per event in upkeep."
@@ -209,6 +211,8 @@ class MocoConfig(ObjectiveConfig):
 
 class NextStepConfig(ObjectiveConfig):
     """Prediction of the next row from the rows before it."""
+
+    every: Count = Field(4, description="Predict in every n-th step: it takes a pass of its own.")
 
 
 class AutoencoderConfig(ObjectiveConfig):

@@ -22,6 +22,8 @@ from streamssl.learner.trainer import Trainer
 from streamssl.objectives import build_objectives
 from streamssl.replay import POLICIES
 
+BATCH_VALUES = 4_096  # channel rows in a batch: wide streams take smaller batches
+SMALLEST_BATCH = 8
 PROVISIONAL = "provisional"
 FIRST_SPACE = "space-1"
 
@@ -68,9 +70,10 @@ class Learner:
         self._replay = replay or ReplayConfig()
         self._seed = seed
         self._device = torch.device(self._learner.device)
+        self._batch = max(min(self._learn.batch, BATCH_VALUES // num_channels), SMALLEST_BATCH)
         torch.set_num_threads(self._learner.num_threads)
         self._trainer = self._build(num_channels, window, objectives or ObjectivesConfig())
-        self._schedule = Schedule(learn=self._learn, learner=self._learner)
+        self._schedule = Schedule(learn=self._learn, learner=self._learner, batch=self._batch)
         self._memory = POLICIES[self._replay.policy](
             shape=(window, num_channels),
             max_bytes=self._replay.max_bytes,
@@ -140,7 +143,7 @@ class Learner:
             (fresh_NTC, event_time_N),
             self._memory,
             num_batches=len(rates),
-            num_samples=self._learn.batch,
+            num_samples=self._batch,
             # A burst learns the whole past; in upkeep the newest must not wait for their turn.
             share=1.0 if burst else self._replay.share,
             generator=generator,

@@ -33,9 +33,11 @@ class Schedule:
     Args:
         learn: Sizes of the burst and of upkeep.
         learner: The two learning rates.
+        batch: Samples of a step.
     """
 
-    def __init__(self, *, learn: LearnConfig, learner: LearnerConfig) -> None:
+    def __init__(self, *, learn: LearnConfig, learner: LearnerConfig, batch: int) -> None:
+        self._batch = batch
         self._learn = learn
         self._learner = learner
         self.burst_step = 0
@@ -57,7 +59,7 @@ class Schedule:
             return []
         if not self.burst_over:
             return self._burst()
-        self._credit += self._learn.samples_per_event * num_events / self._learn.batch
+        self._credit += self._learn.samples_per_event * num_events / self._batch
         num_steps = int(self._credit)
         self._credit -= num_steps
         return [self._learner.upkeep_learning_rate] * num_steps

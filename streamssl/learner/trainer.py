@@ -128,9 +128,9 @@ class Trainer:
     @torch.no_grad()
     def _follow(self) -> None:
         """Teacher ← m · teacher + (1 - m) · student."""
-        pairs = zip(self.teacher.parameters(), self.student.parameters(), strict=True)
-        for teacher, student in pairs:
-            teacher.lerp_(student, 1.0 - self._config.momentum)
+        teacher: list[Tensor] = list(self.teacher.parameters())
+        student: list[Tensor] = list(self.student.parameters())
+        torch._foreach_lerp_(teacher, student, 1.0 - self._config.momentum)
 
 
 def _copy(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:

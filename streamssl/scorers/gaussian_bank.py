@@ -23,6 +23,7 @@ FLAT_VARIANCE = 1e-12
 REFRESH_MIN = 32
 REFRESH_MAX = 512
 REFRESH_SHARE = 1.0 / 32.0
+REFRESH_COST = 2_048.0  # a wide vector is refreshed less often: the cost grows with its cube
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +107,8 @@ class GaussianBank:
             rows = entry_B == entry
             self._learn_entry(entry, x_BF[rows], weight_B[rows])
         if refresh:
-            due_E = np.clip(self.weight_E * REFRESH_SHARE, REFRESH_MIN, REFRESH_MAX)
+            share = max(REFRESH_SHARE, self.num_features / REFRESH_COST)
+            due_E = np.clip(self.weight_E * share, REFRESH_MIN, REFRESH_MAX)
             self.refresh(np.flatnonzero(self.unrefreshed_E >= due_E))
 
     def _learn_entry(self, entry: int, x_BF: FloatArray, weight_B: FloatArray) -> None:

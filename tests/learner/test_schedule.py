@@ -10,7 +10,7 @@ from streamssl.learner.schedule import Schedule, one_cycle
 
 
 def schedule(**learn: float) -> Schedule:
-    return Schedule(learn=LearnConfig.model_validate(learn), learner=LearnerConfig())
+    return Schedule(learn=LearnConfig.model_validate(learn), learner=LearnerConfig(), batch=32)
 
 
 def test_one_cycle_is_torchs() -> None:
