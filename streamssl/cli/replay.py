@@ -71,15 +71,17 @@ def replay(
 def _replay_file(
     config: Config, source: Path, output: Path, embeddings: Path | None, save: Path | None
 ) -> None:
-    from streamssl.engine.backtest import backtest, scorer_names
+    began_s = time.monotonic()
+    from streamssl.engine.backtest import Backtest, scorer_names
     from streamssl.transport.files import FileTransport
 
     transport = FileTransport(source, output, embeddings=embeddings, scorers=scorer_names(config))
-    began_s = time.monotonic()
     with progress(Console(stderr=True), lambda: transport.fraction) as show:
-        done = backtest(config, transport, save=save, on_progress=show)
+        backtest = Backtest(config, transport, on_progress=show)
+        start_up_s = time.monotonic() - began_s
+        done = backtest.run(save=save)
     written = [*transport.outputs, *([save] if save else [])]
-    for line in summary_lines(done, time.monotonic() - began_s, written):
+    for line in summary_lines(done, start_up_s, written):
         typer.echo(line)
 
 

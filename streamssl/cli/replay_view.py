@@ -23,6 +23,7 @@ class Counts(Protocol):
     samples_trained: int
     anomalies: int
     incidents: int
+    seconds: float
 
 
 @contextmanager
@@ -41,12 +42,10 @@ def progress(
         return
     columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn())
     with Progress(*columns, TimeRemainingColumn(), console=console, transient=True) as bar:
-        began_s = clock()
-        task = bar.add_task("reading", total=1.0)
+        task = bar.add_task("starting", total=1.0)
 
         def show(counts: Counts) -> None:
-            text = _line(counts, clock() - began_s)
-            bar.update(task, completed=fraction(), description=text)
+            bar.update(task, completed=fraction(), description=_line(counts))
 
         yield show
 
@@ -54,28 +53,36 @@ def progress(
 def _lines(
     console: Console, fraction: Callable[[], float], clock: Callable[[], float]
 ) -> Callable[[Counts], None]:
-    began_s = clock()
-    last_s = began_s
+    last_s = clock()
 
     def show(counts: Counts) -> None:
         nonlocal last_s
         if clock() - last_s >= LINE_EVERY_S:
             last_s = clock()
-            console.print(f"{fraction():.0%} {_line(counts, last_s - began_s)}")
+            console.print(f"{fraction():.0%} {_line(counts)}")
 
     return show
 
 
-def _line(counts: Counts, seconds: float) -> str:
-    rate = counts.events / max(seconds, 1e-9)
-    return f"{counts.events:,} events, {rate:,.0f}/s, {counts.incidents:,} incidents"
+def _line(counts: Counts) -> str:
+    return f"{counts.events:,} events, {_rate(counts):,.0f}/s, {counts.incidents:,} incidents"
 
 
-def summary_lines(counts: Counts, seconds: float, written: list[Path]) -> list[str]:
-    """What was done and written, one fact a line."""
-    rate = counts.events / max(seconds, 1e-9)
+def _rate(counts: Counts) -> float:
+    return counts.events / max(counts.seconds, 1e-9)
+
+
+def summary_lines(counts: Counts, start_up_s: float, written: list[Path]) -> list[str]:
+    """What was done and written, one fact a line.
+
+    Args:
+        counts: What was done; `seconds` from the first row taken to the last output.
+        start_up_s: Before that: loading libraries, deciding channels, building networks.
+        written: Files and folders.
+    """
+    speed = f"{_rate(counts):,.0f} events/s (start-up {start_up_s:.1f} s)"
     return [
-        f"events        {counts.events:,} in {seconds:.1f} s, {rate:,.0f} events/s",
+        f"events        {counts.events:,} in {counts.seconds:.1f} s, {speed}",
         f"learned       {_learned(counts)}",
         f"anomalies     {counts.anomalies:,} in {counts.incidents:,} incidents",
         f"dead letters  {counts.dead_letters:,}",

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from pathlib import Path
 
+from streamssl.codecs.columns import empty_batch
 from streamssl.codecs.dead_letters import OriginalBytesEncoder
 from streamssl.codecs.table import TableCodec, TableDecoder
 from streamssl.codecs.table_fields import table_fields
@@ -15,47 +17,69 @@ from streamssl.stream_learner import StreamLearner
 from streamssl.transport.files import FileTransport
 
 
-def backtest(
-    config: Config,
-    transport: FileTransport,
-    *,
-    save: Path | None = None,
-    on_progress: Callable[[Summary], None] | None = None,
-) -> Summary:
-    """Score a file from its first row to its last, and learn from it on the way.
+class Backtest:
+    """Scores a file from its first row to its last, and learns from it on the way.
+
+    The start-up is done when it is constructed: the channels are decided, the networks built.
 
     Args:
         config: The configuration; of `input` what names columns and bounds keys.
         transport: The files.
-        save: Folder for a checkpoint of the final state, its last epoch closed.
         on_progress: Called after every transaction.
-
-    Returns:
-        What was done.
+        clock: Seconds that only grow.
 
     Raises:
         TableError: A named column is missing, or none is numeric.
-        InputFileError: A file cannot be read or written.
+        InputFileError: A file cannot be read.
     """
-    fields = table_fields(transport.scan(), input=config.input, fields=config.modality.fields)
-    decoder = TableDecoder(
-        topic=transport.topic,
-        fields=fields,
-        input=config.input,
-        required=config.modality.required,
-    )
-    learner = StreamLearner.from_config(config)
-    summary = Engine(
-        config=config,
-        transport=transport,
-        learner=learner,
-        codec=TableCodec(decoder, OriginalBytesEncoder(topic=transport.topic)),
-        live=False,
-        on_progress=on_progress,
-    ).run()
-    if save is not None:
-        learner.save(save)
-    return summary
+
+    def __init__(
+        self,
+        config: Config,
+        transport: FileTransport,
+        *,
+        on_progress: Callable[[Summary], None] | None = None,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        fields = table_fields(transport.scan(), input=config.input, fields=config.modality.fields)
+        decoder = TableDecoder(
+            topic=transport.topic,
+            fields=fields,
+            input=config.input,
+            required=config.modality.required,
+        )
+        self._learner = StreamLearner.from_config(config)
+        self._clock = clock
+        self._engine = Engine(
+            config=config,
+            transport=transport,
+            learner=self._learner,
+            codec=TableCodec(decoder, OriginalBytesEncoder(topic=transport.topic)),
+            live=False,
+            clock=clock,
+            on_progress=on_progress,
+        )
+        if fields:  # A stream builds its networks at the first batch, be it empty.
+            self._learner.score(empty_batch(transport.topic, fields))
+
+    def run(self, *, save: Path | None = None) -> Summary:
+        """Do it.
+
+        Args:
+            save: Folder for a checkpoint of the final state, its last epoch closed.
+
+        Returns:
+            What was done; its seconds go from the first row taken to the last output.
+
+        Raises:
+            InputFileError: A file cannot be read or written.
+        """
+        began_s = self._clock()
+        summary = self._engine.run()
+        summary.seconds = self._clock() - began_s
+        if save is not None:
+            self._learner.save(save)
+        return summary
 
 
 def scorer_names(config: Config) -> list[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import itertools
 import json
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,9 +22,10 @@ from streamssl.cli.replay import replay
 from streamssl.cli.replay_view import progress, summary_lines
 from streamssl.codecs.table_fields import TableError
 from streamssl.config import ConfigError, load_config
+from streamssl.engine.backtest import Backtest
 from streamssl.events import StreamsslError
 from streamssl.stream_learner import StreamLearner
-from streamssl.transport.files import InputFileError
+from streamssl.transport.files import FileTransport, InputFileError
 
 EVERY = ["row", "key", "event_time", "score", "p_value", "raw"]
 COLUMNS = [*EVERY, "anomaly", "incident_id", "warming", "top_field", "raw_gaussian", "raw_residual"]
@@ -230,13 +232,28 @@ class Counted:
     samples_trained: int = 400
     anomalies: int = 7
     incidents: int = 2
+    seconds: float = 2.0
+
+
+def test_the_rate_counts_rows_and_not_the_start_up(tmp_path: Path) -> None:
+    """Seconds go from the first row taken, networks built, to the last output published."""
+    source = write(tmp_path / "input.csv", table(50))
+    transport = FileTransport(source, tmp_path / "out.csv")
+    ticks = itertools.count()
+    config = load_config({"learner": {"hidden": 8, "embedding": 4, "projection": 4}})
+    backtest = Backtest(config, transport, clock=lambda: float(next(ticks)))
+    started = next(ticks)
+    assert not (tmp_path / "out.csv").exists()
+    done = backtest.run()
+    assert (tmp_path / "out.csv").exists()
+    assert done.seconds == next(ticks) - started - 2
 
 
 def test_learned_samples_are_shown_per_event() -> None:
     """The figure by which one sees whether learning keeps up."""
-    lines = summary_lines(Counted(), 2.0, [Path("out.csv")])
+    lines = summary_lines(Counted(), 1.64, [Path("out.csv")])
     assert lines == [
-        "events        3,200 in 2.0 s, 1,600 events/s",
+        "events        3,200 in 2.0 s, 1,600 events/s (start-up 1.6 s)",
         "learned       400 samples in 5 epochs, one per 8.0 events",
         "anomalies     7 in 2 incidents",
         "dead letters  1",
@@ -252,7 +269,7 @@ def test_plain_lines_come_at_intervals_where_there_is_no_terminal() -> None:
     with progress(console, lambda: 0.25, clock=lambda: next(times)) as show:
         for _ in range(3):
             show(Counted())
-    assert text.getvalue() == "25% 3,200 events, 291/s, 2 incidents\n"
+    assert text.getvalue() == "25% 3,200 events, 1,600/s, 2 incidents\n"
 
 
 def test_a_terminal_shows_a_bar() -> None:
