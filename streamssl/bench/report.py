@@ -29,8 +29,9 @@ then those whose score is under the running 90 % quantile of the learnt rows' sc
 probability .01); *lagged* means about 100 dimensions of recent rows; *frozen* is told its warm-up,
 learns it, then never; *PCA residual* is fitted on the warm-up, and its residual vector (last row,
 mean over 32 rows) goes through a Mahalanobis distance, ridge .1, behind a slow gate with quarantine
-like the product's. *Untrained* is the same
-configuration without any training of the networks. Events/s: one thread, this run, with the other
+like the product's. The gated peer's leak and the PCA's gate were chosen on these sets, to make them
+as strong as we could. *Untrained* is the same configuration without any training of the networks.
+Events/s: one thread, this run, with the other
 processes of the run beside it."""
 
 
