@@ -14,7 +14,7 @@ from streamssl.demo.daemon import Daemon, free_port
 from streamssl.demo.scene import Acknowledged
 from streamssl.events import Message
 from streamssl.transport.broker import DevBroker
-from streamssl.transport.kafka.bystander import CommittedReader, PlainProducer, create_topics
+from streamssl.transport.kafka.client import TopicReader, TopicWriter, create_topic
 
 NUM_PARTITIONS = 4
 
@@ -45,15 +45,14 @@ class KafkaScene:
             self.scores_topic = f"{config.app.name}.scores"
             self.replay_max_bytes = config.replay.max_bytes
             outputs = [self.scores_topic, f"{config.app.name}.dlq"]
-            create_topics(address, [config.input.topic, *outputs], NUM_PARTITIONS)
+            for topic in (config.input.topic, *outputs):
+                create_topic(config.kafka, topic, NUM_PARTITIONS)
             self._daemon = Daemon(path, config.telemetry.port)
             stack.callback(self._daemon.stop)
-            self._reader = CommittedReader(address, topics=outputs)
-            stack.callback(self._reader.close)
-            self._producer = PlainProducer(
-                address, topic=config.input.topic, acknowledged=acknowledged
+            self._reader = stack.enter_context(TopicReader(config.kafka, *outputs))
+            self._writer = stack.enter_context(
+                TopicWriter(config.kafka, config.input.topic, acknowledged=acknowledged)
             )
-            stack.callback(self._producer.close)
             self._stack = stack.pop_all()
 
     def ready(self) -> bool:
@@ -62,11 +61,11 @@ class KafkaScene:
 
     def send(self, key: bytes, value: bytes) -> None:
         """Put one event into the input topic."""
-        self._producer.send(key, value)
+        self._writer.send(value, key=key)
 
     def flush(self) -> None:
         """Wait until the broker has every event."""
-        self._producer.flush()
+        self._writer.flush()
 
     def poll(self, timeout_s: float) -> list[tuple[str, list[Message]]]:
         """What the daemon has committed since."""

@@ -59,14 +59,12 @@ class Deployment:
     def produce(self, num_messages: int, seed: int) -> None:
         """Append readings of eight machines, a few of them unreadable."""
         rng = random.Random(seed)
-        with TopicWriter(self.kafka) as writer:
+        with TopicWriter(self.kafka, self.topic) as writer:
             for i in range(num_messages):
                 values = {name: round(rng.gauss(0, 1), 4) for name in ("a", "b", "c")}
                 value = b"{" if i % 50 == 49 else json.dumps(values).encode()
                 machine = rng.randrange(8)
-                writer.send(
-                    self.topic, value, key=b"m%d" % machine, partition=machine % NUM_PARTITIONS
-                )
+                writer.send(value, key=b"m%d" % machine, partition=machine % NUM_PARTITIONS)
             writer.flush()
 
     def read(self, output: str) -> list[tuple[int, bytes]]:

@@ -43,10 +43,10 @@ class Stream:
 
     def produce(self, numbers: Iterable[int]) -> None:
         """One message per number, spread over the partitions."""
-        with TopicWriter(self.kafka) as writer:
+        with TopicWriter(self.kafka, self.topic) as writer:
             for number in numbers:
                 partition = number % self.num_partitions
-                writer.send(self.topic, str(number).encode(), partition=partition)
+                writer.send(str(number).encode(), partition=partition)
             writer.flush()
 
     def transport(

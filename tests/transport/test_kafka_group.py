@@ -138,11 +138,11 @@ def test_an_idle_poll_waits_no_longer_than_asked(stream: Stream) -> None:
 def _produce_until(stream: Stream, condition: Callable[[], bool], first: int = 0) -> int:
     """Keep the stream going; the number after the last one produced."""
     deadline = time.monotonic() + 30
-    with TopicWriter(stream.kafka) as writer:
+    with TopicWriter(stream.kafka, stream.topic) as writer:
         while not condition():
             assert time.monotonic() < deadline, "it did not happen in time"
             for number in range(first, first + 80):
-                writer.send(stream.topic, str(number).encode(), partition=number % 4)
+                writer.send(str(number).encode(), partition=number % 4)
             first += 80
             time.sleep(0.05)
         writer.flush()

@@ -1,20 +1,32 @@
-"""Plain clients for demo, benchmarks and tests: only this package knows kafka-python."""
+"""Plain clients beside the daemon: what puts events in, and what reads the results.
+
+They take no part in the daemon's group or transactions; the demo and the tests use them to see
+what any subscriber would see.
+"""
 
 from __future__ import annotations
 
+import threading
 import time
-from collections.abc import Mapping
-from types import TracebackType
-from typing import Literal, Self
+from collections.abc import Callable, Mapping
+from typing import Any, Self
 
 from kafka import KafkaProducer, TopicPartition
+from kafka.errors import KafkaError
 
 from streamssl.config.sections import KafkaConfig
-from streamssl.events import Headers, Message
+from streamssl.events import Message, StreamsslError
 from streamssl.transport.kafka.reader import open_consumer
 from streamssl.transport.kafka.security import client_settings
 from streamssl.transport.kafka.stash import to_message
 from streamssl.transport.kafka.topics import RECORD_BYTES, Admin
+
+# Partition, offset and timestamp (seconds since 1970) of a record that the broker took.
+Acknowledged = Callable[[int, int, float], None]
+
+
+class ProduceError(StreamsslError):
+    """The broker did not take an event."""
 
 
 def create_topic(
@@ -33,41 +45,53 @@ class TopicWriter:
 
     Args:
         kafka: How to reach the broker.
-        linger_ms: How long a record waits for others.
+        topic: Where records go.
+        acknowledged: Called, on the client's own thread, for each record that was taken.
     """
 
-    def __init__(self, kafka: KafkaConfig, *, linger_ms: int = 5) -> None:
+    def __init__(
+        self, kafka: KafkaConfig, topic: str, *, acknowledged: Acknowledged | None = None
+    ) -> None:
+        self._topic = topic
+        self._acknowledged = acknowledged
+        self._failed = threading.Event()
+        self._reason = ""
         self._producer = KafkaProducer(
             **client_settings(kafka),
-            linger_ms=linger_ms,
+            linger_ms=5,
             max_request_size=RECORD_BYTES,
             enable_idempotence=True,
             metrics_enabled=False,
         )
 
     def send(
-        self,
-        topic: str,
-        value: bytes | None,
-        *,
-        key: bytes | None = None,
-        partition: int | None = None,
-        timestamp_ms: int | None = None,
-        headers: Headers = (),
+        self, value: bytes | None, *, key: bytes | None = None, partition: int | None = None
     ) -> None:
-        """Hand over one record; `flush` makes sure of it."""
-        self._producer.send(
-            topic,
-            value=value,
-            key=key,
-            partition=partition,
-            timestamp_ms=timestamp_ms,
-            headers=list(headers),
-        )
+        """Hand over one record; it may still be under way on return.
+
+        Raises:
+            ProduceError: An earlier record was not taken.
+        """
+        self._check()
+        try:
+            future = self._producer.send(self._topic, value=value, key=key, partition=partition)
+        except KafkaError as error:
+            self._fail(error)
+            self._check()
+        future.add_callback(self._taken)
+        future.add_errback(self._fail)
 
     def flush(self, timeout_s: float = 30.0) -> None:
-        """Return when everything handed over is acknowledged."""
-        self._producer.flush(timeout=timeout_s)
+        """Return when everything handed over is acknowledged.
+
+        Raises:
+            ProduceError: A record was not taken, or not in time.
+        """
+        try:
+            self._producer.flush(timeout_s)
+        except KafkaError as error:
+            self._fail(error)
+        self._check()
 
     def close(self) -> None:
         """Free the connection."""
@@ -76,48 +100,46 @@ class TopicWriter:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.close()
+
+    def _taken(self, metadata: Any) -> None:
+        if self._acknowledged:
+            self._acknowledged(metadata.partition, metadata.offset, metadata.timestamp / 1_000)
+
+    def _fail(self, error: BaseException) -> None:
+        self._reason = str(error) or type(error).__name__
+        self._failed.set()
+
+    def _check(self) -> None:
+        if self._failed.is_set():
+            raise ProduceError(f"an event could not be sent to {self._topic}: {self._reason}")
 
 
 class TopicReader:
-    """An independent reader of all partitions of a topic, as a subscriber would be.
+    """Reads topics from their beginning, committed records only, as any subscriber may.
 
     Args:
         kafka: How to reach the broker.
-        topic: What is read.
-        start: Where to begin.
-        isolation_level: `read_committed` sees only what has landed.
+        topics: They must exist.
     """
 
-    def __init__(
-        self,
-        kafka: KafkaConfig,
-        topic: str,
-        *,
-        start: Literal["earliest", "latest"] = "earliest",
-        isolation_level: Literal["read_committed", "read_uncommitted"] = "read_committed",
-    ) -> None:
+    def __init__(self, kafka: KafkaConfig, *topics: str) -> None:
         self._settings = client_settings(kafka)
-        self._consumer = open_consumer(self._settings, isolation_level)
-        partitions = self._consumer.partitions_for_topic(topic)
-        self._tps = [TopicPartition(topic, p) for p in sorted(partitions)]
+        self._consumer = open_consumer(self._settings)
+        self._tps = [
+            TopicPartition(topic, partition)
+            for topic in topics
+            for partition in sorted(self._consumer.partitions_for_topic(topic))
+        ]
         self._consumer.assign(self._tps)
-        known = self._consumer.beginning_offsets(self._tps)
-        if start == "latest":
-            known = self._consumer.end_offsets(self._tps)
-        for tp in self._tps:
-            self._consumer.seek(tp, known[tp])
+        for tp, offset in self._consumer.beginning_offsets(self._tps).items():
+            self._consumer.seek(tp, offset)
 
-    def poll(self, timeout_s: float, max_messages: int = 5_000) -> list[Message]:
-        """What has come, in offset order per partition; empty where nothing came in time."""
-        found = self._consumer.poll(timeout_ms=int(timeout_s * 1_000), max_records=max_messages)
-        return [to_message(record) for records in found.values() for record in records]
+    def poll(self, timeout_s: float) -> list[tuple[str, list[Message]]]:
+        """What has come since: (topic, messages of one of its partitions in offset order)."""
+        found = self._consumer.poll(timeout_ms=int(timeout_s * 1_000), max_records=10_000)
+        return [(tp.topic, list(map(to_message, records))) for tp, records in found.items()]
 
     def read_to_end(self, timeout_s: float = 30.0) -> list[Message]:
         """Everything up to what is written now; waits for open transactions to end.
@@ -131,9 +153,9 @@ class TopicReader:
         deadline = time.monotonic() + timeout_s
         messages: list[Message] = []
         while any(self._consumer.position(tp) < end for tp, end in ends.items()):
-            messages += self.poll(0.1)
+            messages += [message for _, run in self.poll(0.1) for message in run]
             if time.monotonic() > deadline:
-                raise TimeoutError(f"the end of {self._tps[0].topic} was not reached: {ends}")
+                raise TimeoutError(f"not everything could be read in time: {ends}")
         return messages
 
     def close(self) -> None:
@@ -143,10 +165,5 @@ class TopicReader:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.close()
