@@ -37,6 +37,9 @@ class StreamLearner:
         self.config = config
         self.epoch = 1
         self._model: StreamModel | None = None
+        # The first model of a process takes seconds to build (torch loads its optimisers then):
+        # not at the first event, whose score somebody waits for.
+        StreamModel(fields=("any",), config=config)
 
     @classmethod
     def from_config(cls, source: Config | Path | str | Mapping[str, Any]) -> StreamLearner:
@@ -143,7 +146,7 @@ class StreamLearner:
         return checkpoint.save(Path(directory), self.state_dict(), position=position, keep=1)
 
     def load(self, directory: Path | str) -> None:
-        """Take over the newest checkpoint under `directory`.
+        """Take over the newest checkpoint under `directory`, of `save` or of a daemon.
 
         Raises:
             CheckpointError: There is none that can be used.
@@ -151,7 +154,7 @@ class StreamLearner:
         found = checkpoint.load_newest(Path(directory), on_corruption="fail")
         if found is None:
             raise checkpoint.CheckpointError(f"{directory} holds no checkpoint; check the path")
-        self.load_state_dict(found.state)
+        self.load_state_dict(found.state.get("learner", found.state))
 
     def state_dict(self) -> dict[str, Any]:
         """Everything, between epochs."""
