@@ -290,7 +290,6 @@ class AlertsConfig(Section):
     calibration_memory: Count = Field(20_000, description="Events that calibration remembers.")
     calibration_warmup: Count = Field(256, description="Scores of a fitted key before alerts.")
     incident_gap: Count = Field(32, description="Normal events of the key that end an incident.")
-    smoothing: int = Field(1, ge=1, description="Span of the score's moving average (1 = off).")
     neighbours: int = Field(3, ge=0, le=100, description="Nearest past events per anomaly.")
 
     @field_validator("budget")

@@ -93,16 +93,6 @@ class Verdict:
     judgements: tuple[Judgement, ...]
     false_incidents: tuple[Incident, ...]
 
-    @property
-    def num_detected(self) -> int:
-        """Faults that were caught."""
-        return sum(judgement.incident is not None for judgement in self.judgements)
-
-    @property
-    def num_top_field_correct(self) -> int:
-        """Caught faults whose own field was blamed."""
-        return sum(judgement.top_field_correct for judgement in self.judgements)
-
 
 def judge(faults: Sequence[Fault], incidents: Iterable[Incident], grace_s: float) -> Verdict:
     """Hold incidents against faults by the rules at the head of this file.
@@ -110,8 +100,8 @@ def judge(faults: Sequence[Fault], incidents: Iterable[Incident], grace_s: float
     Example:
         >>> fault = Fault("pump-1", "flow", "drift", 10.0, 12.0)
         >>> late = Incident("a", "pump-1", 14.0, 14.5, ["flow"])
-        >>> judge([fault], [late], grace_s=3.0).num_detected
-        1
+        >>> judge([fault], [late], grace_s=3.0).judgements[0].incident is late
+        True
         >>> len(judge([fault], [late], grace_s=1.0).false_incidents)
         1
     """

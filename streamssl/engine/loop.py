@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+from streamssl.config.budget import parse_budget
 from streamssl.config.environment import environment_hash
 from streamssl.config.root import Config
 from streamssl.engine.attempts import Attempts
@@ -78,6 +79,7 @@ class Engine:
         self._environment = environment_hash(config)
         self._watch = Watch(
             topic=transport.topic,
+            budget=parse_budget(config.alerts.budget),
             metrics=metrics or Metrics(),
             health=health or Health(),
             clock=clock,

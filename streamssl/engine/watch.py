@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
@@ -11,6 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 import pyarrow as pa
 
+from streamssl.config.budget import Budget
 from streamssl.engine.checkpoints import Saved
 from streamssl.engine.draft import Draft, Part
 from streamssl.engine.slices import messages_of
@@ -53,6 +55,7 @@ class Watch:
 
     Args:
         topic: The input topic.
+        budget: Alerts that are wanted at most.
         metrics: The metric catalogue.
         health: The lifecycle.
         clock: Seconds that only grow.
@@ -63,6 +66,7 @@ class Watch:
         self,
         *,
         topic: str,
+        budget: Budget,
         metrics: Metrics,
         health: Health,
         clock: Callable[[], float],
@@ -76,6 +80,8 @@ class Watch:
         self._wall_clock = wall_clock
         self._began_s = clock()
         self._held: dict[int, int] = {}
+        # Incidents a day are no share: NaN, so that no alert compares with it.
+        metrics.alert_rate_target.set(math.nan if budget.share is None else budget.share)
 
     @contextmanager
     def stage(self, name: str) -> Iterator[None]:

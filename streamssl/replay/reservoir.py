@@ -45,7 +45,6 @@ class Reservoir(Policy):
         self.num_seen = 0  # offered since the start, or since ageing last made room
         self._num_held = 0
         self._newest = -np.inf
-        self._shape = shape
         # Pages are only taken from the system when they are written: an unused budget is free.
         self._windows = np.zeros((self.capacity, *shape), dtype=np.float16)
         self._event_time = np.zeros(self.capacity)

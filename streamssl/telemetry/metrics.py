@@ -150,7 +150,7 @@ class Metrics:
         )
         self.alert_rate_target = c.gauge(
             "alert_rate_target_ratio",
-            "Configured alert budget, where it is a share of events.",
+            "Configured alert budget; NaN where it is given in incidents a day.",
         )
 
     def _declare_durability(self, c: Catalogue) -> None:

@@ -86,14 +86,14 @@ def test_caught_and_false_follow_the_stated_windows(
 ) -> None:
     """Caught: opens within fault and grace. False: overlaps no fault with its grace."""
     verdict = judge([FAULT], [incident(start, last)], grace_s=3.0)
-    assert (verdict.num_detected == 1) is caught
+    assert (verdict.judgements[0].incident is not None) is caught
     assert (len(verdict.false_incidents) == 1) is false
 
 
 def test_incident_of_another_key_is_false_and_catches_nothing() -> None:
     """Faults and incidents meet by key."""
     verdict = judge([FAULT], [incident(101.0, 102.0, key="pump-2")], grace_s=3.0)
-    assert verdict.num_detected == 0
+    assert verdict.judgements[0].incident is None
     assert [i.key for i in verdict.false_incidents] == ["pump-2"]
 
 
@@ -101,7 +101,8 @@ def test_one_fault_is_caught_once_and_the_first_incident_names_the_field() -> No
     """Further incidents of the same fault are neither catches nor false."""
     incidents = [incident(101.0, 102.0, top="rpm"), incident(103.0, 105.0, top="flow")]
     verdict = judge([FAULT], incidents, grace_s=3.0)
-    assert (verdict.num_detected, verdict.num_top_field_correct) == (1, 0)
+    assert verdict.judgements[0].incident == incidents[0]
+    assert not verdict.judgements[0].top_field_correct
     assert verdict.false_incidents == ()
 
 

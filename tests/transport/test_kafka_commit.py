@@ -13,6 +13,7 @@ from streamssl.transport.base import FencedError
 from streamssl.transport.kafka import outbox as outbox_module
 from streamssl.transport.kafka.outbox import RecordTooLargeError
 from streamssl.transport.kafka.source import offsets_of
+from streamssl.transport.kafka.topics import RECORD_BYTES
 from tests.conftest import RunningBroker
 from tests.transport.kafka_stream import FaultyProducer, Stream, Worker, as_transaction
 
@@ -130,13 +131,13 @@ def test_a_record_over_the_limit_is_told_and_poisons_nothing(stream: Stream) -> 
         worker = Worker(transport)
         slices = transport.poll(4, 10.0)
         whole = as_transaction(slices, 1)
-        huge = OutputRecord("scores", None, bytes(transport.max_record_bytes + 1))
+        huge = OutputRecord("scores", None, bytes(RECORD_BYTES + 1))
         part = whole.parts[slices[0].partition]
         part.records.append(huge)
         with pytest.raises(RecordTooLargeError, match=r"max\.message\.bytes"):
             transport.commit(whole)
         part.records.remove(huge)
-        part.records.append(OutputRecord("dlq", None, bytes(transport.max_record_bytes - 1_000)))
+        part.records.append(OutputRecord("dlq", None, bytes(RECORD_BYTES - 1_000)))
         assert transport.commit(whole).kept == set(whole.parts)
         worker.seq += 1
     assert sum(stream.published().values()) == sum(len(s.payload) for s in slices)

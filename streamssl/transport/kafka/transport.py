@@ -44,7 +44,6 @@ class _Connection:
     inputs: RangeReader
     journal: JournalReader
     committer: Committer
-    limits: Mapping[str, int]
     num_partitions: int
     joined: bool = False
 
@@ -84,11 +83,6 @@ class KafkaTransport:
     def trouble(self) -> str:
         """What is wrong with the broker now, empty while it answers; for `/readyz`."""
         return self._patience.trouble
-
-    @property
-    def max_record_bytes(self) -> int:
-        """Largest record that every output topic takes, key and headers included."""
-        return min(self._open.limits.values())
 
     @property
     def num_settled(self) -> int:
@@ -235,7 +229,7 @@ class KafkaTransport:
             transaction_timeout_s=self._kafka.transaction_timeout_ms / 1_000,
         )
         self._connection = _Connection(
-            admin, source, outbox, inputs, journal, committer, limits, num_partitions
+            admin, source, outbox, inputs, journal, committer, num_partitions
         )
 
     def _follow_growth(self) -> None:
