@@ -19,6 +19,7 @@ from streamssl.events import ORIGINAL, UNREADABLE
 from streamssl.transport.files import blocks
 from streamssl.transport.files.blocks import TextSource, end_of_lines
 from streamssl.transport.files.csv_reader import CsvReader, parse_block
+from streamssl.transport.files.formats import open_reader
 from streamssl.transport.files.json_reader import JsonLinesReader
 from streamssl.transport.files.parquet_reader import ParquetReader
 from streamssl.transport.files.rows import InputFileError, Reader, unique_names
@@ -240,3 +241,17 @@ def test_names_become_unique(names: list[str]) -> None:
     unique = unique_names(names)
     assert len(set(unique)) == len(names)
     assert all(unique)
+
+
+@pytest.mark.parametrize("kind", ["csv", "jsonl", "parquet"])
+def test_columns_named_like_the_marks_are_not_taken_for_them(tmp_path: Path, kind: str) -> None:
+    """They are renamed, or in JSON Lines left out; the rows stay readable."""
+    path = tmp_path / f"input.{kind}"
+    if kind == "parquet":
+        pq.write_table(pa.table({UNREADABLE: [1], "b": [2]}), path)
+    else:
+        head = f"{UNREADABLE},b\n1,2\n"
+        path.write_text(head if kind == "csv" else json.dumps({UNREADABLE: 1, "b": 2}))
+    (row,) = rows_of(open_reader(path))
+    assert UNREADABLE not in row
+    assert str(row["b"]) == "2"

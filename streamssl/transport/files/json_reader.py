@@ -12,6 +12,7 @@ import pyarrow as pa
 
 from streamssl.transport.files.blocks import TextSource
 from streamssl.transport.files.rows import (
+    RESERVED,
     InputFileError,
     Unreadable,
     untyped_schema,
@@ -84,7 +85,8 @@ def _parse_leniently(line: bytes) -> Row | None:
 
 def _schema(rows: Sequence[Row | Unreadable]) -> pa.Schema:
     keys = dict.fromkeys(key for row in rows if isinstance(row, dict) for key in row)
-    return untyped_schema(list(islice(keys, MAX_COLUMNS)), "json")
+    names = (key for key in keys if key not in RESERVED)
+    return untyped_schema(list(islice(names, MAX_COLUMNS)), "json")
 
 
 def _batch(rows: Sequence[Row | Unreadable], schema: pa.Schema) -> pa.RecordBatch:

@@ -11,6 +11,9 @@ import pyarrow as pa
 
 from streamssl.events import ORIGINAL, UNREADABLE, UNTYPED, StreamsslError
 
+# Columns by these names would be taken for the marks of unreadable rows.
+RESERVED = frozenset({UNREADABLE, ORIGINAL})
+
 
 class InputFileError(StreamsslError):
     """The input cannot be read, or the output cannot be written, as the command asks."""
@@ -71,7 +74,7 @@ def untyped_schema(names: Sequence[str], kind: str) -> pa.Schema:
 
 
 def unique_names(names: Sequence[str]) -> list[str]:
-    """Column names that are neither empty nor repeated.
+    """Column names that are neither empty, nor repeated, nor reserved.
 
     Example:
         >>> unique_names(["a", "", "a", " b "])
@@ -81,5 +84,5 @@ def unique_names(names: Sequence[str]) -> list[str]:
     for place, name in enumerate(names):
         wanted = name.strip() or f"column_{place}"
         variants = (f"{wanted}.{number}" for number in count(1))
-        unique[next(v for v in chain([wanted], variants) if v not in unique)] = None
+        unique[next(v for v in chain([wanted], variants) if v not in {*unique, *RESERVED})] = None
     return list(unique)
