@@ -49,8 +49,10 @@ class SensorModality:
 
     def network_input(self, features: Features) -> Float32Array:
         """`[B, window, C]` standardised, bounded windows; unseen values are 0."""
-        z_BTC = features.window_BTC[:, -self.window :] - features.center_BC[:, None].astype("f4")
-        z_BTC *= (1.0 / features.scale_BC)[:, None].astype("f4")
+        with np.errstate(over="ignore"):  # What float32 cannot hold is beyond SQUASH, too.
+            centre_BTC = features.center_BC[:, None].astype("f4")
+            z_BTC = features.window_BTC[:, -self.window :] - centre_BTC
+            z_BTC *= (1.0 / features.scale_BC)[:, None].astype("f4")
         if np.isnan(features.window_BTC[:, 0]).any():
             np.nan_to_num(z_BTC, copy=False, nan=0.0)
         return np.clip(z_BTC, -SQUASH, SQUASH, out=z_BTC)
