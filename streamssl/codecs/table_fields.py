@@ -50,19 +50,22 @@ def table_fields(
     A column with a numeric type is numeric. A column whose cells have no type (CSV, JSON Lines)
     is numeric if most of its non-empty cells in the first `sample_rows` rows are; one that is
     empty there is decided by its first batch that holds a cell, one that is always empty is not.
-    Columns of text, and the index columns that pandas writes, are never channels.
+    Columns of text, and the index columns that pandas writes, are never channels. Where every
+    cell of every column is empty, all columns are.
 
     Raises:
-        TableError: A named column is missing, or no column is numeric.
+        TableError: A named column is missing, no column is numeric, or no row can be read.
     """
     evidence: dict[str, Evidence] = {}
     schema: pa.Schema | None = None
+    reasons: list[str | None] = []
     row = num_times = 0
     for batch in batches:
         if schema is None:
             schema = batch.schema
             evidence = {name: Evidence() for name in _candidates(schema, input, fields)}
         sample = batch.slice(0, max(sample_rows - row, 0))
+        reasons += _reasons(sample)
         num_times += _num_times(sample, input.time_field)
         for name, seen in evidence.items():
             _look(batch if seen.is_open else sample, name, seen)
@@ -73,6 +76,8 @@ def table_fields(
             break
     if schema is None:
         return () if fields == "auto" else tuple(fields)
+    if reasons and all(reasons):
+        raise TableError(f"none of the first {len(reasons)} rows can be read: {reasons[0]}")
     if row and input.time_field and not num_times:
         raise TableError(
             f"column {input.time_field!r} holds no time that can be read; write seconds or "
@@ -101,6 +106,14 @@ def _candidates(
 def column_names(schema: pa.Schema) -> list[str]:
     """The table's own columns, without the marks of unreadable rows."""
     return [name for name in schema.names if name not in (UNREADABLE, ORIGINAL)]
+
+
+def _reasons(sample: pa.RecordBatch) -> list[str | None]:
+    """Of each row why it cannot be read, None where it can."""
+    if UNREADABLE not in sample.schema.names:
+        return [None] * sample.num_rows
+    reasons: list[str | None] = sample.column(UNREADABLE).to_pylist()
+    return reasons
 
 
 def _look(batch: pa.RecordBatch, name: str, seen: Evidence) -> None:
@@ -138,9 +151,14 @@ def _decide(
                 raise TableError(f"column {name!r} holds text, not numbers; leave it out")
         return tuple(fields)
     channels = tuple(filter(is_channel, evidence))
-    if not channels and any_rows:
-        raise TableError(f"no column holds numbers; {_listing(column_names(schema))}")
-    return channels
+    if channels or not any_rows:
+        return channels
+    if evidence and all(is_untyped(schema.field(n)) and e.is_open for n, e in evidence.items()):
+        return tuple(evidence)
+    raise TableError(
+        f"no column holds numbers; {_listing(column_names(schema))}; those of time and key and the "
+        "ignored ones do not count, numbers are written as 1.5 or 1e-3"
+    )
 
 
 def _listing(names: Sequence[str]) -> str:

@@ -189,6 +189,20 @@ def test_a_table_without_numbers_is_an_error() -> None:
         decode(untyped(a=["1"]), fields=["a"], time_field="a")
 
 
+def test_a_table_of_nothing_but_missing_values_is_no_error() -> None:
+    """Every column may begin to hold numbers later; beside one of text it cannot be told."""
+    decoded = decode(untyped(a=["", "NaN"], b=["", ""]))
+    assert decoded.batch.fields == ("a", "b")
+    assert np.isnan(decoded.batch.values_BC).all()
+
+
+def test_a_table_without_a_readable_row_is_an_error() -> None:
+    """It says what is wrong with the first, not that columns lack numbers."""
+    marks = pa.array(["wrong_count: 4 cells instead of 1"] * 2)
+    with pytest.raises(TableError, match="none of the first 2 rows can be read: wrong_count: 4"):
+        decode(untyped(a=[None, None]).append_column(UNREADABLE, marks))
+
+
 def test_a_table_without_rows_is_no_error() -> None:
     """No rows are no events, whatever the columns hold."""
     decoded = decode(untyped(a=[], b=[]))
