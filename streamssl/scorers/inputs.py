@@ -6,6 +6,7 @@ B = events, C = channels, F = features.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 
@@ -21,6 +22,13 @@ LAGGED_VALUES = 100
 def num_lags(num_channels: int) -> int:
     """Rows in the lagged vector: about 100 values in all."""
     return max(1, LAGGED_VALUES // num_channels)
+
+
+@cache
+def random_projection(num_inputs: int, num_features: int, seed: int) -> FloatArray:
+    """`[inputs, F]` a projection that about keeps distances (Johnson and Lindenstrauss 1984)."""
+    generator = np.random.default_rng([seed, num_inputs, num_features])
+    return generator.normal(0.0, 1.0 / np.sqrt(num_features), (num_inputs, num_features))
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,10 +65,8 @@ class ChannelVector:
         return self.num_blocks * self.num_channels > self.max_features
 
     def projection(self) -> FloatArray:
-        """`[blocks * C, F]` the seeded projection (Johnson-Lindenstrauss 1984)."""
-        shape = (self.num_blocks * self.num_channels, self.num_features)
-        generator = np.random.default_rng([self.seed, *shape])
-        return generator.normal(0.0, 1.0 / np.sqrt(shape[1]), shape)
+        """`[blocks * C, F]` the seeded projection."""
+        return random_projection(self.num_blocks * self.num_channels, self.num_features, self.seed)
 
     def build(self, features: Features) -> FloatArray:
         """`[B, F]` vectors in the input's units; projected ones are standardised first."""

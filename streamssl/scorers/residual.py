@@ -15,6 +15,7 @@ import numpy as np
 
 from streamssl.events import BoolArray, Float32Array, FloatArray, IntArray
 from streamssl.scorers.gaussian_bank import GaussianBank
+from streamssl.scorers.inputs import random_projection
 from streamssl.scorers.tiles import tiled_matmul
 
 RIDGE = 0.1
@@ -33,9 +34,7 @@ class ResidualScorer:
         self.projection: FloatArray | None = None
         num_features = min(num_residuals, max_features)
         if num_residuals > max_features:
-            generator = np.random.default_rng([seed, num_residuals])
-            scale = 1.0 / np.sqrt(num_features)
-            self.projection = generator.normal(0.0, scale, (num_residuals, num_features))
+            self.projection = random_projection(num_residuals, num_features, seed)
         self.bank = GaussianBank(num_features=num_features, ridge=RIDGE)
 
     def vector(self, residual_BR: Float32Array) -> FloatArray:
