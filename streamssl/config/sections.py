@@ -129,7 +129,7 @@ class OutputConfig(Section):
 
 
 class OutputsConfig(Section):
-    """The output topics `<app.name>.scores`, `.embeddings`, `.dlq`, `.journal`."""
+    """The output topics `<app.name>.scores`, `.embeddings`, `.dlq`, `.spaces`, `.journal`."""
 
     scores: OutputConfig = OutputConfig()
     embeddings: OutputConfig = OutputConfig(format="arrow")

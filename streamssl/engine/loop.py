@@ -19,6 +19,7 @@ from streamssl.engine.intake import Intake
 from streamssl.engine.ports import Codec, Learner
 from streamssl.engine.positions import Positions
 from streamssl.engine.recovery import give_up
+from streamssl.engine.spaces import announce, new_space
 from streamssl.engine.start import CHECKPOINTS, start
 from streamssl.engine.watch import Summary, Watch
 from streamssl.telemetry import Health, Metrics
@@ -145,7 +146,9 @@ class Engine:
 
     def _commit(self, draft: Draft, outputs: dict[int, PartitionOutput]) -> None:
         """Publish, journal and move positions at once; forget what was not ours any more."""
-        transaction, began_s = Transaction(self._record(draft, outputs), outputs), self._clock()
+        record, began_s = self._record(draft, outputs), self._clock()
+        parts = announce(outputs, record, self._positions.space)
+        transaction = Transaction(record, parts)
         with self._watch.stage("commit"):
             receipt = self._transport.commit(transaction)
         if receipt.kept:
@@ -172,6 +175,7 @@ class Engine:
             dead_letters=draft.journalled_dead_letters(),
             closed={e: (d.reason, d.learn_rate) for e, d in positions.closed.items()},
             fields=list(fields) if fields and positions.fields is None else None,
+            space=new_space(outputs, positions.space),
             state_crc32c=self._state_crc32c,
             environment=self._environment,
             changes=list(positions.changes),

@@ -19,6 +19,7 @@ class Positions:
         seq: Number of that record.
         stops: Last journalled stop of the partitions whose per-key state is held.
         fields: Channels as journalled, None until they are.
+        space: Embedding space announced last, None before the first.
         closed: Decisions of epochs that closed since that record.
         dropped: (epoch, partition) of per-key state given up since that record.
         changes: What else changed since that record.
@@ -28,6 +29,7 @@ class Positions:
     seq: int = 0
     stops: dict[int, int] = field(default_factory=dict)
     fields: tuple[str, ...] | None = None
+    space: str | None = None
     closed: dict[int, Decisions] = field(default_factory=dict)
     dropped: list[tuple[int, int]] = field(default_factory=list)
     changes: list[str] = field(default_factory=list)
@@ -38,6 +40,8 @@ class Positions:
         self.stops |= {p: stop for p, (_, stop, _, _) in record.ranges.items()}
         if record.fields is not None:
             self.fields = tuple(record.fields)
+        if record.space is not None:
+            self.space = record.space[1]
         self.closed.clear()
         self.dropped.clear()
         self.changes.clear()
@@ -54,6 +58,7 @@ class Positions:
             "seq": self.seq,
             "stops": [[p, stop] for p, stop in sorted(self.stops.items())],
             "fields": None if self.fields is None else list(self.fields),
+            "space": self.space,
             "closed": [[e, d.reason, d.learn_rate] for e, d in sorted(self.closed.items())],
             "dropped": [list(entry) for entry in self.dropped],
             "changes": list(self.changes),
@@ -67,6 +72,7 @@ class Positions:
             seq=int(state["seq"]),
             stops={int(p): int(stop) for p, stop in state["stops"]},
             fields=None if state["fields"] is None else tuple(map(str, state["fields"])),
+            space=None if state["space"] is None else str(state["space"]),
             closed={int(e): Decisions(str(r), float(rate)) for e, r, rate in state["closed"]},
             dropped=[(int(e), int(p)) for e, p in state["dropped"]],
             changes=[str(change) for change in state["changes"]],

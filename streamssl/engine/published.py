@@ -12,6 +12,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from streamssl.events import OutputRecord, StreamsslError
+from streamssl.transport.base import partition_of
 
 SCHEMA = pa.schema(
     [
@@ -61,7 +62,7 @@ def _parquet(path: Path, prefix: str) -> Iterator[Write]:
             rows = [
                 {
                     "topic": f"{prefix}.{record.topic}",
-                    "partition": partition,
+                    "partition": partition_of(record, partition),
                     "key": record.key,
                     "value": record.value,
                     "headers": [{"name": name, "value": data} for name, data in record.headers],
@@ -79,7 +80,8 @@ def _json_lines(path: Path, prefix: str) -> Iterator[Write]:
 
         def write(partition: int, records: list[OutputRecord]) -> None:
             for record in records:
-                line = {"topic": f"{prefix}.{record.topic}", "partition": partition}
+                place = partition_of(record, partition)
+                line = {"topic": f"{prefix}.{record.topic}", "partition": place}
                 line |= _text("key", record.key) | _text("value", record.value)
                 line["headers"] = [_text("value", data) | {"name": n} for n, data in record.headers]
                 file.write(json.dumps(line, ensure_ascii=False) + "\n")

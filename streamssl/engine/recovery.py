@@ -15,6 +15,7 @@ from streamssl.engine.draft import Draft, advance, decode, encode
 from streamssl.engine.ports import Codec, Learner
 from streamssl.engine.positions import Positions
 from streamssl.engine.slices import range_of
+from streamssl.engine.spaces import announce
 from streamssl.events import Slice, StreamsslError
 from streamssl.transport.base import InputExpiredError, PartitionOutput
 from streamssl.transport.journal import POISON, JournalRecord
@@ -98,8 +99,11 @@ class JournalReplay:
         draft = self._draft(record, pieces)
         results = advance(draft, self.learner)
         self.num_events += draft.num_events
+        previous = self.positions.space
         self.positions.landed(record, position)
-        return encode(draft, results, self.codec) if publishing else {}
+        if not publishing:
+            return {}
+        return announce(encode(draft, results, self.codec), record, previous)
 
     def _check_order(self, record: JournalRecord) -> None:
         if record.seq > self.positions.seq + 1:

@@ -62,6 +62,11 @@ class PartitionOutput:
     results: tuple[Results, ...] = ()
 
 
+def partition_of(record: OutputRecord, input_partition: int) -> int:
+    """Where a record goes: its input's partition number; all spaces lie in one (compacted)."""
+    return 0 if record.topic == "spaces" else input_partition
+
+
 @dataclass(frozen=True, slots=True)
 class Transaction:
     """Outputs and positions that must land together, with the record that says so."""

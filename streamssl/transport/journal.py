@@ -30,6 +30,8 @@ class JournalRecord(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=Tru
         closed: Decisions of the epochs that closed since the last record: epoch -> decisions
             as (reason, learn_rate).
         fields: Channels decided by `fields: auto`; only in the record that decides them.
+        space: (partition, name) of the embedding space that begins with this transaction, and the
+            partition whose part holds its announcement; None where no space begins.
         state_crc32c: CRC of the state that scored this transaction.
         environment: Hash of configuration, build and thread count.
         changes: What else changed since the last record, in words a person reads too:
@@ -45,6 +47,7 @@ class JournalRecord(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=Tru
     dead_letters: list[tuple[int, int, int]] = []
     closed: dict[int, tuple[str, float]] = {}
     fields: list[str] | None = None
+    space: tuple[int, str] | None = None
     state_crc32c: int = 0
     environment: str = ""
     changes: list[str] = []
@@ -56,6 +59,7 @@ class JournalRecord(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=Tru
             ranges={p: r for p, r in self.ranges.items() if p in partitions},
             tails={p: t for p, t in self.tails.items() if p in partitions},
             dead_letters=[d for d in self.dead_letters if d[0] in partitions],
+            space=self.space if self.space and self.space[0] in partitions else None,
         )
 
     def range_of(self, partition: int) -> Range:

@@ -12,7 +12,12 @@ from collections.abc import Callable, Mapping
 from typing import Literal
 
 from streamssl.events import Headers, Message
-from streamssl.transport.base import FencedError, Transaction, TransportUnavailableError
+from streamssl.transport.base import (
+    FencedError,
+    Transaction,
+    TransportUnavailableError,
+    partition_of,
+)
 from streamssl.transport.memory_group import Group, Member
 from streamssl.transport.memory_log import Log
 
@@ -240,7 +245,7 @@ class MemoryBroker:
             for record in part.records:
                 self.produce(
                     f"{app}.{record.topic}",
-                    partition,
+                    partition_of(record, partition),
                     record.value,
                     key=record.key,
                     headers=record.headers,

@@ -12,6 +12,9 @@ from streamssl.events import Decisions, EpochReport, EventBatch, Results
 
 Key = tuple[int, str]
 
+# The first epoch whose embeddings lie in their final space.
+FIRST_FINAL_EPOCH = 4
+
 
 class FakeLearner:
     """Scores by the distance from the key's mean as of the last epoch, and from its last value.
@@ -141,5 +144,5 @@ def _results(batch: EventBatch, epoch: int, raw: Any, weight: float) -> Results:
         expected_AC=np.zeros((int(anomaly.sum()), 1)),
         neighbours=[[] for _ in range(int(anomaly.sum()))],
         embedding_BD=np.full((num, 2), weight, np.float32),
-        space="fake",
+        space="provisional" if epoch < FIRST_FINAL_EPOCH else "space-1",
     )

@@ -7,7 +7,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping
 
 from streamssl.events import OutputRecord
-from streamssl.transport.base import Receipt, Transaction
+from streamssl.transport.base import Receipt, Transaction, partition_of
 from streamssl.transport.journal import JournalRecord
 from streamssl.transport.kafka.journal_reader import JournalReader
 from streamssl.transport.kafka.outbox import Addressed, Outbox, check_sizes
@@ -78,13 +78,10 @@ class Committer(ABC):
 
     def _addressed(self, transaction: Transaction) -> list[Addressed]:
         records = [
-            Addressed(f"{self._app}.{record.topic}", partition, record)
+            Addressed(f"{self._app}.{record.topic}", partition_of(record, partition), record)
             for partition, part in sorted(transaction.parts.items())
             for record in part.records
         ]
-        for record in records:
-            if record.topic == f"{self._app}.spaces":
-                record.partition = 0  # compacted: one partition holds all spaces
         check_sizes(records, self._limits)
         return records
 

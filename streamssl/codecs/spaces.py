@@ -1,0 +1,32 @@
+"""The announcement of an embedding space to a record."""
+
+from __future__ import annotations
+
+import msgspec
+
+from streamssl.events import OutputRecord
+
+
+class SpaceValue(msgspec.Struct, frozen=True):
+    """The value of a space message.
+
+    Attributes:
+        space: What the vectors of this space carry.
+        previous: The space before it, None for the instance's first.
+        epoch: First epoch whose vectors lie in it.
+        instance: Whose networks made it.
+        map: From the previous space's vectors to this one's; there is none.
+        reason: Why it began.
+    """
+
+    space: str
+    previous: str | None
+    epoch: int
+    instance: int
+    map: None
+    reason: str
+
+
+def encode_space(value: SpaceValue) -> OutputRecord:
+    """One record, under the name of the space: the topic is compacted."""
+    return OutputRecord("spaces", value.space.encode(), msgspec.json.encode(value))
