@@ -12,8 +12,9 @@ from streamssl.codecs.dead_letters import OriginalBytesEncoder
 from streamssl.codecs.embeddings import ArrowEmbeddings, JsonEmbeddings
 from streamssl.codecs.json import JsonDecoder
 from streamssl.codecs.scores import ArrowScores, JsonScores
-from streamssl.config.sections import InputConfig, OutputsConfig, SensorConfig
+from streamssl.config.root import Config
 from streamssl.events import DeadLetter, OutputRecord, Results, StreamsslError
+from streamssl.version import __version__
 
 DECODERS: dict[str, Callable[..., Decoder]] = {"json": JsonDecoder, "arrow": ArrowDecoder}
 SCORES: dict[str, Callable[..., Encoder]] = {"json": JsonScores, "arrow": ArrowScores}
@@ -52,39 +53,26 @@ class Codec:
         return records
 
 
-def build_codec(
-    *,
-    input: InputConfig,  # noqa: A002 (the YAML section's name)
-    outputs: OutputsConfig,
-    modality: SensorConfig,
-    name: str,
-    version: str,
-) -> Codec:
+def build_codec(config: Config) -> Codec:
     """The codec that a configuration asks for.
-
-    Args:
-        input: Codec, topic, fields and limits of the input.
-        outputs: Which outputs there are, and their formats.
-        modality: The channels.
-        name: The app's name.
-        version: The model's version.
 
     Raises:
         UnknownCodecError: A name is not in its registry.
         FieldNamesError: The configured field names contradict one another.
     """
-    scores, embeddings = outputs.scores, outputs.embeddings
+    source, modality, name = config.input, config.modality, config.app.name
+    scores, embeddings = config.outputs.scores, config.outputs.embeddings
     return Codec(
-        decoder=_look_up(DECODERS, input.codec)(
-            topic=input.topic, fields=modality.fields, input=input, required=modality.required
+        decoder=_look_up(DECODERS, source.codec)(
+            topic=source.topic, fields=modality.fields, input=source, required=modality.required
         ),
-        scores=_look_up(SCORES, scores.format)(name=name, version=version)
+        scores=_look_up(SCORES, scores.format)(name=name, version=__version__)
         if scores.enabled
         else None,
         embeddings=_look_up(EMBEDDINGS, embeddings.format)(name=name)
         if embeddings.enabled
         else None,
-        dead_letters=OriginalBytesEncoder(topic=input.topic),
+        dead_letters=OriginalBytesEncoder(topic=source.topic),
     )
 
 

@@ -19,7 +19,6 @@ from streamssl.stream_learner import StreamLearner
 from streamssl.telemetry.health import Health
 from streamssl.telemetry.metrics import Metrics
 from streamssl.transport.memory import MemoryBroker, MemoryTransport
-from streamssl.version import __version__
 
 NUM_PARTITIONS = 4
 
@@ -95,18 +94,11 @@ class MemoryScene:
         self.stop_daemon()
 
     def _make_engine(self, config: Config) -> Engine:
-        codec = build_codec(
-            input=config.input,
-            outputs=config.outputs,
-            modality=config.modality,
-            name=config.app.name,
-            version=__version__,
-        )
         return Engine(
             config=config,
             transport=MemoryTransport(self._memory, topic=self._input, app=config.app.name),
             learner=StreamLearner.from_config(config),
-            codec=codec,
+            codec=build_codec(config),
             metrics=self._metrics,
             health=self._health,
             stopping=self._stopping,

@@ -23,7 +23,6 @@ from streamssl.events import StreamsslError
 from streamssl.stream_learner import StreamLearner
 from streamssl.telemetry import Health, Metrics, TelemetryServer
 from streamssl.transport.kafka import KafkaTransport
-from streamssl.version import __version__
 
 log = logging.getLogger(__name__)
 
@@ -84,13 +83,7 @@ class Daemon:
             config=config,
             transport=self._transport,
             learner=StreamLearner.from_config(config),
-            codec=build_codec(
-                input=config.input,
-                outputs=config.outputs,
-                modality=config.modality,
-                name=config.app.name,
-                version=__version__,
-            ),
+            codec=build_codec(config),
             state_dir=config.app.state_dir,
             init_from=init_from,
             metrics=metrics,

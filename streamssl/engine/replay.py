@@ -23,7 +23,6 @@ from streamssl.events import OutputRecord
 from streamssl.stream_learner import StreamLearner
 from streamssl.transport.journal import JournalRecord
 from streamssl.transport.kafka.readonly import KafkaReadonly
-from streamssl.version import __version__
 
 log = logging.getLogger(__name__)
 
@@ -69,13 +68,7 @@ def replay_journal(config: Config, output: Path) -> int:
         Exit code: 0 where every state was the one that had published, else 1.
     """
     source = KafkaReadonly(app=config.app, kafka=config.kafka, input=config.input)
-    codec = build_codec(
-        input=config.input,
-        outputs=config.outputs,
-        modality=config.modality,
-        name=config.app.name,
-        version=__version__,
-    )
+    codec = build_codec(config)
     learner = StreamLearner.from_config(config)
     with source, published(output, config.app.name) as write:
         found = reproduce(config, source=source, learner=learner, codec=codec, write=write)

@@ -24,6 +24,7 @@ from streamssl.codecs.registry import (
     build_codec,
 )
 from streamssl.codecs.scores import ArrowScores, JsonScores
+from streamssl.config.root import Config
 from streamssl.config.sections import InputConfig, OutputConfig, OutputsConfig, SensorConfig
 from streamssl.events import DeadLetter, EventBatch, Message, OutputRecord, Results
 
@@ -211,8 +212,7 @@ def test_large_dead_letters_are_cut_and_marked() -> None:
 
 
 def codec(**sections: Any) -> Codec:
-    defaults = {"input": InputConfig(), "outputs": OutputsConfig(), "modality": SensorConfig()}
-    return build_codec(**(defaults | sections), name="app", version="v")
+    return build_codec(Config(**sections))
 
 
 def test_a_codec_encodes_everything_of_a_partition() -> None:

@@ -57,14 +57,7 @@ class RealWorld(World):
         return learner
 
     def new_codec(self) -> Any:
-        config = self.config()
-        return build_codec(
-            input=config.input,
-            outputs=config.outputs,
-            modality=config.modality,
-            name=config.app.name,
-            version="test",
-        )
+        return build_codec(self.config())
 
     def produce_noise(self, num_messages: int, seed: int = 0) -> None:
         rng = random.Random(seed)
