@@ -81,7 +81,7 @@ def write(directory: Path, taken: Snapshot, *, position: Mapping[str, Any], keep
     except (OSError, SafetensorError) as error:
         shutil.rmtree(temporary, ignore_errors=True)
         raise CheckpointError(
-            f"cannot write checkpoint {target}: {error}; free disk space or mend app.state_dir"
+            f"cannot write checkpoint {target}: {error}; mend app.state_dir or --save"
         ) from error
     return target
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import time
 from pathlib import Path
 from typing import Annotated
@@ -57,6 +58,7 @@ def replay(
     """Score a file from its first row to its last, learning on the way, as the daemon would."""
     if journal == (input is not None):
         raise typer.BadParameter("give either a file or --journal", param_hint="--input")
+    _check_save(save)
     columns = _column_overrides(time_column, key_column, ignore_columns)
     loaded = load_config(config, [*(overrides or ()), *columns])
     setup_logging("WARNING", secrets=secret_values(loaded))
@@ -83,6 +85,15 @@ def _replay_file(
     written = [*transport.outputs, *([save] if save else [])]
     for line in summary_lines(done, start_up_s, written):
         typer.echo(line)
+
+
+def _check_save(save: Path | None) -> None:
+    """Refuse a folder that cannot be made before hours of work, not after."""
+    if save is None:
+        return
+    folder = next(path for path in (save.absolute(), *save.absolute().parents) if path.exists())
+    if not folder.is_dir() or not os.access(folder, os.W_OK | os.X_OK):
+        raise typer.BadParameter(f"{folder} is no folder to write in", param_hint="--save")
 
 
 def _column_overrides(time: str | None, key: str | None, ignored: str | None) -> list[str]:

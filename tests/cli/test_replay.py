@@ -219,6 +219,7 @@ def test_mistakes_end_with_exit_code_2_and_write_nothing(tmp_path: Path) -> None
         run("--input", source, "--output", out, "--set", "learn.nope=1")
     assert run("--output", out).exit_code == 2
     assert run("--output", out, "--input", source, "--journal").exit_code == 2
+    assert run("--output", out, "--input", source, "--save", source / "saved").exit_code == 2
     assert {path.name for path in tmp_path.iterdir()} == {"input.csv"}
 
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import csv
 from pathlib import Path
+from typing import Any
 
 import pyarrow.parquet as pq
 import pytest
 
-from streamssl.transport.files import FileTransport, InputFileError
+from streamssl.transport.files import FileTransport, InputFileError, OutputFileError
 from streamssl.transport.journal import decode_record
 from tests.transport.fake_results import results_at, transaction_of
 from tests.transport.worlds import joined, take
@@ -135,6 +136,10 @@ def test_no_rows_give_an_output_without_rows(tmp_path: Path, name: str) -> None:
         ("input.csv", "out.txt", None, r"\.parquet"),
         ("input.csv", "none/out.csv", None, "no such folder"),
         ("input.csv", "input.csv", None, "same file"),
+        ("input.csv", "folder.csv", None, "is a folder"),
+        ("folder.csv", "out.csv", None, "not a regular file"),
+        ("old.dlq.jsonl", "old.csv", None, "same file"),
+        ("old.journal.jsonl", "old.parquet", None, "same file"),
         ("input.csv", "out.csv", "vectors.csv", "no lists"),
         ("input.csv", "out.parquet", "out.parquet", "two files"),
     ],
@@ -143,8 +148,9 @@ def test_names_that_cannot_be_used_are_refused(
     tmp_path: Path, source: str, output: str, embeddings: str | None, what: str
 ) -> None:
     """The error names the file and the remedy, with the exit code for wrong usage."""
-    for name in ("input.csv", "input.xls"):
+    for name in ("input.csv", "input.xls", "old.dlq.jsonl", "old.journal.jsonl"):
         (tmp_path / name).write_text("a\n1\n")
+    (tmp_path / "folder.csv").mkdir()
     with pytest.raises(InputFileError, match=what) as refused:
         FileTransport(
             tmp_path / source,
@@ -176,3 +182,38 @@ def test_progress_is_a_share_of_the_file(tmp_path: Path) -> None:
     assert shares == sorted(shares)
     assert 0.0 < shares[0] < 0.9
     assert shares[-1] == 1.0
+
+
+@pytest.mark.parametrize("failing", ["out.csv", "vectors.parquet", "out.dlq.jsonl"])
+def test_an_output_that_cannot_be_begun_leaves_none(
+    source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, failing: str
+) -> None:
+    """The error names the file; those begun before it are removed."""
+    begin = Path.open
+
+    def refuse(path: Path, *arguments: Any) -> Any:
+        if path.name.startswith(f".{failing}."):
+            raise PermissionError(13, "Permission denied")
+        return begin(path, *arguments)
+
+    monkeypatch.setattr(Path, "open", refuse)
+    transport = FileTransport(source, tmp_path / "out.csv", embeddings=tmp_path / "vectors.parquet")
+    with pytest.raises(OutputFileError, match=f"{failing} cannot be written: Permission denied"):
+        transport.open()
+    transport.close()
+    assert [path.name for path in tmp_path.iterdir()] == ["input.csv"]
+
+
+def test_an_output_that_cannot_be_named_is_an_error_and_leaves_no_draft(
+    source: Path, tmp_path: Path
+) -> None:
+    """Somebody made a folder of that name meanwhile."""
+    transport = FileTransport(source, tmp_path / "out.csv", scorers=["gaussian"])
+    (tmp_path / "out.csv").mkdir()
+    transport.open()
+    take(transport, 5)
+    transport.commit(transaction_of(0, 5, results_at(list(range(5)))))
+    with pytest.raises(OutputFileError, match="cannot be written") as failed:
+        transport.close()
+    assert failed.value.exit_code == 1
+    assert not [path for path in tmp_path.iterdir() if path.suffix == ".part"]

@@ -2,5 +2,6 @@
 
 from streamssl.transport.files.rows import InputFileError
 from streamssl.transport.files.transport import FileTransport
+from streamssl.transport.files.writers import OutputFileError
 
-__all__ = ["FileTransport", "InputFileError"]
+__all__ = ["FileTransport", "InputFileError", "OutputFileError"]

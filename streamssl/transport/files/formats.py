@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -42,7 +43,8 @@ def check_input(path: Path) -> None:
         InputFileError: No such file, or no known suffix.
     """
     if not path.is_file():
-        raise InputFileError(f"{path}: no such file")
+        what = "not a regular file" if path.exists() else "no such file"
+        raise InputFileError(f"{path}: {what}")
     if _format(path) not in READERS:
         raise InputFileError(
             f"{path}: cannot tell the format by the suffix; known are {', '.join(READERS)}, "
@@ -66,9 +68,13 @@ def check_output(path: Path) -> None:
     """Refuse a name that cannot be written.
 
     Raises:
-        InputFileError: No such folder, or no known suffix.
+        InputFileError: No such folder, one that cannot be written, or no known suffix.
     """
     if path.suffix.lower() not in WRITERS:
         raise InputFileError(f"{path}: write to one of {', '.join(WRITERS)}")
     if not path.parent.is_dir():
         raise InputFileError(f"{path.parent}: no such folder; make it first")
+    if path.is_dir():
+        raise InputFileError(f"{path}: is a folder; name a file")
+    if not os.access(path.parent, os.W_OK | os.X_OK):
+        raise InputFileError(f"{path.parent}: no permission to write there")

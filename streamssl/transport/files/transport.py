@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import TypeVar
 
 import pyarrow as pa
 
@@ -23,11 +24,12 @@ from streamssl.transport.files.tables import (
     scores_schema,
     scores_table,
 )
-from streamssl.transport.files.writers import DraftFile, TableWriter
+from streamssl.transport.files.writers import DraftFile, TableWriter, writing
 from streamssl.transport.journal import JournalRecord
 
 PARTITION = 0
 INCARNATION = 1
+File = TypeVar("File", bound=TableWriter | DraftFile)
 
 
 class FileTransport:
@@ -67,21 +69,25 @@ class FileTransport:
         self._position = 0
         self._waiting: pa.RecordBatch | None = None
         self._is_open = False
+        self._drafts: list[tuple[Path, TableWriter | DraftFile]] = []
         self._check_names()
 
     def open(self) -> None:
         """Open the input and begin the outputs.
 
         Raises:
-            InputFileError: A file cannot be read or written.
+            InputFileError: The input cannot be read.
+            OutputFileError: An output cannot be written.
         """
         self._reader: Reader = open_reader(self.input)
         self._batches = _batches(self._reader)
         self._waiting = next(self._batches, None)
-        self._scores = open_writer(self.output, self._schema)
-        self._vectors = self._open_vectors()
-        self._letters = DraftFile(self.dead_letters)
-        self._records = DraftFile(self.journal_file)
+        self._letters = self._began(self.dead_letters, DraftFile)
+        self._records = self._began(self.journal_file, DraftFile)
+        self._scores = self._began(self.output, lambda path: open_writer(path, self._schema))
+        self._vectors = self.embeddings and self._began(
+            self.embeddings, lambda path: open_writer(path, EMBEDDINGS_SCHEMA)
+        )
         self._is_open = True
 
     def scan(self) -> Iterator[pa.RecordBatch]:
@@ -150,7 +156,8 @@ class FileTransport:
         parts = transaction.parts.values()
         for part in parts:
             self._write(part)
-        self._records.stream.write(transaction.journal.encode() + b"\n")
+        with writing(self.journal_file):
+            self._records.stream.write(transaction.journal.encode() + b"\n")
         self._journal.append(transaction.journal)
         # Last, so that a failure above leaves the input uncommitted and the outputs unpublished.
         self._committed = max((part.range.stop for part in parts), default=self._committed)
@@ -168,30 +175,48 @@ class FileTransport:
         """The sidecar is kept whole: it reproduces the replay."""
 
     def close(self) -> None:
-        """Give the outputs their names if the whole input is committed, else leave nothing."""
-        if not self._is_open:
-            return
+        """Give the outputs their names if the whole input is committed, else leave nothing.
+
+        Raises:
+            OutputFileError: One cannot be finished; those that are not yet are removed.
+        """
+        committed = self._is_open and (self._committed or 0) == self._position
+        complete = committed and self.exhausted()
         self._is_open = False
-        complete = self.exhausted() and (self._committed or 0) == self._position
-        files: list[TableWriter | DraftFile] = [self._letters, self._records, self._scores]
-        for file in [*files, self._vectors] if self._vectors else files:
-            file.publish() if complete else file.discard()
+        try:
+            while complete and self._drafts:
+                path, file = self._drafts[0]
+                with writing(path):
+                    file.publish()
+                self._drafts.pop(0)
+        finally:
+            for _, file in self._drafts:
+                file.discard()
+            self._drafts.clear()
+
+    def _began(self, path: Path, begin: Callable[[Path], File]) -> File:
+        """Begin an output, for `close` to finish or to remove."""
+        with writing(path):
+            file = begin(path)
+        self._drafts.append((path, file))
+        return file
 
     def _write(self, part: PartitionOutput) -> None:
-        self._scores.write(scores_table(part.range, part.results, self._schema))
-        if self._vectors:
-            self._vectors.write(embeddings_table(part.range, part.results))
-        for record in part.records:
-            if record.topic == "dlq":
-                self._letters.stream.write(_dead_letter_line(record))
-
-    def _open_vectors(self) -> TableWriter | None:
-        return open_writer(self.embeddings, EMBEDDINGS_SCHEMA) if self.embeddings else None
+        with writing(self.output):
+            self._scores.write(scores_table(part.range, part.results, self._schema))
+        if self.embeddings and self._vectors:
+            with writing(self.embeddings):
+                self._vectors.write(embeddings_table(part.range, part.results))
+        with writing(self.dead_letters):
+            for record in part.records:
+                if record.topic == "dlq":
+                    self._letters.stream.write(_dead_letter_line(record))
 
     def _check_names(self) -> None:
         check_input(self.input)
         for path in filter(None, (self.output, self.embeddings)):
             check_output(path)
+        for path in self.outputs:
             if path.resolve() == self.input.resolve():
                 raise InputFileError(f"{path}: output and input are the same file")
         if self.embeddings and self.embeddings.suffix.lower() == ".csv":

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Protocol
 
@@ -10,7 +12,31 @@ import pyarrow as pa
 import pyarrow.csv as arrow_csv
 import pyarrow.parquet as pq
 
+from streamssl.events import StreamsslError
+
 ROWS_PER_GROUP = 65_536
+
+
+class OutputFileError(StreamsslError):
+    """An output could not be written to its end: the disk is full, say."""
+
+    exit_code = 1
+
+
+@contextlib.contextmanager
+def writing(path: Path) -> Iterator[None]:
+    """Tell what the system refuses as an error of that file.
+
+    Raises:
+        OutputFileError: Of any `OSError` of the body.
+    """
+    try:
+        yield
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise OutputFileError(
+            f"{path} cannot be written: {reason}; free space or name another place"
+        ) from error
 
 
 class DraftFile:
@@ -34,7 +60,8 @@ class DraftFile:
 
     def discard(self) -> None:
         """Remove it; what was there under its name stays."""
-        self.stream.close()
+        with contextlib.suppress(OSError):  # What waits to be written is not wanted any more.
+            self.stream.close()
         self._draft.unlink(missing_ok=True)
 
 
@@ -76,7 +103,8 @@ class CsvWriter:
 
     def discard(self) -> None:
         """Leave nothing behind."""
-        self._writer.close()
+        with contextlib.suppress(OSError):
+            self._writer.close()
         self._file.discard()
 
 
@@ -108,7 +136,8 @@ class ParquetWriter:
 
     def discard(self) -> None:
         """Leave nothing behind."""
-        self._writer.close()
+        with contextlib.suppress(OSError):
+            self._writer.close()
         self._file.discard()
 
     def _write_group(self) -> None:
