@@ -18,13 +18,11 @@ from streamssl.engine.gather import Gatherer
 from streamssl.engine.intake import Intake
 from streamssl.engine.ports import Codec, Learner
 from streamssl.engine.positions import Positions
-from streamssl.engine.recovery import give_up
-from streamssl.engine.spaces import announce, new_space
+from streamssl.engine.publisher import Publisher
 from streamssl.engine.start import CHECKPOINTS, start
 from streamssl.engine.watch import Summary, Watch
 from streamssl.telemetry import Health, Metrics
-from streamssl.transport.base import PartitionOutput, Transaction, Transport
-from streamssl.transport.journal import JournalRecord
+from streamssl.transport.base import PartitionOutput, Transport
 
 TELL_EVERY_S = 1.0
 
@@ -100,6 +98,7 @@ class Engine:
         self._told_s = float("-inf")
         self._intake: Intake
         self._gatherer: Gatherer
+        self._publisher: Publisher
 
     @property
     def summary(self) -> Summary:
@@ -128,7 +127,8 @@ class Engine:
         """One transaction, and the epoch's end if it was the epoch's last."""
         draft = self._gatherer.gather()
         if draft.parts:
-            self._commit(draft, self._score(draft))
+            outputs = self._score(draft)
+            self._publisher.commit(draft, outputs, state_crc32c=self._state_crc32c)
         reason = self._epochs.over()
         if reason and not self._stopping.is_set():
             self._close_epoch(reason)
@@ -143,43 +143,6 @@ class Engine:
         if self._attempts:
             self._attempts.survived(self._positions.seq, draft.num_messages)
         return outputs
-
-    def _commit(self, draft: Draft, outputs: dict[int, PartitionOutput]) -> None:
-        """Publish, journal and move positions at once; forget what was not ours any more."""
-        record, began_s = self._record(draft, outputs), self._clock()
-        parts = announce(outputs, record, self._positions.space)
-        transaction = Transaction(record, parts)
-        with self._watch.stage("commit"):
-            receipt = self._transport.commit(transaction)
-        if receipt.kept:
-            landed = transaction.only(receipt.kept)
-            self._positions.landed(landed.journal, receipt.journal_position)
-            self._watch.committed(draft, landed.parts, began_s)
-        else:
-            self._watch.not_ours()
-        for partition in sorted(outputs.keys() - receipt.kept):
-            give_up(self._learner, partition, outputs[partition].range.start)
-            self._positions.drop(self._learner.epoch, partition)
-            self._intake.forget(partition)
-
-    def _record(self, draft: Draft, outputs: dict[int, PartitionOutput]) -> JournalRecord:
-        positions, fields = self._positions, self._codec.decoder.fields
-        ranges = {p: output.range for p, output in outputs.items()}
-        return JournalRecord(
-            instance=self._config.app.instance,
-            seq=positions.seq + 1,
-            epoch=self._learner.epoch,
-            ranges={p: (r.start, r.stop, r.num_messages, r.crc32c) for p, r in ranges.items()},
-            tails=dict(draft.tails),
-            dropped=list(positions.dropped),
-            dead_letters=draft.journalled_dead_letters(),
-            closed={e: (d.reason, d.learn_rate) for e, d in positions.closed.items()},
-            fields=list(fields) if fields and positions.fields is None else None,
-            space=new_space(outputs, positions.space),
-            state_crc32c=self._state_crc32c,
-            environment=self._environment,
-            changes=list(positions.changes),
-        )
 
     def _close_epoch(self, reason: str) -> None:
         """Learn the epoch, whose every transaction was acknowledged; then checkpoint."""
@@ -223,14 +186,14 @@ class Engine:
             self._checkpoint(now=True)
         if self._state_dir:
             self._attempts = Attempts(self._state_dir / "attempts.json", seq=self._positions.seq)
-        self._gatherer = self._new_gatherer()
+        self._intake = Intake(self._transport, self._positions, self._config.modality.tail_events)
+        self._gatherer, self._publisher = self._new_gatherer(), self._new_publisher()
 
     def _still_stopping(self) -> bool:
         self._watch.alive()
         return self._stopping.is_set()
 
     def _new_gatherer(self) -> Gatherer:
-        self._intake = Intake(self._transport, self._positions, self._config.modality.tail_events)
         return Gatherer(
             transport=self._transport,
             learner=self._learner,
@@ -243,6 +206,19 @@ class Engine:
             attempts=self._attempts,
             max_poll_messages=self._config.input.max_poll_messages,
             live=self._live,
+            clock=self._clock,
+        )
+
+    def _new_publisher(self) -> Publisher:
+        return Publisher(
+            instance=self._config.app.instance,
+            environment=self._environment,
+            transport=self._transport,
+            learner=self._learner,
+            codec=self._codec,
+            positions=self._positions,
+            intake=self._intake,
+            watch=self._watch,
             clock=self._clock,
         )
 

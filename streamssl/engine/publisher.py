@@ -1,0 +1,100 @@
+"""Results, journal record and positions land together; what was not ours any more is forgotten."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from streamssl.engine.draft import Draft
+from streamssl.engine.intake import Intake
+from streamssl.engine.ports import Codec, Learner
+from streamssl.engine.positions import Positions
+from streamssl.engine.recovery import give_up
+from streamssl.engine.spaces import announce, new_space
+from streamssl.engine.watch import Watch
+from streamssl.transport.base import PartitionOutput, Transaction, Transport
+from streamssl.transport.journal import JournalRecord
+
+
+class Publisher:
+    """Commits transactions.
+
+    Args:
+        instance: Ordinal of this instance.
+        environment: Hash of configuration, build and thread count.
+        transport: Takes transactions.
+        learner: Whose state scored them.
+        codec: Its decoder knows the channels.
+        positions: Move with every transaction that lands.
+        intake: Told of partitions that were lost.
+        watch: Told what landed.
+        clock: Seconds that only grow.
+    """
+
+    def __init__(
+        self,
+        *,
+        instance: int,
+        environment: str,
+        transport: Transport,
+        learner: Learner,
+        codec: Codec,
+        positions: Positions,
+        intake: Intake,
+        watch: Watch,
+        clock: Callable[[], float],
+    ) -> None:
+        self._instance = instance
+        self._environment = environment
+        self._transport = transport
+        self._learner = learner
+        self._codec = codec
+        self._positions = positions
+        self._intake = intake
+        self._watch = watch
+        self._clock = clock
+
+    def commit(
+        self, draft: Draft, outputs: dict[int, PartitionOutput], *, state_crc32c: int
+    ) -> None:
+        """Publish, journal and move positions at once; forget what was not ours any more.
+
+        Args:
+            draft: What was taken.
+            outputs: What is published of it.
+            state_crc32c: CRC of the state that scored it.
+        """
+        record, began_s = self._record(draft, outputs, state_crc32c), self._clock()
+        transaction = Transaction(record, announce(outputs, record, self._positions.space))
+        with self._watch.stage("commit"):
+            receipt = self._transport.commit(transaction)
+        if receipt.kept:
+            landed = transaction.only(receipt.kept)
+            self._positions.landed(landed.journal, receipt.journal_position)
+            self._watch.committed(draft, landed.parts, began_s)
+        else:
+            self._watch.not_ours()
+        for partition in sorted(outputs.keys() - receipt.kept):
+            give_up(self._learner, partition, outputs[partition].range.start)
+            self._positions.drop(self._learner.epoch, partition)
+            self._intake.forget(partition)
+
+    def _record(
+        self, draft: Draft, outputs: dict[int, PartitionOutput], state_crc32c: int
+    ) -> JournalRecord:
+        positions, fields = self._positions, self._codec.decoder.fields
+        ranges = {p: output.range for p, output in outputs.items()}
+        return JournalRecord(
+            instance=self._instance,
+            seq=positions.seq + 1,
+            epoch=self._learner.epoch,
+            ranges={p: (r.start, r.stop, r.num_messages, r.crc32c) for p, r in ranges.items()},
+            tails=dict(draft.tails),
+            dropped=list(positions.dropped),
+            dead_letters=draft.journalled_dead_letters(),
+            closed={e: (d.reason, d.learn_rate) for e, d in positions.closed.items()},
+            fields=list(fields) if fields and positions.fields is None else None,
+            space=new_space(outputs, positions.space),
+            state_crc32c=state_crc32c,
+            environment=self._environment,
+            changes=list(positions.changes),
+        )
