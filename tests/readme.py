@@ -16,7 +16,9 @@ from pathlib import Path
 
 import numpy as np
 from kafka.errors import KafkaError
+from typer.testing import CliRunner
 
+from streamssl.cli.app import app
 from streamssl.config.sections import KafkaConfig
 from streamssl.transport.kafka.client import TopicReader, TopicWriter, create_topic
 from tests.conftest import RunningBroker
@@ -58,10 +60,15 @@ SNIPPETS = {
 }
 
 
-def start(folder: Path, words: Sequence[str], **settings: str) -> subprocess.Popen[str]:
-    """A process of a command line as written, in a folder with the repository's `configs`."""
+def link_configs(folder: Path) -> None:
+    """Have the repository's `configs` in a folder."""
     with contextlib.suppress(FileExistsError):
         (folder / "configs").symlink_to(ROOT / "configs")
+
+
+def start(folder: Path, words: Sequence[str], **settings: str) -> subprocess.Popen[str]:
+    """A process of a command line as written, in a folder."""
+    link_configs(folder)
     kept = {name: value for name, value in os.environ.items() if not name.startswith("STREAMSSL")}
     return subprocess.Popen(
         [str(COMMAND), *words[1:]],
@@ -79,6 +86,16 @@ def finish(folder: Path, words: Sequence[str], **settings: str) -> str:
     told = process.communicate(timeout=60)[0]
     assert process.returncode == 0, f"{shlex.join(words)}: {told}"
     return told
+
+
+def call(folder: Path, words: Sequence[str], **settings: str) -> str:
+    """Like `finish`, for a command that only reads: in this process, which has torch already."""
+    link_configs(folder)
+    given = {name: None for name in os.environ if name.startswith("STREAMSSL")} | settings
+    with contextlib.chdir(folder):
+        result = CliRunner().invoke(app, list(words[1:]), env=given)
+    assert result.exit_code == 0, f"{shlex.join(words)}: {result.output} {result.exception}"
+    return result.output
 
 
 class Deployment:

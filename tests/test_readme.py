@@ -22,7 +22,18 @@ import yaml
 
 from streamssl.transport.kafka.client import TopicReader
 from tests.conftest import RunningBroker
-from tests.readme import COMMANDS, ROOT, SNIPPETS, SPIKE, Deployment, blocks, commands, finish, kind
+from tests.readme import (
+    COMMANDS,
+    ROOT,
+    SNIPPETS,
+    SPIKE,
+    Deployment,
+    blocks,
+    call,
+    commands,
+    finish,
+    kind,
+)
 
 NUM_EVENTS, NUM_ROWS = 800, 400
 
@@ -59,7 +70,7 @@ def test_every_command_is_run_by_a_test() -> None:
         *("validate", "validate --online", "run", "run --init-from"),
         *("replay --input", "replay --journal"),
     }
-    assert SNIPPETS.keys() == {"scores", "embeddings", "dlq", "journal"}
+    assert SNIPPETS.keys() == {"scores", "embeddings", "dlq", "journal", "spaces"}
     assert len(blocks("python")) == len(SNIPPETS) + 1
 
 
@@ -84,6 +95,17 @@ def test_the_short_configuration_agrees_with_the_file() -> None:
     assert Config(**given) == load_config(ROOT / "configs" / "sensor.yaml")
 
 
+def test_the_architecture_names_files_that_exist() -> None:
+    """Every source file that `docs/architecture.md` names is there, in the room it names."""
+    page = (ROOT / "docs" / "architecture.md").read_text()
+    files = [path.relative_to(ROOT).as_posix() for path in ROOT.glob("[st]*/**/*.py")]
+    named = set(re.findall(r"[a-z_0-9/]+\.py\b", page))
+    assert len(named) > 40
+    assert [
+        name for name in sorted(named) if not any(f"/{f}".endswith(f"/{name}") for f in files)
+    ] == []
+
+
 def test_the_library_example_prints_what_it_says() -> None:
     """Run as it stands, the example prints the figures below it."""
     (example,) = (block for block in blocks("python") if "StreamLearner" in block)
@@ -96,7 +118,7 @@ def test_the_library_example_prints_what_it_says() -> None:
 
 def test_validate_tells_the_memory_per_key(folder: Path) -> None:
     """`validate` accepts the example configuration and prints what a key costs."""
-    told = finish(folder, COMMANDS["validate"])
+    told = call(folder, COMMANDS["validate"])
     assert "is valid" in told
     assert "each key" in told
 
@@ -128,6 +150,7 @@ def test_snippets_read_what_the_daemon_published(deployment: Deployment) -> None
     assert sum(line[0] for line in printed["embeddings"]) == NUM_EVENTS
     assert all(len(line[2]) == 4 for line in printed["embeddings"])
     assert [(line[2], line[3]) for line in letters] == [(str(NUM_EVENTS), b"{no json")]
+    assert printed["spaces"] == [[None, "->", "provisional", "start", "from epoch", 1]]
     assert [line[0] for line in printed["journal"]] == list(range(1, len(printed["journal"]) + 1))
 
 
@@ -149,7 +172,7 @@ def _subscribe(deployment: Deployment) -> Callable[[str], list[list[Any]]]:
 @pytest.mark.timeout(120)
 def test_validate_online_finds_the_topics(deployment: Deployment) -> None:
     """`validate --online` names the input topic that the broker has."""
-    told = finish(deployment.folder, COMMANDS["validate --online"], **deployment.settings)
+    told = call(deployment.folder, COMMANDS["validate --online"], **deployment.settings)
     assert deployment.topic in told.partition("broker:")[2]
 
 
