@@ -21,6 +21,9 @@ REASONS = (
     "bad_key",  # not UTF-8, or longer than `max_key_bytes`
     "poison",  # the process died three times at this message
 )
+# Longer keys and values are cut there, and the header `truncated` says so.
+MAX_KEY_BYTES = 65_536
+MAX_VALUE_BYTES = 900_000
 MAX_DETAIL_CHARS = 200
 
 
@@ -49,16 +52,10 @@ class OriginalBytesEncoder:
 
     Args:
         topic: Input topic that the letters come from.
-        max_value_bytes: Longer values are cut there, and the header `truncated` says so.
-        max_key_bytes: Longer keys are cut there, likewise.
     """
 
-    def __init__(
-        self, *, topic: str, max_value_bytes: int = 900_000, max_key_bytes: int = 65_536
-    ) -> None:
+    def __init__(self, *, topic: str) -> None:
         self._topic = topic.encode()
-        self._max_value_bytes = max_value_bytes
-        self._max_key_bytes = max_key_bytes
 
     def encode(self, letters: tuple[DeadLetter, ...]) -> list[OutputRecord]:
         """One record a dead letter, in their order."""
@@ -66,8 +63,8 @@ class OriginalBytesEncoder:
 
     def _record(self, letter: DeadLetter) -> OutputRecord:
         key, value = letter.message.key, letter.message.value
-        cut_key = key[: self._max_key_bytes] if key is not None else None
-        cut_value = value[: self._max_value_bytes] if value is not None else None
+        cut_key = key[:MAX_KEY_BYTES] if key is not None else None
+        cut_value = value[:MAX_VALUE_BYTES] if value is not None else None
         cut = [
             name
             for name, before, after in (("key", key, cut_key), ("value", value, cut_value))

@@ -86,11 +86,11 @@ def _construct(node: yaml.Node, where: str) -> Any:
         raise ConfigError([Problem("", f"no valid YAML: {text}", where)]) from None
 
 
-def mapping_layer(values: Mapping[str, Any], where: str = "") -> Layer:
+def mapping_layer(values: Mapping[str, Any]) -> Layer:
     """The settings of nested dicts."""
     layer: Layer = {}
     for name, value in values.items():
-        _put(layer, (str(name),), value, where)
+        _put(layer, (str(name),), value, "")
     return layer
 
 

@@ -25,12 +25,12 @@ class Metrics:
     The engine sets the attributes directly; `observe` and `observe_results` set those that
     follow from what the learner returns. Counters are named without `_total` here.
 
-    Args:
-        registry: Where they are registered; a new one if None.
+    Attributes:
+        registry: Where they are registered.
     """
 
-    def __init__(self, *, registry: CollectorRegistry | None = None) -> None:
-        self.registry = registry or CollectorRegistry()
+    def __init__(self) -> None:
+        self.registry = CollectorRegistry()
         c = self._catalogue = Catalogue(self.registry)
         ProcessCollector(registry=self.registry)
         self.build = c.info("build", "Version of the running build.")

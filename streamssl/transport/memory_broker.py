@@ -70,13 +70,12 @@ class MemoryBroker:
         value: bytes | None,
         *,
         key: bytes | None = None,
-        timestamp_ms: int | None = None,
         headers: Headers = (),
     ) -> int:
         """Append one record and return its offset."""
         with self.lock:
             log = self._logs[topic, partition]
-            stamp = int(self._clock() * 1_000) if timestamp_ms is None else timestamp_ms
+            stamp = int(self._clock() * 1_000)
             log.append(Message(partition, log.end, key, value, stamp, headers))
             self.lock.notify_all()
             return log.end - 1

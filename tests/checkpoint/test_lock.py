@@ -38,7 +38,7 @@ def test_it_can_be_taken_again(tmp_path: Path) -> None:
     """Leaving the block frees the lock; the folder is made if absent."""
     for _ in range(2):
         with lock(tmp_path / "new"):
-            pass
+            assert (tmp_path / "new" / "lock").read_text() == f"{os.getpid()}\n"
 
 
 def test_an_impossible_folder_is_explained(tmp_path: Path) -> None:

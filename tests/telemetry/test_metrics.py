@@ -15,6 +15,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from streamssl.events import EpochReport, EventBatch, Results
 from streamssl.telemetry import Metrics
+from streamssl.telemetry.catalogue import Catalogue
 from streamssl.telemetry.histogram import ColumnHistogram
 
 
@@ -144,4 +145,4 @@ def test_a_metric_is_declared_once() -> None:
     """Declaring a name twice on one registry is a programmer's error."""
     metrics = Metrics()
     with pytest.raises(ValueError, match="Duplicated"):
-        Metrics(registry=metrics.registry)
+        Catalogue(metrics.registry).gauge("epoch", "The open epoch.")

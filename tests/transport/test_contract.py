@@ -158,8 +158,11 @@ def test_only_a_file_ends(world: World) -> None:
 
 def test_closing_twice_is_harmless(world: World) -> None:
     """A planned stop may meet a failed one."""
+    world.produce(0, range(3))
     with joined(world.transport()) as transport:
         transport.close()
+    with joined(world.transport()) as again:
+        assert again.beginning(0) == 0
 
 
 @streams

@@ -18,6 +18,7 @@ from typing import Self
 from streamssl.transport.broker.jars import HERE, BrokerUnavailableError, fetch_jars, find_java
 
 # Small and quick to start rather than fast for hours: it serves tests and a demo.
+START_TIMEOUT_S = 60.0
 JVM_FLAGS = (
     "-Xms192m",
     "-Xmx384m",
@@ -44,7 +45,6 @@ class DevBroker:
     Args:
         cache_dir: Where the jars are kept; the user's cache by default.
         data_dir: Where topics are kept; by default a temporary folder that `stop` removes.
-        start_timeout_s: How long a start may take.
 
     Example:
         with DevBroker() as broker:
@@ -55,12 +55,10 @@ class DevBroker:
         self,
         cache_dir: Path | None = None,
         data_dir: Path | None = None,
-        start_timeout_s: float = 60.0,
     ) -> None:
         self._cache_dir = cache_dir
         self._temporary = data_dir is None
         self._dir = data_dir
-        self._start_timeout_s = start_timeout_s
         self._process: subprocess.Popen[bytes] | None = None
         self.bootstrap_servers = ""
 
@@ -156,7 +154,7 @@ class DevBroker:
 
     def _wait_until_it_answers(self) -> None:
         host, port = self.bootstrap_servers.split(":")
-        deadline = time.monotonic() + self._start_timeout_s
+        deadline = time.monotonic() + START_TIMEOUT_S
         while not _answers(host, int(port)):
             assert self._process is not None
             if self._process.poll() is not None or time.monotonic() > deadline:
@@ -164,7 +162,7 @@ class DevBroker:
                 self._end(signal.SIGKILL)
                 raise BrokerUnavailableError(
                     f"the Kafka broker did not start on {self.bootstrap_servers} within "
-                    f"{self._start_timeout_s:.0f} s; it said: {told or 'nothing'}"
+                    f"{START_TIMEOUT_S:.0f} s; it said: {told or 'nothing'}"
                 )
             time.sleep(0.1)
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any, Self
 
 from kafka import KafkaProducer, TopicPartition
@@ -29,13 +29,11 @@ class ProduceError(StreamsslError):
     """The broker did not take an event."""
 
 
-def create_topic(
-    kafka: KafkaConfig, topic: str, num_partitions: int, settings: Mapping[str, str] | None = None
-) -> None:
+def create_topic(kafka: KafkaConfig, topic: str, num_partitions: int) -> None:
     """Make a topic, and wait until it can be used."""
     admin = Admin(client_settings(kafka))
     try:
-        admin.create(topic, num_partitions, settings or {})
+        admin.create(topic, num_partitions)
     finally:
         admin.close()
 

@@ -18,11 +18,11 @@ AHEAD_MESSAGES = 8_000
 STALLED_S = 5.0
 
 
-def open_consumer(settings: Settings, isolation_level: str = "read_committed") -> KafkaConsumer:
-    """A consumer without a group, for `assign`."""
+def open_consumer(settings: Settings) -> KafkaConsumer:
+    """A consumer of committed records without a group, for `assign`."""
     return KafkaConsumer(
         **settings,
-        isolation_level=isolation_level,
+        isolation_level="read_committed",
         enable_auto_commit=False,
         auto_offset_reset="none",
         allow_auto_create_topics=False,

@@ -108,10 +108,9 @@ class Admin:
         """Take a static member out of the group, so that its partitions move at once."""
         self._client.remove_group_members(group, [MemberToRemove(group_instance_id=member)])
 
-    def create(self, topic: str, num_partitions: int, settings: Mapping[str, str]) -> None:
-        """Make one topic, and wait until it can be used."""
-        spec = {"num_partitions": num_partitions, "configs": dict(settings)}
-        self._create({topic: spec})
+    def create(self, topic: str, num_partitions: int) -> None:
+        """Make one topic with the broker's settings, and wait until it can be used."""
+        self._create({topic: {"num_partitions": num_partitions}})
 
     def close(self) -> None:
         """Free the connection."""
