@@ -49,9 +49,9 @@ def table_fields(
 
     A column with a numeric type is numeric. A column whose cells have no type (CSV, JSON Lines)
     is numeric if most of its non-empty cells in the first `sample_rows` rows are; one that is
-    empty there is decided by its first batch that holds a cell, one that is always empty is not.
-    Columns of text, and the index columns that pandas writes, are never channels. Where every
-    cell of every column is empty, all columns are.
+    empty there is decided by its first batch that holds a cell. One that is always empty is no
+    channel, whatever its type, unless all are. Columns of text, and the index columns that
+    pandas writes, are never channels.
 
     Raises:
         TableError: A named column is missing, no column is numeric, or no row can be read.
@@ -71,7 +71,8 @@ def table_fields(
             _look(batch if seen.is_open else sample, name, seen)
         row += batch.num_rows
         if row >= sample_rows and not any(
-            seen.is_open and is_untyped(schema.field(name)) for name, seen in evidence.items()
+            seen.is_open and _may_hold_numbers(schema.field(name))
+            for name, seen in evidence.items()
         ):
             break
     if schema is None:
@@ -118,11 +119,15 @@ def _reasons(sample: pa.RecordBatch) -> list[str | None]:
 
 def _look(batch: pa.RecordBatch, name: str, seen: Evidence) -> None:
     field = batch.schema.field(name)
-    if not batch.num_rows or not is_untyped(field):
+    if not batch.num_rows or not _may_hold_numbers(field):
         return
     values, no_number = numbers(batch.column(name), field)
     seen.num_numbers += int(np.count_nonzero(~np.isnan(values)))
     seen.num_others += int(np.count_nonzero(no_number))
+
+
+def _may_hold_numbers(field: pa.Field) -> bool:
+    return is_untyped(field) or is_numeric(field)
 
 
 def _num_times(sample: pa.RecordBatch, name: str | None) -> int:
@@ -140,10 +145,9 @@ def _decide(
     any_rows: bool,
 ) -> tuple[str, ...]:
     def is_channel(name: str) -> bool:
-        field, seen = schema.field(name), evidence[name]
-        if not is_untyped(field):
-            return is_numeric(field)
-        return not any_rows or seen.num_numbers > seen.num_others
+        seen = evidence[name]
+        wanted = not any_rows or seen.num_numbers > seen.num_others
+        return wanted and _may_hold_numbers(schema.field(name))
 
     if fields != "auto":
         for name in fields:
@@ -153,8 +157,9 @@ def _decide(
     channels = tuple(filter(is_channel, evidence))
     if channels or not any_rows:
         return channels
-    if evidence and all(is_untyped(schema.field(n)) and e.is_open for n, e in evidence.items()):
-        return tuple(evidence)
+    possible = [name for name in evidence if _may_hold_numbers(schema.field(name))]
+    if possible and all(evidence[name].is_open for name in possible):
+        return tuple(possible)
     raise TableError(
         f"no column holds numbers; {_listing(column_names(schema))}; those of time and key and the "
         "ignored ones do not count, numbers are written as 1.5 or 1e-3"

@@ -196,6 +196,15 @@ def test_a_table_of_nothing_but_missing_values_is_no_error() -> None:
     assert np.isnan(decoded.batch.values_BC).all()
 
 
+def test_an_empty_column_is_no_channel_whatever_its_type() -> None:
+    """CSV and Parquet of the same rows have the same channels; what begins late is one."""
+    assert decode(untyped(a=["1", "2"], b=["", ""])).batch.fields == ("a",)
+    empty = pa.array([None, NAN], pa.float64())
+    assert decode(typed(a=[1, 2], b=empty)).batch.fields == ("a",)
+    assert decode(typed(a=["x", "y"], b=empty)).batch.fields == ("b",)
+    assert decode(typed(a=[1, 2], b=pa.array([None, 5.0]))).batch.fields == ("a", "b")
+
+
 def test_a_table_without_a_readable_row_is_an_error() -> None:
     """It says what is wrong with the first, not that columns lack numbers."""
     marks = pa.array(["wrong_count: 4 cells instead of 1"] * 2)
