@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+import signal
+import sys
 import time
 from pathlib import Path
 from typing import Annotated
@@ -78,6 +80,8 @@ def _replay_file(
     from streamssl.transport.files import FileTransport
 
     transport = FileTransport(source, output, embeddings=embeddings, scorers=scorer_names(config))
+    # An exception instead of sudden death, so that no half-written file stays behind.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     with progress(Console(stderr=True), lambda: transport.fraction) as show:
         backtest = Backtest(config, transport, on_progress=show)
         start_up_s = time.monotonic() - began_s
