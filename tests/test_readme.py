@@ -150,7 +150,7 @@ def test_snippets_read_what_the_daemon_published(deployment: Deployment) -> None
     assert sum(line[0] for line in printed["embeddings"]) == NUM_EVENTS
     assert all(len(line[2]) == 4 for line in printed["embeddings"])
     assert [(line[2], line[3]) for line in letters] == [(str(NUM_EVENTS), b"{no json")]
-    assert printed["spaces"] == [[None, "->", "provisional", "start", "from epoch", 1]]
+    assert printed["spaces"] == [[None, "->", "0/provisional", "start", "from epoch", 1]]
     assert [line[0] for line in printed["journal"]] == list(range(1, len(printed["journal"]) + 1))
 
 

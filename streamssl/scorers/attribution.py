@@ -13,7 +13,6 @@ from __future__ import annotations
 import numpy as np
 
 from streamssl.events import FloatArray
-from streamssl.scorers.inputs import ChannelVector
 
 
 def precision(whiten_FF: FloatArray) -> FloatArray:
@@ -39,13 +38,22 @@ def single_contributions(pull_AF: FloatArray, whiten_FF: FloatArray) -> FloatArr
 
 
 def projected_contributions(
-    pull_AF: FloatArray, whiten_FF: FloatArray, inverse_scale_F: FloatArray, vector: ChannelVector
+    pull_AF: FloatArray,
+    whiten_FF: FloatArray,
+    direction_XF: FloatArray,
+    num_channels: int,
 ) -> FloatArray:
-    """`[A, C]` the same through a random projection, with the diagonal of P only."""
-    direction_XF = vector.projection() * inverse_scale_F
+    """`[A, C]` the same through a random projection, with the diagonal of P only.
+
+    Args:
+        pull_AF: P z.
+        whiten_FF: Whitening matrix.
+        direction_XF: Where each projected input (N * C of them, C fastest) moves z.
+        num_channels: C.
+    """
     spread_X = direction_XF**2 @ np.einsum("fg,fg->f", whiten_FF, whiten_FF)
     contribution_AX = (pull_AF @ direction_XF.T) ** 2 / np.maximum(spread_X, 1e-300)
-    return contribution_AX.reshape(len(pull_AF), vector.num_blocks, vector.num_channels).sum(1)
+    return contribution_AX.reshape(len(pull_AF), -1, num_channels).sum(1)
 
 
 def channels_of_units(

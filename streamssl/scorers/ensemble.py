@@ -188,23 +188,17 @@ class Ensemble:
 
     def attribution(self, scored: Scored) -> FloatArray:
         """`[A, C]` shares of the channels, over all scorers that are fused."""
-        total_AC = self.weight_S[0] * self.explanation.contributions(scored.measured)
-        if self.weight_S[1] > 0 and self.residual.projection is None:
-            total_AC = total_AC + self.weight_S[1] * self._residual_contributions(scored)
+        core, residual, memory = self.weight_S
+        total_AC = core * self.explanation.contributions(scored.measured)
+        if residual > 0:
+            total_AC += residual * self.residual.contributions(
+                scored.measured.entry_B, scored.residual_BF, total_AC.shape[1]
+            )
+        if memory > 0:  # A distance in the networks' space names no channel: how odd each one is.
+            total_AC += memory * attribution.as_shares(
+                self.explanation.newest(scored.measured) ** 2
+            )
         return attribution.as_shares(total_AC)
-
-    def _residual_contributions(self, scored: Scored) -> FloatArray:
-        bank, measured = self.residual.bank, scored.measured
-        pull = bank.distances(measured.entry_B, scored.residual_BF, pull=True).pull_BF
-        assert pull is not None
-        out_AC = np.zeros_like(measured.center_BC)
-        for entry in np.unique(measured.entry_B).tolist():
-            rows, whiten = measured.entry_B == entry, bank.whiten_EFF[entry]
-            if whiten[0, 0]:
-                found = attribution.block_contributions(pull[rows], whiten, out_AC.shape[1])
-                squared_A = bank.num_features * scored.scores_BS[rows, 1] ** 2
-                out_AC[rows] = found / np.maximum(squared_A, 1e-300)[:, None]
-        return out_AC
 
     def per_key(self) -> list[KeyColumns]:
         """Every per-key column."""

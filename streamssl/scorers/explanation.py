@@ -33,8 +33,9 @@ class CoreExplanation:
         for entry, rows in _by_entry(measured.entry_B):
             single = attribution.single_contributions(pull_BF[rows], bank.whiten_EFF[entry])
             if vector.projected:
+                direction_XF = vector.projection() * bank.inverse_scale_EF[entry]
                 single = attribution.projected_contributions(
-                    pull_BF[rows], bank.whiten_EFF[entry], bank.inverse_scale_EF[entry], vector
+                    pull_BF[rows], bank.whiten_EFF[entry], direction_XF, vector.num_channels
                 )
             blocks = single.reshape(len(single), -1, vector.num_channels)
             top_B[rows] = blocks.max(1).argmax(1)
@@ -61,11 +62,13 @@ class CoreExplanation:
             return np.zeros_like(measured.center_BC)
         if part == "leaky":
             units = attribution.single_contributions(pull_AF, whiten)
-            return attribution.channels_of_units(units, self._newest(measured), self.leaky_CH)
+            return attribution.channels_of_units(units, self.newest(measured), self.leaky_CH)
         vector = self._vector(part)
         if vector.projected:
-            scale = bank.inverse_scale_EF[entry]
-            return attribution.projected_contributions(pull_AF, whiten, scale, vector)
+            direction_XF = vector.projection() * bank.inverse_scale_EF[entry]
+            return attribution.projected_contributions(
+                pull_AF, whiten, direction_XF, vector.num_channels
+            )
         return attribution.block_contributions(pull_AF, whiten, vector.num_channels)
 
     def expected(self, measured: Measured) -> FloatArray:
@@ -103,7 +106,7 @@ class CoreExplanation:
         assert distances.pull_BF is not None
         return distances.pull_BF
 
-    def _newest(self, measured: Measured) -> FloatArray:
+    def newest(self, measured: Measured) -> FloatArray:
         """`[A, C]` newest row, standardised."""
         newest = measured.lagged_BF[:, -measured.center_BC.shape[1] :]
         if self.scorer.lagged.projected:

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from streamssl.events import BoolArray, Float32Array, FloatArray, IntArray
+from streamssl.scorers import attribution
 from streamssl.scorers.gaussian_bank import GaussianBank
 from streamssl.scorers.inputs import random_projection
 from streamssl.scorers.tiles import tiled_matmul
@@ -47,6 +48,27 @@ class ResidualScorer:
         self.bank.ensure(int(entry_B.max(initial=0)) + 1)
         ready_B = self.bank.fitted(1)[entry_B]
         return self.bank.distances(np.where(ready_B, entry_B, 0), vector_BF).score_B
+
+    def contributions(
+        self, entry_B: IntArray, vector_AF: FloatArray, num_channels: int
+    ) -> FloatArray:
+        """`[A, C]` share of the squared distance that each channel's residuals explain."""
+        found = self.bank.distances(entry_B, vector_AF, pull=True)
+        assert found.pull_BF is not None
+        out_AC = np.zeros((len(entry_B), num_channels))
+        for entry in np.unique(entry_B).tolist():
+            rows, whiten = entry_B == entry, self.bank.whiten_EFF[entry]
+            if whiten[0, 0]:
+                out_AC[rows] = self._channels(found.pull_BF[rows], entry, num_channels)
+        squared_A = self.bank.num_features * found.score_B**2
+        return out_AC / np.maximum(squared_A, 1e-300)[:, None]
+
+    def _channels(self, pull_AF: FloatArray, entry: int, num_channels: int) -> FloatArray:
+        whiten = self.bank.whiten_EFF[entry]
+        if self.projection is None:
+            return attribution.block_contributions(pull_AF, whiten, num_channels)
+        direction_XF = self.projection * self.bank.inverse_scale_EF[entry]
+        return attribution.projected_contributions(pull_AF, whiten, direction_XF, num_channels)
 
     def learn(self, own_B: IntArray, vector_BF: FloatArray, learn_B: BoolArray) -> None:
         """Learn the rows that the gate let through, for all keys and for the owners."""

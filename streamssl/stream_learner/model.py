@@ -84,6 +84,11 @@ class StreamModel:
         self.num_learnt = 0
         self.digest = 0
 
+    @property
+    def space(self) -> str:
+        """Name of the embedding space: instances learn apart, so each has spaces of its own."""
+        return f"{self.config.app.instance}/{self.learner.space}"
+
     def judge(self, batch: EventBatch, epoch: int) -> Judged:
         """Score a batch with the frozen state; only the key table has grown afterwards."""
         slot_B, fresh = self.keys.lookup(batch)
@@ -103,7 +108,7 @@ class StreamModel:
             batch.event_time,
         )
         results = build_results(
-            batch, scored, incidents, self.ensemble, epoch, self.learner.space, self.config.alerts
+            batch, scored, incidents, self.ensemble, epoch, self.space, self.config.alerts
         )
         return Judged(results, scored, features, x_BTC, advance, incidents, fresh)
 

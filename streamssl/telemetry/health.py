@@ -7,12 +7,12 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-STATES = ("starting", "recovering", "warming", "running", "paused", "draining", "degraded")
+STATES = ("starting", "recovering", "warming", "running", "draining", "degraded")
 _PHASES = frozenset(STATES) - {"degraded"}
 _NOT_READY = frozenset({"starting", "recovering", "draining"})
 _NOT_STARTED = frozenset({"starting", "recovering"})
 # States of normal work: any reason for worry shows as `degraded` instead.
-_WORKING = frozenset({"warming", "running", "paused"})
+_WORKING = frozenset({"warming", "running"})
 
 
 class Health:

@@ -177,7 +177,7 @@ class Metrics:
         self.epoch.set(report.epoch + 1)
         for outcome in LEARN_ROW_OUTCOMES:
             self.learn_rows.labels(outcome).inc(getattr(report, f"num_{outcome}"))
-        self.learn_steps.labels("applied").inc(report.num_steps - report.num_steps_nonfinite)
+        self.learn_steps.labels("applied").inc(report.num_steps)
         self.learn_steps.labels("nonfinite").inc(report.num_steps_nonfinite)
         for objective, loss in report.losses.items():
             self.loss.labels(objective).set(loss)

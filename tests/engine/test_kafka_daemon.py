@@ -110,7 +110,7 @@ def test_kills_lose_and_double_nothing_and_the_replay_is_equal(
     assert len(ids) == 3_000 - 60
     assert len(deployment.read("dlq")) == 60
     spaces = [json.loads(value)["space"] for _, value in deployment.read("spaces")]
-    assert spaces == ["provisional", "space-1"]
+    assert spaces == ["0/provisional", "0/space-1"]
     output = tmp_path / "again.jsonl"
     replay = deployment.start(
         "replay", "-c", str(deployment.config), "--journal", "--output", str(output)

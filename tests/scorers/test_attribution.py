@@ -26,3 +26,19 @@ def test_the_faulty_channel_is_on_top(own_keys: int) -> None:
     assert (results.attribution_AC >= 0).all()
     expected = results.expected_AC[results.explained >= rows - 8, 2]
     np.testing.assert_allclose(expected, values[found, 2] - 8.0, atol=3.0)
+
+
+@pytest.mark.parametrize("num_channels", [5, 140], ids=["plain", "projected"])
+@pytest.mark.parametrize("fused", ["residual", "memory"])
+def test_every_fused_scorer_has_a_say(fused: str, num_channels: int) -> None:
+    """With another scorer fused the shares still sum to 1 and the faulty channel is on top."""
+    rows = 900
+    values = GENERATOR.normal(size=(rows, num_channels))
+    values[-6:, 2] += 60.0
+    section = {"enabled": True, "weight": 0.3}
+    learner = small_learner(scorers={fused: section})
+    results = learner.process(batch_of(values, np.zeros(rows)))
+    found = results.explained >= rows - 6
+    assert found.any()
+    np.testing.assert_allclose(results.attribution_AC.sum(1), 1.0)
+    assert (results.attribution_AC[found].argmax(1) == 2).all()

@@ -41,7 +41,6 @@ def health(clock: Clock) -> Health:
         ("recovering", False, False),
         ("warming", True, True),
         ("running", True, True),
-        ("paused", True, True),
     ],
 )
 def test_phases(health: Health, phase: str, ready: bool, startup: bool) -> None:

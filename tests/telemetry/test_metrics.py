@@ -72,7 +72,7 @@ def test_an_epoch_report_is_exported() -> None:
     found = samples(metrics)
     assert found["streamssl_learn_rows_total", (("outcome", "learnt"),)] == 8
     assert found["streamssl_learn_rows_total", (("outcome", "gated"),)] == 3
-    assert found["streamssl_learn_steps_total", (("outcome", "applied"),)] == 2
+    assert found["streamssl_learn_steps_total", (("outcome", "applied"),)] == 3
     assert found["streamssl_learn_steps_total", (("outcome", "nonfinite"),)] == 1
     assert found["streamssl_loss", (("objective", "moco"),)] == 1.5
     assert found["streamssl_embedding_effective_rank", ()] == 5.0
