@@ -49,7 +49,7 @@ def file_layer(path: FilePath) -> Layer:
         raise ConfigError(
             [Problem("", f"cannot read {path}: {reason}; name the file with -c")]
         ) from None
-    except yaml.YAMLError as error:
+    except (yaml.YAMLError, RecursionError) as error:
         text = " ".join(str(error).split())
         raise ConfigError([Problem("", f"no valid YAML: {text}", str(path))]) from None
     if root is None:
@@ -81,7 +81,7 @@ def _construct(node: yaml.Node, where: str) -> Any:
     loader = yaml.SafeLoader("")
     try:
         return loader.construct_document(node)
-    except yaml.YAMLError as error:
+    except (yaml.YAMLError, RecursionError) as error:
         text = " ".join(str(error).split())
         raise ConfigError([Problem("", f"no valid YAML: {text}", where)]) from None
 
@@ -155,7 +155,7 @@ def _parse(path: Path, text: str) -> Any:
         return text
     try:
         value = yaml.safe_load(text)
-    except yaml.YAMLError:
+    except (yaml.YAMLError, RecursionError):
         return text
     return value if value is None or isinstance(value, (list, dict)) else text
 

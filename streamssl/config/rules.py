@@ -14,6 +14,7 @@ Broken = tuple[str, str]
 
 # kafka-python's own bounds: its fetches wait 500 ms, its idle connections close after 9 minutes.
 _REQUEST_TIMEOUT_MS = (500, 540_000)
+_SPECIAL_FIELDS = ("time_field", "key_field", "values_field")
 _SERVER = re.compile(r"(\[[0-9a-fA-F:.]+\]|[^\s:,\[\]]+):(\d{1,5})")
 
 
@@ -48,6 +49,12 @@ def _sasl(config: Config) -> Iterator[Broken]:
         yield (
             "kafka.sasl_mechanism",
             f"has no effect with {kafka.security_protocol}; set kafka.security_protocol to "
+            "SASL_SSL or SASL_PLAINTEXT",
+        )
+    if not with_sasl and kafka.sasl_plain_password is not None:
+        yield (
+            "kafka.sasl_plain_password",
+            f"is not sent with {kafka.security_protocol}; set kafka.security_protocol to "
             "SASL_SSL or SASL_PLAINTEXT",
         )
     if with_sasl and kafka.sasl_mechanism not in (None, "GSSAPI"):
@@ -108,6 +115,12 @@ def _topics(config: Config) -> Iterator[Broken]:
 
 def _channels(config: Config) -> Iterator[Broken]:
     fields = config.modality.fields
+    special = {name: getattr(config.input, name) for name in _SPECIAL_FIELDS}
+    for place, (name, field) in enumerate(special.items()):
+        if field is not None and field in fields and fields != "auto":
+            yield f"input.{name}", f"{field!r} is among modality.fields, too; name it once"
+        if field is not None and field in list(special.values())[:place]:
+            yield f"input.{name}", f"{field!r} has another meaning in input, too; name it once"
     if fields == "auto":
         return
     if not fields:

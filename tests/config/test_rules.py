@@ -47,6 +47,9 @@ NO_WEIGHTS = {name: {"weight": 0} for name in ("moco", "next_step", "autoencoder
         ({"input": {"topic": "streamssl.scores"}}, "input.topic", "change app.name"),
         ({"input": {"topic": "a b"}}, "input.topic", "letters"),
         ({"app": {"instance": 16}}, "app.instance", "outputs.journal_partitions"),
+        ({"kafka": {"sasl_plain_password": "x"}}, "kafka.sasl_plain_password", "is not sent"),
+        ({"modality": {"fields": ["t"]}, "input": {"time_field": "t"}}, "input.time_field", "once"),
+        ({"input": {"time_field": "t", "key_field": "t"}}, "input.key_field", "name it once"),
         ({"modality": {"fields": []}}, "modality.fields", "auto"),
         ({"modality": {"fields": ["a", "a"]}}, "modality.fields", "twice"),
         (

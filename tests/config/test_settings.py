@@ -112,6 +112,7 @@ def test_the_nearest_key_is_named_in_full(path: str, nearest: str) -> None:
     ("text", "message"),
     [
         ("a: [", "no valid YAML"),
+        ("[" * 5_000, "no valid YAML"),
         ("- a", "must hold sections"),
         ("learn: {every: 64}\nlearn: {batch: 8}", "learn: is given twice"),
         ("learn:\n  every: 64\n  every: 32", "learn.every: is given twice"),
