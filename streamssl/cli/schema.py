@@ -27,5 +27,9 @@ def schema(
         typer.echo(json.dumps(Config.model_json_schema(), indent=2))
         return
     for name, render in PAGES.items():
-        (docs / name).write_text(render(), encoding="utf-8")
+        try:
+            (docs / name).write_text(render(), encoding="utf-8")
+        except OSError as error:
+            text = f"{docs / name} cannot be written: {error.strerror}"
+            raise typer.BadParameter(text, param_hint="--docs") from error
         typer.echo(f"wrote {docs / name}")

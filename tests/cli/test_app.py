@@ -226,3 +226,11 @@ def test_every_setting_and_metric_is_documented() -> None:
     assert [path for path, field in settings() if not field.description] == []
     page = PAGES["metrics.md"]()
     assert all(f"`{entry.name}`" in page for entry in Metrics().catalogue)
+
+
+def test_a_page_that_cannot_be_written_is_told(cli: Callable[..., Outcome], tmp_path: Path) -> None:
+    """A folder stands where the page belongs: exit code 2, no traceback."""
+    (tmp_path / "configuration.md").mkdir()
+    outcome = cli("schema", "--docs", str(tmp_path))
+    assert outcome.code == 2
+    assert "cannot be written" in outcome.err
