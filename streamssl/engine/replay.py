@@ -119,7 +119,8 @@ def reproduce(
 
 def _begin(config: Config, records: Journal, learner: Learner) -> Positions:
     """Load the earliest state from which the journal is whole."""
-    if _whole([record for _, record in records], seq=0):
+    begun_fresh = not records or records[0][1].epoch == learner.epoch  # Not by --init-from.
+    if begun_fresh and _whole([record for _, record in records], seq=0):
         return Positions()
     for path in reversed(checkpoints(config.app.state_dir / CHECKPOINTS)):
         found = _load(path)
@@ -132,8 +133,8 @@ def _begin(config: Config, records: Journal, learner: Learner) -> Positions:
             return positions
     raise JournalBrokenError(
         f"the journal of instance {config.app.instance} of {config.app.name} does not reach back "
-        f"to its beginning, nor to a checkpoint in {config.app.state_dir}: point app.state_dir to "
-        "the daemon's state directory"
+        f"to the beginning of a fresh state (one without --init-from), nor to a checkpoint in "
+        f"{config.app.state_dir}: point app.state_dir to the daemon's state directory"
     )
 
 

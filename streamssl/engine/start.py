@@ -60,17 +60,18 @@ def start(
         stopping: Asked before each journal record whether to stop half-way.
 
     Raises:
-        CheckpointError: No checkpoint is usable though there are some, or `init_from` has none.
+        CheckpointError: No checkpoint is usable though there are some, `init_from` has none, or
+            the state is of networks of another size.
     """
     found = state_dir and load_newest(
         state_dir / CHECKPOINTS, on_corruption=config.checkpoint.on_corruption
     )
     positions, source = Positions(), "fresh"
     if found:
-        learner.load_state_dict(found.state["learner"])
+        _take_over(learner, found.state["learner"], found.path)
         positions, source = Positions.from_state_dict(found.state["engine"]), "checkpoint"
     elif init_from:
-        learner.load_state_dict(pretrained(init_from))
+        _take_over(learner, pretrained(init_from), init_from)
         _check_channels(config, learner, init_from)
         source = "initial"
     replay = JournalReplay(
@@ -96,6 +97,18 @@ def pretrained(directory: Path) -> dict[str, Any]:
         raise CheckpointError(f"{directory} holds no checkpoint to begin from; see replay --save")
     state: dict[str, Any] = found.state.get("learner", found.state)
     return state
+
+
+def _take_over(learner: Learner, state: dict[str, Any], path: Path) -> None:
+    try:
+        learner.load_state_dict(state)
+    except (RuntimeError, KeyError, ValueError) as error:
+        # PyTorch's text goes on with a line for each weight.
+        told = " ".join(str(error).split())[:300]
+        raise CheckpointError(
+            f"{path} does not fit this configuration ({told}); go back to the learner, modality "
+            "and scorers sections that it was learnt with, or name an empty app.state_dir"
+        ) from error
 
 
 def _check_channels(config: Config, learner: Learner, init_from: Path) -> None:

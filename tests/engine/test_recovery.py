@@ -358,3 +358,38 @@ def test_the_first_signal_drains_and_the_second_ends_at_once(
         assert left == []
         os.kill(os.getpid(), signal.SIGTERM)
     assert left == [daemon_module.HURRIED_EXIT]
+
+
+def test_a_state_of_another_size_is_the_checkpoint_s_error(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Exit code 4, the checkpoint's path and the remedy; no defect to be reported."""
+    world = World(tmp_path)
+    world.produce_noise(60)
+    world.engine().run()
+
+    def refuse(*_: object) -> None:
+        raise RuntimeError("size mismatch for encoder.input.weight")
+
+    monkeypatch.setattr(FakeLearner, "load_state_dict", refuse)
+    with pytest.raises(CheckpointError, match=r"checkpoint-.*size mismatch.*app.state_dir") as no:
+        world.engine().run()
+    assert no.value.exit_code == 4
+
+
+def test_what_began_from_another_state_is_not_reproduced_from_a_fresh_one(tmp_path: Path) -> None:
+    """The journal's first epoch is not the first: only the daemon's own checkpoints lead there."""
+    first, second = World(tmp_path / "first"), World(tmp_path / "second")
+    first.produce_noise(60)
+    first.engine().run()
+    second.produce_noise(60)
+    second.engine(init_from=state_dir(first) / "checkpoints").run()
+    shutil.rmtree(state_dir(second))
+    with pytest.raises(JournalBrokenError, match="--init-from"):
+        reproduce(
+            second.config(),
+            source=second.transport,
+            learner=FakeLearner(),
+            codec=FakeCodec(),
+            write=lambda *_: None,
+        )
