@@ -69,6 +69,7 @@ class Learner:
         self._learn = learn or LearnConfig()
         self._replay = replay or ReplayConfig()
         self._seed = seed
+        self._digest: int | None = None  # of the weights as they are, None while unknown
         self._device = torch.device(self._learner.device)
         self._batch = max(min(self._learn.batch, BATCH_VALUES // num_channels), SMALLEST_BATCH)
         torch.set_num_threads(self._learner.num_threads)
@@ -151,6 +152,7 @@ class Learner:
         torch_generator = self._torch_generator(epoch)
         span_s = window_span_s(event_time_N, fresh_NTC.shape[1])
         tally = Tally()
+        self._digest = None
         for number, (rate, windows) in enumerate(zip(rates, batches, strict=False)):
             sample = make_sample(windows, span_s=span_s, device=self._device)
             step = self._trainer.step(sample, rate=rate, generator=torch_generator, number=number)
@@ -167,17 +169,20 @@ class Learner:
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Go on from a state of the same sizes, bit for bit."""
+        self._digest = None
         self._trainer.load_state_dict(state["trainer"])
         self._schedule.load_state_dict(state["schedule"])
         self._memory.load_state_dict(state["replay"])
 
     def weights_digest(self) -> int:
         """CRC-32C over the bytes of student and teacher, in the order of their names."""
-        digest = 0
-        for network in (self._trainer.student, self._trainer.teacher):
-            for _, tensor in sorted(network.state_dict().items()):
-                digest = crc32c.crc32c(tensor.cpu().numpy().tobytes(), digest)
-        return digest
+        if self._digest is None:
+            self._digest = 0
+            for network in (self._trainer.student, self._trainer.teacher):
+                for _, tensor in sorted(network.state_dict().items()):
+                    values = np.ascontiguousarray(tensor.cpu().numpy())
+                    self._digest = crc32c.crc32c(values.data, self._digest)
+        return self._digest
 
     def _build(self, num_channels: int, window: int, objectives: ObjectivesConfig) -> Trainer:
         generator = torch.Generator().manual_seed(self._seed)

@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+import torch
 
 from streamssl.events import Float32Array, FloatArray, IntArray
 from streamssl.replay.base import Policy
@@ -67,7 +68,9 @@ class Reservoir(Policy):
         self._expire(float(event_time_N.max()))
         place_N = self._places(len(x_NTC), generator)
         chosen = _last_writer(place_N, self.capacity)
-        self._windows[place_N[chosen]] = x_NTC[chosen]
+        # torch converts to half precision several times as fast as NumPy.
+        half_NTC = torch.from_numpy(np.ascontiguousarray(x_NTC[chosen])).half().numpy()
+        self._windows[place_N[chosen]] = half_NTC
         self._event_time[place_N[chosen]] = event_time_N[chosen]
         self.num_seen += len(x_NTC)
         self._num_held = min(self._num_held + len(x_NTC), self.capacity)

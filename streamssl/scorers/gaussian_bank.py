@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import torch
 
 from streamssl.events import BoolArray, FloatArray, IntArray
 from streamssl.scorers.tiles import tile_rows
@@ -116,7 +117,8 @@ class GaussianBank:
         if total <= 0.0:
             return
         mean, covariance = self.mean_EF[entry], self.covariance_EFF[entry]
-        x_BF = np.where(np.isnan(x_BF), mean, x_BF)
+        if np.isnan(x_BF).any():
+            x_BF = np.where(np.isnan(x_BF), mean, x_BF)
         self.weight_E[entry] += total
         self.unrefreshed_E[entry] += total
         rate = max(total / self.weight_E[entry], 1.0 - (1.0 - 1.0 / MEMORY) ** total)
@@ -139,8 +141,10 @@ class GaussianBank:
         scale = np.where(flat, floor, np.sqrt(np.maximum(variance, FLAT_VARIANCE)))
         correlation = covariance / (scale[:, :, None] * scale[:, None, :])
         correlation += self.ridge * np.eye(self.num_features)
-        lower = np.linalg.cholesky(correlation)
-        self.whiten_EFF[entries] = np.linalg.inv(lower).transpose(0, 2, 1)
+        lower = torch.from_numpy(np.linalg.cholesky(correlation))
+        one = torch.eye(self.num_features, dtype=lower.dtype)
+        inverse = torch.linalg.solve_triangular(lower, one, upper=False).numpy()
+        self.whiten_EFF[entries] = inverse.transpose(0, 2, 1)
         self.inverse_scale_EF[entries] = 1.0 / scale
         self.unrefreshed_E[entries] = 0.0
 

@@ -31,7 +31,7 @@ def test_blocks_cover_the_window_once(window: int) -> None:
 @pytest.mark.parametrize("window", [4, 32, 100])
 def test_summary_rows_are_means(window: int) -> None:
     """Each summary row is a mean: weights sum to one, and shares rebuild the window's mean."""
-    matrix_ST = summary_matrix(window)
+    matrix_ST = summary_matrix(block_sizes(window))
     assert matrix_ST.sum(1).tolist() == pytest.approx([1.0] * len(matrix_ST))
     share_S = encoder(2, window).share_S
     assert (share_S @ matrix_ST).tolist() == pytest.approx([1 / window] * window)

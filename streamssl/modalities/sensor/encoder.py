@@ -12,29 +12,28 @@ from torch import Tensor, nn
 
 RECENT = 8  # newest rows seen one by one
 BLOCKS = 4  # then so many blocks of 2 rows, of 4, of 8, ...
-MAX_CHANNELS = 64  # above it a learned mix
+MAX_CHANNELS = 64  # above it a learned mix, and half as many summary rows
 
 
-def block_sizes(window: int) -> list[int]:
+def block_sizes(window: int, recent: int = RECENT, blocks: int = BLOCKS) -> list[int]:
     """Rows of each summary row, oldest first: fine near the present, coarse in the past.
 
     Example:
         >>> block_sizes(32)
         [4, 4, 4, 4, 2, 2, 2, 2, 1, 1, 1, 1, 1, 1, 1, 1]
     """
-    sizes = [1] * min(RECENT, window)
+    sizes = [1] * min(recent, window)
     size = 2
     while sum(sizes) < window:
-        for _ in range(BLOCKS):
+        for _ in range(blocks):
             sizes.append(min(size, window - sum(sizes)))
         size *= 2
     return [size for size in reversed(sizes) if size]
 
 
-def summary_matrix(window: int) -> Tensor:
+def summary_matrix(sizes: list[int]) -> Tensor:
     """`[S, T]`: each summary row is the mean of its block of consecutive rows."""
-    sizes = block_sizes(window)
-    matrix_ST = torch.zeros(len(sizes), window)
+    matrix_ST = torch.zeros(len(sizes), sum(sizes))
     for row, (end, size) in enumerate(zip(accumulate(sizes), sizes, strict=True)):
         matrix_ST[row, end - size : end] = 1.0 / size
     return matrix_ST
@@ -59,8 +58,10 @@ class WindowEncoder(nn.Module):
 
     def __init__(self, *, num_channels: int, window: int, hidden: int, embedding: int) -> None:
         super().__init__()
-        self.register_buffer("summary_ST", summary_matrix(window), persistent=False)
-        share_S = torch.tensor(block_sizes(window)) / window
+        halved = 2 if num_channels > MAX_CHANNELS else 1
+        sizes = block_sizes(window, RECENT // halved, BLOCKS // halved)
+        self.register_buffer("summary_ST", summary_matrix(sizes), persistent=False)
+        share_S = torch.tensor(sizes) / window
         self.register_buffer("share_S", share_S, persistent=False)
         mixed = min(num_channels, MAX_CHANNELS)
         self.mix = nn.Linear(num_channels, mixed, bias=False) if mixed < num_channels else None
