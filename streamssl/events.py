@@ -150,6 +150,23 @@ def concat_batches(batches: Sequence[EventBatch]) -> EventBatch:
     )
 
 
+def check_batch(batch: EventBatch) -> None:
+    """Refuse a batch whose columns do not fit together.
+
+    Raises:
+        ValueError: A column has another length or kind than the batch's; the text says which.
+    """
+    size = (len(batch.offset), len(batch.fields))
+    if not isinstance(batch.keys, pa.StringArray) or batch.keys.null_count:
+        raise ValueError("keys must be a pyarrow StringArray without nulls; use '' for no key")
+    if batch.values_BC.shape != size or not batch.fields:
+        raise ValueError(f"values_BC is {batch.values_BC.shape}; {size} events and channels needed")
+    columns = ("partition", "index", "keys", "event_time")
+    wrong = [name for name in columns if len(getattr(batch, name)) != size[0]]
+    if wrong:
+        raise ValueError(f"{', '.join(wrong)} must have {size[0]} rows, like offset")
+
+
 @dataclass(frozen=True, slots=True)
 class DeadLetter:
     """An input that could not be read: the original bytes, why, and where it came from.

@@ -12,7 +12,14 @@ from typing import Any
 from streamssl import checkpoint
 from streamssl.config.root import Config
 from streamssl.config.settings import load_config
-from streamssl.events import Decisions, EpochReport, EventBatch, Float32Array, Results
+from streamssl.events import (
+    Decisions,
+    EpochReport,
+    EventBatch,
+    Float32Array,
+    Results,
+    check_batch,
+)
 from streamssl.stream_learner.model import StreamModel
 from streamssl.stream_learner.results import concat_results
 
@@ -65,7 +72,11 @@ class StreamLearner:
 
         Args:
             batch: Events, those of each partition in offset order.
+
+        Raises:
+            ValueError: The batch's columns do not fit together, or its channels are others.
         """
+        check_batch(batch)
         done = 0
         parts: list[Results] = []
         while done < len(batch) or not parts:
@@ -166,15 +177,26 @@ class StreamLearner:
         }
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Take over what `state_dict` gave, under the same configuration of sizes."""
+        """Take over what `state_dict` gave, under the same configuration of sizes.
+
+        Raises:
+            CheckpointError: The sizes are others.
+        """
         self.epoch = int(state["epoch"])
         self._model = None
         if state["fields"] is not None:
             self._model = StreamModel(fields=tuple(state["fields"]), config=self.config)
-            self._model.load_state_dict(state["model"])
+            try:
+                self._model.load_state_dict(state["model"])
+            except (RuntimeError, KeyError, ValueError) as error:
+                raise checkpoint.CheckpointError(
+                    "the state is of another configuration: load it under the sizes (learner.*, "
+                    f"modality.window, scorers.*) that it was saved under ({error})"
+                ) from error
 
     def _for(self, batch: EventBatch) -> StreamModel:
         """The model of the batch's channels, built at the first batch."""
+        check_batch(batch)
         if self._model is None:
             self._model = StreamModel(fields=batch.fields, config=self.config)
         elif batch.fields != self._model.fields:

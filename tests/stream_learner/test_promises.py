@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from streamssl.checkpoint import CheckpointError
 from streamssl.events import Decisions, EventBatch, Results
 from streamssl.stream_learner import StreamLearner
 from streamssl.stream_learner.model import StreamModel
@@ -207,3 +210,31 @@ def test_keys_are_bounded() -> None:
     assert len(learner._model.keys) == 5
     recent = set(batch.keys.to_pylist()[-StreamModel.FIRST_EPOCH :])
     assert {key for _, key in learner._model.keys._slots} <= recent
+
+
+@pytest.mark.parametrize(
+    ("column", "value", "words"),
+    [
+        ("keys", pa.array([None] * 4, pa.string()), "without nulls"),
+        ("keys", ["k"] * 4, "StringArray"),
+        ("event_time", np.zeros(3), "event_time must have 4 rows"),
+        ("values_BC", np.zeros((3, 3), np.float32), "values_BC"),
+    ],
+)
+def test_a_batch_that_does_not_fit_together_is_refused(
+    column: str, value: object, words: str
+) -> None:
+    """The error names the column and what it must be."""
+    batch = replace(stream(4), **{column: value})  # type: ignore[arg-type]
+    with pytest.raises(ValueError, match=words):
+        small_learner().process(batch)
+
+
+def test_a_state_of_other_sizes_is_refused(tmp_path: Path) -> None:
+    """Loading under another configuration says that the sizes differ, not how torch sees it."""
+    learner = small_learner()
+    learner.learn(WHOLE.take(slice(0, 40)))
+    learner.save(tmp_path)
+    other = small_learner(learner={"hidden": 16, "embedding": 4, "projection": 4})
+    with pytest.raises(CheckpointError, match="sizes"):
+        other.load(tmp_path)
