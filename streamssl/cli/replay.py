@@ -7,6 +7,8 @@ import os
 import signal
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
 
@@ -80,15 +82,23 @@ def _replay_file(
     from streamssl.transport.files import FileTransport
 
     transport = FileTransport(source, output, embeddings=embeddings, scorers=scorer_names(config))
-    # An exception instead of sudden death, so that no half-written file stays behind.
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
-    with progress(Console(stderr=True), lambda: transport.fraction) as show:
+    with _terminated(), progress(Console(stderr=True), lambda: transport.fraction) as show:
         backtest = Backtest(config, transport, on_progress=show)
         start_up_s = time.monotonic() - began_s
         done = backtest.run(save=save)
     written = [*transport.outputs, *([save] if save else [])]
     for line in summary_lines(done, start_up_s, written):
         typer.echo(line)
+
+
+@contextmanager
+def _terminated() -> Iterator[None]:
+    """SIGTERM is an exception instead of sudden death, so that no half-written file stays."""
+    before = signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def _check_save(save: Path | None) -> None:

@@ -153,13 +153,14 @@ def _signals(stopping: threading.Event) -> Iterator[None]:
             leave()
         stopping.set()
         log.info("draining", extra={"signal": signal.Signals(number).name})
-        timer = threading.Timer(DRAIN_LIMIT_S, leave)
-        timer.daemon = True
-        timer.start()
+        deadline.start()
 
+    deadline = threading.Timer(DRAIN_LIMIT_S, leave)
+    deadline.daemon = True
     before = {number: signal.signal(number, stop) for number in (signal.SIGTERM, signal.SIGINT)}
     try:
         yield
     finally:
+        deadline.cancel()
         for number, handler in before.items():
             signal.signal(number, handler)
