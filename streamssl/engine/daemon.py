@@ -151,9 +151,10 @@ def _signals(stopping: threading.Event) -> Iterator[None]:
     def stop(number: int, _: FrameType | None) -> None:
         if stopping.is_set():
             leave()
-        stopping.set()
-        log.info("draining", extra={"signal": signal.Signals(number).name})
-        deadline.start()
+        else:
+            stopping.set()
+            log.info("draining", extra={"signal": signal.Signals(number).name})
+            deadline.start()
 
     deadline = threading.Timer(DRAIN_LIMIT_S, leave)
     deadline.daemon = True
