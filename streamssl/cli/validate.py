@@ -93,7 +93,8 @@ def memory_report(config: Config, num_channels: int) -> list[str]:
     per_key, max_keys = model.bytes_per_key(), config.modality.max_keys
     own_keys = min(config.scorers.gaussian.own_keys, max_keys)
     own = sum(
-        bank.bytes_per_entry(bank.num_features) for bank in model.ensemble.core.banks.values()
+        bank.bytes_per_entry(bank.num_features)
+        for bank in model.ensemble.gaussian.core.banks.values()
     )
     arrays = snapshot(model.state_dict(), copy=False).arrays
     shared = sum(array.nbytes for array in arrays.values())

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
@@ -19,17 +19,16 @@ from streamssl.config.budget import parse_budget
 from streamssl.config.sections import AlertsConfig, ScorersConfig
 from streamssl.events import BoolArray, Float32Array, FloatArray, IntArray
 from streamssl.keys import KeyColumns
-from streamssl.scorers import attribution
+from streamssl.scorers import SCORERS, attribution
 from streamssl.scorers.alerts import AlertBudget
-from streamssl.scorers.base import Features
+from streamssl.scorers.base import SMALLEST, Features, Seen, Sizes
 from streamssl.scorers.calibration import Calibration
-from streamssl.scorers.explanation import CoreExplanation
-from streamssl.scorers.gaussian import SMALLEST, GaussianScorer, Measured
+from streamssl.scorers.gaussian import GaussianScorer
 from streamssl.scorers.incidents import START, Incidents, IncidentStep
 from streamssl.scorers.memory import MemoryScorer
-from streamssl.scorers.residual import ResidualScorer
 
-FUSED = ("gaussian", "residual", "memory")
+# Learn even where they are switched off: the gate is the first's, neighbours are the second's.
+ALWAYS_LEARNING = ("gaussian", "memory")
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,12 +36,9 @@ class Scored(Columns):
     """Judged events; kept until the epoch ends, then learned.
 
     Attributes:
-        position_B3: Partition, offset and index.
+        seen: What the scorers looked at.
         event_time_B: Seconds.
-        measured: What the statistical core measured.
-        residual_BF: What the residual scorer scored.
-        embedding_BD: From the teacher.
-        scores_BS: Raw score of each scorer, in the order of `FUSED`.
+        scores_BS: Raw score of each scorer that is switched on, in the order of `SCORERS`.
         raw_B: Fused.
         p_B: Calibrated.
         fitted_B: Whether the scorers were ready.
@@ -51,11 +47,8 @@ class Scored(Columns):
         incident_state_B: Index into `INCIDENT_STATES`.
     """
 
-    position_B3: IntArray
+    seen: Seen
     event_time_B: FloatArray
-    measured: Measured
-    residual_BF: FloatArray
-    embedding_BD: Float32Array
     scores_BS: FloatArray
     raw_B: FloatArray
     p_B: FloatArray
@@ -64,43 +57,28 @@ class Scored(Columns):
     anomaly_B: BoolArray
     incident_state_B: IntArray
 
+    @property
+    def slots(self) -> IntArray:
+        """`[B]` slot of each event's key."""
+        return self.seen.measured.slot_B
+
 
 class Ensemble:
     """Scorers, their fusion, calibration and the alert layer.
 
     Args:
-        num_channels: C.
-        leaky_CH: Input weights of the leaky units (for attribution).
-        num_residuals: Length of the learner's residual vector.
-        embedding: D.
+        sizes: What the scorers are built for.
         scorers, alerts: Their sections of the configuration.
-        seed: Seed of the projections.
     """
 
-    def __init__(
-        self,
-        *,
-        num_channels: int,
-        leaky_CH: FloatArray,
-        num_residuals: int,
-        embedding: int,
-        scorers: ScorersConfig,
-        alerts: AlertsConfig,
-        seed: int,
-    ) -> None:
-        core = scorers.gaussian.model_dump(exclude={"enabled", "weight"})
-        self.core = GaussianScorer(
-            num_channels=num_channels, num_units=leaky_CH.shape[1], seed=seed, **core
-        )
-        self.residual = ResidualScorer(
-            num_residuals=num_residuals, max_features=scorers.gaussian.max_features, seed=seed
-        )
-        self.memory = MemoryScorer(
-            embedding=embedding,
-            capacity=scorers.memory.capacity,
-            neighbours=scorers.memory.neighbours,
-        )
-        self.explanation = CoreExplanation(scorer=self.core, leaky_CH=leaky_CH)
+    def __init__(self, *, sizes: Sizes, scorers: ScorersConfig, alerts: AlertsConfig) -> None:
+        self.scorers = {name: SCORERS[name].build(scorers, sizes) for name in SCORERS}
+        self.gaussian = cast(GaussianScorer, self.scorers["gaussian"])
+        self.memory = cast(MemoryScorer, self.scorers["memory"])
+        sections = {name: getattr(scorers, name) for name in SCORERS}
+        self.names = tuple(name for name in SCORERS if sections[name].enabled)
+        weight_S = np.array([sections[name].weight for name in self.names])
+        self.weight_S = weight_S / max(weight_S.sum(), 1e-300)
         self.calibration = Calibration(
             calibration_memory=alerts.calibration_memory,
             calibration_warmup=alerts.calibration_warmup,
@@ -108,14 +86,6 @@ class Ensemble:
         self.incidents = Incidents(incident_gap=alerts.incident_gap)
         budget = parse_budget(alerts.budget)
         self.budget = AlertBudget(share=budget.share, per_day=budget.per_day)
-        self.sections = {name: getattr(scorers, name) for name in FUSED}
-        weights = [s.weight if s.enabled else 0.0 for s in self.sections.values()]
-        self.weight_S = np.array(weights) / max(sum(weights), 1e-300)
-
-    @property
-    def names(self) -> tuple[str, ...]:
-        """Scorers that are switched on: each has its raw column."""
-        return tuple(name for name in FUSED if self.sections[name].enabled)
 
     def read(
         self,
@@ -126,41 +96,20 @@ class Ensemble:
         event_time_B: FloatArray,
     ) -> tuple[Scored, IncidentStep]:
         """Judge events (each key's in order); changes nothing."""
-        measured = self.core.measure(features)
-        residual_BF = self.residual.vector(residual_BR)
-        scores_BS = self._scores(measured, residual_BF, embedding_BD)
+        measured = self.gaussian.core.measure(features)
+        newest_BC = features.window_BTC[:, -1]
+        seen = Seen(position_B3, newest_BC, measured, residual_BR, embedding_BD)
+        scores_BS = np.stack([self.scorers[name].score(seen) for name in self.names], axis=1)
         raw_B = np.exp(np.log(np.maximum(scores_BS, SMALLEST)) @ self.weight_S)
         p_B = self.calibration.p_value(measured.slot_B, raw_B)
-        fitted_B = self.core.fitted(measured)
+        fitted_B = self.gaussian.core.fitted(measured)
         warming_B = ~(fitted_B & self.calibration.ready(measured.slot_B))
         anomaly_B = (p_B <= self.budget.threshold()) & ~warming_B
         step = self.incidents.read(measured.slot_B, features.age_B, anomaly_B, position_B3[:, 1:])
         scored = Scored(
-            position_B3,
-            event_time_B,
-            measured,
-            residual_BF,
-            embedding_BD,
-            scores_BS,
-            raw_B,
-            p_B,
-            fitted_B,
-            warming_B,
-            anomaly_B,
-            step.state_B,
+            seen, event_time_B, scores_BS, raw_B, p_B, fitted_B, warming_B, anomaly_B, step.state_B
         )
         return scored, step
-
-    def _scores(
-        self, measured: Measured, residual_BF: FloatArray, embedding_BD: Float32Array
-    ) -> FloatArray:
-        scores_BS = np.ones((len(residual_BF), len(FUSED)))
-        scores_BS[:, 0] = measured.raw
-        if self.sections["residual"].enabled:
-            scores_BS[:, 1] = self.residual.score(measured.entry_B, residual_BF)
-        if self.sections["memory"].enabled:
-            scores_BS[:, 2] = self.memory.score(embedding_BD)
-        return scores_BS
 
     def learn(self, rows: Scored, generator: np.random.Generator) -> BoolArray:
         """Learn an epoch's rows, in (partition, offset, index) order.
@@ -168,50 +117,47 @@ class Ensemble:
         Returns:
             `[B]` True where the gate let the row through.
         """
-        owners = self.core.own.columns["entry"].copy()
-        learn_B = self.core.learn(rows.measured)
-        entry_B = self.core.own.columns["entry"]
-        moved = np.unique(entry_B[(entry_B != owners[: len(entry_B)]) & (entry_B > 0)])
-        if self.sections["residual"].enabled:
-            self.residual.release(moved)
-            own_B = entry_B[rows.measured.slot_B]
-            self.residual.learn(own_B, rows.residual_BF, learn_B)
-        self.memory.learn(rows.embedding_BD[learn_B], rows.position_B3[learn_B], generator)
-        self.calibration.learn(rows.measured.slot_B[rows.fitted_B], rows.raw_B[rows.fitted_B])
+        admitted = self.gaussian.core.admit(rows.seen.measured)
+        for name, scorer in self.scorers.items():
+            if name in self.names or name in ALWAYS_LEARNING:
+                scorer.learn(rows.seen, admitted, generator)
+        self.calibration.learn(rows.slots[rows.fitted_B], rows.raw_B[rows.fitted_B])
         started = int((rows.incident_state_B == START).sum())
         self.budget.learn(rows.event_time_B, rows.anomaly_B, started)
-        return learn_B
+        return admitted.learn_B
 
     def top_channel(self, scored: Scored) -> IntArray:
         """`[B]` channel that contributes most, by the cheap method."""
-        return self.explanation.top_channel(scored.measured)
+        return self.gaussian.explanation.top_channel(scored.seen.measured)
+
+    def expected(self, scored: Scored) -> FloatArray:
+        """`[A, C]` newest values that the statistics expected, in the input's units."""
+        return self.gaussian.explanation.expected(scored.seen.measured)
 
     def attribution(self, scored: Scored) -> FloatArray:
         """`[A, C]` shares of the channels, over all scorers that are fused."""
-        core, residual, memory = self.weight_S
-        total_AC = core * self.explanation.contributions(scored.measured)
-        if residual > 0:
-            total_AC += residual * self.residual.contributions(
-                scored.measured.entry_B, scored.residual_BF, total_AC.shape[1]
-            )
-        if memory > 0:  # A distance in the networks' space names no channel: how odd each one is.
-            total_AC += memory * attribution.as_shares(
-                self.explanation.newest(scored.measured) ** 2
-            )
+        total_AC = np.zeros_like(scored.seen.measured.center_BC)
+        for name, weight in zip(self.names, self.weight_S.tolist(), strict=True):
+            if weight > 0.0:
+                total_AC += weight * self.scorers[name].contributions(scored.seen)
         return attribution.as_shares(total_AC)
 
     def per_key(self) -> list[KeyColumns]:
         """Every per-key column."""
-        return [*self.core.per_key(), self.calibration.columns, self.incidents.columns]
+        own = [columns for scorer in self.scorers.values() for columns in scorer.per_key()]
+        return [*own, self.calibration.columns, self.incidents.columns]
 
     def state_dict(self) -> dict[str, Any]:
         """Everything learned, and the open incidents."""
-        return {name: getattr(self, name).state_dict() for name in STATEFUL}
+        scorers = {name: scorer.state_dict() for name, scorer in self.scorers.items()}
+        return {"scorers": scorers} | {name: getattr(self, name).state_dict() for name in LAYERS}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Take over what `state_dict` gave."""
-        for name in STATEFUL:
+        for name, scorer in self.scorers.items():
+            scorer.load_state_dict(state["scorers"][name])
+        for name in LAYERS:
             getattr(self, name).load_state_dict(state[name])
 
 
-STATEFUL = ("core", "residual", "memory", "calibration", "incidents", "budget")
+LAYERS = ("calibration", "incidents", "budget")

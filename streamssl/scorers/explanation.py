@@ -9,8 +9,9 @@ import numpy as np
 
 from streamssl.events import BoolArray, FloatArray, IntArray
 from streamssl.scorers import attribution
-from streamssl.scorers.gaussian import PARTS, GaussianScorer, Measured
+from streamssl.scorers.base import Measured, Seen
 from streamssl.scorers.gaussian_bank import CLIP, GaussianBank
+from streamssl.scorers.gaussian_core import PARTS, GaussianCore
 from streamssl.scorers.inputs import ChannelVector
 
 
@@ -18,16 +19,16 @@ class CoreExplanation:
     """Attribution and expected values from the core's Gaussians.
 
     Args:
-        scorer: The core; it is only read.
+        core: It is only read.
         leaky_CH: Input weights of the leaky units.
     """
 
-    def __init__(self, *, scorer: GaussianScorer, leaky_CH: FloatArray) -> None:
-        self.scorer, self.leaky_CH = scorer, leaky_CH
+    def __init__(self, *, core: GaussianCore, leaky_CH: FloatArray) -> None:
+        self.core, self.leaky_CH = core, leaky_CH
 
     def top_channel(self, measured: Measured) -> IntArray:
         """`[B]` channel with the largest contribution to the lagged distance (the cheap one)."""
-        vector, bank = self.scorer.lagged, self.scorer.banks["lagged"]
+        vector, bank = self.core.lagged, self.core.banks["lagged"]
         pull_BF = self._pull(measured, "lagged")
         top_B = np.zeros(len(pull_BF), np.int64)
         for entry, rows in _by_entry(measured.entry_B):
@@ -41,28 +42,29 @@ class CoreExplanation:
             top_B[rows] = blocks.max(1).argmax(1)
         return top_B
 
-    def contributions(self, measured: Measured) -> FloatArray:
+    def contributions(self, seen: Seen) -> FloatArray:
         """`[A, C]` share of the four squared distances that each channel explains, summed."""
+        measured = seen.measured
         total_AC = np.zeros_like(measured.center_BC)
         for column, part in enumerate(PARTS):
             pull_AF = self._pull(measured, part)
-            bank = self.scorer.banks[part]
+            bank = self.core.banks[part]
             squared_A = bank.num_features * measured.scores_BP[:, column] ** 2
             for entry, rows in _by_entry(measured.entry_B):
-                found = self._part(part, bank, entry, pull_AF[rows], measured.take(rows))
+                found = self._part(part, bank, entry, pull_AF[rows], seen.take(rows))
                 total_AC[rows] += found / np.maximum(squared_A[rows], 1e-300)[:, None]
         return total_AC
 
     def _part(
-        self, part: str, bank: GaussianBank, entry: int, pull_AF: FloatArray, measured: Measured
+        self, part: str, bank: GaussianBank, entry: int, pull_AF: FloatArray, seen: Seen
     ) -> FloatArray:
         """Contributions of the channels to one part's squared distance."""
         whiten = bank.whiten_EFF[entry]
         if not whiten[0, 0]:
-            return np.zeros_like(measured.center_BC)
+            return np.zeros((len(seen), len(self.leaky_CH)))
         if part == "leaky":
             units = attribution.single_contributions(pull_AF, whiten)
-            return attribution.channels_of_units(units, self.newest(measured), self.leaky_CH)
+            return attribution.channels_of_units(units, seen.standardised(), self.leaky_CH)
         vector = self._vector(part)
         if vector.projected:
             direction_XF = vector.projection() * bank.inverse_scale_EF[entry]
@@ -76,13 +78,13 @@ class CoreExplanation:
 
         In the input's units. For channels that are projected: the key's running mean.
         """
-        vector, bank = self.scorer.lagged, self.scorer.banks["lagged"]
+        vector, bank = self.core.lagged, self.core.banks["lagged"]
         expected_AC = measured.center_BC.copy()
         if vector.projected:
             return expected_AC
         newest = slice(-vector.num_channels, None)
         shared_B = measured.entry_B == 0
-        x_AF = self.scorer.shared(measured, shared_B)["lagged"][:, newest]
+        x_AF = self.core.shared(measured, shared_B)["lagged"][:, newest]
         pull_AF = self._pull(measured, "lagged")
         for entry, rows in _by_entry(measured.entry_B):
             whiten, scale = bank.whiten_EFF[entry], bank.inverse_scale_EF[entry, newest]
@@ -97,22 +99,14 @@ class CoreExplanation:
         return np.where(fitted_B[:, None], units, expected_AC)
 
     def _vector(self, part: str) -> ChannelVector:
-        return self.scorer.averaged if part == "averaged" else self.scorer.lagged
+        return self.core.averaged if part == "averaged" else self.core.lagged
 
     def _pull(self, measured: Measured, part: str) -> FloatArray:
         """Gradient of half the squared distance with respect to the standardised features."""
-        x_BF = self.scorer.shared(measured, measured.entry_B == 0)[part]
-        distances = self.scorer.banks[part].distances(measured.entry_B, x_BF, pull=True)
+        x_BF = self.core.shared(measured, measured.entry_B == 0)[part]
+        distances = self.core.banks[part].distances(measured.entry_B, x_BF, pull=True)
         assert distances.pull_BF is not None
         return distances.pull_BF
-
-    def newest(self, measured: Measured) -> FloatArray:
-        """`[A, C]` newest row, standardised."""
-        newest = measured.lagged_BF[:, -measured.center_BC.shape[1] :]
-        if self.scorer.lagged.projected:
-            return np.ones_like(measured.center_BC)
-        z_AC = (newest - measured.center_BC) / measured.scale_BC
-        return np.nan_to_num(z_AC, nan=0.0)
 
 
 def _by_entry(entry_B: IntArray) -> list[tuple[int, BoolArray]]:

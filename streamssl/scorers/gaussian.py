@@ -1,244 +1,64 @@
-"""The statistical core: a gated slow teacher of statistics and a fast student, fused.
-
-Four Gaussians score an event: A over moving averages and last rows, B over lagged rows, E over
-leaky units (all three learn only rows that A's gate lets through), and G over lagged rows (learns
-every row, far ones less). Their geometric mean is the raw score.
-
-B = events, C = channels, F = features.
-"""
+"""The statistical core as a scorer: its distances, what they learn and how they explain."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 
-from streamssl.columns import Columns
-from streamssl.events import BoolArray, FloatArray, IntArray
-from streamssl.keys import KeyColumns, Runs
-from streamssl.scorers.base import Features
-from streamssl.scorers.gate import Gate
-from streamssl.scorers.gaussian_bank import GaussianBank
-from streamssl.scorers.histogram import NUM_BINS, add_scores, quantile
-from streamssl.scorers.inputs import AVERAGED_VALUES, ChannelVector, num_lags
-from streamssl.scorers.own_keys import OwnKeys
-
-SMALLEST = 1e-3
-FITTED_ROWS = 256
-OWN_ROWS = 256
-SEED_ROWS = 256.0
-STUDENT_QUANTILE = 0.9
-STUDENT_MEMORY = 20_000
-PARTS = ("averaged", "lagged", "leaky", "student")
-RIDGES = {"averaged": 0.3, "lagged": 0.01, "leaky": 0.1, "student": 0.01}
+from streamssl.config.sections import ScorersConfig
+from streamssl.events import FloatArray
+from streamssl.keys import KeyColumns
+from streamssl.scorers.base import Admitted, Scorer, Seen, Sizes
+from streamssl.scorers.explanation import CoreExplanation
+from streamssl.scorers.gaussian_core import GaussianCore
 
 
-@dataclass(frozen=True, slots=True)
-class Measured(Columns):
-    """What the core measured of some events; kept until the epoch ends, then learned.
-
-    Attributes:
-        entry_B: Entry of the banks that scored the row.
-        own_B: Entry that the row's key owns (0 for none).
-        averaged_BF, lagged_BF, leaky_BF: The feature vectors.
-        center_BC, scale_BC: The key's statistics at that time.
-        scores_BP: The four distances, in the order of `PARTS`.
-    """
-
-    slot_B: IntArray
-    entry_B: IntArray
-    own_B: IntArray
-    averaged_BF: FloatArray
-    lagged_BF: FloatArray
-    leaky_BF: FloatArray
-    center_BC: FloatArray
-    scale_BC: FloatArray
-    scores_BP: FloatArray
-
-    @property
-    def raw(self) -> FloatArray:
-        """`[B]` geometric mean of the distances."""
-        return np.exp(np.log(np.maximum(self.scores_BP, SMALLEST)).mean(1))
-
-
-class GaussianScorer:
-    """Gated Mahalanobis distances on averages, lags and leaky units.
+class GaussianScorer(Scorer):
+    """Geometric mean of four gated Mahalanobis distances.
 
     Args:
-        num_channels: C.
-        num_units: Leaky units.
-        own_keys: Keys with covariances of their own.
-        max_features: Longest feature vector.
-        gate, quarantine_min, quarantine_share, quarantine_max: See `Gate`.
-        seed: Seed of the projections.
+        core: The statistics; they also hold the gate of every scorer.
+        leaky_CH: Input weights of the leaky units.
     """
 
-    def __init__(
-        self,
-        *,
-        num_channels: int,
-        num_units: int,
-        own_keys: int = 64,
-        max_features: int = 256,
-        gate: float = 0.85,
-        quarantine_min: int = 500,
-        quarantine_share: float = 0.2,
-        quarantine_max: int = 3_000,
-        seed: int = 0,
-    ) -> None:
-        last = max(1, AVERAGED_VALUES // num_channels)
-        self.averaged = ChannelVector(num_channels, last, True, max_features, seed)
-        self.lagged = ChannelVector(num_channels, num_lags(num_channels), False, max_features, seed)
-        sizes = {
-            "averaged": self.averaged.num_features,
-            "lagged": self.lagged.num_features,
-            "leaky": num_units,
-            "student": self.lagged.num_features,
-        }
-        self.banks = {
-            part: GaussianBank(num_features=sizes[part], ridge=RIDGES[part]) for part in PARTS
-        }
-        self.gate = Gate(
-            gate=gate,
-            quarantine_min=quarantine_min,
-            quarantine_share=quarantine_share,
-            quarantine_max=quarantine_max,
+    def __init__(self, *, core: GaussianCore, leaky_CH: FloatArray) -> None:
+        self.core = core
+        self.explanation = CoreExplanation(core=core, leaky_CH=leaky_CH)
+
+    @classmethod
+    def build(cls, config: ScorersConfig, sizes: Sizes) -> Self:
+        """A scorer that has seen nothing."""
+        section = config.gaussian.model_dump(exclude={"enabled", "weight"})
+        core = GaussianCore(
+            num_channels=sizes.num_channels,
+            num_units=sizes.leaky_CH.shape[1],
+            seed=sizes.seed,
+            **section,
         )
-        self.own = OwnKeys(own_keys=own_keys)
-        self.columns = KeyColumns(student=((NUM_BINS,), np.float32, 0.0))
+        return cls(core=core, leaky_CH=sizes.leaky_CH)
 
-    def measure(self, features: Features) -> Measured:
-        """Distances of the events to what was learned so far; changes nothing."""
-        own_B = self.own.columns["entry"][features.slot_B]
-        entry_B = self.scoring_entries(own_B)
-        measured = Measured(
-            slot_B=features.slot_B,
-            entry_B=entry_B,
-            own_B=own_B,
-            averaged_BF=self.averaged.build(features),
-            lagged_BF=self.lagged.build(features),
-            leaky_BF=features.leaky_BH,
-            center_BC=features.center_BC,
-            scale_BC=features.scale_BC,
-            scores_BP=np.empty((len(features), len(PARTS))),
-        )
-        shared = self.shared(measured, entry_B == 0)
-        for column, part in enumerate(PARTS):
-            distances = self.banks[part].distances(entry_B, shared[part])
-            measured.scores_BP[:, column] = distances.score_B
-        return measured
+    def score(self, seen: Seen) -> FloatArray:
+        """`[B]` geometric mean of the distances."""
+        return seen.measured.raw
 
-    def scoring_entries(self, own_B: IntArray) -> IntArray:
-        """The own entry, or the shared one where that has learned much more so far."""
-        weight_E = self.banks["averaged"].weight_E
-        young_B = (weight_E[own_B] < OWN_ROWS) & (weight_E[0] >= 2.0 * weight_E[own_B])
-        return np.where(young_B, 0, own_B)
+    def contributions(self, seen: Seen) -> FloatArray:
+        """`[A, C]` share of the squared distances that each channel explains."""
+        return self.explanation.contributions(seen)
 
-    def shared(self, measured: Measured, rows_B: BoolArray) -> dict[str, FloatArray]:
-        """The vectors of each part, those of `rows_B` in units of their key's channels."""
-        vectors = {"leaky": measured.leaky_BF}
-        for part, build, x_BF in (
-            ("averaged", self.averaged, measured.averaged_BF),
-            ("lagged", self.lagged, measured.lagged_BF),
-        ):
-            if rows_B.any():
-                x_BF = x_BF.copy()
-                x_BF[rows_B] = build.standardise(
-                    x_BF[rows_B], measured.center_BC[rows_B], measured.scale_BC[rows_B]
-                )
-            vectors[part] = x_BF
-        vectors["student"] = vectors["lagged"]
-        return vectors
-
-    def fitted(self, measured: Measured) -> BoolArray:
-        """`[B]` whether the statistics behind each row's score are ready."""
-        ready = self.banks["averaged"].fitted(FITTED_ROWS)[measured.entry_B]
-        return ready & (self.gate.columns["learnt"][measured.slot_B] >= FITTED_ROWS)
-
-    def learn(self, measured: Measured) -> BoolArray:
-        """Learn an epoch's rows (each key's in order).
-
-        Returns:
-            `[B]` True where the gate let the row through: what every other part may learn.
-        """
-        self._give_entries(measured)
-        learn_B = self.gate.learn(measured.slot_B, measured.scores_BP[:, 0])
-        weight_B = self._student_weights(measured)
-        own_B = self.own.columns["entry"][measured.slot_B]
-        shared_read = bool((measured.entry_B == 0).any() or (own_B == 0).any())
-        self._learn_rows(measured, np.zeros_like(own_B), learn_B, weight_B, refresh=shared_read)
-        owners_B = own_B > 0
-        self._learn_rows(
-            measured.take(owners_B), own_B[owners_B], learn_B[owners_B], weight_B[owners_B]
-        )
-        return learn_B
-
-    def _learn_rows(
-        self,
-        rows: Measured,
-        entry_B: IntArray,
-        learn_B: BoolArray,
-        weight_B: FloatArray,
-        *,
-        refresh: bool = True,
-    ) -> None:
-        """Learn rows into the entries named: the teachers those of `learn_B`, the student all."""
-        vectors = self.shared(rows, entry_B == 0)
-        for part in PARTS[:3]:
-            x_BF, ones_B = vectors[part][learn_B], np.ones(int(learn_B.sum()))
-            self.banks[part].learn(entry_B[learn_B], x_BF, ones_B, refresh=refresh)
-        self.banks["student"].learn(entry_B, vectors["student"], weight_B, refresh=refresh)
-
-    def _student_weights(self, measured: Measured) -> FloatArray:
-        """min(1, t / score) with t the key's running quantile; then the quantile moves on."""
-        runs, score_B = Runs(measured.slot_B), measured.scores_BP[:, 3]
-        counts = self.columns["student"]
-        limit_K = quantile(counts[runs.slots], STUDENT_QUANTILE)
-        counts[runs.slots] = add_scores(counts[runs.slots], runs.group, score_B, STUDENT_MEMORY)
-        return np.minimum(1.0, limit_K[runs.group] / np.maximum(score_B, 1e-9))
-
-    def _give_entries(self, measured: Measured) -> None:
-        """Give entries to the busiest keys; each begins with what all keys have learned."""
-        given = self.own.assign(measured.slot_B)
-        for bank in self.banks.values():
-            bank.ensure(self.own.num_entries)
-        for slot, entry in given:
-            row = int(np.flatnonzero(measured.slot_B == slot)[0])
-            center, scale = measured.center_BC[row], measured.scale_BC[row]
-            self._seed("averaged", self.averaged, entry, center, scale)
-            self._seed("lagged", self.lagged, entry, center, scale)
-            self._seed("student", self.lagged, entry, center, scale)
-            zeros, ones = np.zeros(measured.leaky_BF.shape[1]), np.ones(measured.leaky_BF.shape[1])
-            self.banks["leaky"].seed_entry(entry, zeros, ones, SEED_ROWS)
-
-    def _seed(
-        self, part: str, vector: ChannelVector, entry: int, center: FloatArray, scale: FloatArray
-    ) -> None:
-        blocks = 0 if vector.projected else vector.num_blocks
-        size = vector.num_features
-        center_F = np.tile(center, blocks) if blocks else np.zeros(size)
-        scale_F = np.tile(scale, blocks) if blocks else np.ones(size)
-        self.banks[part].seed_entry(entry, center_F, scale_F, SEED_ROWS)
+    def learn(self, seen: Seen, admitted: Admitted, generator: np.random.Generator) -> None:  # noqa: ARG002 - the interface's
+        """Learn an epoch's rows."""
+        self.core.learn(seen.measured, admitted)
 
     def per_key(self) -> list[KeyColumns]:
-        """Every per-key column, so that the owner can grow and clear them together."""
-        return [self.columns, self.gate.columns, self.own.columns]
+        """Every per-key column."""
+        return self.core.per_key()
 
     def state_dict(self) -> dict[str, Any]:
         """Everything learned."""
-        return {
-            "banks": {part: bank.state_dict() for part, bank in self.banks.items()},
-            "gate": self.gate.state_dict(),
-            "own": self.own.state_dict(),
-            "columns": self.columns.state_dict(),
-        }
+        return self.core.state_dict()
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Take over what `state_dict` gave."""
-        for part, bank in self.banks.items():
-            bank.load_state_dict(state["banks"][part])
-        self.gate.load_state_dict(state["gate"])
-        self.own.load_state_dict(state["own"])
-        self.columns.load_state_dict(state["columns"])
+        self.core.load_state_dict(state)

@@ -6,15 +6,19 @@ B = events, M = remembered events, D = embedding size, K = neighbours.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 
+from streamssl.config.sections import ScorersConfig
 from streamssl.events import Float32Array, FloatArray, IntArray
+from streamssl.keys import KeyColumns
+from streamssl.scorers import attribution
+from streamssl.scorers.base import Admitted, Scorer, Seen, Sizes
 from streamssl.scorers.tiles import tiled_matmul
 
 
-class MemoryScorer:
+class MemoryScorer(Scorer):
     """A bounded random sample of past embeddings in the teacher's space.
 
     Args:
@@ -29,12 +33,20 @@ class MemoryScorer:
         self.positions_M3 = np.zeros((0, 3), np.int64)
         self.num_seen = 0
 
-    def score(self, embedding_BD: Float32Array) -> FloatArray:
+    @classmethod
+    def build(cls, config: ScorersConfig, sizes: Sizes) -> Self:
+        """A scorer that has seen nothing."""
+        section = config.memory
+        return cls(
+            embedding=sizes.embedding, capacity=section.capacity, neighbours=section.neighbours
+        )
+
+    def score(self, seen: Seen) -> FloatArray:
         """`[B]` mean Euclidean distance to the nearest remembered events; 0 if there are none."""
         count = min(self.neighbours, len(self.vectors_MD))
         if count == 0:
-            return np.zeros(len(embedding_BD))
-        squared_BM = np.partition(self._squared_distances(embedding_BD), count - 1, axis=1)
+            return np.zeros(len(seen))
+        squared_BM = np.partition(self._squared_distances(seen.embedding_BD), count - 1, axis=1)
         return np.sqrt(np.maximum(squared_BM[:, :count], 0.0)).mean(1)
 
     def nearest(self, embedding_AD: Float32Array, count: int) -> IntArray:
@@ -43,10 +55,19 @@ class MemoryScorer:
         order = np.argsort(self._squared_distances(embedding_AD), axis=1, kind="stable")
         return self.positions_M3[order[:, :count]]
 
-    def learn(
+    def contributions(self, seen: Seen) -> FloatArray:
+        """`[A, C]` how odd each channel's newest value is: distances in D name no channel."""
+        return attribution.as_shares(seen.standardised() ** 2)
+
+    def learn(self, seen: Seen, admitted: Admitted, generator: np.random.Generator) -> None:
+        """Offer the rows that the gate let through to the sample."""
+        rows = admitted.learn_B
+        self._add(seen.embedding_BD[rows], seen.position_B3[rows], generator)
+
+    def _add(
         self, embedding_BD: Float32Array, position_B3: IntArray, generator: np.random.Generator
     ) -> None:
-        """Offer rows to the sample (reservoir sampling, Vitter 1985)."""
+        """Reservoir sampling (Vitter 1985)."""
         room = self.capacity - len(self.vectors_MD)
         self.vectors_MD = np.concatenate([self.vectors_MD, embedding_BD[:room]])
         self.positions_M3 = np.concatenate([self.positions_M3, position_B3[:room]])
@@ -62,6 +83,10 @@ class MemoryScorer:
         x_BD, y_MD = embedding_BD.astype(np.float64), self.vectors_MD.astype(np.float64)
         cross_BM = tiled_matmul(x_BD, np.ascontiguousarray(y_MD.T))
         return (x_BD * x_BD).sum(1)[:, None] - 2.0 * cross_BM + (y_MD * y_MD).sum(1)
+
+    def per_key(self) -> list[KeyColumns]:
+        """None: the sample is of all keys."""
+        return []
 
     def state_dict(self) -> dict[str, Any]:
         """The sample."""

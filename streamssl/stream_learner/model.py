@@ -25,7 +25,7 @@ from streamssl.keys import KeyColumns, KeyTable
 from streamssl.learner import Inference, Learner, LearnReport
 from streamssl.modalities.sensor.context import Advance
 from streamssl.modalities.sensor.modality import SensorModality
-from streamssl.scorers.base import Features
+from streamssl.scorers import Features, Sizes
 from streamssl.scorers.ensemble import Ensemble, Scored
 from streamssl.scorers.incidents import IncidentStep
 from streamssl.stream_learner.results import build_results
@@ -71,13 +71,14 @@ class StreamModel:
             seed=seed,
         )
         self.ensemble = Ensemble(
-            num_channels=num_channels,
-            leaky_CH=self.modality.context.leaky.weight_CH,
-            num_residuals=(3 if config.scorers.residual.next_step else 2) * num_channels,
-            embedding=config.learner.embedding,
+            sizes=Sizes(
+                leaky_CH=self.modality.context.leaky.weight_CH,
+                num_residuals=(3 if config.scorers.residual.next_step else 2) * num_channels,
+                embedding=config.learner.embedding,
+                seed=seed,
+            ),
             scorers=config.scorers,
             alerts=config.alerts,
-            seed=seed,
         )
         self.open = OpenEpoch()
         self.num_seen = 0
@@ -117,9 +118,8 @@ class StreamModel:
         judged = self.judge(batch, epoch)
         self.modality.write(judged.advance)
         self.ensemble.incidents.write(judged.incidents)
-        pick_B = pick_hash(judged.scored.position_B3, self.config.app.seed, epoch)
-        newest_BC = judged.features.window_BTC[:, -1]
-        self.open.add(judged.scored, newest_BC, judged.x_BTC, pick_B, self._window_share())
+        pick_B = pick_hash(judged.scored.seen.position_B3, self.config.app.seed, epoch)
+        self.open.add(judged.scored, judged.x_BTC, pick_B, self._window_share())
         return judged.results
 
     def peek(self, batch: EventBatch, epoch: int) -> Results:
@@ -165,7 +165,7 @@ class StreamModel:
         )
         self.open = OpenEpoch()
         self.num_seen += len(learn_B)
-        self.keys.touch(rows.scored.measured.slot_B, epoch, rows.scored.event_time_B)
+        self.keys.touch(rows.scored.slots, epoch, rows.scored.event_time_B)
         evicted = self._evict()
         self.digest = crc32c.crc32c(np.ascontiguousarray(rows.scored.raw_B).data, self.digest)
         self.digest ^= self.learner.weights_digest()
@@ -175,7 +175,7 @@ class StreamModel:
         """Let scorers and normaliser learn; which rows passed the gate."""
         generator = np.random.default_rng([self.config.app.seed, epoch, 2])
         learn_B = self.ensemble.learn(rows.scored, generator)
-        self.modality.learn(rows.scored.measured.slot_B, rows.newest_BC, learn_B)
+        self.modality.learn(rows.scored.slots, rows.scored.seen.newest_BC, learn_B)
         self.num_learnt += int(learn_B.sum())
         return learn_B
 
@@ -241,7 +241,7 @@ class StreamModel:
         learned: LearnReport,
         evicted: int,
     ) -> EpochReport:
-        seen = self.ensemble.calibration.columns["seen"][scored.measured.slot_B]
+        seen = self.ensemble.calibration.columns["seen"][scored.slots]
         warmup = self.config.alerts.calibration_warmup
         return EpochReport(
             epoch=epoch,

@@ -12,7 +12,7 @@ import numpy as np
 from streamssl.config.sections import AlertsConfig
 from streamssl.events import EventBatch, IntArray, Results, concat_batches
 from streamssl.scorers.alerts import severity
-from streamssl.scorers.ensemble import FUSED, Ensemble, Scored
+from streamssl.scorers.ensemble import Ensemble, Scored
 from streamssl.scorers.incidents import NONE, IncidentStep
 
 
@@ -45,12 +45,12 @@ def build_results(
         incident_state=incidents.state_B,
         warming=scored.warming_B,
         top_field=top_field,
-        raw_scores={name: scored.scores_BS[:, FUSED.index(name)] for name in ensemble.names},
+        raw_scores=dict(zip(ensemble.names, scored.scores_BS.T, strict=True)),
         explained=explained,
         attribution_AC=attribution_AC,
-        expected_AC=ensemble.explanation.expected(anomalies.measured),
+        expected_AC=ensemble.expected(anomalies),
         neighbours=_neighbours(batch.topic, anomalies, ensemble, alerts.neighbours),
-        embedding_BD=scored.embedding_BD,
+        embedding_BD=scored.seen.embedding_BD,
         space=space,
     )
 
@@ -110,5 +110,5 @@ def _neighbours(topic: str, anomalies: Scored, ensemble: Ensemble, count: int) -
     """Ids of the nearest remembered events of each anomaly."""
     if count == 0 or not len(anomalies.raw_B):
         return [[] for _ in range(len(anomalies.raw_B))]
-    nearest: IntArray = ensemble.memory.nearest(anomalies.embedding_BD, count)
+    nearest: IntArray = ensemble.memory.nearest(anomalies.seen.embedding_BD, count)
     return [[f"{topic}/{p}/{o}/{i}" for p, o, i in row] for row in nearest.tolist()]

@@ -22,13 +22,11 @@ class OpenRows(Columns):
     """Scored rows of the open epoch, as learning will need them.
 
     Attributes:
-        newest_BC: The rows themselves, missing values held.
         pick_B: Hash of the row in [0, 1): small ones are picked for the networks.
         window_B: Which of the kept windows is the row's, or -1 where it was not picked.
     """
 
     scored: Scored
-    newest_BC: Float32Array
     pick_B: FloatArray
     window_B: IntArray
 
@@ -66,7 +64,6 @@ class OpenEpoch:
     def add(
         self,
         scored: Scored,
-        newest_BC: Float32Array,
         x_BTC: Float32Array,
         pick_B: FloatArray,
         share: float,
@@ -75,21 +72,21 @@ class OpenEpoch:
         picked = np.flatnonzero(pick_B < share)
         window_B = np.full(len(pick_B), -1, np.int64)
         window_B[picked] = self._num_windows + np.arange(len(picked))
-        self._rows.append(OpenRows(scored, newest_BC, pick_B, window_B))
+        self._rows.append(OpenRows(scored, pick_B, window_B))
         self._windows.append(x_BTC[picked])
         self._num_windows += len(picked)
 
     def discard(self, partition: int, from_offset: int) -> None:
         """Forget rows of a partition from an offset on."""
         self._rows = [
-            rows.take(_outside(rows.scored.position_B3, partition, from_offset))
+            rows.take(_outside(rows.scored.seen.position_B3, partition, from_offset))
             for rows in self._rows
         ]
 
     def rows(self) -> tuple[OpenRows, Float32Array]:
         """All rows (at least one) in order, with the kept windows that `window_B` points into."""
         rows = OpenRows.concat(self._rows)
-        order = np.lexsort(rows.scored.position_B3.T[::-1])
+        order = np.lexsort(rows.scored.seen.position_B3.T[::-1])
         return rows.take(order), np.concatenate(self._windows)
 
 
