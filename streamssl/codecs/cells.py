@@ -83,11 +83,12 @@ def seconds(column: pa.Array, field: pa.Field) -> FloatArray:
 
 
 def _parse(column: pa.StringArray) -> tuple[FloatArray, BoolArray]:
-    cells = _without_missing(column)
-    try:
-        return _floats(cells.cast(pa.float64())), np.zeros(len(column), np.bool_)
-    except pa.ArrowInvalid:
-        return _parse_each(cells)
+    for prepare in (_as_they_are, _without_missing):
+        try:
+            return _floats(prepare(column).cast(pa.float64())), np.zeros(len(column), np.bool_)
+        except pa.ArrowInvalid:
+            continue
+    return _parse_each(column)
 
 
 def _parse_each(column: pa.StringArray) -> tuple[FloatArray, BoolArray]:
@@ -98,6 +99,10 @@ def _parse_each(column: pa.StringArray) -> tuple[FloatArray, BoolArray]:
     is_number = pc.match_substring_regex(cells, _NUMBER)
     values = pc.if_else(is_number, cells, _NULL).cast(pa.float64())
     return _floats(values), ~_mask(pc.fill_null(is_number, True))
+
+
+def _as_they_are(column: pa.StringArray) -> pa.StringArray:
+    return column
 
 
 def _without_missing(column: pa.StringArray) -> pa.StringArray:
@@ -133,7 +138,8 @@ def _json_text(cell: str | None) -> str | None:
 
 
 def _floats(column: pa.DoubleArray) -> FloatArray:
-    return np.array(pc.fill_null(column, np.nan).to_numpy(zero_copy_only=False))
+    filled = pc.fill_null(column, np.nan) if column.null_count else column
+    return np.asarray(filled.to_numpy(zero_copy_only=False))
 
 
 def _mask(column: pa.BooleanArray) -> BoolArray:

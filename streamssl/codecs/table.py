@@ -31,8 +31,6 @@ from streamssl.events import (
     Slice,
 )
 
-_LARGEST = float(np.finfo(np.float32).max)
-
 
 class TableDecoder:
     """Rows of an Arrow batch to events, one event a row.
@@ -102,22 +100,25 @@ class TableDecoder:
 
     def _values(self, rows: pa.RecordBatch, faults: Faults) -> Float32Array:
         values_BC = np.empty((rows.num_rows, len(self._names)), np.float32)
-        for channel, name in enumerate(self._names):
+        no_number_BC = np.zeros(values_BC.shape, np.bool_)
+        with np.errstate(over="ignore"):
+            for channel, name in enumerate(self._names):
+                found = numbers(rows.column(name), rows.schema.field(name))
+                values_BC[:, channel], no_number_BC[:, channel] = found
+        beyond_BC = np.isinf(values_BC)
+        absent_BC = np.isnan(values_BC) & self._required
+        for channel in np.flatnonzero((no_number_BC | beyond_BC | absent_BC).any(0)).tolist():
+            name = self._names[channel]
             column = rows.column(name)
-            values, no_number = numbers(column, rows.schema.field(name))
-            beyond = np.abs(values) > _LARGEST
-            self._blame(no_number, "wrong_type", name, column, faults)
-            self._blame(beyond, "not_finite", name, column, faults)
-            if self._required:
-                absent = np.isnan(values)
-                self._blame(absent, "missing_field", name, column, faults)
-            values_BC[:, channel] = np.where(beyond, np.nan, values)
+            self._blame(no_number_BC[:, channel], "wrong_type", name, column, faults)
+            self._blame(beyond_BC[:, channel], "not_finite", name, column, faults)
+            self._blame(absent_BC[:, channel], "missing_field", name, column, faults)
         return values_BC
 
     def _blame(
         self, bad_B: BoolArray, reason: str, name: str, column: pa.Array, faults: Faults
     ) -> None:
-        for row in np.flatnonzero(bad_B).tolist() if bad_B.any() else ():
+        for row in np.flatnonzero(bad_B).tolist():
             if row not in faults:
                 cell = str(column[row].as_py())
                 faults[row] = Fault(reason, f"column {name!r}: {cell[:100]!r}")

@@ -206,13 +206,13 @@ class MocoConfig(ObjectiveConfig):
     temperature: float = Field(0.2, gt=0.0, description="Of the softmax over negatives.")
     queue: int = Field(1_024, ge=2, description="Negatives kept.")
     samples: Count = Field(16, description="Most windows of a batch that are contrasted.")
-    every: Count = Field(4, description="Contrast in every n-th step: views are half its cost.")
+    every: Count = Field(8, description="Contrast in every n-th step: views are half its cost.")
 
 
 class NextStepConfig(ObjectiveConfig):
     """Prediction of the next row from the rows before it."""
 
-    every: Count = Field(4, description="Predict in every n-th step: it takes a pass of its own.")
+    every: Count = Field(8, description="Predict in every n-th step: it takes a pass of its own.")
 
 
 class AutoencoderConfig(ObjectiveConfig):

@@ -16,7 +16,7 @@ from torch import Tensor
 
 from streamssl.events import Float32Array
 
-TILE = 32
+TILE = 128  # weights are read once a tile, so smaller ones take longer per row
 
 
 def in_tiles(

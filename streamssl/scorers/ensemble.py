@@ -21,7 +21,7 @@ from streamssl.events import BoolArray, Float32Array, FloatArray, IntArray
 from streamssl.keys import KeyColumns
 from streamssl.scorers import SCORERS, attribution
 from streamssl.scorers.alerts import AlertBudget
-from streamssl.scorers.base import SMALLEST, Features, Seen, Sizes
+from streamssl.scorers.base import SMALLEST, Admitted, Features, Measured, Seen, Sizes
 from streamssl.scorers.calibration import Calibration
 from streamssl.scorers.gaussian import GaussianScorer
 from streamssl.scorers.incidents import START, Incidents, IncidentStep
@@ -87,16 +87,20 @@ class Ensemble:
         budget = parse_budget(alerts.budget)
         self.budget = AlertBudget(share=budget.share, per_day=budget.per_day)
 
+    def measure(self, features: Features) -> Measured:
+        """What needs no network; changes nothing."""
+        return self.gaussian.core.measure(features)
+
     def read(
         self,
         features: Features,
+        measured: Measured,
         residual_BR: Float32Array,
         embedding_BD: Float32Array,
         position_B3: IntArray,
         event_time_B: FloatArray,
     ) -> tuple[Scored, IncidentStep]:
-        """Judge events (each key's in order); changes nothing."""
-        measured = self.gaussian.core.measure(features)
+        """Judge events (each key's in order) that `measure` measured; changes nothing."""
         newest_BC = features.window_BTC[:, -1]
         seen = Seen(position_B3, newest_BC, measured, residual_BR, embedding_BD)
         scores_BS = np.stack([self.scorers[name].score(seen) for name in self.names], axis=1)
@@ -111,20 +115,18 @@ class Ensemble:
         )
         return scored, step
 
-    def learn(self, rows: Scored, generator: np.random.Generator) -> BoolArray:
-        """Learn an epoch's rows, in (partition, offset, index) order.
+    def admit(self, rows: Scored) -> Admitted:
+        """Which of an epoch's rows, in (partition, offset, index) order, may be learned."""
+        return self.gaussian.core.admit(rows.seen.measured)
 
-        Returns:
-            `[B]` True where the gate let the row through.
-        """
-        admitted = self.gaussian.core.admit(rows.seen.measured)
+    def learn(self, rows: Scored, admitted: Admitted, generator: np.random.Generator) -> None:
+        """Learn an epoch's rows that were admitted; calibration and budget learn all."""
         for name, scorer in self.scorers.items():
             if name in self.names or name in ALWAYS_LEARNING:
                 scorer.learn(rows.seen, admitted, generator)
         self.calibration.learn(rows.slots[rows.fitted_B], rows.raw_B[rows.fitted_B])
         started = int((rows.incident_state_B == START).sum())
         self.budget.learn(rows.event_time_B, rows.anomaly_B, started)
-        return admitted.learn_B
 
     def top_channel(self, scored: Scored) -> IntArray:
         """`[B]` channel that contributes most, by the cheap method."""

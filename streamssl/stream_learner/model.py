@@ -22,14 +22,15 @@ from streamssl.events import (
     Results,
 )
 from streamssl.keys import KeyColumns, KeyTable
-from streamssl.learner import Inference, Learner, LearnReport
+from streamssl.learner import Learner, LearnReport
 from streamssl.modalities.sensor.context import Advance
 from streamssl.modalities.sensor.modality import SensorModality
-from streamssl.scorers import Features, Sizes
+from streamssl.scorers import Admitted, Features, Sizes
 from streamssl.scorers.ensemble import Ensemble, Scored
 from streamssl.scorers.incidents import IncidentStep
+from streamssl.stream_learner.beside import Beside
 from streamssl.stream_learner.results import build_results
-from streamssl.stream_learner.rows import OpenEpoch, OpenRows, pick_hash
+from streamssl.stream_learner.rows import OpenEpoch, pick_hash
 
 FRESH_WINDOWS = 256
 
@@ -80,6 +81,7 @@ class StreamModel:
             scorers=config.scorers,
             alerts=config.alerts,
         )
+        self._beside = Beside()
         self.open = OpenEpoch()
         self.num_seen = 0
         self.num_learnt = 0
@@ -97,12 +99,15 @@ class StreamModel:
             columns.ensure(self.keys.num_slots)
         features, advance = self.modality.read(slot_B, batch.values_BC)
         x_BTC = self.modality.network_input(features)
-        inference: Inference = self.learner.infer(
-            x_BTC, next_step=self.config.scorers.residual.next_step
+        next_step = self.config.scorers.residual.next_step
+        inference, measured = self._beside.run(
+            lambda: self.learner.infer(x_BTC, next_step=next_step),
+            lambda: self.ensemble.measure(features),
         )
         position_B3 = np.stack([batch.partition, batch.offset, batch.index], axis=1)
         scored, incidents = self.ensemble.read(
             features,
+            measured,
             inference.residual_BR,
             inference.embedding_BD,
             position_B3.astype(np.int64),
@@ -154,14 +159,19 @@ class StreamModel:
         if not len(self.open):
             return EpochReport(epoch, 0, keys_active=len(self.keys), keys_evicted=self._free())
         rows, windows = self.open.rows()
-        learn_B = self._learn_statistics(rows, epoch)
+        admitted = self.ensemble.admit(rows.scored)
+        learn_B = admitted.learn_B
+        self.num_learnt += int(learn_B.sum())
         offered_B = learn_B & (rows.pick_B < self._window_share() * decisions.learn_rate)
-        report = self.learner.learn(
-            windows[rows.window_B[offered_B]],
-            rows.scored.event_time_B[offered_B],
-            epoch=epoch,
-            num_events=round(len(learn_B) * decisions.learn_rate),
-            num_learnt=self.num_learnt,
+        report, _ = self._beside.run(
+            lambda: self.learner.learn(
+                windows[rows.window_B[offered_B]],
+                rows.scored.event_time_B[offered_B],
+                epoch=epoch,
+                num_events=round(len(learn_B) * decisions.learn_rate),
+                num_learnt=self.num_learnt,
+            ),
+            lambda: self._learn_statistics(rows.scored, admitted, epoch),
         )
         self.open = OpenEpoch()
         self.num_seen += len(learn_B)
@@ -171,13 +181,11 @@ class StreamModel:
         self.digest ^= self.learner.weights_digest()
         return self._report(epoch, rows.scored, learn_B, offered_B, report, evicted)
 
-    def _learn_statistics(self, rows: OpenRows, epoch: int) -> BoolArray:
-        """Let scorers and normaliser learn; which rows passed the gate."""
+    def _learn_statistics(self, rows: Scored, admitted: Admitted, epoch: int) -> None:
+        """Let scorers and normaliser learn."""
         generator = np.random.default_rng([self.config.app.seed, epoch, 2])
-        learn_B = self.ensemble.learn(rows.scored, generator)
-        self.modality.learn(rows.scored.slots, rows.scored.seen.newest_BC, learn_B)
-        self.num_learnt += int(learn_B.sum())
-        return learn_B
+        self.ensemble.learn(rows, admitted, generator)
+        self.modality.learn(rows.slots, rows.seen.newest_BC, admitted.learn_B)
 
     def _window_share(self) -> float:
         """Share of an epoch's rows whose windows are kept for the networks."""

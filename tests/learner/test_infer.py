@@ -14,12 +14,13 @@ from streamssl.learner.tiles import TILE
 from streamssl.modalities.sensor.views import past
 from tests.learner.streams import LEARNER, NUM_CHANNELS, close_epoch, make_learner, windows
 
-cuts = st.lists(st.integers(0, 100), max_size=6).map(sorted)
+NUM_WINDOWS = TILE + 40
+cuts = st.lists(st.integers(0, NUM_WINDOWS), max_size=6).map(sorted)
 
 
 def wide(num_channels: int) -> tuple[Learner, Float32Array]:
     generator = np.random.default_rng(0)
-    x_BTC = generator.normal(size=(100, 32, num_channels)).astype(np.float32)
+    x_BTC = generator.normal(size=(NUM_WINDOWS, 32, num_channels)).astype(np.float32)
     return Learner(num_channels=num_channels, window=32), x_BTC
 
 
@@ -29,7 +30,7 @@ CASES = {num_channels: wide(num_channels) for num_channels in (1, 7, 38, 70)}
 @settings(max_examples=25, deadline=None)
 @given(cut=cuts, num_channels=st.sampled_from(sorted(CASES)))
 def test_bits_do_not_depend_on_the_cut(cut: list[int], num_channels: int) -> None:
-    """However 100 windows are cut into calls, each gets the same bits."""
+    """However windows are cut into calls, each gets the same bits."""
     learner, x_BTC = CASES[num_channels]
     whole = learner.infer(x_BTC, next_step=True)
     pieces = [learner.infer(piece, next_step=True) for piece in np.split(x_BTC, cut)]

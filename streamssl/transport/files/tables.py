@@ -93,6 +93,7 @@ def _per_row(
     if results:
         offset = np.concatenate([r.batch.offset for r in results])
         place[offset - rows.start] = np.arange(len(offset))
-    found = pa.concat_tables(tables) if tables else schema.empty_table()
-    table = found.take(pa.array(place, mask=place < 0))
+    table = pa.concat_tables(tables) if tables else schema.empty_table()
+    if not np.array_equal(place, np.arange(len(table))):
+        table = table.take(pa.array(place, mask=place < 0))
     return table.set_column(0, schema.field(0), [pa.array(number)])

@@ -119,7 +119,9 @@ class ParquetWriter:
     def __init__(self, path: Path, schema: pa.Schema) -> None:
         self._file = DraftFile(path)
         self._schema = schema
-        self._writer = pq.ParquetWriter(self._file.stream, schema)
+        # A dictionary of figures that hardly repeat costs time and saves nothing.
+        repeated = [column.name for column in schema if pa.types.is_string(column.type)]
+        self._writer = pq.ParquetWriter(self._file.stream, schema, use_dictionary=repeated)
         self._waiting: list[pa.Table] = []
 
     def write(self, table: pa.Table) -> None:

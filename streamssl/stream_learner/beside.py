@@ -1,0 +1,30 @@
+"""One call beside another: the statistics (NumPy) beside the networks (torch).
+
+Both leave Python's lock for most of their time, and neither reads what the other writes, so
+their results do not depend on who is first.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import TypeVar
+
+A = TypeVar("A")
+B = TypeVar("B")
+
+
+class Beside:
+    """Runs pairs of independent calls on two threads; the second is started at the first pair."""
+
+    def __init__(self) -> None:
+        self._executor = ThreadPoolExecutor(max_workers=1, thread_name_prefix="statistics")
+
+    def run(self, here: Callable[[], A], there: Callable[[], B]) -> tuple[A, B]:
+        """Results of both, when both have ended; an error of either is raised then."""
+        beside = self._executor.submit(there)
+        try:
+            found = here()
+        finally:
+            beside.exception()  # waits: nothing may still be writing when the caller goes on
+        return found, beside.result()
