@@ -287,7 +287,9 @@ class AlertsConfig(Section):
     budget: float | str = Field(
         0.001, description="Alerts allowed: a share of events, or incidents as `20/day`."
     )
-    calibration_memory: Count = Field(20_000, description="Events that calibration remembers.")
+    calibration_memory: Count = Field(
+        2_000, description="Scores that calibration remembers: a past fault hides the next so long."
+    )
     calibration_warmup: Count = Field(256, description="Scores of a fitted key before alerts.")
     incident_gap: Count = Field(32, description="Normal events of the key that end an incident.")
     neighbours: int = Field(3, ge=0, le=100, description="Nearest past events per anomaly.")

@@ -40,7 +40,7 @@ class Calibration:
         calibration_warmup: Scores of a key before its p-values are trusted.
     """
 
-    def __init__(self, *, calibration_memory: int = 20_000, calibration_warmup: int = 256) -> None:
+    def __init__(self, *, calibration_memory: int = 2_000, calibration_warmup: int = 256) -> None:
         self.memory, self.warmup = float(calibration_memory), calibration_warmup
         self.columns = KeyColumns(scores=((NUM_BINS,), np.float32, 0.0), seen=((), np.int64, 0))
         self.pool_N = np.zeros(NUM_BINS)

@@ -59,7 +59,6 @@ class ResidualScorer(Scorer):
     def score(self, seen: Seen) -> FloatArray:
         """`[B]` distance to the residuals that are usual for the row's entry."""
         entry_B = seen.measured.entry_B
-        self.bank.ensure(int(entry_B.max(initial=0)) + 1)
         ready_B = self.bank.fitted(1)[entry_B]
         return self.bank.distances(np.where(ready_B, entry_B, 0), self._vector(seen)).score_B
 

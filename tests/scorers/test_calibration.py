@@ -41,11 +41,30 @@ def test_strictly_decreasing_in_raw(past: list[float], scores: list[float]) -> N
 
 
 def test_achieves_the_stated_rate() -> None:
-    """On a stationary stream the share of p-values under q is about q (light tails: under it)."""
-    past, future = GENERATOR.chisquare(4, (2, 20_000))
-    p = calibrated(past).p_value(slots(20_000), future)
-    for q in (0.5, 0.1, 0.01, 0.001):
-        assert 0.4 * q <= (p <= q).mean() <= 1.5 * q
+    """On a stationary stream the share of p-values under q is q.
+
+    Beyond the 1 % of scores that the tail is fitted to it may be less: a light tail falls faster
+    than a power, so the budget is not spent.
+    """
+    calibration, shares = calibrated(GENERATOR.chisquare(4, 5_000)), []
+    for _ in range(80):
+        raw = GENERATOR.chisquare(4, 500)
+        shares.append(calibration.p_value(slots(500), raw))
+        calibration.learn(slots(500), raw)
+    p = np.concatenate(shares)
+    for q in (0.5, 0.1, 0.01):
+        assert 0.9 * q <= (p <= q).mean() <= 1.1 * q
+    assert 0.2 * 0.001 <= (p <= 0.001).mean() <= 1.1 * 0.001
+
+
+def test_a_past_fault_does_not_hide_the_next_for_long() -> None:
+    """Two memories after a fault of 100 events, one like it is an anomaly again."""
+    calibration, fault = calibrated(GENERATOR.chisquare(4, 3_000)), np.full(100, 40.0)
+    calibration.learn(slots(100), fault)
+    assert (calibration.p_value(slots(100), fault) > 1e-3).all()
+    for _ in range(8):
+        calibration.learn(slots(500), GENERATOR.chisquare(4, 500))
+    assert (calibration.p_value(slots(100), fault) < 1e-3).all()
 
 
 def test_the_tail_goes_on_beyond_the_past() -> None:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import abc
 import contextlib
 import os
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Protocol
 
 import pyarrow as pa
 import pyarrow.csv as arrow_csv
@@ -65,36 +65,21 @@ class DraftFile:
         self._draft.unlink(missing_ok=True)
 
 
-class TableWriter(Protocol):
-    """Tables to a file, one after another."""
-
-    def write(self, table: pa.Table) -> None:
-        """Add rows."""
-
-    def publish(self) -> None:
-        """Finish the file and give it its name."""
-
-    def discard(self) -> None:
-        """Leave nothing behind."""
-
-
-class CsvWriter:
-    """CSV with one header line; nulls are empty, text is quoted.
+class TableWriter(abc.ABC):
+    """Tables to a file, one after another.
 
     Args:
         path: The file.
-        schema: Its columns.
     """
 
-    def __init__(self, path: Path, schema: pa.Schema) -> None:
-        self._file = DraftFile(path)
-        self._file.stream.write(_header(schema.names))
-        options = arrow_csv.WriteOptions(include_header=False, quoting_style="needed")
-        self._writer = arrow_csv.CSVWriter(self._file.stream, schema, write_options=options)
+    _writer: arrow_csv.CSVWriter | pq.ParquetWriter
 
+    def __init__(self, path: Path) -> None:
+        self._file = DraftFile(path)
+
+    @abc.abstractmethod
     def write(self, table: pa.Table) -> None:
         """Add rows."""
-        self._writer.write_table(table)
 
     def publish(self) -> None:
         """Finish the file and give it its name."""
@@ -108,7 +93,26 @@ class CsvWriter:
         self._file.discard()
 
 
-class ParquetWriter:
+class CsvWriter(TableWriter):
+    """CSV with one header line; nulls are empty, text is quoted.
+
+    Args:
+        path: The file.
+        schema: Its columns.
+    """
+
+    def __init__(self, path: Path, schema: pa.Schema) -> None:
+        super().__init__(path)
+        self._file.stream.write(_header(schema.names))
+        options = arrow_csv.WriteOptions(include_header=False, quoting_style="needed")
+        self._writer = arrow_csv.CSVWriter(self._file.stream, schema, write_options=options)
+
+    def write(self, table: pa.Table) -> None:
+        """Add rows."""
+        self._writer.write_table(table)
+
+
+class ParquetWriter(TableWriter):
     """Parquet with row groups of a useful size, however small the tables are.
 
     Args:
@@ -117,8 +121,7 @@ class ParquetWriter:
     """
 
     def __init__(self, path: Path, schema: pa.Schema) -> None:
-        self._file = DraftFile(path)
-        self._schema = schema
+        super().__init__(path)
         # A dictionary of figures that hardly repeat costs time and saves nothing.
         repeated = [column.name for column in schema if pa.types.is_string(column.type)]
         self._writer = pq.ParquetWriter(self._file.stream, schema, use_dictionary=repeated)
@@ -133,14 +136,7 @@ class ParquetWriter:
     def publish(self) -> None:
         """Finish the file and give it its name."""
         self._write_group()
-        self._writer.close()
-        self._file.publish()
-
-    def discard(self) -> None:
-        """Leave nothing behind."""
-        with contextlib.suppress(OSError):
-            self._writer.close()
-        self._file.discard()
+        super().publish()
 
     def _write_group(self) -> None:
         if self._waiting:
