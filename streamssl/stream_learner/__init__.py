@@ -110,7 +110,7 @@ class StreamLearner:
         How the epoch's rows are cut into calls changes no bit.
         """
         model = self._for(batch)
-        row_bytes = 4 * model.modality.context.steps * len(model.fields)
+        row_bytes = 4 * self.config.modality.window * len(model.fields)
         rows = min(CHUNK_ROWS, max(1, CHUNK_BYTES // row_bytes))
         begins = range(0, max(len(batch), 1), rows)
         return concat_results(

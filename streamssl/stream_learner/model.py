@@ -23,8 +23,7 @@ from streamssl.events import (
 )
 from streamssl.keys import KeyColumns, KeyTable
 from streamssl.learner import Learner, LearnReport
-from streamssl.modalities.sensor.context import Advance
-from streamssl.modalities.sensor.modality import SensorModality
+from streamssl.modalities import MODALITIES, Modality
 from streamssl.scorers import Admitted, Features, Sizes
 from streamssl.scorers.ensemble import Ensemble, Scored
 from streamssl.scorers.incidents import IncidentStep
@@ -42,7 +41,7 @@ class Judged(NamedTuple):
     scored: Scored
     features: Features
     x_BTC: Float32Array
-    advance: Advance
+    advance: Any
     incidents: IncidentStep
     fresh_slots: IntArray
 
@@ -61,7 +60,9 @@ class StreamModel:
         self.fields, self.config = fields, config
         num_channels, seed = len(fields), config.app.seed
         self.keys = KeyTable()
-        self.modality = SensorModality(num_channels=num_channels, config=config.modality, seed=seed)
+        self.modality: Modality = MODALITIES[config.modality.kind].build(
+            config.modality, num_channels=num_channels, seed=seed
+        )
         self.learner = Learner(
             num_channels=num_channels,
             window=config.modality.window,
@@ -73,7 +74,7 @@ class StreamModel:
         )
         self.ensemble = Ensemble(
             sizes=Sizes(
-                leaky_CH=self.modality.context.leaky.weight_CH,
+                leaky_CH=self.modality.leaky_CH,
                 num_residuals=(3 if config.scorers.residual.next_step else 2) * num_channels,
                 embedding=config.learner.embedding,
                 seed=seed,

@@ -16,7 +16,7 @@ from streamssl.scorers.gaussian import GaussianScorer
 CHANNELS, EMBEDDING, LEARNT = 3, 4, 600
 MODALITY = SensorModality(num_channels=CHANNELS, config=SensorConfig(window=8), seed=0)
 SIZES = Sizes(
-    leaky_CH=MODALITY.context.leaky.weight_CH,
+    leaky_CH=MODALITY.leaky_CH,
     num_residuals=2 * CHANNELS,
     embedding=EMBEDDING,
     seed=0,

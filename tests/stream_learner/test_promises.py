@@ -12,7 +12,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from streamssl.checkpoint import CheckpointError
-from streamssl.events import Decisions, EventBatch, Results
+from streamssl.events import Decisions, EventBatch, Float32Array, Results
+from streamssl.modalities import Modality
+from streamssl.modalities.sensor.modality import SensorModality
 from streamssl.stream_learner import StreamLearner
 from streamssl.stream_learner.model import StreamModel
 from streamssl.stream_learner.results import concat_results
@@ -166,9 +168,14 @@ def test_rebuilt_windows_continue_exactly() -> None:
     for (p, key), slot in moved._model.keys._slots.items():
         other = learner._model.keys._slots[p, key]
         np.testing.assert_array_equal(
-            moved._model.modality.context.columns["window"][slot],
-            learner._model.modality.context.columns["window"][other],
+            windows_of(moved._model.modality)[slot], windows_of(learner._model.modality)[other]
         )
+
+
+def windows_of(modality: Modality) -> Float32Array:
+    """The raw windows of every key."""
+    assert isinstance(modality, SensorModality)
+    return modality.context.columns["window"]
 
 
 @pytest.mark.parametrize(

@@ -6,13 +6,14 @@ B = events, T = steps, C = channels.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 
 from streamssl.config.sections import SensorConfig
-from streamssl.events import BoolArray, Float32Array, IntArray
+from streamssl.events import BoolArray, Float32Array, FloatArray, IntArray
 from streamssl.keys import KeyColumns
+from streamssl.modalities.base import Modality
 from streamssl.modalities.sensor.context import Advance, SensorContext
 from streamssl.modalities.sensor.leaky import SQUASH
 from streamssl.modalities.sensor.normaliser import Normaliser
@@ -20,7 +21,7 @@ from streamssl.scorers.base import Features
 from streamssl.scorers.inputs import num_lags
 
 
-class SensorModality:
+class SensorModality(Modality):
     """Context, normaliser and network inputs of numeric channels.
 
     Args:
@@ -34,6 +35,16 @@ class SensorModality:
         steps = max(config.window, num_lags(num_channels), 2)
         self.normaliser = Normaliser(num_channels=num_channels)
         self.context = SensorContext(num_channels=num_channels, steps=steps, seed=seed)
+
+    @classmethod
+    def build(cls, config: SensorConfig, *, num_channels: int, seed: int) -> Self:
+        """A modality that has seen nothing."""
+        return cls(num_channels=num_channels, config=config, seed=seed)
+
+    @property
+    def leaky_CH(self) -> FloatArray:  # noqa: N802 - a shape suffix
+        """`[C, H]` input weights of the leaky units."""
+        return self.context.leaky.weight_CH
 
     def read(self, slot_B: IntArray, values_BC: Float32Array) -> tuple[Features, Advance]:
         """Events in their context, and the context after them; changes nothing."""

@@ -1,0 +1,116 @@
+"""Every registered modality keeps the contract of `Modality`."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from streamssl.checkpoint.snapshot import snapshot
+from streamssl.config.sections import SensorConfig
+from streamssl.events import Float32Array, IntArray
+from streamssl.modalities import MODALITIES, Modality
+
+CHANNELS, KEYS, WINDOW = 3, 4, 8
+GENERATOR = np.random.default_rng(3)
+
+names = pytest.mark.parametrize("name", sorted(MODALITIES))
+
+
+def rows(count: int) -> tuple[IntArray, Float32Array]:
+    """Slots and values, some missing."""
+    values_BC = GENERATOR.normal(5.0, 2.0, (count, CHANNELS)).astype(np.float32)
+    values_BC[GENERATOR.random(values_BC.shape) < 0.1] = np.nan
+    return GENERATOR.integers(0, KEYS, count), values_BC
+
+
+def fresh(name: str) -> Modality:
+    """A modality with room for the keys."""
+    modality = MODALITIES[name].build(SensorConfig(window=WINDOW), num_channels=CHANNELS, seed=0)
+    for columns in modality.per_key():
+        columns.ensure(KEYS)
+    return modality
+
+
+def used(name: str) -> Modality:
+    """One that has seen and learned some epochs."""
+    modality = fresh(name)
+    for _ in range(3):
+        slot_B, values_BC = rows(60)
+        features, advance = modality.read(slot_B, values_BC)
+        modality.write(advance)
+        modality.learn(slot_B, features.window_BTC[:, -1], np.ones(60, np.bool_))
+    return modality
+
+
+@names
+def test_reading_changes_nothing(name: str) -> None:
+    """`read` and `network_input` leave the state as it was, bit for bit."""
+    modality = used(name)
+    before = snapshot(modality.state_dict()).arrays
+    features, _ = modality.read(*rows(20))
+    modality.network_input(features)
+    after = snapshot(modality.state_dict()).arrays
+    for key, value in before.items():
+        np.testing.assert_array_equal(value, after[key])
+
+
+@names
+@settings(max_examples=10, deadline=None)
+@given(cut=st.integers(0, 50))
+def test_cuts_change_no_bit(name: str, cut: int) -> None:
+    """Two calls give what one gives."""
+    slot_B, values_BC = rows(50)
+    modality = used(name)
+    whole, _ = modality.read(slot_B, values_BC)
+    parts = []
+    for part in (slice(0, cut), slice(cut, None)):
+        features, advance = modality.read(slot_B[part], values_BC[part])
+        modality.write(advance)
+        parts.append(modality.network_input(features))
+    np.testing.assert_array_equal(np.concatenate(parts), modality.network_input(whole))
+
+
+@names
+def test_network_input_is_finite_and_has_the_window(name: str) -> None:
+    """Missing and huge values do not reach the networks as such."""
+    modality = used(name)
+    slot_B, values_BC = rows(10)
+    values_BC[0], values_BC[1] = np.nan, 1e30
+    x_BTC = modality.network_input(modality.read(slot_B, values_BC)[0])
+    assert x_BTC.shape == (10, WINDOW, CHANNELS)
+    assert x_BTC.dtype == np.float32
+    assert np.isfinite(x_BTC).all()
+
+
+@names
+def test_the_present_is_the_last_row_and_the_future_is_unknown(name: str) -> None:
+    """Changing a later event changes nothing of an earlier one."""
+    modality = used(name)
+    slot_B, values_BC = rows(30)
+    before = modality.network_input(modality.read(slot_B, values_BC)[0])
+    values_BC[20:] += 7.0
+    after = modality.network_input(modality.read(slot_B, values_BC)[0])
+    np.testing.assert_array_equal(before[:20], after[:20])
+
+
+@names
+def test_state_carries_everything(name: str) -> None:
+    """One that takes over the state reads the same bits."""
+    modality, other = used(name), fresh(name)
+    other.load_state_dict(modality.state_dict())
+    probe = rows(20)
+    np.testing.assert_array_equal(
+        modality.network_input(modality.read(*probe)[0]),
+        other.network_input(other.read(*probe)[0]),
+    )
+
+
+@names
+def test_an_empty_batch_is_a_batch(name: str) -> None:
+    """Nothing in, nothing out."""
+    modality = used(name)
+    features, advance = modality.read(*rows(0))
+    modality.write(advance)
+    assert modality.network_input(features).shape == (0, WINDOW, CHANNELS)
