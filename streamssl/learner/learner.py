@@ -49,7 +49,8 @@ class Learner:
         >>> embedding_BD, residual_BR = learner.infer(x_BTC)
         >>> embedding_BD.shape, residual_BR.shape
         ((5, 64), (5, 6))
-        >>> report = learner.learn(x_BTC, np.arange(5.0), epoch=1, num_events=5, num_learnt=5)
+        >>> counts = {"epoch": 1, "num_events": 5, "num_learnt": 5, "now_s": 5.0}
+        >>> report = learner.learn(x_BTC, np.arange(5.0), **counts)
         >>> report.num_steps, learner.space
         (0, 'provisional')
     """
@@ -78,18 +79,12 @@ class Learner:
         self._memory = POLICIES[self._replay.policy](
             shape=(window, num_channels),
             max_bytes=self._replay.max_bytes,
-            max_age=self._replay.max_age,
         )
 
     @property
     def space(self) -> str:
         """Name of the embedding space: provisional until the first burst is over."""
         return FIRST_SPACE if self._schedule.burst_over else PROVISIONAL
-
-    @property
-    def burst_progress(self) -> float:
-        """Share of the first burst that is done."""
-        return self._schedule.progress
 
     @property
     def replay_records(self) -> int:
@@ -124,6 +119,7 @@ class Learner:
         epoch: int,
         num_events: int,
         num_learnt: int,
+        now_s: float,
     ) -> LearnReport:
         """Close an epoch: remember its windows, then take the steps that are due.
 
@@ -133,10 +129,13 @@ class Learner:
             epoch: Its number; with the seed it decides every random choice.
             num_events: Events of the epoch, gated ones included.
             num_learnt: Rows that passed the gate since the start.
+            now_s: Event time that the stream has reached.
         """
         if not self._learn.enabled or not self._trainer.objectives:
             return LearnReport()
         generator = np.random.default_rng((self._seed, epoch))
+        if self._replay.max_age is not None:
+            self._memory.expire(now_s - self._replay.max_age)
         self._memory.add(fresh_NTC, event_time_N, generator)
         burst = not self._schedule.burst_over
         rates = self._schedule.plan(num_events=num_events, num_learnt=num_learnt)

@@ -19,13 +19,10 @@ class Policy(ABC):
     Args:
         shape: `(T, C)` of one window.
         max_bytes: Most bytes held.
-        max_age: Seconds of event time after which a sample is dropped; None keeps it.
     """
 
     @abstractmethod
-    def __init__(
-        self, *, shape: tuple[int, int], max_bytes: int, max_age: float | None = None
-    ) -> None: ...
+    def __init__(self, *, shape: tuple[int, int], max_bytes: int) -> None: ...
 
     @abstractmethod
     def __len__(self) -> int:
@@ -41,6 +38,10 @@ class Policy(ABC):
         self, x_NTC: Float32Array, event_time_N: FloatArray, generator: np.random.Generator
     ) -> None:
         """Offer windows, oldest first; which ones stay is the policy's choice."""
+
+    @abstractmethod
+    def expire(self, oldest_s: float) -> None:
+        """Drop samples of an earlier event time."""
 
     @abstractmethod
     def sample(

@@ -25,7 +25,6 @@ class Reservoir(Policy):
     Args:
         shape: `(T, C)` of one window.
         max_bytes: Most bytes held; fewer than one sample's bytes hold nothing.
-        max_age: Seconds of event time, before the newest seen, after which a sample is dropped.
 
     Example:
         >>> generator = np.random.default_rng(0)
@@ -37,15 +36,11 @@ class Reservoir(Policy):
         (3, 4, 2)
     """
 
-    def __init__(
-        self, *, shape: tuple[int, int], max_bytes: int, max_age: float | None = None
-    ) -> None:
+    def __init__(self, *, shape: tuple[int, int], max_bytes: int) -> None:
         self.sample_bytes = 2 * int(np.prod(shape)) + TIME_BYTES
         self.capacity = max_bytes // self.sample_bytes
-        self.max_age = max_age
         self.num_seen = 0  # offered since the start, or since ageing last made room
         self._num_held = 0
-        self._newest = -np.inf
         # Pages are only taken from the system when they are written: an unused budget is free.
         self._windows = np.zeros((self.capacity, *shape), dtype=np.float16)
         self._event_time = np.zeros(self.capacity)
@@ -65,7 +60,6 @@ class Reservoir(Policy):
         """Offer windows; each takes an empty place, or with probability K/seen a random one."""
         if len(x_NTC) == 0 or self.capacity == 0:
             return
-        self._expire(float(event_time_N.max()))
         place_N = self._places(len(x_NTC), generator)
         chosen = _last_writer(place_N, self.capacity)
         # torch converts to half precision several times as fast as NumPy.
@@ -74,6 +68,20 @@ class Reservoir(Policy):
         self._event_time[place_N[chosen]] = event_time_N[chosen]
         self.num_seen += len(x_NTC)
         self._num_held = min(self._num_held + len(x_NTC), self.capacity)
+
+    def expire(self, oldest_s: float) -> None:
+        """Drop samples of an earlier event time; what stays is a fair sample of the shorter past.
+
+        Newer ones are held more often until the places that came free are filled again.
+        """
+        keep = np.flatnonzero(self._event_time[: self._num_held] >= oldest_s)
+        if len(keep) == self._num_held:
+            return
+        # The past that the survivors stand for shrinks in the proportion in which they did.
+        self.num_seen = round(self.num_seen * len(keep) / self._num_held)
+        self._windows[: len(keep)] = self._windows[keep]
+        self._event_time[: len(keep)] = self._event_time[keep]
+        self._num_held = len(keep)
 
     def sample(
         self, num_samples: int, generator: np.random.Generator
@@ -89,7 +97,6 @@ class Reservoir(Policy):
             "windows": self._windows[: self._num_held].copy(),
             "event_time": self._event_time[: self._num_held].copy(),
             "num_seen": self.num_seen,
-            "newest": float(self._newest),
         }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
@@ -98,7 +105,6 @@ class Reservoir(Policy):
         self._windows[: self._num_held] = state["windows"][: self._num_held]
         self._event_time[: self._num_held] = state["event_time"][: self._num_held]
         self.num_seen = int(state["num_seen"])
-        self._newest = float(state["newest"])
 
     def _places(self, count: int, generator: np.random.Generator) -> IntArray:
         """A place for each sample offered; `capacity` or above means not taken."""
@@ -106,24 +112,6 @@ class Reservoir(Policy):
         draw_N = generator.integers(0, order_N + 1)
         free_N = self._num_held + np.arange(count)
         return np.where(free_N < self.capacity, free_N, draw_N)
-
-    def _expire(self, newest: float) -> None:
-        """Drop samples that are too old; what stays is a fair sample of the shorter past.
-
-        Newer ones are held more often until the places that came free are filled again.
-        """
-        self._newest = max(self._newest, newest)
-        if self.max_age is None:
-            return
-        held = slice(0, self._num_held)
-        keep = np.flatnonzero(self._event_time[held] >= self._newest - self.max_age)
-        if len(keep) == self._num_held:
-            return
-        # The past that the survivors stand for shrinks in the proportion in which they did.
-        self.num_seen = round(self.num_seen * len(keep) / self._num_held)
-        self._windows[: len(keep)] = self._windows[keep]
-        self._event_time[: len(keep)] = self._event_time[keep]
-        self._num_held = len(keep)
 
 
 def _last_writer(place_N: IntArray, capacity: int) -> IntArray:

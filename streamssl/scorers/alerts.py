@@ -25,7 +25,6 @@ class AlertBudget:
     def __init__(self, *, share: float | None = 0.001, per_day: float | None = None) -> None:
         self.share, self.per_day = share, per_day
         self.events = self.seconds = self.anomalies = self.incidents = 0.0
-        self.newest = -np.inf
 
     def threshold(self) -> float:
         """p-value up to which an event is an anomaly; frozen inside an epoch.
@@ -45,28 +44,21 @@ class AlertBudget:
         """Share of recent events that were anomalies."""
         return self.anomalies / max(self.events, 1.0)
 
-    def learn(self, event_time_B: FloatArray, anomaly_B: BoolArray, num_started: int) -> None:
+    def learn(self, passed_s: float, anomaly_B: BoolArray, num_started: int) -> None:
         """Count an epoch's events, the event time that passed, anomalies and new incidents."""
         keep = 1.0 - 1.0 / MEMORY_EPOCHS
-        newest = float(event_time_B.max(initial=self.newest))
-        passed = newest - self.newest if np.isfinite(self.newest) else 0.0
-        self.newest = newest
-        self.events = keep * self.events + len(event_time_B)
-        self.seconds = keep * self.seconds + max(passed, 0.0)
+        self.events = keep * self.events + len(anomaly_B)
+        self.seconds = keep * self.seconds + passed_s
         self.anomalies = keep * self.anomalies + float(anomaly_B.sum())
         self.incidents = keep * self.incidents + num_started
 
     def state_dict(self) -> dict[str, Any]:
         """The running counts."""
-        return {
-            "counts": [self.events, self.seconds, self.anomalies, self.incidents],
-            "newest": np.array(self.newest),
-        }
+        return {"counts": [self.events, self.seconds, self.anomalies, self.incidents]}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Take over what `state_dict` gave."""
         self.events, self.seconds, self.anomalies, self.incidents = map(float, state["counts"])
-        self.newest = float(state["newest"])
 
 
 def severity(p_B: FloatArray, anomaly_B: BoolArray, threshold: float) -> IntArray:

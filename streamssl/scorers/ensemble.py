@@ -119,14 +119,23 @@ class Ensemble:
         """Which of an epoch's rows, in (partition, offset, index) order, may be learned."""
         return self.gaussian.core.admit(rows.seen.measured)
 
-    def learn(self, rows: Scored, admitted: Admitted, generator: np.random.Generator) -> None:
-        """Learn an epoch's rows that were admitted; calibration and budget learn all."""
+    def learn(
+        self, rows: Scored, admitted: Admitted, passed_s: float, generator: np.random.Generator
+    ) -> None:
+        """Learn an epoch's rows that were admitted; calibration and budget learn all.
+
+        Args:
+            rows: In (partition, offset, index) order.
+            admitted: What `admit` said of them.
+            passed_s: Event time since the epoch before, in seconds.
+            generator: Source of random choices.
+        """
         for name, scorer in self.scorers.items():
             if name in self.names or name in ALWAYS_LEARNING:
                 scorer.learn(rows.seen, admitted, generator)
         self.calibration.learn(rows.slots[rows.fitted_B], rows.raw_B[rows.fitted_B])
         started = int((rows.incident_state_B == START).sum())
-        self.budget.learn(rows.event_time_B, rows.anomaly_B, started)
+        self.budget.learn(passed_s, rows.anomaly_B, started)
 
     def top_channel(self, scored: Scored) -> IntArray:
         """`[B]` channel that contributes most, by the cheap method."""

@@ -30,6 +30,7 @@ from streamssl.scorers.incidents import IncidentStep
 from streamssl.stream_learner.beside import Beside
 from streamssl.stream_learner.results import build_results
 from streamssl.stream_learner.rows import OpenEpoch, pick_hash
+from streamssl.stream_learner.stream_time import StreamTime
 
 FRESH_WINDOWS = 256
 
@@ -82,6 +83,7 @@ class StreamModel:
             scorers=config.scorers,
             alerts=config.alerts,
         )
+        self.time = StreamTime()
         self._beside = Beside()
         self.open = OpenEpoch()
         self.num_seen = 0
@@ -160,6 +162,7 @@ class StreamModel:
         if not len(self.open):
             return EpochReport(epoch, 0, keys_active=len(self.keys), keys_evicted=self._free())
         rows, windows = self.open.rows()
+        passed_s = self.time.learn(rows.scored.event_time_B)
         admitted = self.ensemble.admit(rows.scored)
         learn_B = admitted.learn_B
         self.num_learnt += int(learn_B.sum())
@@ -171,8 +174,9 @@ class StreamModel:
                 epoch=epoch,
                 num_events=round(len(learn_B) * decisions.learn_rate),
                 num_learnt=self.num_learnt,
+                now_s=self.time.now_s,
             ),
-            lambda: self._learn_statistics(rows.scored, admitted, epoch),
+            lambda: self._learn_statistics(rows.scored, admitted, passed_s, epoch),
         )
         self.open = OpenEpoch()
         self.num_seen += len(learn_B)
@@ -182,10 +186,12 @@ class StreamModel:
         self.digest ^= self.learner.weights_digest()
         return self._report(epoch, rows.scored, learn_B, offered_B, report, evicted)
 
-    def _learn_statistics(self, rows: Scored, admitted: Admitted, epoch: int) -> None:
+    def _learn_statistics(
+        self, rows: Scored, admitted: Admitted, passed_s: float, epoch: int
+    ) -> None:
         """Let scorers and normaliser learn."""
         generator = np.random.default_rng([self.config.app.seed, epoch, 2])
-        self.ensemble.learn(rows, admitted, generator)
+        self.ensemble.learn(rows, admitted, passed_s, generator)
         self.modality.learn(rows.slots, rows.seen.newest_BC, admitted.learn_B)
 
     def _window_share(self) -> float:
@@ -197,7 +203,7 @@ class StreamModel:
         expired = None
         if self.config.modality.key_ttl is not None:
             last_time = self.keys.columns["last_time"]
-            expired = last_time < last_time.max(initial=-np.inf) - self.config.modality.key_ttl
+            expired = last_time < self.time.now_s - self.config.modality.key_ttl
         stale = self.keys.stale(self.config.modality.max_keys, expired)
         self._forget(stale)
         self._free()
@@ -227,6 +233,7 @@ class StreamModel:
         return {
             "counts": [self.num_seen, self.num_learnt, self.digest],
             "keys": self.keys.state_dict(),
+            "time": self.time.state_dict(),
             "modality": self.modality.state_dict(),
             "learner": self.learner.state_dict(),
             "ensemble": self.ensemble.state_dict(),
@@ -236,6 +243,7 @@ class StreamModel:
         """Take over what `state_dict` gave."""
         self.num_seen, self.num_learnt, self.digest = map(int, state["counts"])
         self.keys.load_state_dict(state["keys"])
+        self.time.load_state_dict(state["time"])
         self.modality.load_state_dict(state["modality"])
         self.learner.load_state_dict(dict(state["learner"]))
         self.ensemble.load_state_dict(state["ensemble"])

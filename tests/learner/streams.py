@@ -56,4 +56,5 @@ def close_epoch(learner: Learner, epoch: int, *, num_fresh: int = EPOCH) -> Lear
         epoch=epoch,
         num_events=EPOCH,
         num_learnt=EPOCH * epoch,
+        now_s=float(time_N[-1]),
     )

@@ -49,4 +49,3 @@ def test_fractions_of_steps_are_carried() -> None:
 def test_no_burst_is_over_at_once() -> None:
     """With `burst_steps: 0` the space is final from the start."""
     assert schedule(burst_steps=0).burst_over
-    assert schedule(burst_steps=0).progress == 1.0

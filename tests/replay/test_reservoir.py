@@ -10,9 +10,9 @@ from tests.replay.test_contracts import SHAPE, windows
 CAPACITY = 40
 
 
-def reservoir(max_age: float | None = None) -> Reservoir:
+def reservoir() -> Reservoir:
     probe = Reservoir(shape=SHAPE, max_bytes=0)
-    return Reservoir(shape=SHAPE, max_bytes=CAPACITY * probe.sample_bytes, max_age=max_age)
+    return Reservoir(shape=SHAPE, max_bytes=CAPACITY * probe.sample_bytes)
 
 
 def held(memory: Reservoir) -> list[float]:
