@@ -7,10 +7,11 @@ already does), because results are bit-equal only for one thread count.
 import os as _os
 from typing import TYPE_CHECKING, Any
 
-for _name in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"):
-    _os.environ.setdefault(_name, "1")
+from streamssl.threads import THREAD_VARIABLES as _THREAD_VARIABLES
+from streamssl.version import __version__
 
-from streamssl.version import __version__  # noqa: E402 - after the pins
+for _name in _THREAD_VARIABLES:
+    _os.environ.setdefault(_name, "1")
 
 __all__ = ["EventBatch", "Results", "StreamLearner", "__version__"]
 

@@ -20,11 +20,11 @@ from streamssl.bench.detectors import AlertColumns, Detector
 from streamssl.bench.metrics import evaluate
 from streamssl.bench.synthetic import level_shift, rows_until_accepted
 from streamssl.config.sections import AlertsConfig
+from streamssl.threads import THREAD_VARIABLES
 
 CONFIGURED = "configured"
 OTHER_BUDGET = 0.01
 T = TypeVar("T")
-_THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,8 +126,8 @@ def shift_tasks(
 @contextmanager
 def processes(jobs: int) -> Iterator[Executor]:
     """`jobs` processes of one BLAS thread each, which they read from the environment at birth."""
-    before = {name: os.environ.get(name) for name in _THREAD_VARIABLES}
-    os.environ.update(dict.fromkeys(_THREAD_VARIABLES, "1"))
+    before = {name: os.environ.get(name) for name in THREAD_VARIABLES}
+    os.environ.update(dict.fromkeys(THREAD_VARIABLES, "1"))
     try:
         with ProcessPoolExecutor(jobs, multiprocessing.get_context("spawn")) as pool:
             yield pool

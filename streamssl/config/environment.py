@@ -11,9 +11,9 @@ from typing import Any
 import numpy as np
 
 from streamssl.config.root import Config
+from streamssl.threads import THREAD_VARIABLES
 from streamssl.version import __version__
 
-_THREAD_VARIABLES = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS")
 # How results are carried, saved and watched; none of it touches a score.
 _IRRELEVANT_SECTIONS = {"kafka", "delivery", "outputs", "checkpoint", "telemetry"}
 # Their effect is in the journal: who took which range, and when and how epochs closed.
@@ -54,5 +54,5 @@ def build() -> dict[str, str | None]:
         "torch": torch.__version__,
         "machine": platform.machine(),
         "cpu": torch.backends.cpu.get_cpu_capability(),
-        **{name: os.environ.get(name) for name in _THREAD_VARIABLES},
+        **{name: os.environ.get(name) for name in THREAD_VARIABLES},
     }

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
+
 import pytest
 
 from streamssl.config.environment import environment_hash
 from streamssl.config.settings import Config, load_config
+from streamssl.threads import THREAD_VARIABLES
 
 
 @pytest.mark.parametrize(
@@ -34,8 +39,27 @@ def test_it_ignores_what_the_journal_holds(override: str) -> None:
     assert len(environment_hash(other)) == 8
 
 
-def test_it_changes_with_the_number_of_threads(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("name", THREAD_VARIABLES)
+def test_it_changes_with_the_number_of_threads(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
     """Sums depend on how many threads share them."""
     before = environment_hash(Config())
-    monkeypatch.setenv("OMP_NUM_THREADS", "7")
+    monkeypatch.setenv(name, "7")
     assert environment_hash(Config()) != before
+
+
+def test_threads_are_pinned_before_numpy_is_imported() -> None:
+    """Importing the package sets each variable that is not set, and loads no NumPy yet."""
+    code = (
+        "import os, sys, streamssl; "
+        f"print([os.environ[name] for name in {THREAD_VARIABLES}], 'numpy' in sys.modules)"
+    )
+    kept = {name: text for name, text in os.environ.items() if name not in THREAD_VARIABLES}
+    told = subprocess.run(
+        [sys.executable, "-c", code],
+        env={**kept, THREAD_VARIABLES[0]: "3"},
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=60,
+    )
+    assert told.stdout == "['3', '1', '1'] False\n"
