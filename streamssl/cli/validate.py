@@ -69,11 +69,9 @@ def highlights(config: Config) -> list[str]:
 
 def _outputs(config: Config) -> Iterator[str]:
     name, outputs = config.app.name, config.outputs
-    for word, output in (("scores", outputs.scores), ("embeddings", outputs.embeddings)):
-        if output.enabled:
-            yield f"{name}.{word} ({output.format})"
-    yield f"{name}.dlq"
-    yield f"{name}.journal"
+    formats = {"scores": outputs.scores.format, "embeddings": outputs.embeddings.format}
+    for word in outputs.written():
+        yield f"{name}.{word} ({formats[word]})" if word in formats else f"{name}.{word}"
 
 
 def _budget(config: Config) -> str:

@@ -7,6 +7,8 @@ import re
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
+from streamssl.config.sections import OUTPUTS
+
 if TYPE_CHECKING:
     from streamssl.config.root import Config
 
@@ -100,7 +102,7 @@ def _timeouts(config: Config) -> Iterator[Broken]:
 
 def _topics(config: Config) -> Iterator[Broken]:
     name, topic = config.app.name, config.input.topic
-    own = [f"{name}.{kind}" for kind in ("scores", "embeddings", "dlq", "journal")]
+    own = [f"{name}.{word}" for word in OUTPUTS]
     if topic in own:
         yield "input.topic", f"{topic} is an output of this application; change app.name"
     if not re.fullmatch(r"[a-zA-Z0-9._-]{1,249}", topic) or topic in (".", ".."):

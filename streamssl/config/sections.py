@@ -128,6 +128,10 @@ class OutputConfig(Section):
     )
 
 
+# What follows `<app.name>.` in the names of the output topics.
+OUTPUTS = ("scores", "embeddings", "dlq", "spaces", "journal")
+
+
 class OutputsConfig(Section):
     """The output topics `<app.name>.scores`, `.embeddings`, `.dlq`, `.spaces`, `.journal`."""
 
@@ -136,6 +140,11 @@ class OutputsConfig(Section):
     create_topics: bool = Field(True, description="Create missing output topics.")
     replication_factor: int = Field(-1, ge=-1, le=10, description="-1: the broker's default.")
     journal_partitions: Count = Field(16, description="Most instances that the group may have.")
+
+    def written(self) -> tuple[str, ...]:
+        """Those of `OUTPUTS` that are not switched off."""
+        off = {"scores": not self.scores.enabled, "embeddings": not self.embeddings.enabled}
+        return tuple(word for word in OUTPUTS if not off.get(word))
 
 
 class SensorConfig(Section):

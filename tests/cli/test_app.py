@@ -139,7 +139,8 @@ def test_validate_tells_what_and_how_much(cli: Callable[..., Outcome]) -> None:
     told = cli("validate", "-c", SENSOR, "--channels", "38")
     assert told.code == 0
     assert "sensor.yaml is valid" in told.out
-    assert "sensors.scores (json)" in told.out
+    outputs = "sensors.scores (json), sensors.embeddings (arrow), sensors.dlq, sensors.spaces"
+    assert f"{outputs}, sensors.journal\n" in told.out
     assert "0.1 % of events" in told.out
     assert "each key (38 channels)" in told.out
 

@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from streamssl.config.budget import Budget, parse_budget
+from streamssl.config.sections import OUTPUTS
 from streamssl.config.settings import ConfigError, load_config
 
 NO_WEIGHTS = {name: {"weight": 0} for name in ("moco", "next_step", "autoencoder")}
@@ -44,7 +45,10 @@ NO_WEIGHTS = {name: {"weight": 0} for name in ("moco", "next_step", "autoencoder
             "kafka.transaction_timeout_ms (10000)",
         ),
         ({"kafka": {"request_timeout_ms": 500}}, "kafka.request_timeout_ms", "above 500"),
-        ({"input": {"topic": "streamssl.scores"}}, "input.topic", "change app.name"),
+        *(
+            ({"input": {"topic": f"streamssl.{word}"}}, "input.topic", "change app.name")
+            for word in OUTPUTS
+        ),
         ({"input": {"topic": "a b"}}, "input.topic", "letters"),
         ({"app": {"instance": 16}}, "app.instance", "outputs.journal_partitions"),
         ({"kafka": {"sasl_plain_password": "x"}}, "kafka.sasl_plain_password", "is not sent"),

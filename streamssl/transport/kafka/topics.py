@@ -160,17 +160,12 @@ def wanted_outputs(
     app: str, num_partitions: int, outputs: OutputsConfig
 ) -> dict[str, dict[str, Any]]:
     """The output topics and what they are made with."""
-    partitions = {"scores": num_partitions, "embeddings": num_partitions, "dlq": num_partitions}
-    partitions |= {"journal": outputs.journal_partitions, "spaces": 1}
-    if not outputs.scores.enabled:
-        del partitions["scores"]
-    if not outputs.embeddings.enabled:
-        del partitions["embeddings"]
+    own = {"journal": outputs.journal_partitions, "spaces": 1}
     return {
         f"{app}.{word}": {
-            "num_partitions": count,
+            "num_partitions": own.get(word, num_partitions),
             "replication_factor": outputs.replication_factor,
             "configs": dict(TOPIC_SETTINGS[word]),
         }
-        for word, count in partitions.items()
+        for word in outputs.written()
     }
