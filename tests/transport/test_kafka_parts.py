@@ -11,6 +11,7 @@ import pytest
 from kafka import TopicPartition, errors
 
 from streamssl.config.sections import KafkaConfig
+from streamssl.config.settings import load_config
 from streamssl.events import Message, OutputRecord
 from streamssl.transport.base import TransportUnavailableError
 from streamssl.transport.kafka.assignments import Assignments
@@ -38,20 +39,25 @@ class Lines(logging.Handler):
 
 def test_security_settings_are_passed_on(tmp_path: Path) -> None:
     """Secrets come from values or files; what is not configured is left to kafka-python."""
-    password = tmp_path / "password"
-    password.write_text("from a file\n")
-    kafka = KafkaConfig(
-        bootstrap_servers="a:1,b:2",
-        security_protocol="SASL_SSL",
-        ssl_cafile=tmp_path / "ca.pem",
-        sasl_mechanism="SCRAM-SHA-512",
-        sasl_plain_username="user",
-        sasl_plain_password_file=password,
-    )
+    password, authority = tmp_path / "password", tmp_path / "ca.pem"
+    password.write_text(" from a file \n")
+    authority.touch()
+    given = {
+        "bootstrap_servers": "a:1,b:2",
+        "security_protocol": "SASL_SSL",
+        "ssl_cafile": str(authority),
+        "ssl_password": "a value",
+        "sasl_mechanism": "SCRAM-SHA-512",
+        "sasl_plain_username": "user",
+        "sasl_plain_password_file": str(password),
+    }
+    kafka = load_config({"kafka": given}, environ={}).kafka
+    password.unlink()  # It is read once, when the configuration is loaded.
     settings = client_settings(kafka)
     assert settings["bootstrap_servers"] == ["a:1", "b:2"]
-    assert settings["sasl_plain_password"] == "from a file"
-    assert settings["ssl_cafile"] == str(tmp_path / "ca.pem")
+    assert settings["sasl_plain_password"] == " from a file "
+    assert settings["ssl_password"] == "a value"
+    assert settings["ssl_cafile"] == str(authority)
     assert settings["ssl_check_hostname"] is True
     plain = client_settings(KafkaConfig())
     assert not [name for name in plain if name.startswith(("ssl_", "sasl_"))]

@@ -37,7 +37,7 @@ def _ssl(kafka: KafkaConfig) -> Settings:
         "ssl_cafile": _text(kafka.ssl_cafile),
         "ssl_certfile": _text(kafka.ssl_certfile),
         "ssl_keyfile": _text(kafka.ssl_keyfile),
-        "ssl_password": _secret(kafka.ssl_password, kafka.ssl_password_file),
+        "ssl_password": _secret(kafka.ssl_password),
         "ssl_check_hostname": kafka.ssl_check_hostname,
     }
 
@@ -48,7 +48,7 @@ def _sasl(kafka: KafkaConfig) -> Settings:
     return {
         "sasl_mechanism": kafka.sasl_mechanism,
         "sasl_plain_username": kafka.sasl_plain_username,
-        "sasl_plain_password": _secret(kafka.sasl_plain_password, kafka.sasl_plain_password_file),
+        "sasl_plain_password": _secret(kafka.sasl_plain_password),
     }
 
 
@@ -56,7 +56,6 @@ def _text(path: Path | None) -> str | None:
     return None if path is None else str(path)
 
 
-def _secret(value: SecretStr | None, file: Path | None) -> str | None:
-    if value is not None:
-        return value.get_secret_value()
-    return None if file is None else file.read_text().strip()
+def _secret(value: SecretStr | None) -> str | None:
+    """A secret that loading took from a value or from its file."""
+    return None if value is None else value.get_secret_value()
