@@ -12,6 +12,8 @@ from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from typing import Any, TextIO
 
+from streamssl.telemetry.finite import finite
+
 HIDDEN = "**********"
 _MAX_TEXT = 2_000
 _MAX_SOURCES = 1_000
@@ -44,12 +46,12 @@ class JsonFormatter(logging.Formatter):
         fields |= {name: self._plain(value) for name, value in extra.items() if name not in fields}
         if record.exc_info:
             fields["exception"] = self._hide(self.formatException(record.exc_info))
-        return json.dumps(fields)
+        return json.dumps(fields, allow_nan=False)
 
     def _plain(self, value: Any) -> Any:
         """A short JSON value; bytes (payloads, keys) only by their number."""
         if value is None or isinstance(value, (bool, int, float)):
-            return value
+            return finite(value)
         if isinstance(value, (bytes, bytearray, memoryview)):
             return f"<{len(value)} bytes>"
         text = self._hide(str(value))

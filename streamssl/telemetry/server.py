@@ -17,6 +17,7 @@ from prometheus_client import CollectorRegistry
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4, generate_latest
 
 from streamssl.events import StreamsslError
+from streamssl.telemetry.finite import finite
 from streamssl.telemetry.health import Health
 
 log = logging.getLogger(__name__)
@@ -93,7 +94,8 @@ class TelemetryServer:
             code = HTTPStatus.SERVICE_UNAVAILABLE if reasons else HTTPStatus.OK
             return code, "text/plain", ("\n".join(reasons or ["ok"]) + "\n").encode()
         if path == "/status":
-            body = json.dumps({**self._health.status(), **self._status()}, default=str)
+            told = finite({**self._health.status(), **self._status()})
+            body = json.dumps(told, default=str, allow_nan=False)
             return HTTPStatus.OK, "application/json", body.encode()
         if path == "/metrics":
             return HTTPStatus.OK, CONTENT_TYPE_PLAIN_0_0_4, generate_latest(self._registry)

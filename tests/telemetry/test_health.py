@@ -132,6 +132,19 @@ def test_all_paths_on_one_port(server: TelemetryServer, health: Health) -> None:
     assert get(server, "/livez", "POST")[0] == 501
 
 
+def test_status_is_json_whatever_the_figures(health: Health) -> None:
+    """NaN and infinities become null at any depth: strict readers take the answer."""
+    figures = {"loss": float("nan"), "losses": {"moco": float("-inf")}, "lags": (1, float("inf"))}
+    registry = Metrics().registry
+    with TelemetryServer(
+        health=health, registry=registry, status=lambda: figures, port=0
+    ) as server:
+        code, body = get(server, "/status")
+    assert code == 200
+    status = json.loads(body, parse_constant=lambda word: pytest.fail(word))
+    assert (status["loss"], status["losses"], status["lags"]) == (None, {"moco": None}, [1, None])
+
+
 def test_a_taken_port_is_explained(server: TelemetryServer, health: Health) -> None:
     """Port in use: one line that names the setting."""
     port = server.address[1]

@@ -8,6 +8,7 @@ import logging
 from collections.abc import Iterator
 from typing import Any
 
+import numpy as np
 import pytest
 
 from streamssl.telemetry import setup_logging
@@ -43,6 +44,15 @@ def test_one_object_a_line(stream: io.StringIO) -> None:
         "epoch": 3,
         "partitions": "[0, 1]",
     }
+
+
+def test_what_is_no_number_is_null(stream: io.StringIO) -> None:
+    """NaN and infinities, NumPy's too, are null: JSON has no word for them."""
+    extra = {"loss": float("nan"), "rate": np.float64("inf"), "lag": 3.5}
+    logging.getLogger("streamssl").info("epoch closed", extra=extra)
+    (line,) = lines(stream)
+    assert "NaN" not in stream.getvalue()
+    assert (line["loss"], line["rate"], line["lag"]) == (None, None, 3.5)
 
 
 def test_exceptions_stay_on_their_line(stream: io.StringIO) -> None:
