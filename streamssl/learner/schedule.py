@@ -48,11 +48,6 @@ class Schedule:
         """True once the first burst is done."""
         return self.burst_step >= self._learn.burst_steps
 
-    @property
-    def progress(self) -> float:
-        """Share of the burst that is done."""
-        return self.burst_step / max(self._learn.burst_steps, 1) if not self.burst_over else 1.0
-
     def plan(self, *, num_events: int, num_learnt: int) -> list[float]:
         """The learning rate of each step to take now, for an epoch of `num_events`."""
         if num_learnt < self._learn.burst_after:
