@@ -7,7 +7,7 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
@@ -24,7 +24,11 @@ from streamssl.telemetry.logs import setup_logging
 def replay(
     output: Annotated[
         Path,
-        typer.Option(help="Scores, one row per input row: .csv or .parquet.", show_default=False),
+        typer.Option(
+            help="Scores, one row per input row: .csv, .parquet or .pq; with --journal the "
+            "published records: .parquet or .jsonl.",
+            show_default=False,
+        ),
     ],
     input: Annotated[  # noqa: A002 - the option's name
         Path | None,
@@ -60,8 +64,19 @@ def replay(
     ] = False,
 ) -> None:
     """Score a file from its first row to its last, learning on the way, as the daemon would."""
-    if journal == (input is not None):
-        raise typer.BadParameter("give either a file or --journal", param_hint="--input")
+    if journal:
+        _refuse_with_journal(
+            {
+                "--input": input,
+                "--time-column": time_column,
+                "--key-column": key_column,
+                "--ignore-columns": ignore_columns,
+                "--embeddings": embeddings,
+                "--save": save,
+            }
+        )
+    elif input is None:
+        raise typer.BadParameter("give a file, or --journal", param_hint="--input")
     _check_save(save)
     columns = _column_overrides(time_column, key_column, ignore_columns)
     loaded = load_config(config, [*(overrides or ()), *columns])
@@ -70,7 +85,9 @@ def replay(
         # Here and below, so that a wrong configuration is told before torch is loaded.
         from streamssl.engine import replay_journal
 
-        raise typer.Exit(replay_journal(loaded, output))
+        with _terminated():
+            code = replay_journal(loaded, output)
+        raise typer.Exit(code)
     _replay_file(loaded, input, output, embeddings, save)
 
 
@@ -99,6 +116,17 @@ def _terminated() -> Iterator[None]:
         yield
     finally:
         signal.signal(signal.SIGTERM, before)
+
+
+def _refuse_with_journal(given: Mapping[str, object]) -> None:
+    """What says how to read or write files means nothing to a replay of the journal."""
+    for option, value in given.items():
+        if value is not None:
+            raise typer.BadParameter(
+                "does not go with --journal, which reads the daemon's own input and writes "
+                "--output only: leave it out",
+                param_hint=option,
+            )
 
 
 def _check_save(save: Path | None) -> None:

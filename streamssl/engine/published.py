@@ -9,10 +9,11 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from streamssl.events import OutputRecord, StreamsslError
 from streamssl.transport.base import partition_of
+from streamssl.transport.files.formats import check_place
+from streamssl.transport.files.writers import DraftFile, ParquetWriter, writing
 
 SCHEMA = pa.schema(
     [
@@ -28,14 +29,14 @@ Write = Callable[[int, list[OutputRecord]], None]
 
 
 class PublishedFileError(StreamsslError):
-    """The output file cannot be written."""
+    """The output file's format cannot be told."""
 
     exit_code = 2
 
 
 @contextmanager
 def published(path: Path, prefix: str) -> Iterator[Write]:
-    """Open the output file of a journal replay.
+    """Open the output file of a journal replay; it appears when the body ended without error.
 
     Args:
         path: `.parquet` (keys and values as bytes) or `.jsonl` (a value that is text as
@@ -43,50 +44,57 @@ def published(path: Path, prefix: str) -> Iterator[Write]:
         prefix: What the topics' names begin with.
 
     Raises:
-        PublishedFileError: Another suffix, or the folder does not exist.
+        PublishedFileError: Another suffix.
+        InputFileError: A place where no file can be written.
+        OutputFileError: It cannot be written to its end; what was under its name stays.
     """
-    if path.suffix not in (".parquet", ".jsonl") or not path.parent.is_dir():
-        raise PublishedFileError(
-            f"{path}: a replay of the journal writes .parquet or .jsonl into a folder that exists"
-        )
-    opened = _parquet(path, prefix) if path.suffix == ".parquet" else _json_lines(path, prefix)
-    with opened as write:
+    if path.suffix.lower() not in (".parquet", ".jsonl"):
+        raise PublishedFileError(f"{path}: a replay of the journal writes .parquet or .jsonl")
+    check_place(path)
+    with writing(path):
+        file = DraftFile(path) if path.suffix.lower() == ".jsonl" else ParquetWriter(path, SCHEMA)
+    add = _json_lines(file, prefix) if isinstance(file, DraftFile) else _rows(file, prefix)
+
+    def write(partition: int, records: list[OutputRecord]) -> None:
+        with writing(path):
+            add(partition, records)
+
+    try:
         yield write
+        with writing(path):
+            file.publish()
+    except BaseException:  # SIGTERM, too
+        file.discard()
+        raise
 
 
-@contextmanager
-def _parquet(path: Path, prefix: str) -> Iterator[Write]:
-    with pq.ParquetWriter(path, SCHEMA) as writer:
+def _rows(file: ParquetWriter, prefix: str) -> Write:
+    def write(partition: int, records: list[OutputRecord]) -> None:
+        rows = [
+            {
+                "topic": f"{prefix}.{record.topic}",
+                "partition": partition_of(record, partition),
+                "key": record.key,
+                "value": record.value,
+                "headers": [{"name": name, "value": data} for name, data in record.headers],
+            }
+            for record in records
+        ]
+        file.write(pa.Table.from_pylist(rows, SCHEMA))
 
-        def write(partition: int, records: list[OutputRecord]) -> None:
-            rows = [
-                {
-                    "topic": f"{prefix}.{record.topic}",
-                    "partition": partition_of(record, partition),
-                    "key": record.key,
-                    "value": record.value,
-                    "headers": [{"name": name, "value": data} for name, data in record.headers],
-                }
-                for record in records
-            ]
-            writer.write_table(pa.Table.from_pylist(rows, SCHEMA))
-
-        yield write
+    return write
 
 
-@contextmanager
-def _json_lines(path: Path, prefix: str) -> Iterator[Write]:
-    with path.open("w", encoding="utf-8") as file:
+def _json_lines(file: DraftFile, prefix: str) -> Write:
+    def write(partition: int, records: list[OutputRecord]) -> None:
+        for record in records:
+            place = partition_of(record, partition)
+            line = {"topic": f"{prefix}.{record.topic}", "partition": place}
+            line |= _text("key", record.key) | _text("value", record.value)
+            line["headers"] = [_text("value", data) | {"name": n} for n, data in record.headers]
+            file.stream.write(json.dumps(line, ensure_ascii=False).encode() + b"\n")
 
-        def write(partition: int, records: list[OutputRecord]) -> None:
-            for record in records:
-                place = partition_of(record, partition)
-                line = {"topic": f"{prefix}.{record.topic}", "partition": place}
-                line |= _text("key", record.key) | _text("value", record.value)
-                line["headers"] = [_text("value", data) | {"name": n} for n, data in record.headers]
-                file.write(json.dumps(line, ensure_ascii=False) + "\n")
-
-        yield write
+    return write
 
 
 def _text(name: str, data: bytes | None) -> dict[str, object]:

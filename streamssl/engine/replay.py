@@ -62,18 +62,22 @@ def replay_journal(config: Config, output: Path) -> int:
     """Reproduce on Kafka what an instance published; one line of JSON tells what was found.
 
     The daemon may run meanwhile. The replay begins with the first transaction from which the
-    journal is whole: the first of all, or the one after the oldest kept checkpoint.
+    journal is whole: the first of all, or the one after the oldest kept checkpoint. The output
+    appears when all is reproduced; an error or SIGTERM before leaves nothing.
 
     Returns:
         Exit code: 0 where every state was the one that had published, else 1.
     """
-    source = KafkaReadonly(app=config.app, kafka=config.kafka, input=config.input)
     codec = build_codec(config)
     learner = StreamLearner.from_config(config)
-    with source, published(output, config.app.name) as write:
+    with published(output, config.app.name) as write, _source(config) as source:
         found = reproduce(config, source=source, learner=learner, codec=codec, write=write)
     sys.stdout.write(json.dumps(asdict(found)) + "\n")
     return 1 if found.differing_epochs else 0
+
+
+def _source(config: Config) -> KafkaReadonly:
+    return KafkaReadonly(app=config.app, kafka=config.kafka, input=config.input)
 
 
 def reproduce(

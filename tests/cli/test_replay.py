@@ -223,6 +223,19 @@ def test_mistakes_end_with_exit_code_2_and_write_nothing(tmp_path: Path) -> None
     assert {path.name for path in tmp_path.iterdir()} == {"input.csv"}
 
 
+@pytest.mark.parametrize(
+    "option",
+    ["--input", "--embeddings", "--save", "--time-column", "--key-column", "--ignore-columns"],
+)
+def test_options_of_files_are_refused_with_the_journal(tmp_path: Path, option: str) -> None:
+    """What a replay of the journal would not heed is a usage error that names the option."""
+    result = run("--journal", "--output", tmp_path / "out.parquet", option, tmp_path / "x")
+    assert result.exit_code == 2
+    assert option in result.stderr
+    assert "--journal" in result.stderr
+    assert list(tmp_path.iterdir()) == []
+
+
 @dataclass
 class Counted:
     """What a run might have done."""

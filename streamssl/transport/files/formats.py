@@ -68,10 +68,19 @@ def check_output(path: Path) -> None:
     """Refuse a name that cannot be written.
 
     Raises:
-        InputFileError: No such folder, one that cannot be written, or no known suffix.
+        InputFileError: No known suffix, or a place where no file can be written.
     """
     if path.suffix.lower() not in WRITERS:
         raise InputFileError(f"{path}: write to one of {', '.join(WRITERS)}")
+    check_place(path)
+
+
+def check_place(path: Path) -> None:
+    """Refuse a place where no file can be written, before the work and not after it.
+
+    Raises:
+        InputFileError: No such folder, one that cannot be written, or a folder of that name.
+    """
     if not path.parent.is_dir():
         raise InputFileError(f"{path.parent}: no such folder; make it first")
     if path.is_dir():

@@ -15,6 +15,7 @@ import pyarrow.parquet as pq
 from streamssl.events import StreamsslError
 
 ROWS_PER_GROUP = 65_536
+BYTES_PER_GROUP = 64 * 2**20
 
 
 class OutputFileError(StreamsslError):
@@ -94,7 +95,7 @@ class TableWriter(abc.ABC):
 
 
 class CsvWriter(TableWriter):
-    """CSV with one header line; nulls are empty, text is quoted.
+    """CSV with one header line; nulls are empty, text is quoted where needed.
 
     Args:
         path: The file.
@@ -126,11 +127,14 @@ class ParquetWriter(TableWriter):
         repeated = [column.name for column in schema if pa.types.is_string(column.type)]
         self._writer = pq.ParquetWriter(self._file.stream, schema, use_dictionary=repeated)
         self._waiting: list[pa.Table] = []
+        self._num_rows = self._num_bytes = 0  # of those waiting
 
     def write(self, table: pa.Table) -> None:
         """Add rows."""
         self._waiting.append(table)
-        if sum(len(waiting) for waiting in self._waiting) >= ROWS_PER_GROUP:
+        self._num_rows += len(table)
+        self._num_bytes += table.nbytes
+        if self._num_rows >= ROWS_PER_GROUP or self._num_bytes >= BYTES_PER_GROUP:
             self._write_group()
 
     def publish(self) -> None:
@@ -142,6 +146,7 @@ class ParquetWriter(TableWriter):
         if self._waiting:
             self._writer.write_table(pa.concat_tables(self._waiting).combine_chunks())
             self._waiting.clear()
+            self._num_rows = self._num_bytes = 0
 
 
 def _header(names: list[str]) -> bytes:

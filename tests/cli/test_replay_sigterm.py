@@ -1,0 +1,72 @@
+"""`streamssl replay` is told to end before its end."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import typer
+from typer.testing import CliRunner
+
+from streamssl import engine as engine_module
+from streamssl.cli.replay import replay
+from streamssl.config import Config
+from streamssl.engine.published import published
+
+COMMAND = "from streamssl.cli.app import main; main()"
+NUM_OUTPUTS = 4  # scores, embeddings, dead letters, journal
+
+
+def test_a_replay_of_a_file_leaves_no_half_written_file(tmp_path: Path) -> None:
+    """In the middle of the rows: exit code 143, and nothing but the input is left."""
+    source = tmp_path / "input.csv"
+    source.write_text("a,b\n" + "".join(f"{row % 97},{row % 89}\n" for row in range(300_000)))
+    arguments = ["--input", str(source), "--output", str(tmp_path / "out.parquet")]
+    arguments += ["--embeddings", str(tmp_path / "v.parquet"), "--save", str(tmp_path / "saved")]
+    process = subprocess.Popen(
+        [sys.executable, "-c", COMMAND, "replay", *arguments],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "OMP_NUM_THREADS": "1"},
+    )
+    try:
+        until = time.monotonic() + 60.0
+        while len(list(tmp_path.glob(".*.part"))) < NUM_OUTPUTS:
+            assert process.poll() is None, process.communicate()[1]
+            assert time.monotonic() < until
+            time.sleep(0.05)
+        time.sleep(0.5)
+        process.send_signal(signal.SIGTERM)
+        told = process.communicate(timeout=30)[1]
+    finally:
+        process.kill()
+    assert process.returncode == 128 + signal.SIGTERM, told
+    assert [path.name for path in tmp_path.iterdir()] == ["input.csv"]
+
+
+def test_a_replay_of_the_journal_leaves_no_half_written_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In the middle of writing: exit code 143, nothing left, and the signal is given back."""
+
+    def replay_until_told(_: Config, output: Path) -> int:
+        with published(output, "app"):
+            assert len(list(tmp_path.iterdir())) == 1
+            os.kill(os.getpid(), signal.SIGTERM)
+            time.sleep(5.0)
+        return 0
+
+    monkeypatch.setattr(engine_module, "replay_journal", replay_until_told)
+    before = signal.getsignal(signal.SIGTERM)
+    app = typer.Typer()
+    app.command()(replay)
+    told = CliRunner().invoke(app, ["--journal", "--output", str(tmp_path / "out.parquet")])
+    assert told.exit_code == 128 + signal.SIGTERM, told.output
+    assert signal.getsignal(signal.SIGTERM) == before
+    assert list(tmp_path.iterdir()) == []
