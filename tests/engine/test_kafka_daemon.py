@@ -3,141 +3,154 @@
 from __future__ import annotations
 
 import json
-import os
 import random
 import signal
-import subprocess
-import sys
 import time
-from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from streamssl.config.sections import KafkaConfig
+from streamssl import checkpoint
 from streamssl.engine.replay import Reproduction
-from streamssl.transport.kafka.client import TopicReader, TopicWriter, create_topic
+from streamssl.stream_learner import StreamLearner
 from tests.conftest import RunningBroker
+from tests.engine.deployment import Deployment, Published
 from tests.engine.test_whole import SMALL
+from tests.engine.witness import Death, Killer, Witness
 
-COMMAND = "from streamssl.cli.app import main; main()"
-NUM_PARTITIONS = 4
-pytestmark = [pytest.mark.kafka, pytest.mark.timeout(240)]
+# Small transactions, so that an epoch has several; every checkpoint and journal record is kept.
+SECTIONS: dict[str, Any] = {
+    **SMALL,
+    "learn": {**SMALL["learn"], "max_wait_s": 0.5},
+    "delivery": {"max_events": 11},
+    "checkpoint": {"every_events": 150, "every_s": 1e9, "keep": 10_000},
+}
+# Saving every epoch's end shows in the state directory how far a process had come.
+SAVE_OFTEN = "checkpoint.every_events=1"
+# Ten moments of death, and how the process is started that dies there.
+MOMENTS: list[tuple[str, tuple[str, ...]]] = [
+    ("starting", ()),
+    ("anywhere", ()),
+    ("anywhere", ()),
+    ("in_transaction", ()),
+    ("in_open_epoch", ()),
+    ("in_open_epoch", ()),
+    ("between_commit_and_learning", (SAVE_OFTEN,)),
+    ("between_commit_and_learning", (SAVE_OFTEN,)),
+    ("in_checkpoint", (SAVE_OFTEN,)),
+    ("in_checkpoint", (SAVE_OFTEN,)),
+]
+pytestmark = [pytest.mark.kafka, pytest.mark.timeout(300)]
 
 
-class Deployment:
-    """One instance of one application on a topic of its own."""
+@pytest.fixture
+def deployment(
+    kafka_broker: RunningBroker, unique_name: Callable[[str], str], tmp_path: Path
+) -> Iterator[Deployment]:
+    """One application, before its first process."""
+    with Deployment(kafka_broker, unique_name, tmp_path, SECTIONS) as deployment:
+        yield deployment
 
-    def __init__(self, broker: RunningBroker, name: Callable[[str], str], folder: Path) -> None:
-        self.folder = folder
-        self.kafka = KafkaConfig(bootstrap_servers=broker.bootstrap_servers)
-        self.topic, self.app = name("events"), name("app")
-        create_topic(self.kafka, self.topic, NUM_PARTITIONS)
-        sections: dict[str, Any] = {
-            **SMALL,
-            "app": {"name": self.app, "state_dir": str(folder / "state")},
-            "kafka": {"bootstrap_servers": broker.bootstrap_servers},
-            "input": {"topic": self.topic},
-            "learn": {**SMALL["learn"], "max_wait_s": 0.5},
-            "telemetry": {"port": 0},
-        }
-        self.config = folder / "config.yaml"
-        self.config.write_text(json.dumps(sections))
 
-    def start(self, *arguments: str) -> subprocess.Popen[bytes]:
-        """A process of the command line."""
-        log = (self.folder / "log").open("ab")
-        return subprocess.Popen(
-            [sys.executable, "-c", COMMAND, *(arguments or ("run", "-c", str(self.config)))],
-            stdout=subprocess.PIPE if arguments else log,
-            stderr=log,
-            env={**os.environ, "OMP_NUM_THREADS": "1"},
-        )
+@pytest.fixture
+def witness(deployment: Deployment) -> Iterator[Witness]:
+    """Somebody who sees what it commits."""
+    with Witness(deployment) as witness:
+        yield witness
 
-    def produce(self, num_messages: int, seed: int) -> None:
-        """Append readings of eight machines, a few of them unreadable."""
-        rng = random.Random(seed)
-        with TopicWriter(self.kafka, self.topic) as writer:
-            for i in range(num_messages):
-                values = {name: round(rng.gauss(0, 1), 4) for name in ("a", "b", "c")}
-                value = b"{" if i % 50 == 49 else json.dumps(values).encode()
-                machine = rng.randrange(8)
-                writer.send(value, key=b"m%d" % machine, partition=machine % NUM_PARTITIONS)
-            writer.flush()
 
-    def read(self, output: str) -> list[tuple[int, bytes]]:
-        """What a read_committed subscriber sees, by partition and offset."""
-        with TopicReader(self.kafka, f"{self.app}.{output}") as reader:
-            return [(m.partition, m.value or b"") for m in reader.read_to_end()]
-
-    def drain_after(self, num_results: int) -> None:
-        """Run a process until so many results and dead letters are published, and drain it."""
-        process = self.start()
+def drain(deployment: Deployment, witness: Witness) -> None:
+    """Run a process until all that was produced is published, and end it by SIGTERM."""
+    with deployment.start(SAVE_OFTEN) as process:
         try:
-            self.wait_for(num_results)
+            until = time.monotonic() + 60.0
+            while witness.num_taken() < deployment.num_produced:
+                assert time.monotonic() < until, deployment.told()
+                witness.look()
             process.send_signal(signal.SIGTERM)
-            assert process.wait(20) == 0
+            assert process.wait(20) == 0, deployment.told()
         finally:
             process.kill()
 
-    def wait_for(self, num_results: int, timeout_s: float = 90.0) -> None:
-        """Wait until so many results and dead letters are published."""
-        until = time.monotonic() + timeout_s
-        time.sleep(8.0)  # the first start makes the topics
-        while (found := len(self.read("scores")) + len(self.read("dlq"))) < num_results:
-            log = (self.folder / "log").read_text()
-            assert time.monotonic() < until, f"{found} of {num_results}: {log[-4_000:]}"
-            time.sleep(1.0)
-
 
 def test_kills_lose_and_double_nothing_and_the_replay_is_equal(
-    kafka_broker: RunningBroker, unique_name: Callable[[str], str], tmp_path: Path
+    deployment: Deployment, witness: Witness, tmp_path: Path
 ) -> None:
     """Killed with -9 at ten moments: each input once, and another process gets the same bytes."""
-    deployment, rng = Deployment(kafka_broker, unique_name, tmp_path), random.Random(7)
-    for i in range(10):
-        deployment.produce(300, seed=i)
-        process = deployment.start()
-        time.sleep(rng.uniform(3.0, 6.0))
-        process.kill()
-        process.wait()
-    deployment.drain_after(3_000)
-    scores = deployment.read("scores")
-    ids = Counter(json.loads(value)["id"] for _, value in scores)
-    assert max(ids.values()) == 1
-    assert len(ids) == 3_000 - 60
-    assert len(deployment.read("dlq")) == 60
-    spaces = [json.loads(value)["space"] for _, value in deployment.read("spaces")]
+    rng = random.Random(7)
+    killer = Killer(deployment, witness, rng)
+    deaths = [killer.kill(*moment) for moment in rng.sample(MOMENTS, len(MOMENTS))]
+    deployment.produce(200)
+    drain(deployment, witness)
+    check_deaths(deaths, witness)
+    published = deployment.published()
+    check_each_input_once(deployment, published)
+    found = replay(deployment, published, tmp_path / "again.parquet")
+    check_states(deployment, witness, found)
+
+
+def check_deaths(deaths: list[Death], witness: Witness) -> None:
+    """The processes had worked, and what they left behind shows where they died."""
+    assert sum(death.num_landed > 0 for death in deaths) >= 8, deaths
+    proven = {death.moment for death in deaths if death.proven}
+    assert proven == {moment for moment, _ in MOMENTS} - {"starting", "anywhere"}, deaths
+    # The successor goes on with the epoch that was open.
+    open_epochs = [death for death in deaths if death.moment == "in_open_epoch" and death.proven]
+    ends = [death.journal_end for death in open_epochs]
+    assert any(witness.records[n - 1].epoch == witness.records[n].epoch for n in ends), deaths
+
+
+def check_each_input_once(deployment: Deployment, published: Published) -> None:
+    """Every partition's outputs are its readable inputs, and its dead letters the others."""
+    for partition, readable in deployment.readable.items():
+        name = f"{deployment.topic}/{partition}"
+        scores = published["scores", partition]
+        ids = [json.loads(value or b"")["id"] for _, value, _ in scores]
+        assert ids == [f"{name}/{offset}/0" for offset, good in enumerate(readable) if good]
+        letters = [dict(headers) for _, _, headers in published["dlq", partition]]
+        origins = [int(letter["origin_offset"]) for letter in letters]
+        assert origins == [offset for offset, good in enumerate(readable) if not good]
+    spaces = [json.loads(value or b"")["space"] for _, value, _ in published["spaces", 0]]
     assert spaces == ["0/provisional", "0/space-1"]
-    output = tmp_path / "again.jsonl"
-    replay = deployment.start(
-        "replay", "-c", str(deployment.config), "--journal", "--output", str(output)
-    )
-    told = replay.communicate(timeout=120)[0]
-    assert replay.returncode == 0, told
-    found = Reproduction(**json.loads(told))
-    lines = [json.loads(line) for line in output.read_text().splitlines()]
-    again = [
-        (line["partition"], line["value"].encode())
-        for line in lines
-        if line["topic"].endswith(".scores")
-    ]
-    for partition in range(NUM_PARTITIONS):  # all, or all since the oldest checkpoint kept
-        ours = [value for p, value in again if p == partition]
-        theirs = [value for p, value in scores if p == partition]
-        assert len(ours) > 0
-        assert ours == theirs[-len(ours) :]
-    assert found.events == len(again)
+
+
+def replay(deployment: Deployment, published: Published, output: Path) -> Reproduction:
+    """A separate process reproduces every record of every topic from journal and input."""
+    exit_code, told = deployment.replay(output)
+    assert exit_code == 0, deployment.told()
+    reproduced = deployment.reproduced(output)
+    assert reproduced.keys() == published.keys()
+    assert {"scores", "embeddings", "dlq", "spaces"} == {topic for topic, _ in published}
+    assert [place for place in published if reproduced[place] != published[place]] == []
+    return Reproduction(**json.loads(told))
+
+
+def check_states(deployment: Deployment, witness: Witness, found: Reproduction) -> None:
+    """The replay's states are those that the daemons scored with, and those that they saved."""
+    last = witness.records[-1]
+    assert (found.first_epoch, found.epoch, found.records) == (1, last.epoch, last.seq)
     assert found.differing_epochs == []
+    assert found.state_crc32c == last.state_crc32c
+    scored_with = {record.epoch: record.state_crc32c for record in witness.records}
+    saved = {path.name: saved_state(deployment, path) for path in deployment.checkpoints()}
+    assert saved[f"checkpoint-{found.epoch:012d}"] == (found.epoch, found.state_crc32c)
+    assert [
+        state for state in saved.values() if scored_with.get(state[0], state[1]) != state[1]
+    ] == []
 
 
-def test_a_drain_ends_with_0_and_a_checkpoint(
-    kafka_broker: RunningBroker, unique_name: Callable[[str], str], tmp_path: Path
-) -> None:
+def saved_state(deployment: Deployment, path: Path) -> tuple[int, int]:
+    """Epoch and digest of a checkpoint."""
+    learner = StreamLearner.from_config(deployment.config)
+    learner.load_state_dict(checkpoint.load(path).state["learner"])
+    return learner.epoch, learner.state_crc32c()
+
+
+def test_a_drain_ends_with_0_and_a_checkpoint(deployment: Deployment, witness: Witness) -> None:
     """SIGTERM: exit 0 within 20 s, everything committed, a checkpoint on the disk."""
-    deployment = Deployment(kafka_broker, unique_name, tmp_path)
-    deployment.produce(300, seed=1)
-    deployment.drain_after(300)
-    assert any((tmp_path / "state" / "checkpoints").iterdir())
+    deployment.produce(300)
+    drain(deployment, witness)
+    check_each_input_once(deployment, deployment.published())
+    assert deployment.checkpoints()
