@@ -121,8 +121,8 @@ class Deployment:
             for row in range(num_events):
                 rpm, pressure, valve = rng.normal(size=3).tolist()
                 pressure += 15.0 * (row == SPIKE)
-                event = {"time": 1763850000.5 + row, "rpm": rpm, "pressure": pressure}
-                value = json.dumps({**event, "valve": valve}).encode()
+                event = {"rpm": rpm, "pressure": pressure, "valve": valve}
+                value = json.dumps(event).encode()
                 writer.send(value, key=b"pump-7", partition=0)
             writer.send(b"{no json", key=b"pump-7", partition=0)
             writer.flush()

@@ -90,19 +90,17 @@ def memory_report(config: Config, num_channels: int) -> list[str]:
     model = StreamModel(fields=fields, config=config)
     per_key, max_keys = model.bytes_per_key(), config.modality.max_keys
     own_keys = min(config.scorers.gaussian.own_keys, max_keys)
-    own = sum(
-        bank.bytes_per_entry(bank.num_features)
-        for bank in model.ensemble.gaussian.core.banks.values()
-    )
     arrays = snapshot(model.state_dict(), copy=False).arrays
     shared = sum(array.nbytes for array in arrays.values())
     parts = {
         f"each key ({num_channels} channels)": per_key,
         f"{max_keys:,} keys (modality.max_keys)": max_keys * per_key,
-        f"{own_keys} keys' own covariances (scorers.gaussian.own_keys)": own_keys * own,
+        f"{own_keys} keys' own covariances (scorers.gaussian.own_keys)": own_keys
+        * model.ensemble.bytes_per_own_key(),
         "replay buffer (replay.max_bytes)": config.replay.max_bytes,
         "networks and shared statistics": shared,
     }
+    parts["copy of all that, for the next checkpoint"] = sum(parts.values()) - per_key
     total = sum(parts.values()) - per_key
     rows = [f"  {_size(size):>9}  {name}" for name, size in parts.items()]
     return ["memory of the state, when full:", *rows, f"  {_size(total):>9}  in all"]

@@ -179,7 +179,9 @@ class LearnerConfig(Section):
     upkeep_learning_rate: float = Field(1e-4, gt=0.0, description="Constant rate afterwards.")
     weight_decay: Weight = Field(1e-2, description="AdamW's decoupled decay.")
     max_gradient_norm: float = Field(1.0, gt=0.0, description="Gradients are clipped to it.")
-    num_threads: Count = Field(1, description="BLAS and torch threads; results depend on it.")
+    num_threads: Count = Field(
+        1, description="torch threads; BLAS takes OPENBLAS_NUM_THREADS (1). Results depend on both."
+    )
 
 
 class LearnConfig(Section):

@@ -36,13 +36,14 @@ def announce(
     if record.space is None:
         return dict(outputs)
     partition, space = record.space
+    trained = previous is not None and previous.endswith(f"/{PROVISIONAL}")
     value = SpaceValue(
         space=space,
         previous=previous,
         epoch=record.epoch,
         instance=record.instance,
         map=None,
-        reason="first training burst over" if previous == PROVISIONAL else "start",
+        reason="first training burst over" if trained else "start",
     )
     part = outputs[partition]
     return {**outputs, partition: replace(part, records=[*part.records, encode_space(value)])}

@@ -14,6 +14,7 @@ import torch
 from streamssl.config.sections import LearnConfig, LearnerConfig, ObjectivesConfig, ReplayConfig
 from streamssl.events import Float32Array, FloatArray
 from streamssl.learner.batches import draw_batches, make_sample, window_span_s
+from streamssl.learner.device import find_device
 from streamssl.learner.network import WindowNetwork
 from streamssl.learner.report import Inference, LearnReport, Tally
 from streamssl.learner.schedule import Schedule
@@ -43,6 +44,9 @@ class Learner:
         replay: What is kept of the past.
         seed: Of the first weights and of every random choice.
 
+    Raises:
+        DeviceError: The configured device is not there.
+
     Example:
         >>> learner = Learner(num_channels=3, window=8)
         >>> x_BTC = np.zeros((5, 8, 3), np.float32)
@@ -71,7 +75,7 @@ class Learner:
         self._replay = replay or ReplayConfig()
         self._seed = seed
         self._digest: int | None = None  # of the weights as they are, None while unknown
-        self._device = torch.device(self._learner.device)
+        self._device = find_device(self._learner.device)
         self._batch = max(min(self._learn.batch, BATCH_VALUES // num_channels), SMALLEST_BATCH)
         torch.set_num_threads(self._learner.num_threads)
         self._trainer = self._build(num_channels, window, objectives or ObjectivesConfig())

@@ -171,6 +171,10 @@ class Scorer(Protocol):
         """Every per-key column."""
         ...
 
+    def bytes_per_own_key(self) -> int:
+        """Bytes that statistics of a key's own take, beside the per-key columns."""
+        ...
+
     def state_dict(self) -> dict[str, Any]:
         """Everything learned."""
         ...

@@ -21,7 +21,7 @@ from streamssl.events import BoolArray, Float32Array, FloatArray, IntArray
 from streamssl.keys import KeyColumns
 from streamssl.scorers import SCORERS, attribution
 from streamssl.scorers.alerts import AlertBudget
-from streamssl.scorers.base import SMALLEST, Admitted, Features, Measured, Seen, Sizes
+from streamssl.scorers.base import SMALLEST, Admitted, Features, Measured, Scorer, Seen, Sizes
 from streamssl.scorers.calibration import Calibration
 from streamssl.scorers.gaussian import GaussianScorer
 from streamssl.scorers.incidents import START, Incidents, IncidentStep
@@ -130,12 +130,15 @@ class Ensemble:
             passed_s: Event time since the epoch before, in seconds.
             generator: Source of random choices.
         """
-        for name, scorer in self.scorers.items():
-            if name in self.names or name in ALWAYS_LEARNING:
-                scorer.learn(rows.seen, admitted, generator)
+        for scorer in self._learning():
+            scorer.learn(rows.seen, admitted, generator)
         self.calibration.learn(rows.slots[rows.fitted_B], rows.raw_B[rows.fitted_B])
         started = int((rows.incident_state_B == START).sum())
         self.budget.learn(passed_s, rows.anomaly_B, started)
+
+    def _learning(self) -> list[Scorer]:
+        named = self.scorers.items()
+        return [s for name, s in named if name in self.names or name in ALWAYS_LEARNING]
 
     def top_channel(self, scored: Scored) -> IntArray:
         """`[B]` channel that contributes most, by the cheap method."""
@@ -157,6 +160,10 @@ class Ensemble:
         """Every per-key column."""
         own = [columns for scorer in self.scorers.values() for columns in scorer.per_key()]
         return [*own, self.calibration.columns, self.incidents.columns]
+
+    def bytes_per_own_key(self) -> int:
+        """Bytes that statistics of a key's own take."""
+        return sum(scorer.bytes_per_own_key() for scorer in self._learning())
 
     def state_dict(self) -> dict[str, Any]:
         """Everything learned, and the open incidents."""

@@ -55,6 +55,10 @@ class GaussianScorer(Scorer):
         """Every per-key column."""
         return self.core.per_key()
 
+    def bytes_per_own_key(self) -> int:
+        """Bytes of one entry of every bank."""
+        return sum(bank.bytes_per_entry() for bank in self.core.banks.values())
+
     def state_dict(self) -> dict[str, Any]:
         """Everything learned."""
         return self.core.state_dict()

@@ -58,10 +58,9 @@ class GaussianBank:
         self.whiten_EFF = np.zeros((0, num_features, num_features))
         self.ensure(1)
 
-    @staticmethod
-    def bytes_per_entry(num_features: int) -> int:
+    def bytes_per_entry(self) -> int:
         """Bytes that one entry takes."""
-        return 8 * (2 + 2 * num_features + 2 * num_features * num_features)
+        return sum(getattr(self, name)[0].nbytes for name in STATE)
 
     def ensure(self, num_entries: int) -> None:
         """Have at least `num_entries` entries; new ones have learned nothing."""

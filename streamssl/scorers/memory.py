@@ -88,6 +88,10 @@ class MemoryScorer(Scorer):
         """None: the sample is of all keys."""
         return []
 
+    def bytes_per_own_key(self) -> int:
+        """None, likewise."""
+        return 0
+
     def state_dict(self) -> dict[str, Any]:
         """The sample."""
         return {

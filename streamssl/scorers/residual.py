@@ -105,6 +105,10 @@ class ResidualScorer(Scorer):
         """None: entries are the core's."""
         return []
 
+    def bytes_per_own_key(self) -> int:
+        """Bytes of one entry."""
+        return self.bank.bytes_per_entry()
+
     def state_dict(self) -> dict[str, Any]:
         """Everything learned."""
         return self.bank.state_dict()

@@ -37,7 +37,14 @@ class StreamLearner:
         config: The configuration.
 
     Example:
-        See `docs/architecture.md` and the README; `tests/stream_learner` runs them.
+        >>> import numpy as np, pyarrow as pa
+        >>> rows, value = np.arange(40), np.linspace(0, 1, 40, dtype=np.float32)[:, None]
+        >>> keys = pa.array(["m1"] * 40)
+        >>> batch = EventBatch("plant", 0 * rows, rows, 0 * rows, keys, 1.0 * rows, ("rpm",), value)
+        >>> learner = StreamLearner.from_config({"learner": {"embedding": 8}})
+        >>> results = learner.process(batch)
+        >>> learner.epoch, learner.num_open_events, results.embedding_BD.shape
+        (2, 8, (40, 8))
     """
 
     def __init__(self, config: Config) -> None:
@@ -88,16 +95,28 @@ class StreamLearner:
         return concat_results(parts)
 
     def score(self, batch: EventBatch) -> Results:
-        """Score a batch as if it came next, and leave everything as it was."""
+        """Score a batch as if it came next, and leave everything as it was.
+
+        Raises:
+            ValueError: As `process`.
+        """
         return self._for(batch).peek(batch, self.epoch)
 
     def learn(self, batch: EventBatch) -> None:
-        """Learn a batch, its last incomplete epoch included."""
+        """Learn a batch, its last incomplete epoch included.
+
+        Raises:
+            ValueError: As `process`.
+        """
         self.process(batch)
         self.close_epoch(Decisions("end"))
 
     def embed(self, batch: EventBatch) -> Float32Array:
-        """`[B, D]` embeddings of a batch as if it came next; changes nothing."""
+        """`[B, D]` embeddings of a batch as if it came next; changes nothing.
+
+        Raises:
+            ValueError: As `process`.
+        """
         return self.score(batch).embedding_BD
 
     def target(self) -> int:
@@ -150,7 +169,17 @@ class StreamLearner:
         return self._model.bytes_per_key() if self._model else 0
 
     def save(self, directory: Path | str) -> Path:
-        """Close the open epoch and write everything as a checkpoint under `directory`."""
+        """Close the open epoch and write everything as a checkpoint under `directory`.
+
+        Args:
+            directory: Made where it is missing; the checkpoint that it held is replaced.
+
+        Returns:
+            The checkpoint's own folder.
+
+        Raises:
+            CheckpointError: It cannot be written.
+        """
         if self.num_open_events:
             self.close_epoch(Decisions("end"))
         position: dict[str, Any] = {"epoch": self.epoch}

@@ -120,14 +120,18 @@ class Metrics:
             values=("applied", "nonfinite"),
         )
         self.loss = c.gauge("loss", "Last loss of an objective.", "objective")
-        self.gradient_norm = c.gauge("gradient_norm", "Global gradient norm before clipping.")
+        self.gradient_norm = c.gauge(
+            "gradient_norm", "Global gradient norm before clipping; NaN before training."
+        )
         self.effective_rank = c.gauge(
-            "embedding_effective_rank", "Effective rank of recent embeddings."
+            "embedding_effective_rank", "Effective rank of recent embeddings; NaN before training."
         )
         self.min_standard_deviation = c.gauge(
             "embedding_min_standard_deviation",
-            "Smallest standard deviation of a dimension of recent embeddings.",
+            "Smallest standard deviation of a dimension of recent embeddings; NaN before training.",
         )
+        for unknown in (self.gradient_norm, self.effective_rank, self.min_standard_deviation):
+            unknown.set(math.nan)  # until a step was taken: 0 would read as a collapse
         self.warmup_progress = c.gauge("warmup_progress_ratio", "Progress of the warm-up, 0 to 1.")
         self.replay_records = c.gauge("replay_buffer_records", "Records held for replay.")
         self.replay_bytes = c.gauge("replay_buffer_bytes", "Bytes held for replay.")

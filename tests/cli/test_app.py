@@ -14,13 +14,14 @@ import pytest
 
 from streamssl import __version__
 from streamssl import engine as engine_module
-from streamssl.checkpoint import CheckpointError
+from streamssl.checkpoint import CheckpointError, snapshot
 from streamssl.cli.app import main
 from streamssl.cli.reference import PAGES
 from streamssl.cli.validate import memory_report
 from streamssl.config import Config, load_config
 from streamssl.config.paths import settings
 from streamssl.telemetry import Metrics
+from tests.stream_learner.streams import small_learner, stream
 
 ROOT = Path(__file__).parents[2]
 SENSOR = str(ROOT / "configs" / "sensor.yaml")
@@ -158,7 +159,7 @@ def test_validate_shows_no_secret(
 
 
 def test_memory_grows_with_keys_and_channels() -> None:
-    """The report is the components' own sum: more keys or channels cost more."""
+    """More keys or channels cost more."""
 
     def total(num_channels: int, *overrides: str) -> str:
         return memory_report(load_config({}, overrides, environ={}), num_channels)[-1]
@@ -166,6 +167,28 @@ def test_memory_grows_with_keys_and_channels() -> None:
     assert total(4, "modality.max_keys=10") != total(4, "modality.max_keys=100000")
     assert "GiB" in total(500)
     assert "MiB" in total(4, "modality.max_keys=10")
+
+
+def test_the_memory_told_is_what_the_state_takes() -> None:
+    """A key, and a key with covariances of its own, cost what the arrays of a used model hold."""
+
+    def held(num_keys: int) -> int:
+        learner = small_learner(
+            scorers={"gaussian": {"own_keys": 2}}, learn={"enabled": False, "every": 64}
+        )
+        learner.learn(stream(640, num_keys=num_keys, num_partitions=1))
+        model = learner._model
+        assert model is not None
+        sizes[num_keys] = (model.bytes_per_key(), model.ensemble.bytes_per_own_key())
+        arrays = snapshot(model.state_dict()).arrays
+        return sum(array.nbytes for name, array in arrays.items() if "replay" not in name)
+
+    sizes: dict[int, tuple[int, int]] = {}
+    one, two, nine = held(1), held(2), held(9)
+    per_key, per_own_key = sizes[1]
+    assert sizes[9] == sizes[1]
+    assert (two - one) == pytest.approx(per_key + per_own_key, rel=0.05)
+    assert (nine - two) == pytest.approx(7 * per_key, rel=0.1)
 
 
 @pytest.mark.kafka

@@ -144,5 +144,5 @@ def _results(batch: EventBatch, epoch: int, raw: Any, weight: float) -> Results:
         expected_AC=np.zeros((int(anomaly.sum()), 1)),
         neighbours=[[] for _ in range(int(anomaly.sum()))],
         embedding_BD=np.full((num, 2), weight, np.float32),
-        space="provisional" if epoch < FIRST_FINAL_EPOCH else "space-1",
+        space="0/provisional" if epoch < FIRST_FINAL_EPOCH else "0/space-1",
     )

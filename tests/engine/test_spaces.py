@@ -17,7 +17,7 @@ from tests.engine.fake_learner import FIRST_FINAL_EPOCH
 from tests.engine.world import World
 
 FIRST = {
-    "space": "provisional",
+    "space": "0/provisional",
     "previous": None,
     "epoch": 1,
     "instance": 0,
@@ -25,8 +25,8 @@ FIRST = {
     "reason": "start",
 }
 SECOND = FIRST | {
-    "space": "space-1",
-    "previous": "provisional",
+    "space": "0/space-1",
+    "previous": "0/provisional",
     "epoch": FIRST_FINAL_EPOCH,
     "reason": "first training burst over",
 }
@@ -87,4 +87,4 @@ def test_a_partition_that_leaves_takes_no_announcement_with_it(tmp_path: Path) -
     records = world.journal()
     assert records[0].space is None
     assert 0 not in records[0].ranges
-    assert [value["space"] for value in announced(world)] == ["provisional", "space-1"]
+    assert [value["space"] for value in announced(world)] == ["0/provisional", "0/space-1"]
