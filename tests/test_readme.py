@@ -69,6 +69,7 @@ def test_every_command_is_run_by_a_test() -> None:
     assert COMMANDS.keys() == {
         *("validate", "validate --online", "run", "run --init-from"),
         *("replay --input", "replay --journal"),
+        "demo",  # by tests/demo/test_demo_kafka.py
     }
     assert SNIPPETS.keys() == {"scores", "embeddings", "dlq", "journal", "spaces"}
     assert len(blocks("python")) == len(SNIPPETS) + 1
