@@ -14,6 +14,7 @@ from pyarrow import types
 
 from streamssl.codecs import arrow_columns
 from streamssl.codecs.arrow_reader import read_batch, write_batch
+from streamssl.codecs.arrow_types import is_number
 from streamssl.codecs.columns import (
     MAX_AUTO_FIELDS,
     Faults,
@@ -190,7 +191,7 @@ class ArrowDecoder:
             column = _column(rows, self._config.values_field)
             names = array_names(self._config.values_field, self._first_length(column, faults))
         else:
-            numeric = (c.name for c in rows.schema if arrow_columns.is_number(c.type))
+            numeric = (c.name for c in rows.schema if is_number(c.type))
             names = channel_names(numeric, self._config)
         return names if len(names) <= MAX_AUTO_FIELDS else ()
 

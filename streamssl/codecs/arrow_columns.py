@@ -10,6 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from pyarrow import types
 
+from streamssl.codecs.arrow_types import float64, is_moment, is_number, moment_seconds
 from streamssl.codecs.columns import (
     Faults,
     bad_time_fault,
@@ -24,19 +25,6 @@ from streamssl.events import BoolArray, Float32Array, FloatArray, IntArray
 
 _MAX_TIME_BYTES = 64
 _MAX_VIEWED_BYTES = 64 * 2**20
-_UNITS = {"s": 1.0, "ms": 1e3, "us": 1e6, "ns": 1e9}
-
-
-def is_number(kind: pa.DataType) -> bool:
-    """Whether a column of this type can be a channel (booleans are 1 and 0)."""
-    if types.is_dictionary(kind):
-        return is_number(kind.value_type)
-    return bool(
-        types.is_integer(kind)
-        or types.is_floating(kind)
-        or types.is_boolean(kind)
-        or types.is_decimal(kind)
-    )
 
 
 def is_list(kind: pa.DataType) -> bool:
@@ -53,7 +41,7 @@ def numbers(name: str, column: pa.Array) -> Float32Array:
     """
     if not (is_number(column.type) or types.is_null(column.type)):
         raise _wrong_type(name, column.type, "numbers")
-    return _float64(column).astype(np.float32)
+    return float64(column).astype(np.float32)
 
 
 def times(name: str, column: pa.Array) -> tuple[FloatArray, Faults]:
@@ -63,12 +51,12 @@ def times(name: str, column: pa.Array) -> tuple[FloatArray, Faults]:
         UnreadableError: It is not a column of times.
     """
     kind = column.type.value_type if types.is_dictionary(column.type) else column.type
-    if types.is_temporal(kind) and not (types.is_timestamp(kind) or types.is_date(kind)):
+    if types.is_temporal(kind) and not is_moment(kind):
         raise _wrong_type(name, kind, "times")
-    if types.is_timestamp(kind) or types.is_date(kind):
-        time_B = _from_timestamps(column)
+    if is_moment(kind):
+        time_B = moment_seconds(column)
     elif is_number(kind) and not types.is_boolean(kind):
-        time_B = epoch_seconds(_float64(column))
+        time_B = epoch_seconds(float64(column))
     elif _is_text(kind):
         texts, _ = _short_texts(column, _MAX_TIME_BYTES)
         time_B = parse_times(texts.fill_null("").to_pylist())
@@ -120,23 +108,6 @@ def list_lengths(column: pa.Array) -> IntArray:
     """`[B]` number of values of each row of a list column, -1 where null."""
     lengths = pc.fill_null(pc.list_value_length(column), -1)
     return np.asarray(lengths.to_numpy(zero_copy_only=False), np.int64)
-
-
-def _float64(column: pa.Array) -> FloatArray:
-    if types.is_dictionary(column.type):
-        column = column.dictionary_decode()
-    if not types.is_floating(column.type):
-        column = column.cast(pa.float64(), safe=False)
-    # Nulls of floating columns become NaN here.
-    return np.asarray(column.to_numpy(zero_copy_only=False), np.float64)
-
-
-def _from_timestamps(column: pa.Array) -> FloatArray:
-    if types.is_dictionary(column.type):
-        column = column.dictionary_decode()
-    if types.is_date(column.type):
-        column = column.cast(pa.timestamp("ms"))
-    return _float64(column.cast(pa.int64())) / _UNITS[column.type.unit]
 
 
 def _short_texts(column: pa.Array, max_bytes: int) -> tuple[pa.StringArray, IntArray]:

@@ -8,6 +8,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from streamssl.codecs.arrow_types import float64, is_moment, is_number, moment_seconds
 from streamssl.codecs.columns import bad_times, epoch_seconds, iso_seconds
 from streamssl.events import UNTYPED, BoolArray, FloatArray
 
@@ -30,17 +31,6 @@ def is_json(field: pa.Field) -> bool:
     return bool((field.metadata or {}).get(UNTYPED.encode()) == b"json")
 
 
-def is_numeric(field: pa.Field) -> bool:
-    """True where the column's own type says that it holds numbers (or booleans)."""
-    kind = field.type
-    return bool(
-        pa.types.is_integer(kind)
-        or pa.types.is_floating(kind)
-        or pa.types.is_decimal(kind)
-        or pa.types.is_boolean(kind)
-    )
-
-
 def numbers(column: pa.Array, field: pa.Field) -> tuple[FloatArray, BoolArray]:
     """The cells as numbers (booleans are 0 and 1).
 
@@ -50,9 +40,8 @@ def numbers(column: pa.Array, field: pa.Field) -> tuple[FloatArray, BoolArray]:
     """
     if is_untyped(field):
         return _parse(column)
-    if is_numeric(field):
-        whole = column.cast(pa.uint8()) if pa.types.is_boolean(field.type) else column
-        return _floats(whole.cast(pa.float64(), safe=False)), np.zeros(len(column), np.bool_)
+    if is_number(field.type):
+        return float64(column), np.zeros(len(column), np.bool_)
     return np.full(len(column), np.nan), _mask(column.is_valid())
 
 
@@ -73,9 +62,9 @@ def seconds(column: pa.Array, field: pa.Field) -> FloatArray:
     Numbers are seconds, or milliseconds where beyond 1e11; texts are such numbers or ISO 8601.
     """
     kind = field.type
-    if pa.types.is_timestamp(kind) or pa.types.is_date(kind):
-        time_B = _moments(column)
-    elif is_numeric(field):
+    if is_moment(kind):
+        time_B = moment_seconds(column)
+    elif is_number(kind):
         time_B = epoch_seconds(numbers(column, field)[0])
     else:
         time_B = _text_seconds(texts(column, field))
@@ -85,7 +74,7 @@ def seconds(column: pa.Array, field: pa.Field) -> FloatArray:
 def _parse(column: pa.StringArray) -> tuple[FloatArray, BoolArray]:
     for prepare in (_as_they_are, _without_missing):
         try:
-            return _floats(prepare(column).cast(pa.float64())), np.zeros(len(column), np.bool_)
+            return float64(prepare(column).cast(pa.float64())), np.zeros(len(column), np.bool_)
         except pa.ArrowInvalid:
             continue
     return _parse_each(column)
@@ -96,9 +85,9 @@ def _parse_each(column: pa.StringArray) -> tuple[FloatArray, BoolArray]:
     lower = pc.utf8_lower(cells)
     cells = pc.if_else(pc.equal(lower, "true"), "1", cells)
     cells = pc.if_else(pc.equal(lower, "false"), "0", cells)
-    is_number = pc.match_substring_regex(cells, _NUMBER)
-    values = pc.if_else(is_number, cells, _NULL).cast(pa.float64())
-    return _floats(values), ~_mask(pc.fill_null(is_number, True))
+    matches = pc.match_substring_regex(cells, _NUMBER)
+    values = pc.if_else(matches, cells, _NULL).cast(pa.float64())
+    return float64(values), ~_mask(pc.fill_null(matches, True))
 
 
 def _as_they_are(column: pa.StringArray) -> pa.StringArray:
@@ -115,18 +104,11 @@ def _text_seconds(column: pa.StringArray) -> FloatArray:
         return epoch_seconds(time_B)
     for kind in (pa.timestamp("us"), pa.timestamp("us", "UTC")):
         try:
-            return _moments(_without_missing(column).cast(kind))
+            return moment_seconds(_without_missing(column).cast(kind))
         except pa.ArrowInvalid:
             continue
     iso = [iso_seconds((cell or "").strip()) for cell in column.to_pylist()]
     return np.where(no_number_B, np.array(iso), epoch_seconds(time_B))
-
-
-def _moments(column: pa.Array) -> FloatArray:
-    if pa.types.is_date(column.type):
-        column = column.cast(pa.timestamp("ms"))
-    units = {"s": 1.0, "ms": 1e3, "us": 1e6, "ns": 1e9}
-    return _floats(column.cast(pa.int64()).cast(pa.float64(), safe=False)) / units[column.type.unit]
 
 
 def _json_text(cell: str | None) -> str | None:
@@ -135,11 +117,6 @@ def _json_text(cell: str | None) -> str | None:
     if not cell.startswith('"'):
         return cell
     return str(json.loads(cell)).encode(errors="replace").decode()  # lone surrogates
-
-
-def _floats(column: pa.DoubleArray) -> FloatArray:
-    filled = pc.fill_null(column, np.nan) if column.null_count else column
-    return np.asarray(filled.to_numpy(zero_copy_only=False))
 
 
 def _mask(column: pa.BooleanArray) -> BoolArray:

@@ -9,7 +9,8 @@ from typing import Literal
 import numpy as np
 import pyarrow as pa
 
-from streamssl.codecs.cells import is_numeric, is_untyped, numbers, seconds
+from streamssl.codecs.arrow_types import is_number
+from streamssl.codecs.cells import is_untyped, numbers, seconds
 from streamssl.codecs.columns import channel_names, check_names
 from streamssl.config.sections import InputConfig
 from streamssl.events import ORIGINAL, UNREADABLE, StreamsslError
@@ -127,7 +128,7 @@ def _look(batch: pa.RecordBatch, name: str, seen: Evidence) -> None:
 
 
 def _may_hold_numbers(field: pa.Field) -> bool:
-    return is_untyped(field) or is_numeric(field)
+    return is_untyped(field) or is_number(field.type)
 
 
 def _num_times(sample: pa.RecordBatch, name: str | None) -> int:

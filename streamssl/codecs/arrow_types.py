@@ -1,0 +1,52 @@
+"""What Arrow's types mean to us: numbers, and moments in time.
+
+B = rows.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import pyarrow as pa
+from pyarrow import types
+
+from streamssl.events import FloatArray
+
+_UNITS = {"s": 1.0, "ms": 1e3, "us": 1e6, "ns": 1e9}
+
+
+def is_number(kind: pa.DataType) -> bool:
+    """Whether a column of this type can be a channel (booleans are 1 and 0)."""
+    if types.is_dictionary(kind):
+        return is_number(kind.value_type)
+    return bool(
+        types.is_integer(kind)
+        or types.is_floating(kind)
+        or types.is_boolean(kind)
+        or types.is_decimal(kind)
+    )
+
+
+def is_moment(kind: pa.DataType) -> bool:
+    """Whether a column of this type holds timestamps or dates."""
+    return bool(types.is_timestamp(kind) or types.is_date(kind))
+
+
+def float64(column: pa.Array) -> FloatArray:
+    """`[B]` numbers, NaN where null."""
+    if types.is_dictionary(column.type):
+        column = column.dictionary_decode()
+    if types.is_boolean(column.type):
+        column = column.cast(pa.uint8())
+    if not types.is_floating(column.type):
+        column = column.cast(pa.float64(), safe=False)
+    # Nulls of floating columns become NaN here.
+    return np.asarray(column.to_numpy(zero_copy_only=False), np.float64)
+
+
+def moment_seconds(column: pa.Array) -> FloatArray:
+    """`[B]` seconds since 1970 of timestamps or dates, NaN where null."""
+    if types.is_dictionary(column.type):
+        column = column.dictionary_decode()
+    if types.is_date(column.type):
+        column = column.cast(pa.timestamp("ms"))
+    return float64(column.cast(pa.int64())) / _UNITS[column.type.unit]
