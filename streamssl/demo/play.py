@@ -22,6 +22,8 @@ from streamssl.demo.stream import DemoStream
 from streamssl.demo.view import LineView, ScreenView, figure
 from streamssl.events import StreamsslError
 from streamssl.transport.broker import BrokerUnavailableError
+from streamssl.transport.files.formats import check_place
+from streamssl.transport.files.writers import writing
 
 CONFIG_PATH = Path(__file__).parents[2] / "configs" / "demo.yaml"
 
@@ -53,10 +55,17 @@ def play(
 
     Returns:
         0 when the run came to its end, 1 when the daemon died.
+
+    Raises:
+        DemoConfigError: There is no configuration.
+        InputFileError: The report has no place where it can be written; nothing was begun.
+        OutputFileError: The report could not be written after all.
     """
     path = config_path or CONFIG_PATH
     if not path.exists():
         raise DemoConfigError(f"{path} does not exist: name the file with --config")
+    if report_path is not None:
+        check_place(report_path)
     begun = time.monotonic()
     ledger = Ledger()
     with _on_signal(signal.default_int_handler):
@@ -68,7 +77,8 @@ def play(
                 scene.close()
     _sum_up(console, outcome, time.monotonic() - begun)
     if report_path is not None:
-        outcome.report.write(report_path)
+        with writing(report_path):
+            outcome.report.write(report_path)
     return 1 if outcome.error else 0
 
 

@@ -17,6 +17,7 @@ from streamssl.demo.player import MAX_AHEAD, Player
 from streamssl.demo.runner import Outcome, Run
 from streamssl.demo.stream import DemoStream
 from streamssl.demo.view import LineView
+from streamssl.events import StreamsslError
 from tests.demo.echo import EchoScene
 
 RATE, HISTORY_S, LIVE_S = 400.0, 1.0, 0.5
@@ -122,11 +123,8 @@ def test_history_waits_for_the_daemon() -> None:
     assert not player.live
 
 
-@pytest.mark.parametrize(("dies_at", "code"), [(None, 0), (10, 1)])
-def test_command_reports_cleans_up_and_tells_by_its_code(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, dies_at: int | None, code: int
-) -> None:
-    """0 when the run came to its end, 1 when the daemon died; the scene is closed either way."""
+def echoed(monkeypatch: pytest.MonkeyPatch, dies_at: int | None = None) -> list[EchoScene]:
+    """Have the demo play a short stream into an echo; the scenes that it opens."""
     scenes: list[EchoScene] = []
 
     def open_scene(path: Path, acknowledged: object) -> EchoScene:
@@ -136,9 +134,45 @@ def test_command_reports_cleans_up_and_tells_by_its_code(
 
     monkeypatch.setattr(entry, "KafkaScene", open_scene)
     monkeypatch.setattr(entry, "DemoStream", lambda **_: a_stream())
+    return scenes
+
+
+@pytest.mark.parametrize(("dies_at", "code"), [(None, 0), (10, 1)])
+def test_command_reports_cleans_up_and_tells_by_its_code(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, dies_at: int | None, code: int
+) -> None:
+    """0 when the run came to its end, 1 when the daemon died; the scene is closed either way."""
+    scenes = echoed(monkeypatch, dies_at)
     console = Console(record=True, width=200, force_terminal=False)
     path = tmp_path / "report.json"
     assert entry.play(console=console, duration_s=LIVE_S, report_path=path) == code
     assert scenes[0].closed
     assert json.loads(path.read_text())["broker"] == "echo"
     assert ("exit code 9" in console.export_text()) is (code == 1)
+
+
+def test_report_without_a_place_is_refused_before_anything_begins(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No such folder, or a folder of that name: a usage error at once, not after the run."""
+    scenes = echoed(monkeypatch)
+    for path, reason in ((tmp_path / "none" / "r.json", "no such folder"), (tmp_path, "a folder")):
+        with pytest.raises(StreamsslError, match=reason) as caught:
+            entry.play(console=Console(quiet=True), duration_s=LIVE_S, report_path=path)
+        assert caught.value.exit_code == 2
+    assert scenes == []
+
+
+def test_report_whose_place_vanishes_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What the system refuses at the end is an error of the user's, after the summary."""
+    folder = tmp_path / "folder"
+    folder.mkdir()
+    scenes = echoed(monkeypatch)
+    monkeypatch.setattr(EchoScene, "close", lambda _: folder.rmdir())
+    console = Console(record=True, width=200, force_terminal=False)
+    with pytest.raises(StreamsslError, match=r"report\.json cannot be written"):
+        entry.play(console=console, duration_s=LIVE_S, report_path=folder / "report.json")
+    assert len(scenes) == 1
+    assert "events/s" in console.export_text()
