@@ -17,6 +17,16 @@ from streamssl.events import BoolArray, EventBatch, IntArray
 Column = tuple[tuple[int, ...], npt.DTypeLike, float]
 
 
+def check_shape(name: str, array: npt.NDArray[Any], shape: tuple[int, ...]) -> None:
+    """Refuse an array whose rows have another shape.
+
+    Raises:
+        ValueError: It says which array, and both shapes.
+    """
+    if array.shape[1:] != shape:
+        raise ValueError(f"rows of {name!r} have the shape {array.shape[1:]}, not {shape}")
+
+
 class KeyColumns:
     """Arrays with one row per key slot, grown together by doubling.
 
@@ -66,7 +76,13 @@ class KeyColumns:
         return {name: self[name].copy() for name in self._specs}
 
     def load_state_dict(self, state: Mapping[str, npt.NDArray[Any]]) -> None:
-        """Take over what `state_dict` gave; an empty mapping empties the columns."""
+        """Take over what `state_dict` gave; an empty mapping empties the columns.
+
+        Raises:
+            ValueError: A row has another shape.
+        """
+        for name, (shape, _, _) in self._specs.items() if state else ():
+            check_shape(name, state[name], shape)
         self.num_slots = len(state[next(iter(self._specs))]) if state else 0
         for name, (shape, dtype, _) in self._specs.items():
             self._arrays[name] = np.array(state[name]) if state else np.empty((0, *shape), dtype)
@@ -123,6 +139,7 @@ class KeyTable:
         self.columns = KeyColumns(
             partition=((), np.int64, -1),
             first_offset=((), np.int64, -1),
+            first_index=((), np.int64, -1),
             last_seen=((), np.int64, -1),
             last_time=((), np.float64, -np.inf),
         )
@@ -150,14 +167,15 @@ class KeyTable:
             code_B = encoded.indices.to_numpy(zero_copy_only=False)
             first = rows[np.unique(code_B, return_index=True)[1]]
             names = encoded.dictionary.to_pylist()
+            begins = zip(batch.offset[first].tolist(), batch.index[first].tolist(), strict=True)
             slots = [
-                self._slot(partition, key, offset, fresh)
-                for key, offset in zip(names, batch.offset[first].tolist(), strict=True)
+                self._slot(partition, key, begin, fresh)
+                for key, begin in zip(names, begins, strict=True)
             ]
             slot_B[rows] = np.array(slots, np.int64)[code_B]
         return slot_B, np.array(fresh, np.int64)
 
-    def _slot(self, partition: int, key: str, offset: int, fresh: list[int]) -> int:
+    def _slot(self, partition: int, key: str, begin: tuple[int, int], fresh: list[int]) -> int:
         slot = self._slots.get((partition, key))
         if slot is None:
             slot = self._free.pop() if self._free else self.num_slots
@@ -165,7 +183,7 @@ class KeyTable:
             self._slots[partition, key] = slot
             self._keys[slot] = (partition, key)
             self.columns["partition"][slot] = partition
-            self.columns["first_offset"][slot] = offset
+            self.columns["first_offset"][slot], self.columns["first_index"][slot] = begin
             fresh.append(slot)
         return slot
 
@@ -177,7 +195,8 @@ class KeyTable:
     def stale(self, max_keys: int, expired: BoolArray | None = None) -> IntArray:
         """Slots to drop so that at most `max_keys` remain: expired ones, then the least recent.
 
-        Ties go by (partition, first offset), so the choice does not depend on slot numbers.
+        Ties go by (partition, first offset, index in it), so that the choice does not depend on
+        slot numbers.
         """
         live = np.fromiter(self._slots.values(), np.int64, len(self._slots))
         gone = live[expired[live]] if expired is not None else live[:0]
@@ -187,6 +206,7 @@ class KeyTable:
             columns = self.columns
             order = np.lexsort(
                 (
+                    columns["first_index"][rest],
                     columns["first_offset"][rest],
                     columns["partition"][rest],
                     columns["last_seen"][rest],
@@ -221,6 +241,7 @@ class KeyTable:
         return {
             "keys": [[p, k, slot] for (p, k), slot in self._slots.items()],
             "free": list(self._free),
+            "retired": list(self._retired),
             "columns": self.columns.state_dict(),
         }
 
@@ -229,5 +250,5 @@ class KeyTable:
         self._slots = {(int(p), str(k)): int(slot) for p, k, slot in state["keys"]}
         self._keys = {slot: key for key, slot in self._slots.items()}
         self._free = [int(slot) for slot in state["free"]]
-        self._retired = []
+        self._retired = [int(slot) for slot in state["retired"]]
         self.columns.load_state_dict(state["columns"])

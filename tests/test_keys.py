@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-import numpy as np
+from dataclasses import replace
 
-from streamssl.keys import KeyTable, Runs
+import numpy as np
+import pytest
+
+from streamssl.keys import KeyColumns, KeyTable, Runs
 from tests.stream_learner.streams import batch_of
 
 
@@ -39,6 +42,37 @@ def test_a_retired_slot_is_given_out_after_release() -> None:
     np.testing.assert_array_equal(table.release(), slot)
     third, _ = table.lookup(batch_of(np.zeros((1, 1)), [2]))
     assert third[0] == slot[0]
+
+
+def test_keys_of_one_message_go_in_its_order() -> None:
+    """Keys first seen in one packed message are told apart by their index in it, not by slots."""
+    packed = batch_of(np.zeros((3, 1)), [0, 1, 2])
+    packed = replace(packed, offset=np.full(3, 7), index=np.array([0, 1, 2]))
+    table = KeyTable()
+    for row in (2, 0, 1):  # the slots are in another order than the message
+        slot, _ = table.lookup(packed.take(np.array([row])))
+        table.touch(slot, 1, np.zeros(1))
+    first, _ = table.lookup(packed.take(np.array([0])))
+    np.testing.assert_array_equal(table.stale(2), first)
+
+
+def test_retired_slots_are_part_of_the_state() -> None:
+    """A restart between retiring and release frees the same slots."""
+    table, other = KeyTable(), KeyTable()
+    slot, _ = table.lookup(batch_of(np.zeros((3, 1)), [0, 1, 2]))
+    table.retire(slot[1:2])
+    other.load_state_dict(table.state_dict())
+    np.testing.assert_array_equal(other.release(), slot[1:2])
+    assert len(other) == 2
+
+
+def test_columns_of_another_shape_are_refused() -> None:
+    """A state of other sizes is told, with both shapes, before anything is taken over."""
+    wide, narrow = KeyColumns(x=((3,), np.float64, 0.0)), KeyColumns(x=((2,), np.float64, 0.0))
+    wide.ensure(4)
+    with pytest.raises(ValueError, match=r"'x'.*\(3,\), not \(2,\)"):
+        narrow.load_state_dict(wide.state_dict())
+    assert narrow.num_slots == 0
 
 
 def test_runs_describe_the_batch() -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import logging
 import re
 import shutil
@@ -119,9 +118,7 @@ def load_newest(
     Raises:
         CheckpointError: All are corrupt (or the newest is, with `fail`), or of another format.
     """
-    with contextlib.suppress(OSError):  # A read-only folder is as good to read from.
-        _settle(directory)
-    found = checkpoints(directory)
+    found = sorted([*checkpoints(directory), *_set_aside(directory)], key=_plain, reverse=True)
     for path in found:
         try:
             return load(path)
@@ -138,15 +135,23 @@ def load_newest(
 
 
 def _settle(directory: Path) -> None:
-    """Finish or undo what an interrupted save left."""
+    """Finish or undo what an interrupted save left; only for the one who writes there."""
     for path in directory.glob(f"{_TEMPORARY}*"):
         shutil.rmtree(path)
+    for path in _set_aside(directory):
+        path.rename(directory / _plain(path))
     for path in directory.glob(f"{_REPLACED}*"):
-        target = directory / path.name.removeprefix(_REPLACED)
-        if target.exists():
-            shutil.rmtree(path)
-        else:
-            path.rename(target)
+        shutil.rmtree(path)
+
+
+def _set_aside(directory: Path) -> list[Path]:
+    """Checkpoints that were to be replaced, but whose successor never appeared."""
+    found = directory.glob(f"{_REPLACED}*") if directory.is_dir() else ()
+    return [path for path in found if not (directory / _plain(path)).exists()]
+
+
+def _plain(path: Path) -> str:
+    return path.name.removeprefix(_REPLACED)
 
 
 def _replace(temporary: Path, target: Path) -> None:

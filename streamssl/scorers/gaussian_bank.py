@@ -16,6 +16,7 @@ import numpy as np
 import torch
 
 from streamssl.events import BoolArray, FloatArray, IntArray
+from streamssl.keys import check_shape
 from streamssl.scorers.tiles import tile_rows
 
 CLIP = 20.0
@@ -171,6 +172,7 @@ class GaussianBank:
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Take over what `state_dict` gave."""
         for name in STATE:
+            check_shape(name, state[name], getattr(self, name).shape[1:])
             setattr(self, name, np.array(state[name]))
 
 

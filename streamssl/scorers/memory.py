@@ -12,7 +12,7 @@ import numpy as np
 
 from streamssl.config.sections import ScorersConfig
 from streamssl.events import Float32Array, FloatArray, IntArray
-from streamssl.keys import KeyColumns
+from streamssl.keys import KeyColumns, check_shape
 from streamssl.scorers import attribution
 from streamssl.scorers.base import Admitted, Scorer, Seen, Sizes
 from streamssl.scorers.tiles import tiled_matmul
@@ -101,7 +101,8 @@ class MemoryScorer(Scorer):
         }
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Take over what `state_dict` gave."""
-        self.vectors_MD = np.array(state["vectors"])
-        self.positions_M3 = np.array(state["positions"])
+        """Take over what `state_dict` gave; under a smaller capacity, what still fits."""
+        check_shape("vectors", state["vectors"], self.vectors_MD.shape[1:])
+        self.vectors_MD = np.array(state["vectors"][: self.capacity])
+        self.positions_M3 = np.array(state["positions"][: self.capacity])
         self.num_seen = int(state["num_seen"])

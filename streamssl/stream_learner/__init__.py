@@ -129,12 +129,7 @@ class StreamLearner:
         How the epoch's rows are cut into calls changes no bit.
         """
         model = self._for(batch)
-        row_bytes = 4 * self.config.modality.window * len(model.fields)
-        rows = min(CHUNK_ROWS, max(1, CHUNK_BYTES // row_bytes))
-        begins = range(0, max(len(batch), 1), rows)
-        return concat_results(
-            [model.advance(batch.take(slice(b, b + rows)), self.epoch) for b in begins]
-        )
+        return concat_results([model.advance(piece, self.epoch) for piece in self._pieces(batch)])
 
     def rebuild(self, partition: int, batch: EventBatch | None) -> None:
         """Drop a partition's per-key state and begin its context anew with a batch.
@@ -142,9 +137,11 @@ class StreamLearner:
         The batch is neither scored nor learned.
         """
         if batch is not None and len(batch):
-            self._for(batch).rebuild(partition, batch)
-        elif self._model:
-            self._model.rebuild(partition, None)
+            self._for(batch)
+        if self._model:
+            self._model.drop(partition)
+            for piece in self._pieces(batch) if batch is not None else ():
+                self._model.warm(piece)
 
     def discard(self, partition: int, from_offset: int) -> None:
         """Forget rows of the open epoch that were not committed."""
@@ -222,6 +219,13 @@ class StreamLearner:
                     "the state is of another configuration: load it under the sizes (learner.*, "
                     f"modality.window, scorers.*) that it was saved under ({error})"
                 ) from error
+
+    def _pieces(self, batch: EventBatch) -> list[EventBatch]:
+        """The batch in pieces of which the windows take bounded memory; at least one."""
+        row_bytes = 4 * self.config.modality.window * len(batch.fields)
+        rows = min(CHUNK_ROWS, max(1, CHUNK_BYTES // max(row_bytes, 1)))
+        begins = range(0, max(len(batch), 1), rows)
+        return [batch.take(slice(begin, begin + rows)) for begin in begins]
 
     def _for(self, batch: EventBatch) -> StreamModel:
         """The model of the batch's channels, built at the first batch."""

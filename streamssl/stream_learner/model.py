@@ -137,11 +137,12 @@ class StreamModel:
         self._free()
         return judged.results
 
-    def rebuild(self, partition: int, batch: EventBatch | None) -> None:
-        """Drop a partition's keys; begin their context anew with a batch that is only read."""
+    def drop(self, partition: int) -> None:
+        """Forget a partition's keys."""
         self._forget(self.keys.of_partition(partition))
-        if batch is None or not len(batch):
-            return
+
+    def warm(self, batch: EventBatch) -> None:
+        """Move the context on over events that are neither scored nor learned."""
         slot_B, _ = self.keys.lookup(batch)
         for columns in self.per_key():
             columns.ensure(self.keys.num_slots)

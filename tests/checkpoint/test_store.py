@@ -178,6 +178,16 @@ def test_a_crash_between_the_renames_loses_nothing(tmp_path: Path) -> None:
     assert newest_epoch(tmp_path) == 1
 
 
+def test_reading_leaves_a_save_in_progress_alone(tmp_path: Path) -> None:
+    """Another process may be writing there: `--init-from` on the folder of a live daemon."""
+    path = put(tmp_path, 1)
+    (tmp_path / ".new-checkpoint-000000000002").mkdir()
+    path.rename(tmp_path / f".old-{path.name}")
+    before = sorted(tmp_path.iterdir())
+    assert newest_epoch(tmp_path) == 1
+    assert sorted(tmp_path.iterdir()) == before
+
+
 def test_the_saved_one_is_the_newest(tmp_path: Path) -> None:
     """Later epochs in the folder belong to a history that was given up: they are removed."""
     for epoch in (7, 8, 9):

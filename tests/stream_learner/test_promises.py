@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import tracemalloc
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -237,11 +239,54 @@ def test_a_batch_that_does_not_fit_together_is_refused(
         small_learner().process(batch)
 
 
-def test_a_state_of_other_sizes_is_refused(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    "sections",
+    [
+        {"learner": {"hidden": 16, "embedding": 4, "projection": 4}},
+        {"scorers": {"gaussian": {"max_features": 8}}},
+        {"scorers": {"residual": {"next_step": True}}},
+        {"modality": {"window": 200}},
+        {"objectives": {"moco": {"queue": 32}}},
+    ],
+    ids=["hidden", "max_features", "next_step", "window", "queue"],
+)
+def test_a_state_of_other_sizes_is_refused(
+    tmp_path: Path, sections: dict[str, dict[str, Any]]
+) -> None:
     """Loading under another configuration says that the sizes differ, not how torch sees it."""
     learner = small_learner()
     learner.learn(WHOLE.take(slice(0, 40)))
     learner.save(tmp_path)
-    other = small_learner(learner={"hidden": 16, "embedding": 4, "projection": 4})
     with pytest.raises(CheckpointError, match="sizes"):
-        other.load(tmp_path)
+        small_learner(**sections).load(tmp_path)
+
+
+def test_a_smaller_memory_takes_over_what_fits(tmp_path: Path) -> None:
+    """A lower `scorers.memory.capacity` is no other size: the rest is forgotten."""
+    learner = small_learner()
+    learner.process(WHOLE)
+    learner.save(tmp_path)
+    smaller = small_learner(scorers={"memory": {"enabled": True, "capacity": 16}})
+    smaller.load(tmp_path)
+    results = smaller.process(stream(100, seed=4))
+    assert np.isfinite(results.raw_scores["memory"]).all()
+
+
+def test_a_long_tail_is_read_in_pieces() -> None:
+    """A tail of many pieces leaves the state of one read at once, in bounded memory."""
+    tail = stream(3_000, num_partitions=1)
+    whole, pieces = small_learner(), small_learner()
+    whole.rebuild(0, tail)
+    pieces.rebuild(0, tail.take(slice(0, 1)))
+    assert pieces._model is not None
+    for row in range(1, 3_000, 700):
+        pieces._model.warm(tail.take(slice(row, row + 700)))
+    probe = stream(30, num_partitions=1, seed=3)
+    assert_same(whole.score(probe), pieces.score(probe))
+    long = stream(60_000, num_partitions=1)
+    tracemalloc.start()
+    whole.rebuild(0, long)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    steps = 33  # of context for 3 channels
+    assert peak < 60_000 * steps * 3 * 4 / 2  # half of its windows alone, were they made at once
