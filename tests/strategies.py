@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
+from itertools import pairwise
 
 from hypothesis import strategies as st
 
 from streamssl.events import Message, Slice
 
 FIELDS = ("a", "b", "c")
+# One poll: (partition, start, stop) of each partition that it gives anything of.
+Poll = list[tuple[int, int, int]]
 numbers = st.one_of(
     st.floats(-1e30, 1e30),
     st.integers(-(10**25), 10**25),
@@ -86,6 +89,32 @@ def messages(draw: st.DrawFn) -> list[Expected]:
         key = draw(bad_keys if kind == "key" else good_keys)
         expected.append(Expected(Message(3, offset, key, value, 1_700_000_000_000), kind == "good"))
     return expected
+
+
+@st.composite
+def polls(draw: st.DrawFn, epochs: list[dict[int, tuple[int, int]]]) -> list[Poll]:
+    """Ranges (partition -> (start, stop) of each epoch) cut into polls.
+
+    The pieces are of any sizes, and partitions come in any order; epochs follow one another.
+    """
+    found: list[Poll] = []
+    for ranges in epochs:
+        pieces = {p: draw(_cuts(p, start, stop)) for p, (start, stop) in ranges.items()}
+        order = draw(st.permutations([p for p in pieces for _ in pieces[p]]))
+        found.append([])  # A poll that finds nothing.
+        for p in order:
+            if p in [q for q, _, _ in found[-1]] or draw(st.booleans()):
+                found.append([])
+            found[-1].append(pieces[p].pop(0))
+    return found
+
+
+def _cuts(partition: int, start: int, stop: int) -> st.SearchStrategy[Poll]:
+    """A range in consecutive pieces."""
+    places = st.sets(st.integers(start + 1, max(stop - 1, start + 1)), max_size=4)
+    return places.map(sorted).map(
+        lambda cuts: [(partition, a, b) for a, b in pairwise([start, *cuts, stop]) if a < b]
+    )
 
 
 def slice_of(items: list[Message]) -> Slice:

@@ -17,7 +17,7 @@ from streamssl.engine.replay import Reproduction
 from streamssl.stream_learner import StreamLearner
 from tests.conftest import RunningBroker
 from tests.engine.deployment import Deployment, Published
-from tests.engine.test_whole import SMALL
+from tests.engine.real_world import SMALL
 from tests.engine.witness import Death, Killer, Witness
 
 # Small transactions, so that an epoch has several; every checkpoint and journal record is kept.

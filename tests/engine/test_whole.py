@@ -2,84 +2,19 @@
 
 from __future__ import annotations
 
-import json
 import random
+import tempfile
 import threading
 from pathlib import Path
-from typing import Any
 
 import pytest
 import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from streamssl.codecs.registry import build_codec
-from streamssl.events import EventBatch, Results
-from streamssl.stream_learner import StreamLearner
-from tests.engine.world import Hook, World, nothing, stop_after
-
-SMALL: dict[str, Any] = {
-    "learn": {
-        "every": 64,
-        "max_wait_s": 1e9,
-        "burst_after": 100,
-        "burst_steps": 6,
-        "burst_slice": 2,
-        "batch": 16,
-    },
-    "learner": {"embedding": 8, "hidden": 16, "projection": 8},
-    "modality": {"window": 8, "tail_events": 60},
-    "objectives": {"moco": {"queue": 32}},
-    "checkpoint": {"every_events": 150, "every_s": 1e9},
-}
-
-
-class MortalLearner(StreamLearner):
-    """The real learner, which dies where a test says."""
-
-    hook: Hook = staticmethod(nothing)
-
-    def advance(self, batch: EventBatch) -> Results:
-        self.hook("advance")
-        return super().advance(batch)
-
-    def close_epoch(self, decisions: Any) -> Any:
-        self.hook("learn")
-        report = super().close_epoch(decisions)
-        self.hook("learnt")
-        return report
-
-
-class RealWorld(World):
-    """Four machines with four channels on JSON."""
-
-    def new_learner(self, hook: Hook = nothing) -> StreamLearner:
-        learner = MortalLearner(self.config())
-        learner.hook = hook
-        return learner
-
-    def new_codec(self) -> Any:
-        return build_codec(self.config())
-
-    def produce_noise(self, num_messages: int, seed: int = 0) -> None:
-        rng = random.Random(seed)
-        for i in range(num_messages):
-            fields = {name: round(rng.gauss(0, 1), 4) for name in ("a", "b", "c", "d")}
-            fields["a"] += 20.0 * (i % 97 == 96)
-            value = b"{" if i % 41 == 40 else json.dumps(fields).encode()
-            machine = rng.randrange(4)
-            partition = machine % self.broker.num_partitions
-            self.broker.produce("events", partition, value, key=b"m%d" % machine)
-
-    def published(self) -> list[tuple[str, int, bytes | None]]:
-        """Every byte of every output topic."""
-        topics = ("scores", "embeddings", "dlq")
-        return [
-            (topic, m.partition, m.value)
-            for topic in topics
-            for m in self.broker.records(f"streamssl.{topic}")
-        ]
-
-    def ids(self) -> list[str]:
-        return [json.loads(value)["id"] for _, value in self.scores()]
+from tests.engine.real_world import SMALL, CutWorld, RealWorld
+from tests.engine.world import stop_after
+from tests.strategies import polls
 
 
 @pytest.fixture(autouse=True)
@@ -157,3 +92,31 @@ def test_every_checkpoint_resumes_to_the_same_bits(tmp_path: Path) -> None:
     assert starts > 4
     assert resumed.scores() == calm.scores()
     assert resumed.learners[0].state_crc32c() == calm.learners[0].state_crc32c()
+
+
+@pytest.fixture(scope="module")
+def calm(tmp_path_factory: pytest.TempPathFactory) -> CutWorld:
+    """A stream of three partitions as the broker cuts it."""
+    world = CutWorld(tmp_path_factory.mktemp("calm"))
+    world.engine().run()
+    return world
+
+
+@settings(max_examples=15, deadline=None)
+@given(data=st.data(), max_events=st.integers(5, 80))
+def test_any_cut_of_the_same_ranges_publishes_and_learns_the_same(
+    calm: CutWorld, data: st.DataObject, max_events: int
+) -> None:
+    """However the ranges of the epochs are polled and committed: same bytes, same digest."""
+    cuts = data.draw(polls(calm.epochs()))
+    with tempfile.TemporaryDirectory() as folder:
+        world = CutWorld(Path(folder), cuts, delivery={"max_events": max_events})
+        world.engine().run()
+        published, found, replayed = world.reproduced()
+    learner, reference = world.learners[0], calm.learners[0]
+    assert world.every_byte() == calm.every_byte() == published
+    assert learner.state_crc32c() == reference.state_crc32c() == found.state_crc32c
+    assert learner.weights_digest() == reference.weights_digest() == replayed.weights_digest()
+    assert learner.epoch == reference.epoch == found.epoch > 7
+    assert found.differing_epochs == []
+    assert len(published["spaces", 0]) == 2  # The first burst is over.

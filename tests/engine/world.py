@@ -202,7 +202,7 @@ class World:
     ) -> Engine:
         """A new process of an instance."""
         config = self.config(instance)
-        transport = TestTransport(self.broker, hook, cuts)
+        transport = self.new_transport(hook, cuts)
         transport._instance = instance
         self.transport = transport
         learner = self.learners[instance] = self.new_learner(hook)
@@ -216,6 +216,10 @@ class World:
             **arguments,
         )
         return self.engines[instance]
+
+    def new_transport(self, hook: Hook, cuts: random.Random | None) -> TestTransport:
+        """A fresh connection to the broker."""
+        return TestTransport(self.broker, hook, cuts)
 
     def new_learner(self, hook: Hook = nothing) -> Any:
         """A fresh learner that dies where `hook` says."""
