@@ -68,7 +68,7 @@ class Publisher:
         with self._watch.stage("commit"):
             receipt = self._transport.commit(transaction)
         if receipt.kept:
-            landed = transaction.only(receipt.kept)
+            landed = transaction.without(transaction.parts.keys() - receipt.kept)
             self._positions.landed(landed.journal, receipt.journal_position)
             self._watch.committed(draft, landed.parts, began_s)
         else:

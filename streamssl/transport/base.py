@@ -13,9 +13,11 @@ The promise, in the order of an instance's life:
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from dataclasses import dataclass, field, replace
 from typing import Protocol
+
+import msgspec
 
 from streamssl.events import OutputRecord, Range, Results, Slice, StreamsslError
 from streamssl.transport.journal import JournalRecord
@@ -74,10 +76,24 @@ class Transaction:
     journal: JournalRecord
     parts: Mapping[int, PartitionOutput]
 
-    def only(self, partitions: frozenset[int]) -> Transaction:
-        """The same transaction without the partitions that are no longer held."""
-        parts = {p: part for p, part in self.parts.items() if p in partitions}
-        return replace(self, journal=self.journal.only(partitions), parts=parts)
+    def without(self, gone: Set[int]) -> Transaction:
+        """The same transaction without the partitions that are no longer held.
+
+        An embedding space is announced with its first vectors: where the part that carries the
+        announcement is gone, the first of the others that has results carries it.
+        """
+        if not gone:
+            return self
+        parts = {p: part for p, part in self.parts.items() if p not in gone}
+        record = self.journal.without(gone)
+        carrier = next((p for p, part in sorted(parts.items()) if part.results), None)
+        if self.journal.space and self.journal.space[0] in gone and carrier is not None:
+            left, space = self.journal.space
+            announced = [r for r in self.parts[left].records if r.topic == "spaces"]
+            part = parts[carrier]
+            parts[carrier] = replace(part, records=[*part.records, *announced])
+            record = msgspec.structs.replace(record, space=(carrier, space))
+        return replace(self, journal=record, parts=parts)
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,8 @@ decisions and the code, so a replay of the journal gives the same scores and the
 
 from __future__ import annotations
 
+from collections.abc import Set
+
 import msgspec
 
 from streamssl.events import Decisions, Range
@@ -52,14 +54,17 @@ class JournalRecord(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=Tru
     environment: str = ""
     changes: list[str] = []
 
-    def only(self, partitions: frozenset[int]) -> JournalRecord:
-        """The record without the partitions that are no longer held."""
+    def without(self, gone: Set[int]) -> JournalRecord:
+        """The record without the partitions that are no longer held.
+
+        The tail of a partition of which nothing was taken stays: its state was rebuilt.
+        """
         return msgspec.structs.replace(
             self,
-            ranges={p: r for p, r in self.ranges.items() if p in partitions},
-            tails={p: t for p, t in self.tails.items() if p in partitions},
-            dead_letters=[d for d in self.dead_letters if d[0] in partitions],
-            space=self.space if self.space and self.space[0] in partitions else None,
+            ranges={p: r for p, r in self.ranges.items() if p not in gone},
+            tails={p: t for p, t in self.tails.items() if p not in gone},
+            dead_letters=[d for d in self.dead_letters if d[0] not in gone],
+            space=self.space if self.space and self.space[0] not in gone else None,
         )
 
     def range_of(self, partition: int) -> Range:

@@ -11,12 +11,8 @@ from collections.abc import Mapping
 from typing import Literal
 
 from streamssl.events import Slice
-from streamssl.transport.base import (
-    InputExpiredError,
-    PartitionOutput,
-    Receipt,
-    Transaction,
-)
+from streamssl.transport.base import InputExpiredError, Receipt, Transaction
+from streamssl.transport.holding import returned, still_held
 from streamssl.transport.journal import JournalRecord, decode_record
 from streamssl.transport.memory_broker import MemoryBroker, OutcomeUnknownError
 from streamssl.transport.memory_group import Member
@@ -56,6 +52,7 @@ class MemoryTransport:
         self._turn = 0
         # partition -> (incarnation, next offset); a position dies with its incarnation.
         self._positions: dict[int, tuple[int, int]] = {}
+        self._lost: set[tuple[int, int]] = set()
 
     def open(self) -> None:
         """Fence every earlier process of this instance; its journal is final from here on."""
@@ -119,7 +116,7 @@ class MemoryTransport:
     def commit(self, transaction: Transaction) -> Receipt:
         """Write all of it, or of the partitions still held all of it.
 
-        1. Drop the ranges whose incarnation has ended: someone else processes those messages.
+        1. Drop the ranges that are not ours any more: someone else processes those messages.
         2. Send the rest. If the answer is lost:
         3. fence our own old attempts, so that the journal is final, and
         4. read the outcome there; if it did not land, begin again at 1.
@@ -136,6 +133,8 @@ class MemoryTransport:
                     self._broker.write(
                         self._app, self.topic, self._instance, self._producer_epoch, rest
                     )
+                    for partition, part in returned(transaction, rest).items():
+                        self._positions[partition] = (part.incarnation, part.range.stop)
                     return self._receipt(rest.journal)
                 except OutcomeUnknownError:
                     pass
@@ -174,6 +173,7 @@ class MemoryTransport:
 
     def _rejoin_if_expelled(self) -> None:
         if self._member is not None and self._broker.is_expelled(self._member):
+            self._lost |= {(p, incarnation) for p, (incarnation, _) in self._positions.items()}
             self.join()
 
     def _anything_to_take(self) -> bool:
@@ -206,13 +206,8 @@ class MemoryTransport:
         return Slice(partition, incarnation, start, stop, messages, missed)
 
     def _still_held(self, transaction: Transaction) -> Transaction:
-        held = self.assignment()
-
-        def ended(partition: int, part: PartitionOutput) -> bool:
-            return held.get(partition) != part.incarnation
-
-        gone = {p for p, part in transaction.parts.items() if ended(p, part)}
-        return transaction.only(frozenset(held) - gone) if gone else transaction
+        self._rejoin_if_expelled()
+        return still_held(transaction, self.assignment(), self._lost, self.committed)
 
     def _landed(self, seq: int) -> JournalRecord | None:
         records, _ = self.journal(self._journal_position)

@@ -169,3 +169,40 @@ def test_messages_that_were_taken_are_not_taken_again(tmp_path: Path) -> None:
     world.transport.poll = again  # type: ignore[method-assign,assignment]
     engine.run()
     assert world.ids() == expected_ids(world)
+
+
+@pytest.mark.parametrize("moment", ["poll", "commit"])
+def test_a_lost_session_drops_no_state(tmp_path: Path, moment: str) -> None:
+    """An outage longer than the session: the transaction in hand lands, no key starts anew."""
+    calm, cut = (World(tmp_path / name, num_partitions=2) for name in ("calm", "cut"))
+    for world in (calm, cut):
+        world.produce_noise(100)
+    calm.engine().run()
+    moments = [0]
+
+    def hook(at: str) -> None:
+        moments[0] += at == moment
+        if at == moment and moments[0] in (2, 3, 7):
+            cut.broker.expel("streamssl", "events", 0)
+
+    cut.engine(hook=hook).run()
+    assert moments[0] > 7
+    assert cut.scores() == calm.scores()
+    assert not any(record.tails or record.dropped for record in cut.journal())
+
+
+def test_a_lost_session_after_which_another_went_further_gives_up(tmp_path: Path) -> None:
+    """What another worker published while the session was lost is not published again."""
+    world = World(tmp_path)
+    world.produce_noise(100)
+    commits = [0]
+
+    def hook(moment: str) -> None:
+        commits[0] += moment == "commit"
+        if moment == "commit" and commits[0] == 2:
+            world.broker.expel("streamssl", "events", 0)
+            world.engine(1, cuts=random.Random(0)).run()
+
+    world.engine(0, hook=hook).run()
+    assert world.ids() == expected_ids(world)
+    assert world.journal(1)

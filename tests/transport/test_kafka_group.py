@@ -6,10 +6,14 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable
+from typing import Literal
 
 import pytest
+from kafka.admin import MemberToRemove
 
+from streamssl.events import Slice
 from streamssl.transport.base import TransportUnavailableError
+from streamssl.transport.kafka import KafkaTransport
 from streamssl.transport.kafka import source as source_module
 from streamssl.transport.kafka.client import TopicWriter
 from tests.conftest import RunningBroker
@@ -160,3 +164,76 @@ def _wait(condition: Callable[[], bool], *, limit_s: float = 20.0) -> None:
     while not condition():
         assert time.monotonic() < deadline, "it did not happen in time"
         time.sleep(0.01)
+
+
+@pytest.mark.parametrize("mode", ["exactly_once", "at_least_once"])
+@pytest.mark.parametrize("taken_again", [False, True])
+def test_a_lost_session_keeps_the_transaction_in_hand(
+    stream: Stream, mode: Literal["exactly_once", "at_least_once"], taken_again: bool
+) -> None:
+    """The group forgot us and nobody else went on: what was taken lands, and nothing twice."""
+    stream.produce(range(400))
+    with stream.joined(mode=mode) as transport:
+        worker = Worker(transport)
+        worker.run(100)
+        slices = _take_of_all(transport, 80)
+        before = transport.assignment()
+        _expel(transport)
+        if taken_again:  # the same messages again, before the commit
+            _wait(lambda: bool(transport.poll(10, 0.1)) and transport.assignment() != before)
+        assert worker.commit(slices).kept == {0, 1, 2, 3}
+        assert all(transport.assignment()[p] > before[p] for p in before)
+        worker.run(300 - sum(len(piece.payload) for piece in slices))
+        assert [transport.committed(p) for p in range(4)] == [100] * 4
+    assert stream.published() == Counter(range(400))
+
+
+def test_what_another_worker_took_while_the_session_was_lost_is_dropped(stream: Stream) -> None:
+    """The group's position has moved on: landing the old range would double its results."""
+    stream.produce(range(80))
+    with stream.joined(0) as away:
+        worker = Worker(away)
+        slices = _take_of_all(away, 40)
+        _expel(away)
+        with stream.joined(1) as other:
+            Worker(other, 1).run(80)
+        assert worker.commit(slices).kept == set()
+        stream.produce(range(80, 120))
+        worker.run(40)
+    assert stream.published() == Counter(range(120))
+
+
+def test_a_session_lost_within_a_rebalance_is_noticed(stream: Stream) -> None:
+    """The client itself says nothing then, and a partition would pass for held all the time."""
+    stream.produce(range(80))
+    with stream.joined(0) as away:
+        worker = Worker(away)
+        slices = _take_of_all(away, 40)
+        held, coordinator = away.assignment(), away._open.source._consumer._coordinator
+        coordinator.rejoining = True  # as in the middle of a rebalance
+        coordinator.request_rejoin()
+        _expel(away)
+        with stream.joined(1) as other:
+            Worker(other, 1).run(80)
+        _wait(lambda: not away.poll(1, 0.1) and len(away.assignment()) == 4)
+        assert all(away.assignment()[p] > held[p] for p in held)
+        assert worker.commit(slices).kept == set()
+        stream.produce(range(80, 120))
+        worker.run(40)
+    assert stream.published() == Counter(range(120))
+
+
+def _expel(transport: KafkaTransport) -> None:
+    """What the broker does when a session times out."""
+    transport._open.admin._client.remove_group_members(
+        transport._app.name, [MemberToRemove(group_instance_id=transport._member)]
+    )
+
+
+def _take_of_all(transport: KafkaTransport, num_messages: int) -> list[Slice]:
+    """One slice of every partition, the first ones of a new transaction."""
+    source = transport._open.source
+    _wait(lambda: bool(source._fill(1, 0.2)) or len(source._stash.counts()) == 4)
+    slices = transport.poll(num_messages, 1.0)
+    assert len(slices) == 4
+    return slices

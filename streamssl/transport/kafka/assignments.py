@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Set
 
 from kafka import ConsumerRebalanceListener, TopicPartition
 
@@ -17,10 +17,15 @@ class Assignments(ConsumerRebalanceListener):  # type: ignore[misc]  # untyped l
     def __init__(self) -> None:
         self._held: Mapping[int, int] = {}
         self._times: dict[int, int] = {}
+        self._lost: Set[tuple[int, int]] = frozenset()
 
     def held(self) -> Mapping[int, int]:
         """Partitions held now, each with its incarnation (from 1)."""
         return self._held
+
+    def lost(self) -> Set[tuple[int, int]]:
+        """(partition, incarnation) that ended with the membership, not by a rebalance."""
+        return self._lost
 
     def on_partitions_assigned(self, assigned: Iterable[TopicPartition]) -> None:
         """A new incarnation of each begins."""
@@ -35,5 +40,7 @@ class Assignments(ConsumerRebalanceListener):  # type: ignore[misc]  # untyped l
         self._held = {p: i for p, i in self._held.items() if p not in gone}
 
     def on_partitions_lost(self, lost: Iterable[TopicPartition]) -> None:
-        """The group moved on without us: the same as revoked."""
+        """The group moved on without us."""
+        gone = {p.partition for p in lost}
+        self._lost = {*self._lost, *((p, i) for p, i in self._held.items() if p in gone)}
         self.on_partitions_revoked(lost)

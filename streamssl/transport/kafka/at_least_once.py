@@ -22,7 +22,7 @@ class AtLeastOnce(Committer):
     def commit(self, transaction: Transaction) -> Receipt:
         """Write what is still held until all of it is acknowledged.
 
-        1. Drop the ranges whose incarnation has ended.
+        1. Drop the ranges that are not ours any more.
         2. Send the outputs; send again what was not acknowledged.
         3. When all of them stand, send the journal record in the same way.
         4. Commit the positions of the partitions that are still held.
@@ -32,12 +32,14 @@ class AtLeastOnce(Committer):
             RecordTooLargeError: The broker would never take one of the records.
             StoppedError: The process shall end and the broker does not answer.
         """
+        self._membership()
         rest = self._still_held(transaction)
         if transaction.parts and not rest.parts:
             return self._nothing()
         self._send_all(self._addressed(rest))
         position = self._send_all([self._journalled(rest.journal)])
-        self._patience.retry(partial(self._commit_positions, rest), self._keep_turning)
+        held = self._patience.retry(partial(self._commit_positions, rest), self._keep_turning)
+        self._go_on(transaction, held)
         return self._landed(rest.journal, position)
 
     def _send_all(self, records: list[Addressed]) -> int:
@@ -54,7 +56,9 @@ class AtLeastOnce(Committer):
                 pause_s = min(2 * pause_s, LONGEST_PAUSE_S)
         return position
 
-    def _commit_positions(self, transaction: Transaction) -> None:
+    def _commit_positions(self, transaction: Transaction) -> Transaction:
+        """Commit those of the partitions still held; what is held."""
+        self._membership()
         held = self._still_held(transaction)
         positions = {p: part.range.stop for p, part in held.parts.items()}
         try:
@@ -62,3 +66,4 @@ class AtLeastOnce(Committer):
                 self._source.commit(positions)
         except errors.FencedInstanceIdError as error:
             raise FencedError(self._replaced("it joined the group")) from error
+        return held

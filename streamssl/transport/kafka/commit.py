@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-import logging
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
+from functools import partial
+
+from kafka import ConsumerGroupMetadata
 
 from streamssl.events import OutputRecord
 from streamssl.transport.base import Receipt, Transaction, partition_of
+from streamssl.transport.holding import returned, still_held
 from streamssl.transport.journal import JournalRecord
 from streamssl.transport.kafka.journal_reader import JournalReader
 from streamssl.transport.kafka.outbox import Addressed, Outbox, check_sizes
-from streamssl.transport.kafka.patience import Patience
+from streamssl.transport.kafka.patience import FIRST_PAUSE_S, Patience
 from streamssl.transport.kafka.source import Source
-
-log = logging.getLogger(__name__)
 
 
 class Committer(ABC):
@@ -65,16 +66,21 @@ class Committer(ABC):
     def commit(self, transaction: Transaction) -> Receipt:
         """Land the transaction, or what is still held of it."""
 
+    def _membership(self) -> ConsumerGroupMetadata:
+        """The membership under which positions may be committed; waits until there is one."""
+        while (group := self._source.metadata()) is None:
+            self._patience.pause(FIRST_PAUSE_S, self._keep_turning)
+        return group
+
     def _still_held(self, transaction: Transaction) -> Transaction:
-        """The transaction without the ranges whose assignment has ended."""
-        held = self._source.assignment()
-        gone = {p for p, part in transaction.parts.items() if held.get(p) != part.incarnation}
-        if not gone:
-            return transaction
-        log.info("partitions %s left this instance before their results landed", sorted(gone))
-        record = transaction.journal
-        named = {*transaction.parts, *record.tails, *(d[0] for d in record.dead_letters)}
-        return transaction.only(frozenset(named - gone))
+        """The transaction without the ranges that are not ours any more."""
+        source, retry = self._source, self._patience.retry
+        return still_held(
+            transaction,
+            source.assignment(),
+            source.lost(),
+            lambda partition: retry(partial(source.committed, partition), self._keep_turning),
+        )
 
     def _addressed(self, transaction: Transaction) -> list[Addressed]:
         records = [
@@ -101,6 +107,11 @@ class Committer(ABC):
 
     def _nothing(self) -> Receipt:
         return Receipt(frozenset(), self.journal_position)
+
+    def _go_on(self, transaction: Transaction, landed: Transaction) -> None:
+        """Partitions that came back begin at the position they came back with: not again."""
+        for partition, part in returned(transaction, landed).items():
+            self._source.resume(partition, part.incarnation, part.range.stop)
 
     def _landed(self, record: JournalRecord, position: int) -> Receipt:
         self.journal_position = position

@@ -34,8 +34,8 @@ class ExactlyOnce(Committer):
     def commit(self, transaction: Transaction) -> Receipt:
         """Write what is still held, and return only when the outcome is known.
 
-        1. Take the group metadata first,
-        2. then the flags: drop the ranges whose incarnation has ended. In this order a partition
+        1. Take the group metadata first, waiting for it while this instance is no member,
+        2. then the flags: drop the ranges that are not ours any more. In this order a partition
            that leaves in between makes the metadata stale, and the broker refuses.
         3. Send outputs, dead letters and the journal record; every one must be acknowledged.
         4. Send the positions under the metadata of step 1, and commit.
@@ -51,13 +51,10 @@ class ExactlyOnce(Committer):
         pause_s = FIRST_PAUSE_S
         num_fenced = 0
         while True:
-            group = self._source.metadata()
+            group = self._membership()
             rest = self._still_held(transaction)
             if transaction.parts and not rest.parts:
                 return self._nothing()
-            if group.generation_id < 1 or not group.member_id:  # not (or no longer) a member
-                self._patience.pause(FIRST_PAUSE_S, self._keep_turning)
-                continue
             began = time.monotonic()
             try:
                 position = self._attempt(rest, group)
@@ -70,10 +67,11 @@ class ExactlyOnce(Committer):
                 if num_fenced:  # look before fencing back: another may have written already
                     self._outcome(rest.journal, self._read_journal())
                 landed_at = self._settle(rest.journal, error)
-                if landed_at is not None:
-                    return self._landed(rest.journal, landed_at)
             else:
-                return self._landed(rest.journal, position)
+                landed_at = position
+            if landed_at is not None:
+                self._go_on(transaction, rest)
+                return self._landed(rest.journal, landed_at)
             self._patience.pause(pause_s, self._keep_turning)
             pause_s = min(2 * pause_s, LONGEST_PAUSE_S)
 

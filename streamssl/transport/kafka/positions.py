@@ -70,6 +70,11 @@ class Positions:
         for partition, offset in self._offsets(ask, [tp.partition for tp in fresh]).items():
             self._seek(partition, offset, missed=None)
 
+    def resume(self, partition: int, incarnation: int, offset: int) -> None:
+        """Go on at `offset`, unless the incarnation has ended."""
+        if self._held().get(partition) == incarnation:
+            self._seek(partition, offset, missed=None)
+
     def skip_expired(self, partition: int, position: int) -> None:
         """Go on at the oldest message kept, and say what was missed.
 

@@ -1,4 +1,4 @@
-"""A finished rebalance waits for the poll that takes part in it."""
+"""What kafka-python 3.0.12 gets wrong where a group is joined again."""
 
 from __future__ import annotations
 
@@ -6,25 +6,32 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from kafka import KafkaConsumer
+from kafka import ConsumerGroupMetadata, KafkaConsumer
+from kafka.structs import MemberState
 
 TURN_S = 0.005
 
 
 class KeptJoins:
-    """Keeps kafka-python 3.0.12 from throwing a finished rebalance away.
+    """Keeps kafka-python from throwing a rebalance away, and from hiding a loss in one.
 
     The client joins a group on its I/O thread. If that ends while no `poll` is waiting for it,
     the next `poll` discards the result and joins once more; where this member leads the group,
     that begins another rebalance for everybody. Short polls with work between them (ours) went
     on like that for minutes, owning nothing. So the result is held back until a poll is there.
 
+    The client looks only when a rebalance begins whether its membership was lost. If the group
+    expels it later, while it tries to join, it joins anew without `on_partitions_lost`: what
+    it held, perhaps another's meanwhile, would pass for held without a break. So every attempt
+    to join looks.
+
     Args:
         consumer: A consumer that has not joined yet.
     """
 
     def __init__(self, consumer: KafkaConsumer) -> None:
-        coordinator = consumer._coordinator
+        self._coordinator = coordinator = consumer._coordinator
+        self._generation = -1
         self._join = coordinator._do_join_and_sync_async
         self._sleep = coordinator._net.sleep
         self._polling = False
@@ -39,7 +46,16 @@ class KeptJoins:
         finally:
             self._polling = False
 
+    def knows_partitions(self, group: ConsumerGroupMetadata) -> bool:
+        """False while the partitions that go with a new generation are not yet known."""
+        return group.state is MemberState.STABLE or group.generation_id == self._generation
+
     async def _join_and_wait(self) -> Any:
+        coordinator = self._coordinator
+        if coordinator.state is MemberState.STABLE:
+            self._generation = coordinator._generation.generation_id
+        if coordinator._generation.is_lost():
+            await coordinator._on_join_prepare_async(-1, "")
         assignment = await self._join()
         while not self._polling:
             await self._sleep(TURN_S)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
+from contextlib import suppress
 from typing import Any, Literal
 
 from kafka import ConsumerGroupMetadata, KafkaConsumer, OffsetAndMetadata, TopicPartition, errors
@@ -104,9 +105,21 @@ class Source:
         """Partitions held now, each with its incarnation."""
         return self._assignments.held()
 
-    def metadata(self) -> ConsumerGroupMetadata:
-        """The membership under which positions are committed."""
-        return self._consumer.group_metadata()
+    def lost(self) -> Set[tuple[int, int]]:
+        """(partition, incarnation) that ended with the membership, not by a rebalance."""
+        return self._assignments.lost()
+
+    def metadata(self) -> ConsumerGroupMetadata | None:
+        """The membership under which positions are committed; None while there is none."""
+        group = self._consumer.group_metadata()
+        is_member = group.generation_id >= 1 and bool(group.member_id)
+        return group if is_member and self._joins.knows_partitions(group) else None
+
+    def resume(self, partition: int, incarnation: int, offset: int) -> None:
+        """Go on at `offset`: what comes before it was taken under an earlier incarnation."""
+        self._stash.drop(partition)
+        with suppress(*TROUBLE):  # it has just left: there is nothing to go on with
+            self._positions.resume(partition, incarnation, offset)
 
     def poll(self, max_messages: int, timeout_s: float) -> list[Slice]:
         """At most `max_messages` messages of the partitions held, in equal shares."""
