@@ -47,14 +47,16 @@ class Witness:
         self._consumer.close(autocommit=False)
         self._ahead.close(autocommit=False)
 
-    def look(self, wait_s: float = 0.0) -> None:
-        """Take in what was committed meanwhile."""
-        until = time.monotonic() + wait_s
-        while True:
-            for messages in self._consumer.poll(timeout_ms=2).values():
-                self.records += [decode_record(message.value) for message in messages]
-            if time.monotonic() >= until:
-                return
+    def look(self, wait_s: float = 0.05) -> None:
+        """Take in what was committed meanwhile, or what is next if it comes in time."""
+        for messages in self._consumer.poll(timeout_ms=int(1_000 * wait_s)).values():
+            self.records += [decode_record(message.value) for message in messages]
+
+    def settle(self, seconds: float) -> None:
+        """Take in all that is committed for some time."""
+        until = time.monotonic() + seconds
+        while time.monotonic() < until:
+            self.look(0.01)
 
     def num_taken(self) -> int:
         """Messages of all transactions so far."""
@@ -153,7 +155,7 @@ class Killer:
                 self._wait_for(process, moment, seen, begun + self._rng.randint(1, 8))
             finally:
                 process.kill()
-        self._witness.look(self.ARRIVED_S)
+        self._witness.settle(self.ARRIVED_S)
         end = len(self._witness.records)
         return Death(moment, end - begun, seen(), end)
 
@@ -174,18 +176,20 @@ class Killer:
             self._turn_until(process, lambda: time.monotonic() >= moment_s)
             return
         while True:
-            self._turn_until(process, seen)
+            self._turn_until(process, seen, pace_s=0.002)
             process.send_signal(signal.SIGSTOP)
-            self._witness.look(self.ARRIVED_S)
+            self._witness.settle(self.ARRIVED_S)
             if seen():  # It stands still at the moment.
                 return
             process.send_signal(signal.SIGCONT)
 
-    def _turn_until(self, process: subprocess.Popen[bytes], seen: Callable[[], bool]) -> None:
+    def _turn_until(
+        self, process: subprocess.Popen[bytes], seen: Callable[[], bool], pace_s: float = 0.05
+    ) -> None:
         """Follow the journal, and never let the process run out of work."""
         while not seen():
             assert process.poll() is None, self._deployment.told()
             assert time.monotonic() < self._until, self._deployment.told()
-            self._witness.look()
+            self._witness.look(pace_s)
             if self._witness.num_taken() >= self._deployment.num_produced:
                 self._deployment.produce(100)
