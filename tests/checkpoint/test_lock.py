@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import NoReturn
 
 import pytest
 
@@ -46,3 +47,19 @@ def test_an_impossible_folder_is_explained(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(StateLockedError, match=r"app\.state_dir"), lock(tmp_path / "file"):
         pytest.fail("held a file")
+
+
+def test_a_full_disk_is_survived_and_a_file_system_without_locks_explained(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Nothing of it looks like a defect: the number of the holder is not needed, the lock is."""
+    (tmp_path / "lock").symlink_to("/dev/full")
+    with lock(tmp_path):
+        assert "cannot note" in caplog.text
+    monkeypatch.setattr("fcntl.flock", lambda *_: _fail(37, "No locks available"))
+    with pytest.raises(StateLockedError, match=r"No locks.*app\.state_dir"), lock(tmp_path):
+        pytest.fail("held without a lock")
+
+
+def _fail(number: int, text: str) -> NoReturn:
+    raise OSError(number, text)
