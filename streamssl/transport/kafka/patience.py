@@ -25,6 +25,9 @@ HOPELESS = (
     errors.KafkaConfigurationError,
     errors.InvalidTransactionTimeoutError,
     errors.UnsupportedVersionError,
+    errors.InvalidGroupIdError,
+    errors.InvalidSessionTimeoutError,
+    errors.InconsistentGroupProtocolError,
 )
 FIRST_PAUSE_S, LONGEST_PAUSE_S, TURN_S = 0.05, 2.0, 0.05
 
@@ -74,6 +77,16 @@ class Patience:
         self.trouble = told
         self._noted_at = time.monotonic()
 
+    def endure(self, error: BaseException) -> None:
+        """Note what waiting may mend.
+
+        Raises:
+            TransportUnavailableError: Waiting cannot mend it.
+        """
+        if isinstance(error, HOPELESS):
+            raise TransportUnavailableError(_refusal(error)) from error
+        self.note(error)
+
     def troubled_within(self, seconds: float) -> bool:
         """True where something was noted not longer ago than that."""
         return time.monotonic() - self._noted_at <= seconds
@@ -107,10 +120,8 @@ class Patience:
         while True:
             try:
                 result = call()
-            except HOPELESS as error:
-                raise TransportUnavailableError(_refusal(error)) from error
             except TROUBLE as error:
-                self.note(error)
+                self.endure(error)
             else:
                 self.well()
                 return result
@@ -166,6 +177,16 @@ def bounded(
 
 def _refusal(error: BaseException) -> str:
     told = f"{type(error).__name__}: {error}"
+    if isinstance(error, errors.InvalidSessionTimeoutError):
+        return (
+            f"the broker refuses kafka.session_timeout_ms ({told}); choose it between the "
+            "broker's group.min.session.timeout.ms and group.max.session.timeout.ms"
+        )
+    if isinstance(error, errors.InvalidGroupIdError | errors.InconsistentGroupProtocolError):
+        return (
+            f"the consumer group named by app.name cannot be joined ({told}); another program "
+            "uses it in another way: choose another app.name, or end that program"
+        )
     return (
         f"the broker refuses ({told}); check the security settings in the section kafka, and that "
         "the user may read the input topic, write the output topics, use the consumer group and "

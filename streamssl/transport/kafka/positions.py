@@ -29,6 +29,7 @@ class Positions:
         start: Where a group without committed positions begins.
         timeout_ms: Longest time of one question to the broker.
         held: Partitions held now, each with its incarnation.
+        commit: Commits positions under the membership that stands.
     """
 
     def __init__(
@@ -39,12 +40,14 @@ class Positions:
         start: Literal["earliest", "latest"],
         timeout_ms: int,
         held: Callable[[], Mapping[int, int]],
+        commit: Callable[[Mapping[int, int]], None],
     ) -> None:
         self._consumer = consumer
         self._topic = topic
         self._start = start
         self._timeout_ms = timeout_ms
         self._held = held
+        self._commit = commit
         self._cursors: dict[int, Cursor] = {}
 
     def committed(self, partition: int) -> int | None:
@@ -64,10 +67,18 @@ class Positions:
         return cursor
 
     def begin(self, fresh: Iterable[TopicPartition]) -> None:
-        """The group has no committed position: begin where `input.start` says."""
+        """The group has no committed position: begin where `input.start` says.
+
+        The choice is committed before anything is taken: whoever holds the partition next goes
+        on there, and would otherwise begin at an end that lies further on.
+        """
         earliest = self._start == "earliest"
         ask = self._consumer.beginning_offsets if earliest else self._consumer.end_offsets
-        for partition, offset in self._offsets(ask, [tp.partition for tp in fresh]).items():
+        found = self._offsets(ask, [tp.partition for tp in fresh])
+        chosen = {p: offset for p, offset in found.items() if p in self._held()}
+        if chosen:
+            self._commit(chosen)
+        for partition, offset in chosen.items():
             self._seek(partition, offset, missed=None)
 
     def resume(self, partition: int, incarnation: int, offset: int) -> None:

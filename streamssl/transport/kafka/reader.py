@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Callable
 
@@ -12,9 +13,13 @@ from streamssl.transport.base import InputExpiredError
 from streamssl.transport.kafka.patience import TROUBLE, Patience
 from streamssl.transport.kafka.security import Settings
 from streamssl.transport.kafka.stash import Stash, to_message
+from streamssl.transport.kafka.unreadable import UNREADABLE, unreadable
 
-# Messages of other partitions that are kept for the reads to come.
-AHEAD_MESSAGES = 8_000
+log = logging.getLogger(__name__)
+
+# What is kept for the reads to come: messages of each other partition, and bytes in all, beside
+# the one round of fetches that may be under way.
+AHEAD_MESSAGES, AHEAD_BYTES = 8_000, 32 * 2**20
 STALLED_S = 5.0
 
 
@@ -42,12 +47,21 @@ class RangeReader:
         consumer: A consumer without a group.
         topic: The topic that is read.
         patience: Told about trouble; may end the wait.
+        end: Position after everything written to a partition, whether committed or not.
     """
 
-    def __init__(self, consumer: KafkaConsumer, *, topic: str, patience: Patience) -> None:
+    def __init__(
+        self,
+        consumer: KafkaConsumer,
+        *,
+        topic: str,
+        patience: Patience,
+        end: Callable[[TopicPartition], int],
+    ) -> None:
         self._consumer = consumer
         self._topic = topic
         self._patience = patience
+        self._end = end
         self._stash = Stash()
         self._next: dict[int, int] = {}
         self._fetched: set[int] = set()
@@ -59,10 +73,11 @@ class RangeReader:
         stop: int,
         meanwhile: Callable[[], None] = lambda: None,
     ) -> list[Message]:
-        """The committed messages of `[start, stop)`.
+        """The committed messages of `[start, stop)`; waits for open transactions to end.
 
         Raises:
             InputExpiredError: Part of the range is no longer kept.
+            TopicUnreadableError: Waiting does not make its records readable.
         """
         if self._next.get(partition) != start:
             self._aim(partition, start, stop)
@@ -72,7 +87,9 @@ class RangeReader:
             if self._reached(partition) > reached:
                 moved = time.monotonic()
             elif time.monotonic() - moved > STALLED_S:
-                self._check_range(partition, start, stop)
+                self._check_range(partition, start, stop, self._received(partition))
+                place = f"{self._topic}/{partition} [{reached}, {stop})"
+                log.info("waiting for %s, which an open transaction may hide", place)
                 moved = time.monotonic()
             meanwhile()
         self._next[partition] = stop
@@ -93,16 +110,16 @@ class RangeReader:
 
     def _aim(self, partition: int, start: int, stop: int) -> None:
         if start < stop:
-            self._check_range(partition, start, stop)
+            self._check_range(partition, start, stop, start)
         self._stash.drop(partition)
         self._next[partition] = start
         self._fetched.discard(partition)
 
-    def _check_range(self, partition: int, start: int, stop: int) -> None:
+    def _check_range(self, partition: int, start: int, stop: int, position: int) -> None:
+        """Refuse what will never come; what an open transaction hides may still come."""
         tp = TopicPartition(self._topic, partition)
         oldest = self.oldest(partition)
-        end = self._patience.retry(lambda: int(self._consumer.end_offsets([tp])[tp]))
-        position = self._next.get(partition, start)
+        end = self._patience.retry(lambda: self._end(tp))
         if position < min(oldest, stop) or end < stop:
             raise InputExpiredError(partition, start, stop, min(oldest, stop))
 
@@ -112,17 +129,29 @@ class RangeReader:
             self._fetch_for(partition)
             for tp, records in self._consumer.poll(timeout_ms=200, max_records=5_000).items():
                 self._stash.put(tp.partition, map(to_message, records))
-        except errors.OffsetOutOfRangeError:
-            self._check_range(partition, start, stop)
+        except errors.OffsetOutOfRangeError as error:
+            self._check_range(partition, start, stop, self._received(partition))
+            for tp in error.args[0]:
+                self._lose_track(tp.partition, partition)
             self._fetched.clear()
+        except UNREADABLE as error:
+            raise unreadable(self._consumer, error) from error
         except TROUBLE as error:
-            self._patience.note(error)
+            self._patience.endure(error)
             self._patience.pause(0.2)
+
+    def _lose_track(self, partition: int, read: int) -> None:
+        """Another partition has expired where it was read ahead: its next read aims anew."""
+        if partition != read:
+            self._stash.drop(partition)
+            self._next.pop(partition, None)
 
     def _fetch_for(self, partition: int) -> None:
         """Fetch the partition that is read, and the others that are not too far ahead."""
         counts = self._stash.counts()
-        wanted = {p for p in self._next if counts.get(p, 0) < AHEAD_MESSAGES} | {partition}
+        room = self._stash.num_bytes < AHEAD_BYTES
+        wanted = {p for p in self._next if room and counts.get(p, 0) < AHEAD_MESSAGES}
+        wanted.add(partition)
         fresh = wanted - self._fetched
         if wanted == self._fetched:
             return

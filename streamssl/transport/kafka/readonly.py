@@ -82,12 +82,12 @@ class KafkaReadonly:
         self._opened.callback(admin.close)
         for topic in (self.topic, journal_tp.topic):
             self._patience.retry(partial(admin.num_partitions, topic))
-        self._inputs = self._new_reader(self.topic)
+        self._inputs = self._new_reader(self.topic, admin)
         self._journal = JournalReader(
-            self._new_reader(journal_tp.topic), admin, tp=journal_tp, patience=self._patience
+            self._new_reader(journal_tp.topic, admin), admin, tp=journal_tp, patience=self._patience
         )
 
-    def _new_reader(self, topic: str) -> RangeReader:
+    def _new_reader(self, topic: str, admin: Admin) -> RangeReader:
         consumer = self._patience.retry(lambda: open_consumer(self._settings))
 
         def free() -> None:
@@ -95,4 +95,6 @@ class KafkaReadonly:
                 consumer.close(autocommit=False, timeout_ms=1_000)
 
         self._opened.callback(free)
-        return RangeReader(consumer, topic=topic, patience=self._patience)
+        return RangeReader(
+            consumer, topic=topic, patience=self._patience, end=admin.uncommitted_end
+        )

@@ -19,6 +19,7 @@ from streamssl.transport.kafka.positions import Positions
 from streamssl.transport.kafka.rejoin import KeptJoins
 from streamssl.transport.kafka.security import Settings
 from streamssl.transport.kafka.stash import Stash, to_message
+from streamssl.transport.kafka.unreadable import UNREADABLE, unreadable
 from streamssl.transport.shares import equal_shares
 
 # Small fetches, so that one round of all partitions fits into the stash and none waits long
@@ -28,6 +29,9 @@ STASH_MESSAGES, STASH_BYTES = 50_000, 32 * 2**20
 PUMP_MESSAGES = 200
 # Shortest poll while a rebalance is under way, in which the poll must take part.
 REBALANCE_MS = 50
+# How long the other partitions are looked for once something came: the broker answers a fetch
+# of idle partitions within `FETCH_WAIT_MS`.
+FETCH_WAIT_MS, LOOK_S = 50, 0.05
 PROBE_INTERVAL_S, PROBE_MS = 2.0, 1_000
 
 
@@ -78,7 +82,7 @@ class Source:
             auto_offset_reset="none",  # decided in `positions.py`
             session_timeout_ms=session_timeout_ms,
             heartbeat_interval_ms=min(1_000, session_timeout_ms // 3),
-            fetch_max_wait_ms=50,
+            fetch_max_wait_ms=FETCH_WAIT_MS,
             max_partition_fetch_bytes=FETCH_BYTES,
             metadata_max_age_ms=60_000,  # how soon partitions that were added are seen
             allow_auto_create_topics=False,
@@ -91,6 +95,7 @@ class Source:
             start=start,
             timeout_ms=settings["request_timeout_ms"],
             held=self._assignments.held,
+            commit=self.commit,
         )
 
     def join(self) -> None:
@@ -122,7 +127,13 @@ class Source:
             self._positions.resume(partition, incarnation, offset)
 
     def poll(self, max_messages: int, timeout_s: float) -> list[Slice]:
-        """At most `max_messages` messages of the partitions held, in equal shares."""
+        """At most `max_messages` messages of the partitions held, in equal shares.
+
+        Raises:
+            FencedError: Another process joined the group as this instance.
+            TopicUnreadableError: Waiting does not make the next records readable.
+            TransportUnavailableError: Waiting does not mend what the broker refuses.
+        """
         self._fill(max_messages, timeout_s)
         self._turn += 1
         shares = equal_shares(self._stash.counts(), max_messages, turn=self._turn)
@@ -175,19 +186,23 @@ class Source:
     # ---- receiving
 
     def _fill(self, chunk: int, timeout_s: float) -> None:
-        """Receive until every partition held has something waiting, or nothing comes."""
+        """Receive until every partition held has something waiting, or nothing comes.
+
+        Partitions that stay idle are not waited for while others go on coming.
+        """
         deadline = time.monotonic() + timeout_s
+        looking = False
         while True:
             held = self._follow()
             if self._full():
                 return
-            empty = not self._stash.num_messages
-            wait_s = max(0.0, deadline - time.monotonic()) if empty else 0.0
+            if self._stash.num_messages and not looking:
+                looking, deadline = True, min(deadline, time.monotonic() + LOOK_S)
+            wait_s = 0.0 if looking else max(0.0, deadline - time.monotonic())
             came = self._receive(wait_s, chunk)
-            late = time.monotonic() >= deadline
-            if self._stash.counts().keys() >= held.keys() and held:
+            if held and self._stash.counts().keys() >= held.keys():
                 return
-            if not came and (self._stash.num_messages or late):
+            if time.monotonic() >= deadline or (self._stash.num_messages and not came):
                 return
 
     def _receive(self, timeout_s: float, max_records: int) -> bool:
@@ -201,11 +216,13 @@ class Source:
         except errors.FencedInstanceIdError as error:
             raise FencedError("another process joined the group as this instance") from error
         except errors.NoOffsetForPartitionError as error:
-            return self._guarded(self._positions.begin, error.args[0])
+            return self._guarded(self._begin, error.args[0])
         except errors.OffsetOutOfRangeError as error:
             return self._guarded(self._expired, error.args[0])
+        except UNREADABLE as error:
+            raise unreadable(self._consumer, error) from error
         except TROUBLE as error:
-            self._patience.note(error)
+            self._patience.endure(error)
             return False
         for tp, found in records.items():
             self._stash.put(tp.partition, map(to_message, found))
@@ -220,7 +237,7 @@ class Source:
         try:
             decide(about)
         except TROUBLE as error:
-            self._patience.note(error)
+            self._patience.endure(error)
         return False
 
     def _stable(self) -> bool:
@@ -255,20 +272,25 @@ class Source:
             self._consumer.end_offsets([TopicPartition(self._topic, 0)], timeout_ms=PROBE_MS)
             self._patience.well()
         except TROUBLE as error:
-            self._patience.note(error)
+            self._patience.endure(error)
 
     def _take(self, partition: int, share: int) -> Slice | None:
         incarnation, first = self._stashed[partition], self._stash.first(partition)
-        assert first is not None
+        if first is None:
+            return None
         try:
             cursor = self._positions.cursor(partition, incarnation, first)
         except TROUBLE as error:  # the messages stay stashed for the next poll
-            self._patience.note(error)
+            self._patience.endure(error)
             return None
         messages = self._stash.take(partition, share)
         start, cursor.next = cursor.next, messages[-1].offset + 1
         missed, cursor.missed = cursor.missed, None
         return Slice(partition, incarnation, start, cursor.next, messages, missed)
+
+    def _begin(self, fresh: Any) -> None:
+        if self._stable():  # or else the rebalance decides first whose they are
+            self._positions.begin(fresh)
 
     def _expired(self, positions: Mapping[TopicPartition, int]) -> None:
         for tp, position in positions.items():

@@ -209,9 +209,9 @@ class KafkaTransport:
         # its session to time out.
         self._finally(lambda: self._leave(admin))
         self._finally(lambda: source.close(CLOSE_S))
-        inputs = self._new_reader(self.topic)
+        inputs = self._new_reader(self.topic, admin)
         journal = JournalReader(
-            self._new_reader(self._journal_tp.topic),
+            self._new_reader(self._journal_tp.topic, admin),
             admin,
             tp=self._journal_tp,
             patience=self._patience,
@@ -266,10 +266,12 @@ class KafkaTransport:
             patience=self._patience,
         )
 
-    def _new_reader(self, topic: str) -> RangeReader:
+    def _new_reader(self, topic: str, admin: Admin) -> RangeReader:
         consumer = self._patience.retry(lambda: open_consumer(self._settings))
         self._finally(lambda: consumer.close(autocommit=False, timeout_ms=1_000))
-        return RangeReader(consumer, topic=topic, patience=self._patience)
+        return RangeReader(
+            consumer, topic=topic, patience=self._patience, end=admin.uncommitted_end
+        )
 
     def _leave(self, admin: Admin) -> None:
         if not self.trouble:  # a broker that is away would only hold up the stop
