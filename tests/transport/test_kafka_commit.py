@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import random
 import threading
+import time
 from collections import Counter
 from collections.abc import Callable
+from typing import Literal
 
 import pytest
+from kafka import errors
+from kafka.admin import ConfigResource
 
 from streamssl.events import OutputRecord
-from streamssl.transport.base import FencedError
+from streamssl.transport.base import FencedError, TransportUnavailableError
 from streamssl.transport.kafka import outbox as outbox_module
 from streamssl.transport.kafka.outbox import RecordTooLargeError
 from streamssl.transport.kafka.source import offsets_of
@@ -122,6 +127,127 @@ def test_a_process_that_was_replaced_ends_and_leaves_its_successor_alone(stream:
             stream.produce(range(8, 16))
             worker.run(8)
     assert stream.published() == Counter(range(16))
+
+
+def test_a_replaced_process_that_closes_first_leaves_its_successor_in_the_group(
+    stream: Stream,
+) -> None:
+    """The successor has taken the name over: it is not the old process's to remove."""
+    stream.produce(range(8))
+    zombie = stream.transport()
+    zombie.open()
+    zombie.join()
+    slices = zombie.poll(3, 5.0)
+    with stream.joined() as successor:
+        worker = Worker(successor)
+        worker.run(8)
+        held = successor.assignment()
+        with pytest.raises(FencedError):
+            zombie.commit(as_transaction(slices, 1))
+        zombie.close()
+        until = time.monotonic() + 2.5  # longer than two heartbeats
+        while time.monotonic() < until:
+            successor.poll(1, 0.1)
+        assert successor.assignment() == held
+        stream.produce(range(8, 16))
+        worker.run(8)
+    assert stream.published() == Counter(range(16))
+
+
+def test_a_start_that_fails_removes_nobody_from_the_group(
+    stream: Stream, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It never joined, so that the name in the group belongs to another process."""
+    stream.produce(range(8))
+    with stream.joined(mode="at_least_once") as running:
+        Worker(running).run(8)
+        held = running.assignment()
+        second = stream.transport(mode="at_least_once")
+        monkeypatch.setattr(second, "_new_reader", _refuse)
+        with pytest.raises(TransportUnavailableError):
+            second.open()
+        until = time.monotonic() + 2.5
+        while time.monotonic() < until:
+            running.poll(1, 0.1)
+        assert running.assignment() == held
+
+
+def test_a_thawed_process_does_not_fence_the_one_in_its_place(
+    stream: Stream, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its first error may say nothing of a fence: it looks into the group before it fences back."""
+    stream.produce(range(8))
+    with stream.joined() as zombie:
+        slices = zombie.poll(3, 5.0)
+        with stream.joined() as successor:
+            worker = Worker(successor)
+            taken = successor.poll(4, 10.0)
+            assert taken
+            with monkeypatch.context() as frozen:
+                frozen.setattr(zombie._open.outbox, "write", _time_out)
+                with pytest.raises(FencedError, match="joined the group"):
+                    zombie.commit(as_transaction(slices, 1))
+            landed = sum(len(piece.payload) for piece in taken)
+            assert worker.commit(taken).kept
+            worker.run(8 - landed)
+    assert stream.published() == Counter(range(8))
+
+
+@pytest.mark.parametrize("mode", ["exactly_once", "at_least_once"])
+def test_a_limit_that_was_lowered_is_told(
+    kafka_broker: RunningBroker,
+    unique_name: Callable[[str], str],
+    mode: Literal["exactly_once", "at_least_once"],
+) -> None:
+    """The broker refuses for good what it took at the start: an error, not an endless wait."""
+    stream = Stream(
+        kafka_broker.bootstrap_servers, unique_name, settings={"transaction_timeout_ms": 2_000}
+    )
+    stream.produce(range(8))
+    with stream.joined(mode=mode) as transport:
+        lowered = ConfigResource("TOPIC", f"{stream.app}.scores", {"max.message.bytes": "300"})
+        transport._open.admin._client.alter_configs([lowered])
+        whole = as_transaction(transport.poll(1, 10.0), 1)
+        (part,) = whole.parts.values()
+        part.records.append(OutputRecord("scores", None, random.Random(0).randbytes(5_000)))
+        with pytest.raises(RecordTooLargeError, match=r"max\.message\.bytes"):
+            transport.commit(whole)
+        assert transport.journal(0)[0] == []
+    assert len(stream.published()) <= (mode == "at_least_once")  # the other record is small
+
+
+@pytest.mark.parametrize("mode", ["exactly_once", "at_least_once"])
+@pytest.mark.parametrize("wrapped", [False, True])
+def test_a_right_that_was_revoked_is_told(
+    stream: Stream,
+    monkeypatch: pytest.MonkeyPatch,
+    mode: Literal["exactly_once", "at_least_once"],
+    wrapped: bool,
+) -> None:
+    """Waiting does not give it back: the error names the rights that are needed."""
+    refusal: errors.KafkaError = errors.TopicAuthorizationFailedError("scores")
+    if wrapped:
+        refusal = errors.KafkaError("Cannot perform the send", refusal)
+
+    class Refused(FaultyProducer):
+        def send(self, *_: object, **__: object) -> None:
+            raise refusal
+
+    monkeypatch.setattr(outbox_module, "KafkaProducer", Refused)
+    stream.produce(range(8))
+    with (
+        stream.joined(mode=mode) as transport,
+        pytest.raises(TransportUnavailableError, match="write the output topics"),
+    ):
+        Worker(transport).run(8)
+
+
+def _time_out(*_: object) -> int:
+    raise errors.KafkaTimeoutError("thawed in a test")
+
+
+def _refuse(*_: object) -> None:
+    raise TransportUnavailableError("refused in a test")
 
 
 def test_a_record_over_the_limit_is_told_and_poisons_nothing(stream: Stream) -> None:

@@ -233,7 +233,12 @@ def _expel(transport: KafkaTransport) -> None:
 def _take_of_all(transport: KafkaTransport, num_messages: int) -> list[Slice]:
     """One slice of every partition, the first ones of a new transaction."""
     source = transport._open.source
-    _wait(lambda: bool(source._fill(1, 0.2)) or len(source._stash.counts()) == 4)
+
+    def filled() -> bool:
+        source._fill(1, 0.2)
+        return len(source._stash.counts()) == 4
+
+    _wait(filled)
     slices = transport.poll(num_messages, 1.0)
     assert len(slices) == 4
     return slices

@@ -9,7 +9,7 @@ from kafka import errors
 from streamssl.transport.base import FencedError, Receipt, Transaction
 from streamssl.transport.kafka.commit import Committer
 from streamssl.transport.kafka.outbox import Addressed
-from streamssl.transport.kafka.patience import FIRST_PAUSE_S, LONGEST_PAUSE_S, bounded
+from streamssl.transport.kafka.patience import FIRST_PAUSE_S, HOPELESS, LONGEST_PAUSE_S, bounded
 
 
 class AtLeastOnce(Committer):
@@ -31,6 +31,7 @@ class AtLeastOnce(Committer):
             FencedError: Another process has joined the group as this instance.
             RecordTooLargeError: The broker would never take one of the records.
             StoppedError: The process shall end and the broker does not answer.
+            TransportUnavailableError: Waiting cannot mend it.
         """
         self._membership()
         rest = self._still_held(transaction)
@@ -45,9 +46,7 @@ class AtLeastOnce(Committer):
     def _send_all(self, records: list[Addressed]) -> int:
         position, pause_s = -1, FIRST_PAUSE_S
         while records:
-            records, position = bounded(
-                partial(self._outbox.send_once, records), float("inf"), self._keep_turning
-            )
+            records, position = self._send_once(records)
             if records:
                 self._patience.note(errors.KafkaTimeoutError(f"{len(records)} not acknowledged"))
                 self._outbox.drop()
@@ -55,6 +54,14 @@ class AtLeastOnce(Committer):
                 self._patience.pause(pause_s, self._keep_turning)
                 pause_s = min(2 * pause_s, LONGEST_PAUSE_S)
         return position
+
+    def _send_once(self, records: list[Addressed]) -> tuple[list[Addressed], int]:
+        try:
+            send = partial(self._outbox.send_once, records)
+            return bounded(send, float("inf"), self._keep_turning)
+        except HOPELESS as error:
+            self._patience.endure(error)
+            raise
 
     def _commit_positions(self, transaction: Transaction) -> Transaction:
         """Commit those of the partitions still held; what is held."""

@@ -13,9 +13,10 @@ from streamssl.transport.base import Receipt, Transaction, partition_of
 from streamssl.transport.holding import returned, still_held
 from streamssl.transport.journal import JournalRecord
 from streamssl.transport.kafka.journal_reader import JournalReader
-from streamssl.transport.kafka.outbox import Addressed, Outbox, check_sizes
-from streamssl.transport.kafka.patience import FIRST_PAUSE_S, Patience
+from streamssl.transport.kafka.outbox import Addressed, Outbox, check_sizes, raise_permanent
+from streamssl.transport.kafka.patience import FIRST_PAUSE_S, HOPELESS, Patience
 from streamssl.transport.kafka.source import Source
+from streamssl.transport.kafka.topics import Admin
 
 
 class Committer(ABC):
@@ -25,10 +26,12 @@ class Committer(ABC):
         app: Prefix of the output topics.
         input_topic: Topic whose positions are committed.
         instance: The journal partition.
+        member: Static name of this member of the group.
         limits: Largest record of each output topic.
         source: The group's consumer.
         outbox: The producer.
         journal: Tells what landed.
+        admin: Knows who is in the group.
         patience: Told about trouble; may end the wait.
         transaction_timeout_s: After this the broker aborts an abandoned transaction.
 
@@ -43,10 +46,12 @@ class Committer(ABC):
         app: str,
         input_topic: str,
         instance: int,
+        member: str,
         limits: Mapping[str, int],
         source: Source,
         outbox: Outbox,
         journal: JournalReader,
+        admin: Admin,
         patience: Patience,
         transaction_timeout_s: float,
     ) -> None:
@@ -57,6 +62,8 @@ class Committer(ABC):
         self._source = source
         self._outbox = outbox
         self._journal = journal
+        self._admin = admin
+        self._member = member
         self._patience = patience
         self._transaction_timeout_s = transaction_timeout_s
         self.journal_position = journal.end()
@@ -81,6 +88,19 @@ class Committer(ABC):
             source.lost(),
             lambda partition: retry(partial(source.committed, partition), self._keep_turning),
         )
+
+    def _endure(self, error: BaseException) -> None:
+        """Note what waiting may mend.
+
+        Raises:
+            RecordTooLargeError: The broker refuses a record for its size.
+            TransportUnavailableError: Waiting cannot mend it.
+        """
+        try:
+            raise_permanent(error)
+        except HOPELESS as cause:
+            self._patience.endure(cause)
+        self._patience.note(error)
 
     def _addressed(self, transaction: Transaction) -> list[Addressed]:
         records = [

@@ -7,6 +7,7 @@ import time
 from functools import partial
 
 from kafka import ConsumerGroupMetadata, KafkaProducer, errors
+from kafka.structs import MemberState
 
 from streamssl.transport.base import FencedError, Receipt, Transaction
 from streamssl.transport.journal import JournalRecord
@@ -39,7 +40,8 @@ class ExactlyOnce(Committer):
            that leaves in between makes the metadata stale, and the broker refuses.
         3. Send outputs, dead letters and the journal record; every one must be acknowledged.
         4. Send the positions under the metadata of step 1, and commit.
-        5. On any doubt throw the producer away: its successor fences every earlier attempt.
+        5. On any doubt throw the producer away, unless another process has our place in the
+           group: its successor fences every earlier attempt.
         6. Only then read the own journal to its stable end: it holds the record, or the
            transaction did not land and everything begins again at 1 with the same bytes.
 
@@ -47,6 +49,7 @@ class ExactlyOnce(Committer):
             FencedError: Another process has taken this instance's place.
             RecordTooLargeError: The broker would never take one of the records.
             StoppedError: The process shall end and the broker does not answer.
+            TransportUnavailableError: Waiting cannot mend it.
         """
         pause_s = FIRST_PAUSE_S
         num_fenced = 0
@@ -99,7 +102,8 @@ class ExactlyOnce(Committer):
     def _settle(self, record: JournalRecord, error: BaseException) -> int | None:
         """Learn from the journal where a doubtful transaction landed; None: it did not."""
         if not isinstance(error, errors.CommitFailedError):  # a rebalance is no trouble
-            self._patience.note(error)
+            self._endure(error)
+        self._check_place()
         self.num_settled += 1
         self._outbox.drop()
         self._outbox.use(self._patience.retry(self._rebuild, self._keep_turning))
@@ -111,6 +115,21 @@ class ExactlyOnce(Committer):
             "it did not land" if landed_at is None else "it had landed",
         )
         return landed_at
+
+    def _check_place(self) -> None:
+        """Look before fencing: who joined the group under our name is our successor.
+
+        A process that was frozen, or cut off, for long would otherwise fence the one that took
+        its place meanwhile, and both would end.
+        """
+        if self._source.metadata() is None:
+            return
+        ask = partial(self._admin.member_id, self._app, self._member)
+        found = self._patience.retry(ask, self._keep_turning)
+        group = self._source.metadata()  # again: had we joined anew, it would not be stable
+        stable = group is not None and group.state is MemberState.STABLE
+        if group and stable and found not in (None, group.member_id):
+            raise FencedError(self._replaced("it joined the group"))
 
     def _rebuild(self) -> KafkaProducer:
         # Never abandoned half-way: finishing late, it would fence its own successor. The

@@ -9,12 +9,15 @@ from typing import Any
 from kafka import ConsumerGroupMetadata, KafkaProducer, errors
 
 from streamssl.events import OutputRecord, StreamsslError
-from streamssl.transport.kafka.patience import TROUBLE
+from streamssl.transport.kafka.patience import HOPELESS, TROUBLE
 from streamssl.transport.kafka.security import Settings
 
 # Bytes of a record beside its key, value and headers, generously.
 RECORD_OVERHEAD = 128
 LEAST_DELIVERY_MS = 500
+
+
+REFUSED_SIZES = (errors.MessageSizeTooLargeError, errors.RecordListTooLargeError)
 
 
 class RecordTooLargeError(StreamsslError):
@@ -129,6 +132,11 @@ class Outbox:
         if producer is not None:
             discard(producer)
 
+    def _in_use(self) -> KafkaProducer:
+        if self._producer is None:
+            raise RuntimeError("the outbox writes before it was given a producer")
+        return self._producer
+
     def write(
         self,
         records: Sequence[Addressed],
@@ -141,15 +149,13 @@ class Outbox:
         Returns:
             The position after the journal record.
         """
-        producer = self._producer
-        assert producer is not None
+        producer = self._in_use()
         producer.begin_transaction()
         futures = [record.send(producer) for record in [*records, journal]]
         producer.flush(timeout=self._flush_s)
         # An expired send fails its own future only: the commit would succeed without it.
         for future in futures:
-            if not future.succeeded():
-                future.get(timeout=0)
+            self._wait_for(future)
         if offsets:
             producer.send_offsets_to_transaction(dict(offsets), group)
         producer.commit_transaction()
@@ -160,17 +166,36 @@ class Outbox:
 
         Returns:
             The records that were not acknowledged, and the position after the last one that was.
+
+        Raises:
+            RecordTooLargeError: The broker refuses a record for its size.
+            KafkaError: Sending again would not help.
         """
-        producer = self._producer
-        assert producer is not None
+        producer = self._in_use()
         futures: list[Any] = []
-        with suppress(*TROUBLE):
+        try:
             futures.extend(record.send(producer) for record in records)
             producer.flush(timeout=self._flush_s)
-        done = [f.succeeded() for f in futures] + [False] * (len(records) - len(futures))
+        except TROUBLE as error:
+            raise_permanent(error)
+        done = [self._is_acknowledged(f) for f in futures]
+        done += [False] * (len(records) - len(futures))
         failed = [r for r, fine in zip(records, done, strict=True) if not fine]
         position = int(futures[-1].value.offset) + 1 if done and done[-1] else -1
         return failed, position
+
+    def _is_acknowledged(self, future: Any) -> bool:
+        try:
+            self._wait_for(future)
+        except TROUBLE as error:
+            raise_permanent(error)
+            return False
+        return True
+
+    def _wait_for(self, future: Any) -> None:
+        if not future.succeeded():
+            # A flush does not wait for what a batch that was too large is split into.
+            future.get(timeout=self._flush_s)
 
 
 def discard(producer: KafkaProducer) -> None:
@@ -180,6 +205,24 @@ def discard(producer: KafkaProducer) -> None:
     # close() gives up before it ends the sender where records cannot be flushed, and a sender
     # that lives on would retry them.
     producer._sender.force_close()
+
+
+def raise_permanent(error: BaseException) -> None:
+    """Raise what sending the same again would not mend; return after anything else.
+
+    Raises:
+        RecordTooLargeError: The broker refuses a record for its size.
+        KafkaError: One of `HOPELESS`, which says itself what is wrong.
+    """
+    for cause in (error, *error.args):
+        if isinstance(cause, REFUSED_SIZES):
+            raise RecordTooLargeError(
+                f"the broker refuses an output record for its size ({type(cause).__name__}: "
+                f"{cause}); the limit was lowered since the start: raise the topic's "
+                "max.message.bytes, or restart to have it read again"
+            ) from error
+        if isinstance(cause, HOPELESS):
+            raise cause
 
 
 def is_fenced(error: BaseException) -> bool:

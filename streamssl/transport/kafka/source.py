@@ -120,6 +120,10 @@ class Source:
         is_member = group.generation_id >= 1 and bool(group.member_id)
         return group if is_member and self._joins.knows_partitions(group) else None
 
+    def member_id(self) -> str:
+        """The id that the group gave this process; empty while it is not a member."""
+        return str(self._consumer.group_metadata().member_id)
+
     def resume(self, partition: int, incarnation: int, offset: int) -> None:
         """Go on at `offset`: what comes before it was taken under an earlier incarnation."""
         self._stash.drop(partition)

@@ -104,9 +104,22 @@ class Admin:
         """Records before `position` may go."""
         self._client.delete_records({tp: position})
 
-    def remove_member(self, group: str, member: str) -> None:
-        """Take a static member out of the group, so that its partitions move at once."""
-        self._client.remove_group_members(group, [MemberToRemove(group_instance_id=member)])
+    def member_id(self, group: str, member: str) -> str | None:
+        """The id under which a static member is in the group, None where it is not."""
+        found = self._client.describe_groups([group])[group]["members"]
+        ids = (m["member_id"] for m in found if m["group_instance_id"] == member)
+        return next(ids, None)
+
+    def remove_member(self, group: str, member: str, member_id: str) -> None:
+        """Take a static member out of the group, so that its partitions move at once.
+
+        Nothing happens where it is out already, or another process has taken its name.
+        """
+        leaving = MemberToRemove(member_id=member_id, group_instance_id=member)
+        fine = (errors.NoError, errors.UnknownMemberIdError, errors.FencedInstanceIdError)
+        for kind in self._client.remove_group_members(group, [leaving]).values():
+            if kind not in fine:
+                raise kind(f"{member} cannot leave the group {group}")
 
     def create(self, topic: str, num_partitions: int) -> None:
         """Make one topic with the broker's settings, and wait until it can be used."""

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Mapping
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import partial
 
@@ -30,6 +31,8 @@ from streamssl.transport.kafka.reader import RangeReader, open_consumer
 from streamssl.transport.kafka.security import client_settings
 from streamssl.transport.kafka.source import Source
 from streamssl.transport.kafka.topics import Admin, wanted_outputs
+
+log = logging.getLogger(__name__)
 
 CLOSE_S = 2.0
 
@@ -189,7 +192,8 @@ class KafkaTransport:
 
     @property
     def _open(self) -> _Connection:
-        assert self._connection is not None, "the transport is not open"
+        if self._connection is None:
+            raise RuntimeError("the transport is not open")
         return self._connection
 
     @property
@@ -205,10 +209,7 @@ class KafkaTransport:
         outbox.use(retry(outbox.build))
         self._finally(outbox.drop)
         source = retry(self._new_source)
-        # A static member never says that it leaves: without its removal the group would wait for
-        # its session to time out.
-        self._finally(lambda: self._leave(admin))
-        self._finally(lambda: source.close(CLOSE_S))
+        self._finally(lambda: self._leave(source, admin))
         inputs = self._new_reader(self.topic, admin)
         journal = JournalReader(
             self._new_reader(self._journal_tp.topic, admin),
@@ -221,10 +222,12 @@ class KafkaTransport:
             app=self._app.name,
             input_topic=self.topic,
             instance=self._app.instance,
+            member=self._member,
             limits=limits,
             source=source,
             outbox=outbox,
             journal=journal,
+            admin=admin,
             patience=self._patience,
             transaction_timeout_s=self._kafka.transaction_timeout_ms / 1_000,
         )
@@ -273,15 +276,26 @@ class KafkaTransport:
             consumer, topic=topic, patience=self._patience, end=admin.uncommitted_end
         )
 
-    def _leave(self, admin: Admin) -> None:
-        if not self.trouble:  # a broker that is away would only hold up the stop
-            admin.remove_member(self._app.name, self._member)
+    def _leave(self, source: Source, admin: Admin) -> None:
+        """Leave the group, if this process is in it.
+
+        A static member never says itself that it leaves: without its removal the group would
+        wait for its session to time out.
+        """
+        member_id = source.member_id()  # closing forgets it
+        try:
+            source.close(CLOSE_S)
+        finally:
+            if member_id and not self.trouble:  # a broker that is away would only hold us up
+                admin.remove_member(self._app.name, self._member, member_id)
 
     def _finally(self, free: Callable[[], None]) -> None:
         """Call it at `close`, newest first, whatever becomes of the others."""
 
         def freed() -> None:
-            with suppress(*TROUBLE):
+            try:
                 free()
+            except TROUBLE as error:
+                log.warning("not closed in order: %s: %s", type(error).__name__, error)
 
         self._opened.callback(freed)
