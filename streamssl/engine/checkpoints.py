@@ -72,7 +72,7 @@ class Checkpoints:
         Args:
             learner: At an epoch's end.
             positions: Belong to the learner's state.
-            num_events: Events of this run so far.
+            num_events: Events of this run so far, those replayed at its start included.
             now: Save in any case.
         """
         if self._directory is None:

@@ -70,7 +70,8 @@ class Daemon:
         self._health = health
         self._stopping = threading.Event()
         self._opened = ExitStack()
-        metrics = Metrics()
+        self._metrics = metrics = Metrics()
+        self._num_settled = 0
         self._transport = KafkaTransport(
             app=config.app,
             kafka=config.kafka,
@@ -129,6 +130,9 @@ class Daemon:
 
     def _turned(self, _: Summary) -> None:
         self._tell_trouble()
+        num_settled = self._transport.num_settled
+        self._metrics.transactions_settled.inc(num_settled - self._num_settled)
+        self._num_settled = num_settled
 
     def _tell_trouble(self) -> None:
         trouble = self._transport.trouble

@@ -51,7 +51,9 @@ class Draft:
         tails: Input that per-key state was rebuilt from before, per partition.
         num_messages: Messages taken.
         num_events: Events read from them.
-        polled_s: When the first message was polled.
+        missed: Messages that expired before they were read, per partition.
+        began_s: When the first message was taken in.
+        polled_s: When it was polled; it may have waited in the intake since.
         full: True where what was polled next cannot join this transaction.
     """
 
@@ -59,6 +61,8 @@ class Draft:
     tails: dict[int, tuple[int, int]] = field(default_factory=dict)
     num_messages: int = 0
     num_events: int = 0
+    missed: dict[int, int] = field(default_factory=dict)
+    began_s: float = 0.0
     polled_s: float = 0.0
     full: bool = False
 

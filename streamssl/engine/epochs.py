@@ -69,7 +69,7 @@ class Epochs:
             return IDLE_POLL_S
         now, ends = self._clock(), [self._clock() + IDLE_POLL_S]
         if draft.parts:
-            ends.append(draft.polled_s + self._commit_interval_s)
+            ends.append(draft.began_s + self._commit_interval_s)
         if self._learner.num_open_events or draft.num_events:
             ends.append(self._first_event_s() + self._max_wait_s)
         return max(0.0, min(ends) - now)

@@ -56,7 +56,7 @@ class Gatherer:
             with self.watch.stage("poll"):
                 pieces = self.intake.take(room, wait_s)
             if not draft.parts:
-                draft.polled_s = self.clock()
+                draft.began_s, draft.polled_s = self.clock(), self.intake.polled_s
             for piece in pieces:
                 self._admit(piece, draft)
             if not pieces and not (draft.parts and self.live):
@@ -78,13 +78,17 @@ class Gatherer:
             return
         if self.attempts:
             self.attempts.taken(self.positions.seq, len(piece.payload))
-        if self.intake.arrived(piece):
-            self._arrive(piece, draft)
+        arrived = self.intake.arrived(piece)
+        tail = self.intake.tail(piece) if arrived else None
         piece, missed = self.intake.next(piece)
-        if missed:
-            self._miss(piece.partition, *missed)
-        elif piece.start == piece.stop:
+        if not missed and piece.start == piece.stop:
+            if arrived:  # Its state is decided with the first messages, which journal it.
+                self.intake.forget(piece.partition)
             return
+        if tail:
+            self._rebuild(piece.partition, tail, draft)
+        if missed:
+            self._miss(piece.partition, *missed, draft)
         head, decoded = self._decode(cut(piece, offset_after(piece, room))[0], draft)
         self.intake.put_back(piece, head.stop)
         draft.add(head, decoded)
@@ -92,8 +96,8 @@ class Gatherer:
     def _decode(self, piece: Slice, draft: Draft) -> tuple[Slice, Decoded]:
         """Decode a slice up to the message that fills the epoch."""
         poison: frozenset[int] = frozenset()
-        if self.attempts and self.attempts.is_poison(self.positions.seq, piece):
-            poison = frozenset({piece.start})
+        if self.attempts:
+            poison = self.attempts.poison_in(self.positions.seq, piece)
         with self.watch.stage("decode"):
             decoded = decode(self.codec.decoder, piece, poison)
         self.epochs.read(len(piece.payload), len(decoded.batch))
@@ -103,23 +107,22 @@ class Gatherer:
         stop = int(decoded.batch.offset[left - 1]) + 1
         return cut(piece, stop)[0], below(decoded, stop)
 
-    def _arrive(self, piece: Slice, draft: Draft) -> None:
-        """A partition came to this instance: keep its per-key state, or rebuild it."""
-        tail = self.intake.tail(piece)
-        if tail is None:
-            return
+    def _rebuild(self, partition: int, tail: tuple[int, int], draft: Draft) -> None:
+        """A partition came to this instance, and its per-key state is of another time."""
         if self.attempts and self.attempts.careful:  # The poison may be in there.
             tail = (tail[1], tail[1])
         try:
-            taken = self.transport.reread(piece.partition, *tail)
+            taken = self.transport.reread(partition, *tail)
         except InputExpiredError as error:  # Expired since its beginning was asked for.
             tail = (error.available_from, tail[1])
-            taken = self.transport.reread(piece.partition, *tail)
-        rebuild(self.learner, self.codec, piece.partition, taken)
-        draft.tails[piece.partition] = tail
+            taken = self.transport.reread(partition, *tail)
+        rebuild(self.learner, self.codec, partition, taken)
+        draft.tails[partition] = tail
 
-    def _miss(self, partition: int, start: int, stop: int) -> None:
-        change = f"missed: {partition} [{start}, {stop})"
-        log.error("input expired before it was read", extra={"change": change})
-        self.positions.changes.append(change)
-        self.watch.missed(change, stop - start)
+    def _miss(self, partition: int, start: int, stop: int, draft: Draft) -> None:
+        """Note it for the journal; it is counted where it lands, by whoever lands it."""
+        log.error(
+            "input expired before it was read",
+            extra={"change": self.positions.miss(partition, start, stop)},
+        )
+        draft.missed[partition] = draft.missed.get(partition, 0) + stop - start

@@ -6,6 +6,7 @@ whether the per-key state held of it is still true; the intake answers it.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
 from streamssl.engine.draft import Draft
@@ -21,14 +22,18 @@ class Intake:
 
     Attributes:
         tail_events: Input messages that per-key state is rebuilt from.
+        clock: Seconds that only grow.
         stash: Slices taken from the transport and not used yet.
+        polled_s: When what was taken last, the stash included, was polled.
         offsets: Next offset of each partition, by what was taken.
     """
 
     transport: Transport
     positions: Positions
     tail_events: int
+    clock: Callable[[], float]
     stash: list[Slice] = field(default_factory=list)
+    polled_s: float = 0.0
     offsets: dict[int, int] = field(default_factory=dict)
     _incarnations: dict[int, int] = field(default_factory=dict)
 
@@ -37,8 +42,17 @@ class Intake:
         pieces, self.stash = self.stash, []
         if not pieces:
             pieces = self.transport.poll(max_messages, timeout_s)
+            self.polled_s = self.clock()
         held = self.transport.assignment()
         return [piece for piece in pieces if held.get(piece.partition) == piece.incarnation]
+
+    def lag(self) -> dict[int, int]:
+        """Messages not yet processed, per partition held: in the topic and in the stash."""
+        lags = dict(self.transport.lag())
+        for piece in self.stash:
+            if piece.partition in lags:
+                lags[piece.partition] += piece.stop - piece.start
+        return lags
 
     def fits(self, piece: Slice, draft: Draft) -> bool:
         """Whether a slice may join a draft: one transaction knows one incarnation."""
@@ -70,8 +84,8 @@ class Intake:
     def next(self, piece: Slice) -> tuple[Slice, tuple[int, int] | None]:
         """What of a slice was not taken before, and the range before it that is missing."""
         expected = self.offsets[piece.partition]
-        missed = piece.missed if piece.missed else (expected, piece.start)
-        missed = (max(missed[0], expected), missed[1])
+        # Not `piece.missed`: of two losses with no message between it tells the second only.
+        missed = (expected, piece.start)
         fresh = cut(piece, expected)[1] if piece.start < expected else piece
         return replace(fresh, missed=None), missed if missed[0] < missed[1] else None
 

@@ -119,6 +119,10 @@ class Engine:
             while not self._over():
                 self._step()
             self._drain()
+        except Exception:
+            if self._attempts:
+                self._attempts.excuse()
+            raise
         finally:
             self._transport.close()
         return self.summary
@@ -146,7 +150,7 @@ class Engine:
 
     def _close_epoch(self, reason: str) -> None:
         """Learn the epoch, whose every transaction was acknowledged; then checkpoint."""
-        decisions = self._epochs.decide(reason, sum(self._transport.lag().values()))
+        decisions = self._epochs.decide(reason, sum(self._intake.lag().values()))
         self._positions.closed[self._learner.epoch] = decisions
         with self._watch.stage("learn"):
             report = self._learner.close_epoch(decisions)
@@ -155,9 +159,11 @@ class Engine:
         self._checkpoint()
 
     def _checkpoint(self, *, now: bool = False) -> None:
+        # What was replayed counts too, or processes that die soon replay more every time.
+        num_events = self.summary.recovered + self.summary.events
         with self._watch.stage("checkpoint"):
             saved = self._checkpoints.epoch_ended(
-                self._learner, self._positions, self.summary.events, now=now
+                self._learner, self._positions, num_events, now=now
             )
         self._checkpointed(saved)
 
@@ -181,12 +187,18 @@ class Engine:
             stopping=self._still_stopping,
         )
         self._positions, self._state_crc32c = begun.positions, begun.state_crc32c
-        self._watch.recovered(begun.source, begun.num_events, self._positions.changes)
+        self._watch.recovered(begun.source, begun.num_events)
         if begun.gap:  # What is left of the journal before it leads nowhere.
             self._checkpoint(now=True)
+        self._watch.worry(self._positions.changes)
         if self._state_dir:
             self._attempts = Attempts(self._state_dir / "attempts.json", seq=self._positions.seq)
-        self._intake = Intake(self._transport, self._positions, self._config.modality.tail_events)
+        self._intake = Intake(
+            transport=self._transport,
+            positions=self._positions,
+            tail_events=self._config.modality.tail_events,
+            clock=self._clock,
+        )
         self._gatherer, self._publisher = self._new_gatherer(), self._new_publisher()
 
     def _still_stopping(self) -> bool:
@@ -230,7 +242,7 @@ class Engine:
         now_s = self._clock()
         if now_s - self._told_s >= TELL_EVERY_S:
             self._told_s = now_s
-            self._watch.holds(self._transport.assignment(), self._transport.lag())
+            self._watch.holds(self._transport.assignment(), self._intake.lag())
 
     def _drain(self) -> None:
         """The transaction in hand is committed: save the last epoch's end, forget attempts."""

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from streamssl.events import Decisions
-from streamssl.transport.journal import JournalRecord
+from streamssl.transport.journal import JournalRecord, missed_change
 
 
 @dataclass
@@ -46,9 +46,19 @@ class Positions:
         self.dropped.clear()
         self.changes.clear()
 
+    def miss(self, partition: int, start: int, stop: int) -> str:
+        """Note that input expired before it was read; the words that the journal will have."""
+        self.changes.append(f"{missed_change(partition)}[{start}, {stop})")
+        return self.changes[-1]
+
     def drop(self, epoch: int, partition: int) -> None:
-        """Note that the per-key state of `partition` was given up while `epoch` was open."""
+        """Note that the per-key state of `partition` was given up while `epoch` was open.
+
+        What had expired of it unread is for the next owner to tell.
+        """
         self.stops.pop(partition, None)
+        missed = missed_change(partition)
+        self.changes = [change for change in self.changes if not change.startswith(missed)]
         self.dropped.append((epoch, partition))
 
     def state_dict(self) -> dict[str, Any]:

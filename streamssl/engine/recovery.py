@@ -180,7 +180,8 @@ def recover(
 
     Args:
         replay: The state to start from, at an epoch boundary.
-        records: The journal from its position on, each record with the position after it.
+        records: The journal from the record before its position on (if that is kept), each
+            with the position after it.
         oldest: Oldest journal position kept.
         stopping: Asked before each record whether to stop half-way.
 
@@ -189,8 +190,10 @@ def recover(
         in `positions.changes`, and nothing is held of any partition.
     """
     positions, first = replay.positions, replay.learner.epoch
-    if not records and oldest > positions.journal:
-        _declare_gap(replay, records, first, "the journal has expired")
+    broken = _broken(positions, records, oldest)
+    if broken:
+        positions.journal = oldest
+        _declare_gap(replay, records, first, broken)
         return True
     try:
         for position, record in records:
@@ -203,6 +206,21 @@ def recover(
     if replay.differing:
         _declare_rebased(replay)
     return False
+
+
+def _broken(
+    positions: Positions, records: list[tuple[int, JournalRecord]], oldest: int
+) -> str | None:
+    """Why the journal is not the one that the state comes from, None where it is."""
+    if not records and oldest > positions.journal:
+        return "the journal has expired"
+    known = any(record.seq == positions.seq for _, record in records)
+    if oldest < positions.journal and not known:
+        return (
+            f"the journal does not hold record {positions.seq}, which the state contains; was its "
+            f"topic made anew, or truncated?"
+        )
+    return None
 
 
 def _declare_gap(

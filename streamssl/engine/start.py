@@ -81,7 +81,8 @@ def start(
         positions=positions,
         environment=environment,
     )
-    records, oldest = transport.journal(positions.journal)
+    # With the record before: if it is not there, this is another journal, or a shorter one.
+    records, oldest = transport.journal(max(0, positions.journal - 1))
     gap = recover(replay, records, oldest, stopping=stopping)
     return Start(positions, replay.state_crc32c, source, replay.num_events, gap)
 

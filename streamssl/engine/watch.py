@@ -20,6 +20,9 @@ from streamssl.events import INCIDENT_STATES, EpochReport, Results
 from streamssl.telemetry import Health, Metrics
 from streamssl.transport.base import PartitionOutput
 
+# Reasons for worry that are over once a checkpoint stands on what they left.
+PASSING = ("gap", "missed")
+
 
 @dataclass
 class Summary:
@@ -80,6 +83,7 @@ class Watch:
         self._wall_clock = wall_clock
         self._began_s = clock()
         self._held: dict[int, int] = {}
+        self._newest_s: dict[int, float] = {}
         # Incidents a day are no share: NaN, so that no alert compares with it.
         metrics.alert_rate_target.set(math.nan if budget.share is None else budget.share)
 
@@ -100,12 +104,17 @@ class Watch:
         self._health.beat()
         self._metrics.state.state(self._health.state)
 
-    def recovered(self, source: str, num_events: int, changes: list[str]) -> None:
+    def recovered(self, source: str, num_events: int) -> None:
         """The state, begun from `source`, is where the journal ends."""
         self.summary.recovered = num_events
         self._metrics.restarts_recovered.labels(source).inc()
+
+    def worry(self, changes: list[str]) -> None:
+        """What the recovery found and the journal has yet to say; over at the next checkpoint."""
         for change in changes:
-            self._health.degrade(change.partition(":")[0], change)
+            name = change.partition(":")[0]
+            if name in PASSING:  # `rebased` belongs to every upgrade: the journal says so.
+                self._health.degrade(name, change)
 
     def joined(self) -> None:
         """The group was entered."""
@@ -124,6 +133,7 @@ class Watch:
         for partition in self._held.keys() - held.keys():  # What another worker has to do.
             self._metrics.input_lag.remove(self._topic, str(partition))
         self._held = dict(held)
+        self._newest_s = {p: seconds for p, seconds in self._newest_s.items() if p in held}
 
     def committed(self, draft: Draft, parts: Mapping[int, PartitionOutput], began_s: float) -> None:
         """A transaction, sent at `began_s`, landed with `parts` of the draft."""
@@ -137,7 +147,12 @@ class Watch:
             self._took(draft.parts[partition])
             self._wrote(output)
             for results in output.results:
-                self._published(results, now_s - draft.polled_s)
+                self._published(partition, results, now_s - draft.polled_s)
+            if partition in draft.missed:
+                self._missed(partition, draft.missed[partition])
+        if self._newest_s:
+            newest_s = max(self._newest_s.values())
+            self._metrics.input_last_event_timestamp.labels(self._topic).set(newest_s)
 
     def not_ours(self) -> None:
         """A transaction landed nothing: all its partitions had left."""
@@ -150,12 +165,6 @@ class Watch:
         self._metrics.observe(report)
         self.enter("warming" if report.warmup_progress < 1.0 else "running")
 
-    def missed(self, change: str, num_messages: int) -> None:
-        """Input expired before it was read."""
-        self.summary.missed += num_messages
-        self._metrics.input_missed.labels(self._topic).inc(num_messages)
-        self._health.degrade("missed", change)
-
     def checkpointed(self, saved: Saved) -> None:
         """A checkpoint was written, or could not be."""
         self._metrics.checkpoint_duration.observe(saved.seconds)
@@ -166,7 +175,14 @@ class Watch:
         self._metrics.checkpoints.labels("saved").inc()
         self._metrics.checkpoint_bytes.set(saved.num_bytes)
         self._metrics.checkpoint_last_success.set(self._wall_clock())
-        self._health.restore("checkpoint")
+        for name in ("checkpoint", *PASSING):
+            self._health.restore(name)
+
+    def _missed(self, partition: int, num_messages: int) -> None:
+        self.summary.missed += num_messages
+        self._metrics.input_missed.labels(self._topic).inc(num_messages)
+        told = f"{num_messages} messages of partition {partition} expired before they were read"
+        self._health.degrade("missed", told)
 
     def _took(self, part: Part) -> None:
         reasons = Counter(letter.reason for letter in part.dead_letters)
@@ -183,12 +199,16 @@ class Watch:
         for topic, num in Counter(record.topic for record in output.records).items():
             self._metrics.output_events.labels(topic, "committed").inc(num)
 
-    def _published(self, results: Results, latency_s: float) -> None:
+    def _published(self, partition: int, results: Results, latency_s: float) -> None:
         summary, num_events = self.summary, len(results.batch)
+        if num_events:
+            self._newest_s[partition] = float(results.batch.event_time.max())
         summary.events += num_events
         summary.anomalies += int(np.count_nonzero(results.anomaly))
         starts = results.incident_state == INCIDENT_STATES.index("start")
-        summary.incidents += int(np.count_nonzero(starts))
+        num_starts = int(np.count_nonzero(starts))
+        summary.incidents += num_starts
+        self._metrics.incidents.inc(num_starts)
         self._metrics.observe_results(results)
         self._metrics.event_latency.observe(np.full(num_events, latency_s))
         self._metrics.input_events.labels(self._topic, "scored").inc(num_events)

@@ -60,7 +60,7 @@ class Metrics:
         )
         self.input_last_event_timestamp = c.gauge(
             "input_last_event_timestamp_seconds",
-            "Event time of the newest processed event.",
+            "Newest event time of the partitions held, as far as they were processed.",
             "topic",
         )
         self.input_missed = c.counter(
@@ -87,6 +87,10 @@ class Metrics:
             "Transactions (outputs, journal record and offsets) by outcome.",
             "outcome",
             values=("committed", "partial", "failed"),
+        )
+        self.transactions_settled = c.counter(
+            "transactions_settled_total",
+            "Transactions of unknown outcome, settled by what the journal held.",
         )
         self.commit_duration = c.histogram(
             "offset_commit_duration_seconds", "Time that a transaction took to be acknowledged."
@@ -199,12 +203,9 @@ class Metrics:
         """Note the scores of a batch that was published."""
         if not len(results.batch):
             return
-        topic = results.batch.topic
         self.batch_records.observe(len(results.batch))
         self.anomaly_score.observe(results.score)
         self.anomaly_threshold.set(float(results.threshold[-1]))
-        self.incidents.inc(int(np.count_nonzero(results.incident_state == 1)))
-        self.input_last_event_timestamp.labels(topic).set(float(results.batch.event_time.max()))
         counts = np.bincount(results.severity[results.anomaly], minlength=len(SEVERITIES))
         for severity, count in zip(SEVERITIES[1:], counts[1:].tolist(), strict=True):
             self.anomalies.labels(severity).inc(count)

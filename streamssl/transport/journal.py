@@ -59,12 +59,14 @@ class JournalRecord(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=Tru
 
         The tail of a partition of which nothing was taken stays: its state was rebuilt.
         """
+        missed = tuple(missed_change(partition) for partition in gone)
         return msgspec.structs.replace(
             self,
             ranges={p: r for p, r in self.ranges.items() if p not in gone},
             tails={p: t for p, t in self.tails.items() if p not in gone},
             dead_letters=[d for d in self.dead_letters if d[0] not in gone],
             space=self.space if self.space and self.space[0] not in gone else None,
+            changes=[change for change in self.changes if not change.startswith(missed)],
         )
 
     def range_of(self, partition: int) -> Range:
@@ -78,6 +80,11 @@ class JournalRecord(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=Tru
     def encode(self) -> bytes:
         """Compact JSON."""
         return msgspec.json.encode(self)
+
+
+def missed_change(partition: int) -> str:
+    """How a change begins that says which input of a partition expired unread."""
+    return f"missed: {partition} "
 
 
 def decode_record(value: bytes) -> JournalRecord:

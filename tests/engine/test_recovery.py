@@ -23,7 +23,7 @@ from streamssl.transport.memory import MemoryTransport
 from streamssl.transport.memory_broker import SimulatedCrashError
 from tests.engine.fake_learner import FakeLearner
 from tests.engine.test_loop import expected_ids
-from tests.engine.world import Bomb, FakeCodec, World, stop_after
+from tests.engine.world import FakeCodec, World, stop_after
 
 SOON = {"every_events": 20, "every_s": 1e9, "keep": 2}
 
@@ -35,6 +35,11 @@ def state_dir(world: World) -> Path:
 def changes(world: World) -> list[str]:
     """Everything that the journal says changed."""
     return [change for record in world.journal() for change in record.changes]
+
+
+def told(health: Health) -> list[str]:
+    """Names of the reasons for worry."""
+    return list(health.status()["reasons"])
 
 
 @pytest.mark.parametrize("fault", ["lost_before", "lost_after"])
@@ -167,41 +172,72 @@ def test_what_cannot_be_recovered_is_declared_a_gap(tmp_path: Path, expired: str
     if expired != "input":
         world.broker.expire("streamssl.journal", 0, 3)
     world.produce_noise(60, seed=1)
-    world.engine(health=health).run()
+    reasons: list[str] = []
+    world.engine(health=health, on_progress=lambda _: reasons.extend(told(health))).run()
     assert len(set(world.ids())) == len(world.ids()) == 120
     assert changes(world) == [f"gap: epochs 1..{last.epoch} not learned"]
     after = next(record for record in world.journal() if record.changes)
     assert (after.seq, after.epoch) == (last.seq + 1, last.epoch + 1)
     assert after.tails == {0: (58 if expired != "journal" else 55, 60)}
-    assert "gap" in health.status()["reasons"]
+    assert "gap" in reasons
+    assert told(health) == []  # a checkpoint stands on what the gap left
     # The gap is behind a checkpoint: a later process knows nothing of it.
     calm = world.learners[0]
     world.engine().run()
     assert world.learners[0].state_crc32c() == calm.state_crc32c()
 
 
-def test_input_that_expired_before_it_was_read_is_declared_missed(tmp_path: Path) -> None:
-    """Expired above the committed position: start at the oldest, journal, count, degraded."""
-    world, health = World(tmp_path), Health()
-    world.produce_noise(40)
+def remake_journal(world: World, keep: int) -> None:
+    """Let the journal hold its first records only, as a topic made anew or truncated does."""
+    log = world.broker._logs["streamssl.journal", 0]
+    kept, log.end = log.messages[:keep], keep
+    log.messages, log.offsets = kept, [message.offset for message in kept]
 
-    def hook(moment: str) -> None:
-        if moment == "committed" and len(world.ids()) == 20:
-            world.broker.expire("events", 0, 30)
 
-    summary = world.engine(hook=hook, health=health).run()
-    assert summary.missed == 10
-    assert changes(world) == ["missed: 0 [20, 30)"]
-    assert world.ids() == [f"events/0/{i}/0" for i in [*range(20), *range(30, 40)]]
-    assert "missed" in health.status()["reasons"]
+@pytest.mark.parametrize("keep", [0, 3])
+def test_a_journal_that_lacks_what_the_state_contains_is_a_gap(tmp_path: Path, keep: int) -> None:
+    """A topic made anew or truncated under a kept state directory: declared once, gone on from."""
+    world = World(tmp_path, checkpoint=SOON | {"keep": 9})
+    world.produce_noise(60)
+    world.engine().run()
+    last = world.journal()[-1]
+    remake_journal(world, keep)
+    world.engine().run()  # nothing to journal yet: the next start says it
+    world.produce_noise(60, seed=1)
+    world.engine().run()
+    gaps = changes(world)
+    assert [change.split(":")[0] for change in gaps] == ["gap"]
+    after = next(record for record in world.journal() if record.changes)
+    assert after.seq == last.seq + 1
+    assert after.tails == {0: (0, 60)}
+    assert world.ids() == expected_ids(world)
+    world.produce_noise(10, seed=2)
+    world.engine().run()
+    assert changes(world) == gaps
+
+
+def test_processes_that_die_soon_save_what_they_replayed(tmp_path: Path) -> None:
+    """Replayed events count towards the next checkpoint: recovery stays bounded."""
+    world = World(tmp_path, checkpoint={"every_events": 100, "every_s": 1e9})
+    for seed in range(8):
+        world.produce_noise(30, seed=seed)
+
+        def hook(moment: str, stop: int = 30 * (seed + 1)) -> None:
+            if moment == "committed" and len(world.ids()) == stop:
+                raise SimulatedCrashError(moment)
+
+        with pytest.raises(SimulatedCrashError):
+            world.engine(hook=hook).run()
+        assert world.engines[0].summary.recovered <= 150
+    assert world.ids() == expected_ids(world)
 
 
 @pytest.mark.parametrize("same_build", [True, False])
 def test_another_state_at_recovery_is_journalled_as_rebased(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, same_build: bool
 ) -> None:
-    """The recomputed state differs: it is accepted, and the journal says since when."""
-    world = World(tmp_path)
+    """It is accepted and the journal says since when; an upgrade is no reason for worry."""
+    world, health, reasons = World(tmp_path), Health(), list[str]()
     world.produce_noise(60)
     world.engine().run()
     shutil.rmtree(state_dir(world))
@@ -216,71 +252,11 @@ def test_another_state_at_recovery_is_journalled_as_rebased(
     if not same_build:
         monkeypatch.setattr(loop, "environment_hash", lambda _: "other")
     last = world.journal()[-1]
-    world.engine().run()
+    world.engine(health=health, on_progress=lambda _: reasons.extend(told(health))).run()
+    assert reasons == []
     assert world.ids() == expected_ids(world)
     assert changes(world) == [f"rebased: epochs 2..{last.epoch}"]
     assert world.journal()[-1].environment == ("other" if not same_build else last.environment)
-
-
-def test_poison_becomes_a_dead_letter_after_three_deaths(tmp_path: Path) -> None:
-    """A message that kills whoever reads it: its neighbours are published, it is set aside."""
-    world = World(tmp_path, num_partitions=2)
-    world.produce([0.1, 0.2, 0.3, b"poison", 0.4])
-    world.produce([1.0, 2.0], partition=1)
-    deaths = 0
-    while True:
-        try:
-            world.engine().run()
-            break
-        except SimulatedCrashError:
-            deaths += 1
-            assert deaths < 8
-    assert world.dead_letters() == [(b"poison", b"0/3")]
-    assert sorted(world.ids()) == sorted(i for i in expected_ids(world) if i != "events/0/3/0")
-    assert deaths == 6  # one on the way, two at the start, three at the message
-    assert [d for r in world.journal() for d in r.dead_letters] == [(0, 3, -2)]
-    # Nobody reads it again: neither a replay, nor the next start, nor a rebuilt tail.
-    _, published, differing = world.replay()
-    assert published == world.scores()
-    assert not differing
-    shutil.rmtree(state_dir(world))
-    world.engine().run()
-
-
-def test_poison_in_a_tail_does_not_kill_for_ever(tmp_path: Path) -> None:
-    """Another worker's poison lies in the tail: after two deaths the tail is given up."""
-    world = World(tmp_path)
-    world.produce([0.1, b"poison", 0.4])
-    deaths = {0: 0, 1: 0}
-    for instance in deaths:
-        while True:
-            try:
-                world.engine(instance).run()
-                break
-            except SimulatedCrashError:
-                deaths[instance] += 1
-        world.produce([0.5])
-    assert deaths == {0: 5, 1: 2}
-    assert world.ids() == ["events/0/0/0", "events/0/2/0", "events/0/3/0"]
-    assert world.journal(1)[0].tails == {0: (3, 3)}
-
-
-def test_kills_elsewhere_make_no_message_poison(tmp_path: Path) -> None:
-    """A process that dies at other moments, however often, sets no message aside."""
-    world = World(tmp_path)
-    world.produce_noise(20)
-    for moment in [1, 2, 3, 4, 5, 1, 4, 4]:
-        with pytest.raises(SimulatedCrashError):
-            world.engine(hook=Bomb(moment)).run()
-    for _ in range(8):  # where the broker is away for long, processes are killed while they wait
-        world.broker.fail_commits("crash_before")
-        with pytest.raises(SimulatedCrashError):
-            world.engine().run()
-    summary = world.engine().run()
-    assert summary.transactions < 10  # no care is taken
-    assert world.ids() == expected_ids(world)
-    assert world.dead_letters() == []
-    assert not (state_dir(world) / "attempts.json").exists()
 
 
 def test_input_that_changed_is_noticed(tmp_path: Path) -> None:

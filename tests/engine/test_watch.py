@@ -4,11 +4,22 @@ from __future__ import annotations
 
 import math
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
-from streamssl.telemetry import Metrics
+from streamssl.engine.daemon import Daemon
+from streamssl.engine.intake import Intake
+from streamssl.engine.positions import Positions
+from streamssl.engine.watch import Summary
+from streamssl.events import Slice
+from streamssl.telemetry import Health, Metrics
 from tests.engine.world import World
+
+
+def sample(metrics: Metrics, name: str, **labels: str) -> float | None:
+    """One exported figure."""
+    return metrics.registry.get_sample_value(f"streamssl_{name}", labels)
 
 
 @pytest.mark.parametrize(("budget", "target"), [(0.01, 0.01), ("20/day", math.nan)])
@@ -20,3 +31,77 @@ def test_the_alert_budget_is_exported_where_it_is_a_share(
     World(tmp_path, alerts={"budget": budget}).engine(metrics=metrics)
     found = metrics.registry.get_sample_value("streamssl_alert_rate_target_ratio")
     assert found == pytest.approx(target, nan_ok=True)
+
+
+def test_the_newest_event_time_is_that_of_all_partitions_held(tmp_path: Path) -> None:
+    """A partition that lags behind does not make the input look silent."""
+    world, metrics = World(tmp_path, num_partitions=3), Metrics()
+    world.produce([1.0] * 3, partition=2)
+    world.produce([1.0] * 30, partition=0)  # the event time is the offset
+    told: list[float | None] = []
+
+    def newest(_: Summary) -> None:
+        told.append(sample(metrics, "input_last_event_timestamp_seconds", topic="events"))
+
+    world.engine(metrics=metrics, on_progress=newest).run()
+    assert told[-1] == 29
+    world.produce([1.0] * 5, partition=2)
+    world.engine(metrics=metrics, on_progress=newest).run()
+    assert told[-1] == 7  # another process: what it saw itself
+
+    told.clear()
+    world.produce([1.0] * 3, partition=0)
+
+    def late() -> None:
+        world.transport.idle = lambda: None
+        world.produce([1.0] * 2, partition=1)
+        world.transport.ended = False
+
+    world.engine(metrics=metrics, on_progress=newest)
+    world.transport.idle = late
+    world.engines[0].run()
+    assert told[-1] == 32
+
+
+def test_latency_counts_from_the_poll_and_lag_what_waits(tmp_path: Path) -> None:
+    """What was polled and waits in the intake is lag, and its latency goes on."""
+    world, metrics = World(tmp_path), Metrics()
+    world.produce([[1.0] * 4] * 10)
+    lags: list[float | None] = []
+
+    def turned(_: Summary) -> None:
+        world.now_s += 2.0
+        lags.append(sample(metrics, "input_lag_records", topic="events", partition="0"))
+
+    world.engine(metrics=metrics, on_progress=turned).run()
+    assert lags[1] == 9  # four messages were polled, of which one fills the first epoch
+    total = sample(metrics, "event_latency_seconds_sum")
+    assert total is not None
+    assert total == pytest.approx(4 * (2.0 + 4.0 + 6.0), abs=1.0)
+
+
+def test_the_stash_counts_as_lag_where_the_end_is_known() -> None:
+    """A partition whose end is not known yet has no lag to add to."""
+    transport = SimpleNamespace(lag=lambda: {0: 3})
+    intake = Intake(transport, Positions(), 5, lambda: 0.0)
+    intake.stash = [Slice(0, 1, 10, 14, []), Slice(1, 1, 0, 9, [])]
+    assert intake.lag() == {0: 7}
+
+
+def test_an_incident_is_counted_once_everywhere(tmp_path: Path) -> None:
+    """The summary and the metric are one count."""
+    world, metrics = World(tmp_path), Metrics()
+    world.produce([0.1] * 10 + [50.0])
+    summary = world.engine(metrics=metrics).run()
+    assert summary.incidents == sample(metrics, "incidents_total") == 1
+
+
+def test_settled_transactions_are_exported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The daemon passes on how often the transport had to ask the journal."""
+    config = World(tmp_path, telemetry={"enabled": False}).config()
+    daemon = Daemon(config, None, Health())
+    for num_settled in (0, 2, 2, 3):
+        settled = SimpleNamespace(num_settled=num_settled, trouble="")
+        monkeypatch.setattr(daemon, "_transport", settled)
+        daemon._turned(Summary())
+        assert sample(daemon._metrics, "transactions_settled_total") == num_settled
