@@ -183,10 +183,15 @@ def test_a_thawed_process_does_not_fence_the_one_in_its_place(
             worker = Worker(successor)
             taken = successor.poll(4, 10.0)
             assert taken
-            with monkeypatch.context() as frozen:
-                frozen.setattr(zombie._open.outbox, "write", _time_out)
-                with pytest.raises(FencedError, match="joined the group"):
-                    zombie.commit(as_transaction(slices, 1))
+            write = zombie._open.outbox.write
+
+            def time_out_once(*_: object) -> int:
+                monkeypatch.setattr(zombie._open.outbox, "write", write)
+                raise errors.KafkaTimeoutError("thawed in a test")
+
+            monkeypatch.setattr(zombie._open.outbox, "write", time_out_once)
+            with pytest.raises(FencedError, match="joined the group"):
+                zombie.commit(as_transaction(slices, 1))
             landed = sum(len(piece.payload) for piece in taken)
             assert worker.commit(taken).kept
             worker.run(8 - landed)
@@ -240,10 +245,6 @@ def test_a_right_that_was_revoked_is_told(
         pytest.raises(TransportUnavailableError, match="write the output topics"),
     ):
         Worker(transport).run(8)
-
-
-def _time_out(*_: object) -> int:
-    raise errors.KafkaTimeoutError("thawed in a test")
 
 
 def _refuse(*_: object) -> None:

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import threading
 import time
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
-from kafka import TopicPartition, errors
+from kafka import ConsumerGroupMetadata, TopicPartition, errors
+from kafka.coordinator.base import Generation
+from kafka.structs import MemberState
 
 from streamssl.config.sections import KafkaConfig
 from streamssl.config.settings import load_config
@@ -18,6 +23,7 @@ from streamssl.transport.kafka.assignments import Assignments
 from streamssl.transport.kafka.outbox import Addressed, RecordTooLargeError, check_sizes, is_fenced
 from streamssl.transport.kafka.patience import Patience, StoppedError, bounded
 from streamssl.transport.kafka.quiet import quieten
+from streamssl.transport.kafka.rejoin import KeptJoins
 from streamssl.transport.kafka.security import client_settings
 from streamssl.transport.kafka.stash import Stash
 
@@ -73,6 +79,66 @@ def test_an_incarnation_ends_with_its_assignment() -> None:
     assignments.on_partitions_assigned([zero])
     assignments.on_partitions_lost([one])
     assert assignments.held() == {0: 2}
+
+
+class Coordinator:
+    """What `KeptJoins` sees of a consumer's coordinator; a join gives a new generation."""
+
+    def __init__(self) -> None:
+        self.state, self._generation = MemberState.STABLE, Generation(4, "a", None)
+        self._net = self
+        self.num_prepared = 0
+        self.seen: list[bool] = []
+        self.joins: Any = None
+
+    async def sleep(self, _: float) -> None:
+        """Each turn of a join that is held back: look, then take part."""
+        self.look()
+        self.joins._polling = True
+
+    def look(self) -> None:
+        generation = self._generation
+        group = ConsumerGroupMetadata(
+            "g", generation.generation_id, generation.member_id, state=self.state
+        )
+        self.seen.append(self.joins.knows_partitions(group))
+
+    async def _on_join_prepare_async(self, *_: object) -> None:
+        self.num_prepared += 1
+
+    async def _do_join_and_sync_async(self) -> None:
+        self.state = MemberState.REBALANCING
+        self.look()
+        self._generation = Generation(self._generation.generation_id + 1, "a", None)
+
+
+def test_between_two_assignments_no_partition_counts_as_known() -> None:
+    """From the answer to the join on, until its partitions are known, nothing is committed."""
+    coordinator = Coordinator()
+    coordinator.joins = KeptJoins(SimpleNamespace(_coordinator=coordinator))
+    asyncio.run(coordinator._do_join_and_sync_async())
+    coordinator.state = MemberState.STABLE
+    coordinator.look()
+    assert coordinator.seen == [True, False, True]  # as before, in between, as after
+    assert coordinator.num_prepared == 0
+
+
+def test_every_attempt_to_join_looks_whether_the_membership_was_lost() -> None:
+    """Expelled in the middle of a rebalance: what was held is lost before it is given anew."""
+    coordinator = Coordinator()
+    coordinator.joins = KeptJoins(SimpleNamespace(_coordinator=coordinator))
+    coordinator._generation = Generation.NO_GENERATION
+    asyncio.run(coordinator._do_join_and_sync_async())
+    assert coordinator.num_prepared == 1
+
+
+def test_a_loss_is_told_from_a_rebalance() -> None:
+    """Only what ended with the membership may land under a later incarnation."""
+    assignments, zero, one = Assignments(), TopicPartition("t", 0), TopicPartition("t", 1)
+    assignments.on_partitions_assigned([zero, one])
+    assignments.on_partitions_revoked([zero])
+    assignments.on_partitions_lost([one])
+    assert assignments.lost() == {(1, 1)}
 
 
 def test_a_stash_knows_its_size_and_order() -> None:
