@@ -120,6 +120,16 @@ def test_typed_columns_of_any_width_are_numbers() -> None:
     )
 
 
+def test_a_table_of_floats_is_read_at_once_with_the_same_values() -> None:
+    """Nulls, NaN, values beyond float32 and slices give what the columns give one by one."""
+    wide = pa.array([1.5, None, float("nan"), 1e300, -2.0])
+    single = pa.array([1.0, 2.0, 3.0, 4.0, float("inf")], pa.float32())
+    floats = decode(typed(a=wide, b=single).slice(1))
+    mixed = decode(typed(a=wide, b=single, n=pa.array([0, 1, 2, 3, 4])).slice(1))
+    np.testing.assert_array_equal(floats.batch.values_BC, mixed.batch.values_BC[:, :2])
+    assert reasons(floats) == reasons(mixed) == {2: "not_finite", 3: "not_finite"}
+
+
 def test_text_of_typed_columns_is_never_a_channel() -> None:
     """A string is a string, even where it looks like a number."""
     assert decode(typed(a=[1.0], b=["2"])).batch.fields == ("a",)
