@@ -17,9 +17,11 @@ from kafka.structs import MemberState
 
 from streamssl.config.sections import KafkaConfig
 from streamssl.config.settings import load_config
-from streamssl.events import Message, OutputRecord
-from streamssl.transport.base import TransportUnavailableError
+from streamssl.events import Message, OutputRecord, Range
+from streamssl.transport.base import PartitionOutput, Transaction, TransportUnavailableError
+from streamssl.transport.journal import JournalRecord
 from streamssl.transport.kafka.assignments import Assignments
+from streamssl.transport.kafka.exactly_once import ExactlyOnce
 from streamssl.transport.kafka.outbox import Addressed, RecordTooLargeError, check_sizes, is_fenced
 from streamssl.transport.kafka.patience import Patience, StoppedError, bounded
 from streamssl.transport.kafka.quiet import quieten
@@ -82,54 +84,29 @@ def test_an_incarnation_ends_with_its_assignment() -> None:
 
 
 class Coordinator:
-    """What `KeptJoins` sees of a consumer's coordinator; a join gives a new generation."""
+    """What `KeptJoins` sees of a consumer's coordinator."""
 
-    def __init__(self) -> None:
-        self.state, self._generation = MemberState.STABLE, Generation(4, "a", None)
-        self._net = self
-        self.num_prepared = 0
-        self.seen: list[bool] = []
-        self.joins: Any = None
-
-    async def sleep(self, _: float) -> None:
-        """Each turn of a join that is held back: look, then take part."""
-        self.look()
-        self.joins._polling = True
-
-    def look(self) -> None:
-        generation = self._generation
-        group = ConsumerGroupMetadata(
-            "g", generation.generation_id, generation.member_id, state=self.state
-        )
-        self.seen.append(self.joins.knows_partitions(group))
+    def __init__(self, generation: Generation) -> None:
+        self._generation = generation
+        self._net = SimpleNamespace(sleep=None)
+        self.did: list[str] = []
 
     async def _on_join_prepare_async(self, *_: object) -> None:
-        self.num_prepared += 1
+        self.did.append("prepared")
 
     async def _do_join_and_sync_async(self) -> None:
-        self.state = MemberState.REBALANCING
-        self.look()
-        self._generation = Generation(self._generation.generation_id + 1, "a", None)
-
-
-def test_between_two_assignments_no_partition_counts_as_known() -> None:
-    """From the answer to the join on, until its partitions are known, nothing is committed."""
-    coordinator = Coordinator()
-    coordinator.joins = KeptJoins(SimpleNamespace(_coordinator=coordinator))
-    asyncio.run(coordinator._do_join_and_sync_async())
-    coordinator.state = MemberState.STABLE
-    coordinator.look()
-    assert coordinator.seen == [True, False, True]  # as before, in between, as after
-    assert coordinator.num_prepared == 0
+        self.did.append("joined")
 
 
 def test_every_attempt_to_join_looks_whether_the_membership_was_lost() -> None:
     """Expelled in the middle of a rebalance: what was held is lost before it is given anew."""
-    coordinator = Coordinator()
-    coordinator.joins = KeptJoins(SimpleNamespace(_coordinator=coordinator))
-    coordinator._generation = Generation.NO_GENERATION
-    asyncio.run(coordinator._do_join_and_sync_async())
-    assert coordinator.num_prepared == 1
+    lost, member = Coordinator(Generation.NO_GENERATION), Coordinator(Generation(4, "a", None))
+    for coordinator in (lost, member):
+        joins = KeptJoins(SimpleNamespace(_coordinator=coordinator))
+        with joins.polling():
+            asyncio.run(coordinator._do_join_and_sync_async())
+    assert lost.did == ["prepared", "joined"]
+    assert member.did == ["joined"]
 
 
 def test_a_loss_is_told_from_a_rebalance() -> None:
@@ -239,3 +216,27 @@ def test_a_record_that_its_topic_would_refuse_is_found_before_it_is_sent() -> No
 
 def _fail(error: BaseException) -> None:
     raise error
+
+
+@pytest.mark.parametrize(("lost", "num_turns"), [(set(), 0), ({(0, 1)}, 2)])
+def test_only_what_was_lost_waits_for_the_end_of_a_rebalance(
+    lost: set[tuple[int, int]], num_turns: int
+) -> None:
+    """Another member may take long to rejoin; what is held without a break lands meanwhile."""
+    state, turned = [MemberState.REBALANCING], list[None]()
+
+    def pump() -> None:
+        turned.append(None)
+        state[:] = [MemberState.STABLE] if len(turned) == 2 else state
+
+    source = SimpleNamespace(
+        metadata=lambda: ConsumerGroupMetadata("g", 5, "a", state=state[0]),
+        lost=lambda: lost,
+        pump=pump,
+    )
+    committer: Any = object.__new__(ExactlyOnce)
+    committer._source, committer._patience = source, Patience(lambda: False)
+    part = PartitionOutput(Range(0, 0, 1, 1, 0), 1)
+    record = JournalRecord(instance=0, seq=1, epoch=1)
+    assert committer._membership(Transaction(record, {0: part})).generation_id == 5
+    assert len(turned) == num_turns

@@ -33,7 +33,7 @@ class AtLeastOnce(Committer):
             StoppedError: The process shall end and the broker does not answer.
             TransportUnavailableError: Waiting cannot mend it.
         """
-        self._membership()
+        self._membership(transaction)
         rest = self._still_held(transaction)
         if transaction.parts and not rest.parts:
             return self._nothing()
@@ -65,7 +65,7 @@ class AtLeastOnce(Committer):
 
     def _commit_positions(self, transaction: Transaction) -> Transaction:
         """Commit those of the partitions still held; what is held."""
-        self._membership()
+        self._membership(transaction)
         held = self._still_held(transaction)
         positions = {p: part.range.stop for p, part in held.parts.items()}
         try:

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from functools import partial
 
 from kafka import ConsumerGroupMetadata
+from kafka.structs import MemberState
 
 from streamssl.events import OutputRecord
 from streamssl.transport.base import Receipt, Transaction, partition_of
@@ -73,11 +74,20 @@ class Committer(ABC):
     def commit(self, transaction: Transaction) -> Receipt:
         """Land the transaction, or what is still held of it."""
 
-    def _membership(self) -> ConsumerGroupMetadata:
-        """The membership under which positions may be committed; waits until there is one."""
-        while (group := self._source.metadata()) is None:
+    def _membership(self, transaction: Transaction) -> ConsumerGroupMetadata:
+        """The membership under which positions may be committed; waits until there is one.
+
+        Where ranges were lost with an earlier one, it must be known too what has come back.
+        What is held without a break needs no such wait: while a rebalance is under way, nobody
+        is given what a member has not given up.
+        """
+        while True:
+            group, lost = self._source.metadata(), self._source.lost()
+            if group is not None:
+                waits = any((p, part.incarnation) in lost for p, part in transaction.parts.items())
+                if not waits or group.state is MemberState.STABLE:
+                    return group
             self._patience.pause(FIRST_PAUSE_S, self._keep_turning)
-        return group
 
     def _still_held(self, transaction: Transaction) -> Transaction:
         """The transaction without the ranges that are not ours any more."""

@@ -54,7 +54,7 @@ class ExactlyOnce(Committer):
         pause_s = FIRST_PAUSE_S
         num_fenced = 0
         while True:
-            group = self._membership()
+            group = self._membership(transaction)
             rest = self._still_held(transaction)
             if transaction.parts and not rest.parts:
                 return self._nothing()

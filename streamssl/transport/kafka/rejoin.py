@@ -6,8 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from kafka import ConsumerGroupMetadata, KafkaConsumer
-from kafka.structs import MemberState
+from kafka import KafkaConsumer
 
 TURN_S = 0.005
 
@@ -31,7 +30,6 @@ class KeptJoins:
 
     def __init__(self, consumer: KafkaConsumer) -> None:
         self._coordinator = coordinator = consumer._coordinator
-        self._generation = -1
         self._join = coordinator._do_join_and_sync_async
         self._sleep = coordinator._net.sleep
         self._polling = False
@@ -46,14 +44,8 @@ class KeptJoins:
         finally:
             self._polling = False
 
-    def knows_partitions(self, group: ConsumerGroupMetadata) -> bool:
-        """False while the partitions that go with a new generation are not yet known."""
-        return group.state is MemberState.STABLE or group.generation_id == self._generation
-
     async def _join_and_wait(self) -> Any:
         coordinator = self._coordinator
-        if coordinator.state is MemberState.STABLE:
-            self._generation = coordinator._generation.generation_id
         if coordinator._generation.is_lost():
             await coordinator._on_join_prepare_async(-1, "")
         assignment = await self._join()

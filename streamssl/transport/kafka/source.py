@@ -118,7 +118,7 @@ class Source:
         """The membership under which positions are committed; None while there is none."""
         group = self._consumer.group_metadata()
         is_member = group.generation_id >= 1 and bool(group.member_id)
-        return group if is_member and self._joins.knows_partitions(group) else None
+        return group if is_member else None
 
     def member_id(self) -> str:
         """The id that the group gave this process; empty while it is not a member."""
