@@ -192,7 +192,8 @@ class Source:
     def _fill(self, chunk: int, timeout_s: float) -> None:
         """Receive until every partition held has something waiting, or nothing comes.
 
-        Partitions that stay idle are not waited for while others go on coming.
+        Once there is something, others are waited for only where they have a backlog, and not
+        for long.
         """
         deadline = time.monotonic() + timeout_s
         looking = False
@@ -206,8 +207,13 @@ class Source:
             came = self._receive(wait_s, chunk)
             if held and self._stash.counts().keys() >= held.keys():
                 return
-            if time.monotonic() >= deadline or (self._stash.num_messages and not came):
+            waiting = came or not self._stash.num_messages or self._is_behind(held)
+            if time.monotonic() >= deadline or not waiting:
                 return
+
+    def _is_behind(self, held: Mapping[int, int]) -> bool:
+        """Whether a partition of which nothing waits has messages, or may have (just begun)."""
+        return any(self._lag_of(p) != 0 for p in held.keys() - self._stash.counts().keys())
 
     def _receive(self, timeout_s: float, max_records: int) -> bool:
         # At least a millisecond, or the client never gets as far as asking.
