@@ -16,6 +16,7 @@ from kafka.admin import ConfigResource
 from streamssl.events import OutputRecord
 from streamssl.transport.base import FencedError, TransportUnavailableError
 from streamssl.transport.kafka import outbox as outbox_module
+from streamssl.transport.kafka.connection import Connection
 from streamssl.transport.kafka.outbox import RecordTooLargeError
 from streamssl.transport.kafka.source import offsets_of
 from streamssl.transport.kafka.topics import RECORD_BYTES
@@ -80,7 +81,7 @@ def test_membership_is_kept_while_a_commit_is_settled(
 
         def counted() -> None:
             pump()
-            pumped.append(source._stash.num_messages)
+            pumped.append(sum(source._receiver.counts().values()))
 
         monkeypatch.setattr(source, "pump", counted)
         Worker(transport).run(2_000, max_messages=250)
@@ -163,7 +164,7 @@ def test_a_start_that_fails_removes_nobody_from_the_group(
         Worker(running).run(8)
         held = running.assignment()
         second = stream.transport(mode="at_least_once")
-        monkeypatch.setattr(second, "_new_reader", _refuse)
+        monkeypatch.setattr(Connection, "_new_reader", _refuse)
         with pytest.raises(TransportUnavailableError):
             second.open()
         until = time.monotonic() + 2.5

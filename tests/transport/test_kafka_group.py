@@ -14,7 +14,7 @@ from kafka.admin import MemberToRemove
 from streamssl.events import Slice
 from streamssl.transport.base import TransportUnavailableError
 from streamssl.transport.kafka import KafkaTransport
-from streamssl.transport.kafka import source as source_module
+from streamssl.transport.kafka import receiver as receiver_module
 from streamssl.transport.kafka.client import TopicWriter
 from tests.conftest import RunningBroker
 from tests.transport.kafka_stream import Stream, Worker, numbers
@@ -85,7 +85,7 @@ def test_everything_is_read_under_back_pressure(
     stream: Stream, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Small polls and a full stash lose no partition, as `pause()` would; the stash is bounded."""
-    monkeypatch.setattr(source_module, "STASH_MESSAGES", 300)
+    monkeypatch.setattr(receiver_module, "STASH_MESSAGES", 300)
     total = 20_000
     stream.produce(range(total))
     seen: list[int] = []
@@ -98,7 +98,8 @@ def test_everything_is_read_under_back_pressure(
                 seen += numbers(piece)
             for _ in range(3 * (len(seen) < 4_000)):
                 transport._open.source.pump()  # as while a commit is being settled
-            assert source._stash.num_messages < 300 + 400 + source_module.PUMP_MESSAGES
+            waiting = sum(source._receiver.counts().values())
+            assert waiting < 300 + 400 + receiver_module.PUMP_MESSAGES
     assert Counter(seen) == Counter(range(total))
     for partition in range(4):
         own = [n for n in seen if n % 4 == partition]
@@ -226,17 +227,17 @@ def test_a_session_lost_within_a_rebalance_is_noticed(stream: Stream) -> None:
 def _expel(transport: KafkaTransport) -> None:
     """What the broker does when a session times out."""
     transport._open.admin._client.remove_group_members(
-        transport._app.name, [MemberToRemove(group_instance_id=transport._member)]
+        transport._app.name, [MemberToRemove(group_instance_id=transport._open._member)]
     )
 
 
 def _take_of_all(transport: KafkaTransport, num_messages: int) -> list[Slice]:
     """One slice of every partition, the first ones of a new transaction."""
-    source = transport._open.source
+    receiver = transport._open.source._receiver
 
     def filled() -> bool:
-        source._fill(1, 0.2)
-        return len(source._stash.counts()) == 4
+        receiver.fill(1, 0.2)
+        return len(receiver.counts()) == 4
 
     _wait(filled)
     slices = transport.poll(num_messages, 1.0)

@@ -125,7 +125,7 @@ class DevBroker:
         cluster = base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
         tool = ["kafka.tools.StorageTool", "format", "--standalone"]
         # `-t=`: an id may begin with a dash.
-        command = [*self._jvm(), *tool, f"--cluster-id={cluster}", "-c", str(draft)]
+        command = [*self._jvm(folder), *tool, f"--cluster-id={cluster}", "-c", str(draft)]
         done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603
         if done.returncode != 0:
             raise BrokerUnavailableError(
@@ -133,15 +133,16 @@ class DevBroker:
             )
         draft.rename(folder / "server.properties")
 
-    def _jvm(self) -> list[str]:
+    def _jvm(self, folder: Path) -> list[str]:
         logs = f"-Dlog4j2.configurationFile={HERE / 'log4j2.properties'}"
-        return [self._java, *JVM_FLAGS, logs, "-cp", f"{self._jars}/*"]
+        scratch = f"-Djava.io.tmpdir={folder}"  # unpacked libraries go with the folder
+        return [self._java, *JVM_FLAGS, logs, scratch, "-cp", f"{self._jars}/*"]
 
     def _run(self, folder: Path) -> None:
         settings = (folder / "server.properties").read_text()
         listener = settings.split("listeners=PLAINTEXT://")[1].split(",")[0]
         self.bootstrap_servers = listener
-        command = [*self._jvm(), "kafka.Kafka", str(folder / "server.properties")]
+        command = [*self._jvm(folder), "kafka.Kafka", str(folder / "server.properties")]
         with self.log_path.open("ab") as log:
             self._process = subprocess.Popen(  # noqa: S603 our own command
                 ["sh", "-c", WATCHDOG, "sh", *command],  # noqa: S607 any POSIX shell will do
