@@ -194,7 +194,7 @@ class LearnConfig(Section):
         32, ge=2, description="Samples of one optimiser step (fewer above 128 channels)."
     )
     burst_after: Count = Field(1_000, description="Learnt rows before the first training burst.")
-    burst_steps: int = Field(300, ge=0, description="Optimiser steps of the first burst.")
+    burst_steps: int = Field(200, ge=0, description="Optimiser steps of the first burst.")
     burst_slice: Count = Field(32, description="Most burst steps at one epoch's end.")
     samples_per_event: float = Field(
         0.125, ge=0.0, description="Samples (fresh and replayed) trained per event in upkeep."

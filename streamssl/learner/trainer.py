@@ -52,6 +52,10 @@ class Trainer:
         self._config = config
         self.student = student
         self.teacher = copy.deepcopy(student).requires_grad_(False)
+        self._followed: tuple[list[Tensor], list[Tensor]] = (
+            list(self.teacher.parameters()),
+            list(self.student.parameters()),
+        )
         self.objectives = objectives
         self._modules = nn.ModuleDict(objectives)
         self._trained = {
@@ -128,8 +132,7 @@ class Trainer:
     @torch.no_grad()
     def _follow(self) -> None:
         """Teacher ← m · teacher + (1 - m) · student."""
-        teacher: list[Tensor] = list(self.teacher.parameters())
-        student: list[Tensor] = list(self.student.parameters())
+        teacher, student = self._followed
         torch._foreach_lerp_(teacher, student, 1.0 - self._config.momentum)
 
 
