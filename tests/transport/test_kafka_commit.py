@@ -212,7 +212,7 @@ def test_a_limit_that_was_lowered_is_told(
     stream.produce(range(8))
     with stream.joined(mode=mode) as transport:
         lowered = ConfigResource("TOPIC", f"{stream.app}.scores", {"max.message.bytes": "300"})
-        transport._open.admin._client.alter_configs([lowered])
+        transport._open.admin.client.alter_configs([lowered])
         whole = as_transaction(transport.poll(1, 10.0), 1)
         (part,) = whole.parts.values()
         part.records.append(OutputRecord("scores", None, random.Random(0).randbytes(5_000)))

@@ -32,7 +32,7 @@ def test_output_topics_are_made_with_documented_settings(stream: Stream) -> None
     admin = Admin(client_settings(stream.kafka))
     words = ("scores", "embeddings", "dlq", "journal", "spaces")
     topics = [f"{stream.app}.{word}" for word in words]
-    told = admin._client.describe_configs([ConfigResource("TOPIC", t) for t in topics])["topic"]
+    told = admin.client.describe_configs([ConfigResource("TOPIC", t) for t in topics])["topic"]
     counts = [admin.num_partitions(topic) for topic in topics]
     admin.close()
     assert counts == [3, 3, 3, 16, 1]
@@ -72,7 +72,7 @@ def test_an_output_topic_with_too_few_partitions_is_refused(stream: Stream) -> N
     with stream.opened():
         pass
     admin = Admin(client_settings(stream.kafka))
-    admin._client.create_partitions({stream.topic: 5})
+    admin.client.create_partitions({stream.topic: 5})
     admin.close()
     with pytest.raises(TransportUnavailableError, match="has 3 partitions but needs 5"):
         stream.transport(outputs=OutputsConfig(create_topics=False)).open()
@@ -84,7 +84,7 @@ def test_outputs_grow_with_the_input(stream: Stream) -> None:
     with stream.joined() as transport:
         worker = Worker(transport)
         worker.run(6)
-        transport._open.admin._client.create_partitions({stream.topic: 4})
+        transport._open.admin.client.create_partitions({stream.topic: 4})
         stream.num_partitions = 4
         transport._open.source._consumer._cluster.request_update()
         stream.produce(range(6, 14))

@@ -17,6 +17,7 @@ from streamssl.config.sections import (
 )
 from streamssl.transport.kafka.at_least_once import AtLeastOnce
 from streamssl.transport.kafka.exactly_once import ExactlyOnce
+from streamssl.transport.kafka.fence import Fence
 from streamssl.transport.kafka.journal_reader import JournalReader
 from streamssl.transport.kafka.outbox import Outbox
 from streamssl.transport.kafka.patience import TROUBLE, Patience
@@ -138,8 +139,12 @@ class Connection:
             self._settings,
             transaction_timeout_ms=self._kafka.transaction_timeout_ms,
             max_request_bytes=max_request_bytes,
-            transactional_id=self._member if self._exactly_once else None,
+            fence=self._new_fence() if self._exactly_once else None,
         )
+
+    def _new_fence(self) -> Fence:
+        wanted = wanted_outputs(self._app.name, self.num_partitions, self._outputs)
+        return Fence(self.admin.client, transactional_id=self._member, outputs=list(wanted))
 
     def _new_source(self) -> Source:
         return Source(

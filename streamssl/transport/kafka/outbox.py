@@ -9,6 +9,7 @@ from typing import Any
 from kafka import ConsumerGroupMetadata, KafkaProducer, errors
 
 from streamssl.events import OutputRecord, StreamsslError
+from streamssl.transport.kafka.fence import Fence
 from streamssl.transport.kafka.patience import HOPELESS, TROUBLE
 from streamssl.transport.kafka.security import Settings
 
@@ -75,7 +76,7 @@ class Outbox:
         settings: What all clients share.
         transaction_timeout_ms: After this the broker aborts an abandoned transaction.
         max_request_bytes: Largest request.
-        transactional_id: Stable name of this instance; None writes without transactions.
+        fence: Takes over the stable name of this instance; None writes without transactions.
     """
 
     def __init__(
@@ -84,14 +85,14 @@ class Outbox:
         *,
         transaction_timeout_ms: int,
         max_request_bytes: int,
-        transactional_id: str | None,
+        fence: Fence | None,
     ) -> None:
         # A send must be given up before the broker gives up the whole transaction.
         longest_ms = max(LEAST_DELIVERY_MS, transaction_timeout_ms * 8 // 10)
         delivery_ms = min(settings["request_timeout_ms"] + 1_000, longest_ms)
         self._flush_s = delivery_ms / 1_000 + 2.0
         self._producer: KafkaProducer | None = None
-        self._transactional = transactional_id is not None
+        self._fence = fence
         self._settings = {
             **settings,
             "request_timeout_ms": min(settings["request_timeout_ms"], delivery_ms - 100),
@@ -107,16 +108,16 @@ class Outbox:
             "acks": "all",
             "metrics_enabled": False,
         }
-        if transactional_id is not None:
-            self._settings["transactional_id"] = transactional_id
+        if fence is not None:
+            self._settings["transactional_id"] = fence.transactional_id
             self._settings["transaction_timeout_ms"] = transaction_timeout_ms
 
     def build(self) -> KafkaProducer:
         """A new producer; a transactional one has fenced every earlier one of this name."""
         producer = KafkaProducer(**self._settings)
         try:
-            if self._transactional:
-                producer.init_transactions()
+            if self._fence:
+                self._fence.take_over(producer)
         except BaseException:
             discard(producer)
             raise

@@ -38,10 +38,13 @@ class Admin:
 
     Args:
         settings: What all clients share.
+
+    Attributes:
+        client: The library's, for questions that are asked in one place only.
     """
 
     def __init__(self, settings: Settings) -> None:
-        self._client = KafkaAdminClient(**settings)
+        self.client = KafkaAdminClient(**settings)
         self._bootstrap = ",".join(settings["bootstrap_servers"])
 
     def num_partitions(self, topic: str) -> int:
@@ -91,22 +94,22 @@ class Admin:
         """Largest record of each topic, in bytes."""
         try:
             resources = [ConfigResource("TOPIC", topic) for topic in topics]
-            told = self._client.describe_configs(resources, config_filter="all")["topic"]
+            told = self.client.describe_configs(resources, config_filter="all")["topic"]
             return {t: int(told[t]["max.message.bytes"]["value"]) for t in topics}
         except (*TROUBLE, KeyError):  # reading settings needs a right of its own
             return dict.fromkeys(topics, DEFAULT_RECORD_BYTES)
 
     def uncommitted_end(self, tp: TopicPartition) -> int:
         """Position after everything written, whether committed or not."""
-        return int(self._client.list_partition_offsets({tp: OffsetSpec.LATEST})[tp].offset)
+        return int(self.client.list_partition_offsets({tp: OffsetSpec.LATEST})[tp].offset)
 
     def delete_before(self, tp: TopicPartition, position: int) -> None:
         """Records before `position` may go."""
-        self._client.delete_records({tp: position})
+        self.client.delete_records({tp: position})
 
     def member_id(self, group: str, member: str) -> str | None:
         """The id under which a static member is in the group, None where it is not."""
-        found = self._client.describe_groups([group])[group]["members"]
+        found = self.client.describe_groups([group])[group]["members"]
         ids = (m["member_id"] for m in found if m["group_instance_id"] == member)
         return next(ids, None)
 
@@ -117,7 +120,7 @@ class Admin:
         """
         leaving = MemberToRemove(member_id=member_id, group_instance_id=member)
         fine = (errors.NoError, errors.UnknownMemberIdError, errors.FencedInstanceIdError)
-        for kind in self._client.remove_group_members(group, [leaving]).values():
+        for kind in self.client.remove_group_members(group, [leaving]).values():
             if kind not in fine:
                 raise kind(f"{member} cannot leave the group {group}")
 
@@ -127,11 +130,11 @@ class Admin:
 
     def close(self) -> None:
         """Free the connection."""
-        self._client.close()
+        self.client.close()
 
     def _partitions(self, topics: list[str]) -> dict[str, int]:
         """Number of partitions of each topic, 0 where it does not exist."""
-        described = {t["name"]: t for t in self._client.describe_topics(topics)}
+        described = {t["name"]: t for t in self.client.describe_topics(topics)}
         for topic, told in described.items():
             if told["error_code"] == errors.TopicAuthorizationFailedError.errno:
                 raise TransportUnavailableError(
@@ -144,7 +147,7 @@ class Admin:
         refusal = ""
         if allowed:
             try:
-                self._client.create_partitions({topic: wanted})
+                self.client.create_partitions({topic: wanted})
                 return
             except errors.BrokerResponseError as error:
                 refusal = f" ({type(error).__name__})"
@@ -155,7 +158,7 @@ class Admin:
         )
 
     def _create(self, specs: Mapping[str, Mapping[str, Any]]) -> None:
-        answer = self._client.create_topics(
+        answer = self.client.create_topics(
             {topic: dict(spec) for topic, spec in specs.items()}, raise_errors=False
         )
         fine = {0, errors.TopicAlreadyExistsError.errno}  # another instance was quicker
@@ -166,7 +169,7 @@ class Admin:
                     f"the topic {told['name']} could not be made: {kind} "
                     f"({told.get('error_message')}); create it by hand, or grant the user create"
                 )
-        self._client.wait_for_topics(list(specs))
+        self.client.wait_for_topics(list(specs))
 
 
 def wanted_outputs(
