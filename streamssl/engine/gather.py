@@ -85,11 +85,12 @@ class Gatherer:
             if arrived:  # Its state is decided with the first messages, which journal it.
                 self.intake.forget(piece.partition)
             return
+        # Before the tail: with automatic fields an event that is scored decides them.
+        head, decoded = self._decode(cut(piece, offset_after(piece, room))[0], draft)
         if tail:
             self._rebuild(piece.partition, tail, draft)
         if missed:
             self._miss(piece.partition, *missed, draft)
-        head, decoded = self._decode(cut(piece, offset_after(piece, room))[0], draft)
         self.intake.put_back(piece, head.stop)
         draft.add(head, decoded)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import random
 import threading
 from pathlib import Path
@@ -11,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from streamssl.transport.memory_broker import MemoryBroker
+from tests.engine.real_world import SMALL, RealWorld
 from tests.engine.test_loop import expected_ids
 from tests.engine.world import World
 
@@ -73,6 +75,19 @@ def test_where_another_worker_went_further_the_tail_is_rebuilt(tmp_path: Path) -
     assert not differing
     assert set(published) < set(world.scores())
     assert learner.context == world.learners[0].context
+
+
+def test_a_tail_decides_no_automatic_fields(tmp_path: Path) -> None:
+    """What came before the first scored event may look otherwise, as with `input.start: latest`."""
+    world = RealWorld(tmp_path, **SMALL)
+    for instance, field in enumerate(("old", "new")):
+        for number in range(20):
+            world.broker.produce("events", 0, json.dumps({field: number % 7}).encode(), key=b"k")
+        world.engine(instance).run()
+    assert world.journal(1)[0].tails == {0: (0, 20)}
+    assert world.journal(1)[0].fields == ["new"]
+    assert len(world.ids()) == 40
+    assert not world.dead_letters()
 
 
 def test_a_range_that_was_lost_is_not_learnt_and_the_loss_is_replayed(tmp_path: Path) -> None:
