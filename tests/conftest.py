@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import logging
 import os
 import uuid
 from collections.abc import Callable, Iterator
@@ -11,6 +12,11 @@ from dataclasses import dataclass
 import pytest
 
 from streamssl.transport.broker import BrokerUnavailableError, DevBroker
+
+
+def pytest_unconfigure() -> None:
+    """The library's threads may outlive the streams that they log to."""
+    logging.raiseExceptions = False
 
 
 @dataclass(frozen=True)
