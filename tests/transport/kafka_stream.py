@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from typing import Any, ClassVar, Literal
 
-from kafka import KafkaProducer, errors
+from kafka import errors
 
 from streamssl.config.sections import (
     AppConfig,
@@ -23,6 +23,7 @@ from streamssl.transport.base import PartitionOutput, Receipt, Transaction
 from streamssl.transport.journal import JournalRecord
 from streamssl.transport.kafka import KafkaTransport
 from streamssl.transport.kafka.client import TopicReader, TopicWriter, create_topic
+from streamssl.transport.kafka.producer import Producer
 
 
 class Stream:
@@ -145,7 +146,7 @@ def as_transaction(slices: list[Slice], seq: int, instance: int = 0) -> Transact
     return Transaction(JournalRecord(instance=instance, seq=seq, epoch=1, ranges=ranges), parts)
 
 
-class FaultyProducer(KafkaProducer):  # type: ignore[misc]  # untyped library
+class FaultyProducer(Producer):
     """A producer that goes wrong once for each fault in `faults`, oldest first.
 
     Faults: `before` (the commit is never sent), `after` (it lands, its answer is lost), `late`

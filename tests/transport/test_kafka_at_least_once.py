@@ -37,7 +37,7 @@ def test_what_was_not_acknowledged_is_sent_again(
     """A send that expired is repeated before the journal record and the positions."""
     faults = ["expired", "expired"]
     monkeypatch.setattr(FaultyProducer, "faults", faults)
-    monkeypatch.setattr(outbox_module, "KafkaProducer", FaultyProducer)
+    monkeypatch.setattr(outbox_module, "Producer", FaultyProducer)
     stream.produce(range(100))
     with stream.joined(mode="at_least_once") as transport:
         Worker(transport).run(100)

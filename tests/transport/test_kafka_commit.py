@@ -18,6 +18,7 @@ from streamssl.transport.base import FencedError, TransportUnavailableError
 from streamssl.transport.kafka import outbox as outbox_module
 from streamssl.transport.kafka.connection import Connection
 from streamssl.transport.kafka.outbox import RecordTooLargeError
+from streamssl.transport.kafka.producer import discard
 from streamssl.transport.kafka.source import offsets_of
 from streamssl.transport.kafka.topics import RECORD_BYTES
 from tests.conftest import RunningBroker
@@ -36,7 +37,7 @@ def faults(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """What goes wrong in the next transactions; see `FaultyProducer`."""
     planned: list[str] = []
     monkeypatch.setattr(FaultyProducer, "faults", planned)
-    monkeypatch.setattr(outbox_module, "KafkaProducer", FaultyProducer)
+    monkeypatch.setattr(outbox_module, "Producer", FaultyProducer)
     return planned
 
 
@@ -107,11 +108,30 @@ def test_a_transaction_that_the_broker_timed_out_is_written_again(
                 stall.pop().wait(2.5)
             super().send_offsets_to_transaction(*args)
 
-    monkeypatch.setattr(outbox_module, "KafkaProducer", Stalling)
+    monkeypatch.setattr(outbox_module, "Producer", Stalling)
     with stream.joined() as transport:
         Worker(transport).run(8)
         assert transport.num_settled >= 1
     assert stream.published() == Counter(range(8))
+
+
+def test_a_commit_that_nobody_answers_ends(
+    kafka_broker: RunningBroker, unique_name: Callable[[str], str]
+) -> None:
+    """The library's own waits for ever, and its thread with it."""
+    stream = Stream(
+        kafka_broker.bootstrap_servers, unique_name, settings={"transaction_timeout_ms": 1_000}
+    )
+    with stream.opened() as transport:
+        producer = transport._open.outbox.build()
+        producer.begin_transaction()
+        producer.send(f"{stream.app}.scores", b"1", partition=0)
+        discard(producer)
+        began = time.monotonic()
+        with pytest.raises(errors.KafkaTimeoutError, match="did not answer"):
+            producer.commit_transaction()
+        assert time.monotonic() - began < 3.0
+    assert stream.published() == Counter()
 
 
 def test_a_process_that_was_replaced_ends_and_leaves_its_successor_alone(stream: Stream) -> None:
@@ -239,7 +259,7 @@ def test_a_right_that_was_revoked_is_told(
         def send(self, *_: object, **__: object) -> None:
             raise refusal
 
-    monkeypatch.setattr(outbox_module, "KafkaProducer", Refused)
+    monkeypatch.setattr(outbox_module, "Producer", Refused)
     stream.produce(range(8))
     with (
         stream.joined(mode=mode) as transport,

@@ -6,7 +6,7 @@ import logging
 import time
 from functools import partial
 
-from kafka import ConsumerGroupMetadata, KafkaProducer, errors
+from kafka import ConsumerGroupMetadata, errors
 from kafka.structs import MemberState
 
 from streamssl.transport.base import FencedError, Receipt, Transaction
@@ -19,6 +19,7 @@ from streamssl.transport.kafka.patience import (
     TROUBLE,
     bounded,
 )
+from streamssl.transport.kafka.producer import Producer
 from streamssl.transport.kafka.source import offsets_of
 
 log = logging.getLogger(__name__)
@@ -131,7 +132,7 @@ class ExactlyOnce(Committer):
         if group and stable and found not in (None, group.member_id):
             raise FencedError(self._replaced("it joined the group"))
 
-    def _rebuild(self) -> KafkaProducer:
+    def _rebuild(self) -> Producer:
         # Never abandoned half-way: finishing late, it would fence its own successor. The
         # producer's own time-outs end it.
         return bounded(self._outbox.build, float("inf"), self._keep_turning)

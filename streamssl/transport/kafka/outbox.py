@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
 from typing import Any
 
-from kafka import ConsumerGroupMetadata, KafkaProducer, errors
+from kafka import ConsumerGroupMetadata, errors
 
 from streamssl.events import OutputRecord, StreamsslError
 from streamssl.transport.kafka.fence import Fence
 from streamssl.transport.kafka.patience import HOPELESS, TROUBLE
+from streamssl.transport.kafka.producer import Producer, discard
 from streamssl.transport.kafka.security import Settings
 
 # Bytes of a record beside its key, value and headers, generously.
@@ -42,7 +42,7 @@ class Addressed:
         headers = sum(len(name) + len(value) + 10 for name, value in self.headers)
         return len(self.key or b"") + len(self.value or b"") + headers + RECORD_OVERHEAD
 
-    def send(self, producer: KafkaProducer) -> Any:
+    def send(self, producer: Producer) -> Any:
         """Hand it to the producer; the future says later what became of it."""
         return producer.send(
             self.topic,
@@ -91,7 +91,7 @@ class Outbox:
         longest_ms = max(LEAST_DELIVERY_MS, transaction_timeout_ms * 8 // 10)
         delivery_ms = min(settings["request_timeout_ms"] + 1_000, longest_ms)
         self._flush_s = delivery_ms / 1_000 + 2.0
-        self._producer: KafkaProducer | None = None
+        self._producer: Producer | None = None
         self._fence = fence
         self._settings = {
             **settings,
@@ -112,9 +112,9 @@ class Outbox:
             self._settings["transactional_id"] = fence.transactional_id
             self._settings["transaction_timeout_ms"] = transaction_timeout_ms
 
-    def build(self) -> KafkaProducer:
+    def build(self) -> Producer:
         """A new producer; a transactional one has fenced every earlier one of this name."""
-        producer = KafkaProducer(**self._settings)
+        producer = Producer(**self._settings)
         try:
             if self._fence:
                 self._fence.take_over(producer)
@@ -123,7 +123,7 @@ class Outbox:
             raise
         return producer
 
-    def use(self, producer: KafkaProducer) -> None:
+    def use(self, producer: Producer) -> None:
         """Write with this one from now on."""
         self._producer = producer
 
@@ -133,7 +133,7 @@ class Outbox:
         if producer is not None:
             discard(producer)
 
-    def _in_use(self) -> KafkaProducer:
+    def _in_use(self) -> Producer:
         if self._producer is None:
             raise RuntimeError("the outbox writes before it was given a producer")
         return self._producer
@@ -197,15 +197,6 @@ class Outbox:
         if not future.succeeded():
             # A flush does not wait for what a batch that was too large is split into.
             future.get(timeout=self._flush_s)
-
-
-def discard(producer: KafkaProducer) -> None:
-    """End a producer of which nothing is expected any more, its thread included."""
-    with suppress(*TROUBLE):
-        producer.close(timeout=0)
-    # close() gives up before it ends the sender where records cannot be flushed, and a sender
-    # that lives on would retry them.
-    producer._sender.force_close()
 
 
 def raise_permanent(error: BaseException) -> None:
