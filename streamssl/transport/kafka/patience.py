@@ -101,11 +101,12 @@ class Patience:
         now = time.monotonic()
         if self._stopping() and self._stop_by is None:
             self._stop_by = now + self._grace_s
+        trouble = self.trouble or "no error was reported"
         if self._stop_by is not None and now > self._stop_by:
-            raise StoppedError(f"stopped while the broker did not answer ({self.trouble})")
+            raise StoppedError(f"stopped while the broker did not answer ({trouble})")
         if self._deadline is not None and now > self._deadline:
             raise TransportUnavailableError(
-                f"the broker did not answer in time ({self.trouble or 'no error was reported'}); "
+                f"the broker did not answer in time ({trouble}); "
                 "check kafka.bootstrap_servers and the network, or raise kafka.start_timeout_s"
             )
 
