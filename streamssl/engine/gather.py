@@ -109,8 +109,13 @@ class Gatherer:
         return cut(piece, stop)[0], below(decoded, stop)
 
     def _rebuild(self, partition: int, tail: tuple[int, int], draft: Draft) -> None:
-        """A partition came to this instance, and its per-key state is of another time."""
-        if self.attempts and self.attempts.careful:  # The poison may be in there.
+        """A partition came to this instance, and its per-key state is of another time.
+
+        An empty tail is read, and journalled, where there may be poison in it, and where it
+        would be the first to decide automatic fields: a replay knows them before the live run did.
+        """
+        careful = self.attempts is not None and self.attempts.careful
+        if careful or self.codec.decoder.fields is None:
             tail = (tail[1], tail[1])
         try:
             taken = self.transport.reread(partition, *tail)

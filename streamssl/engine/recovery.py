@@ -155,12 +155,8 @@ class JournalReplay:
 
 
 def rebuild(learner: Learner, codec: Codec, partition: int, tail: Slice) -> None:
-    """Drop a partition's per-key state and advance it over `tail`: no scores, no learning.
-
-    A tail decides no automatic fields: before they are known it is as good as empty.
-    """
-    known = codec.decoder.fields is not None and tail.start < tail.stop
-    batch = codec.decoder.decode(tail).batch if known else None
+    """Drop a partition's per-key state and advance it over `tail`: no scores, no learning."""
+    batch = codec.decoder.decode(tail).batch if tail.start < tail.stop else None
     learner.rebuild(partition, batch if batch is not None and len(batch) else None)
 
 

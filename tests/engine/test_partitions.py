@@ -90,6 +90,31 @@ def test_a_tail_decides_no_automatic_fields(tmp_path: Path) -> None:
     assert not world.dead_letters()
 
 
+def test_a_tail_before_any_fields_is_journalled_as_it_was_read(tmp_path: Path) -> None:
+    """One partition arrives with nothing readable, another decides the fields: replayed alike."""
+    world = RealWorld(tmp_path, num_partitions=2, **SMALL)
+
+    def produce(partition: int, values: list[float]) -> None:
+        for value in values:
+            data = json.dumps({"x": value}).encode()
+            world.broker.produce("events", partition, data, key=b"k%d" % partition)
+
+    for partition in (0, 1):
+        produce(partition, [i % 7 for i in range(20)])
+    world.engine(0).run()
+    world.broker.produce("events", 0, b"{", key=b"k0")
+    produce(1, [1.0, 2.0])
+    world.engine(1).run()
+    produce(0, [i % 5 for i in range(70)])
+    world.engine(1).run()
+    tails = world.journal(1)[0].tails
+    assert tails == {0: (20, 20), 1: (0, 20)}
+    learner, published, differing = world.replay(1)
+    assert not differing
+    assert set(published) < set(world.scores())
+    assert learner.state_crc32c() == world.learners[1].state_crc32c()
+
+
 def test_a_range_that_was_lost_is_not_learnt_and_the_loss_is_replayed(tmp_path: Path) -> None:
     """A partition leaves before the commit: its rows and its state go, in the replay too."""
     world = World(tmp_path, num_partitions=2)
