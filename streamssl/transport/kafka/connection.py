@@ -21,7 +21,7 @@ from streamssl.transport.kafka.fence import Fence
 from streamssl.transport.kafka.journal_reader import JournalReader
 from streamssl.transport.kafka.outbox import Outbox
 from streamssl.transport.kafka.patience import TROUBLE, Patience
-from streamssl.transport.kafka.reader import RangeReader, open_consumer
+from streamssl.transport.kafka.reader import RangeReader, open_reader
 from streamssl.transport.kafka.security import client_settings
 from streamssl.transport.kafka.source import Source
 from streamssl.transport.kafka.topics import Admin, wanted_outputs
@@ -158,11 +158,9 @@ class Connection:
         )
 
     def _new_reader(self, topic: str) -> RangeReader:
-        consumer = self._patience.retry(lambda: open_consumer(self._settings))
-        self._finally(lambda: consumer.close(autocommit=False, timeout_ms=1_000))
-        return RangeReader(
-            consumer, topic=topic, patience=self._patience, end=self.admin.uncommitted_end
-        )
+        reader = open_reader(self._settings, topic=topic, admin=self.admin, patience=self._patience)
+        self._finally(reader.close)
+        return reader
 
     def _leave(self) -> None:
         """Leave the group, if this process is in it.

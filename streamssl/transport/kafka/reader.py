@@ -13,6 +13,7 @@ from streamssl.transport.base import InputExpiredError
 from streamssl.transport.kafka.patience import TROUBLE, Patience
 from streamssl.transport.kafka.security import Settings
 from streamssl.transport.kafka.stash import Stash, to_message
+from streamssl.transport.kafka.topics import Admin
 from streamssl.transport.kafka.unreadable import UNREADABLE, unreadable
 
 log = logging.getLogger(__name__)
@@ -34,6 +35,12 @@ def open_consumer(settings: Settings) -> KafkaConsumer:
         fetch_max_wait_ms=50,
         metrics_enabled=False,
     )
+
+
+def open_reader(settings: Settings, *, topic: str, admin: Admin, patience: Patience) -> RangeReader:
+    """A reader of one topic on a consumer of its own, as soon as the broker answers."""
+    consumer = patience.retry(lambda: open_consumer(settings))
+    return RangeReader(consumer, topic=topic, patience=patience, end=admin.uncommitted_end)
 
 
 class RangeReader:
@@ -107,6 +114,10 @@ class RangeReader:
         self._next.clear()
         self._fetched.clear()
         self._consumer.unsubscribe()
+
+    def close(self) -> None:
+        """Free the consumer."""
+        self._consumer.close(autocommit=False, timeout_ms=1_000)
 
     def _aim(self, partition: int, start: int, stop: int) -> None:
         if start < stop:

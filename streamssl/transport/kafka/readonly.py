@@ -14,7 +14,7 @@ from streamssl.transport.journal import JournalRecord
 from streamssl.transport.kafka.journal_reader import JournalReader
 from streamssl.transport.kafka.patience import TROUBLE, Patience
 from streamssl.transport.kafka.quiet import quieten
-from streamssl.transport.kafka.reader import RangeReader, open_consumer
+from streamssl.transport.kafka.reader import RangeReader, open_reader
 from streamssl.transport.kafka.security import client_settings
 from streamssl.transport.kafka.topics import Admin
 
@@ -88,13 +88,11 @@ class KafkaReadonly:
         )
 
     def _new_reader(self, topic: str, admin: Admin) -> RangeReader:
-        consumer = self._patience.retry(lambda: open_consumer(self._settings))
+        reader = open_reader(self._settings, topic=topic, admin=admin, patience=self._patience)
 
         def free() -> None:
             with suppress(*TROUBLE):
-                consumer.close(autocommit=False, timeout_ms=1_000)
+                reader.close()
 
         self._opened.callback(free)
-        return RangeReader(
-            consumer, topic=topic, patience=self._patience, end=admin.uncommitted_end
-        )
+        return reader

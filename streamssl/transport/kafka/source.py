@@ -33,6 +33,9 @@ class Source:
         session_timeout_ms: Silence after which the group gives the partitions away.
         start: Where a group without committed positions begins.
         patience: Told about trouble.
+
+    Attributes:
+        joined: Whether the group was entered.
     """
 
     def __init__(
@@ -51,7 +54,7 @@ class Source:
         self._timeout_ms = settings["request_timeout_ms"]
         self._assignments = Assignments()
         self._turn = 0
-        self._joined = False
+        self.joined = False
         self._consumer = KafkaConsumer(
             **settings,
             group_id=group,
@@ -90,7 +93,7 @@ class Source:
         # A member that leads the group before it knows the topic's partitions assigns nothing to
         # anyone, and finds out minutes later.
         self._patience.retry(self._know_partitions)
-        self._joined = True
+        self.joined = True
 
     def assignment(self) -> Mapping[int, int]:
         """Partitions held now, each with its incarnation."""
@@ -135,7 +138,7 @@ class Source:
 
         Rejoining happens only inside the client's `poll`; what that returns is kept.
         """
-        if self._joined:
+        if self.joined:
             self._receiver.pump()
 
     def committed(self, partition: int) -> int | None:
@@ -154,7 +157,7 @@ class Source:
 
     def close(self, timeout_s: float) -> None:
         """Stop receiving; a static member stays in the group until it is removed."""
-        self._joined = False
+        self.joined = False
         self._receiver.close(timeout_s)
 
     def _know_partitions(self) -> None:

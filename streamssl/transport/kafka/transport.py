@@ -55,7 +55,6 @@ class KafkaTransport:
             patience=self._patience,
         )
         self._connection: Connection | None = None
-        self._joined = False
 
     @property
     def trouble(self) -> str:
@@ -95,7 +94,7 @@ class KafkaTransport:
             InputExpiredError: Part of the range is no longer kept.
         """
         messages = self._open.inputs.read(partition, start, stop)
-        if self._joined:
+        if self._open.source.joined:
             self._open.inputs.forget()  # a tail is read once; recovery reads on
         return Slice(partition, 0, start, stop, messages)
 
@@ -111,7 +110,6 @@ class KafkaTransport:
         """Enter the group; `poll` gives slices from now on."""
         self._open.inputs.forget()
         self._open.source.join()
-        self._joined = True
 
     def poll(self, max_messages: int, timeout_s: float) -> list[Slice]:
         """At most `max_messages` messages of the partitions held, in equal shares.
