@@ -72,14 +72,7 @@ class Daemon:
         self._opened = ExitStack()
         self._metrics = metrics = Metrics()
         self._num_settled = 0
-        self._transport = KafkaTransport(
-            app=config.app,
-            kafka=config.kafka,
-            delivery=config.delivery,
-            input=config.input,
-            outputs=config.outputs,
-            stopping=self._waiting,
-        )
+        self._transport = KafkaTransport(config, stopping=self._waiting)
         self._engine = Engine(
             config=config,
             transport=self._transport,

@@ -77,7 +77,7 @@ def replay_journal(config: Config, output: Path) -> int:
 
 
 def _source(config: Config) -> KafkaReadonly:
-    return KafkaReadonly(app=config.app, kafka=config.kafka, input=config.input)
+    return KafkaReadonly(config)
 
 
 def reproduce(

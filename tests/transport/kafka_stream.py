@@ -11,6 +11,7 @@ from typing import Any, ClassVar, Literal
 
 from kafka import errors
 
+from streamssl.config.root import Config
 from streamssl.config.sections import (
     AppConfig,
     DeliveryConfig,
@@ -60,14 +61,14 @@ class Stream:
         outputs: OutputsConfig | None = None,
     ) -> KafkaTransport:
         """A process of an instance, not yet opened."""
-        return KafkaTransport(
+        config = Config(
             app=AppConfig(name=self.app, instance=instance),
             kafka=self.kafka,
             delivery=DeliveryConfig(mode=mode),
             input=InputConfig(topic=self.topic, start=start),
             outputs=outputs or OutputsConfig(journal_partitions=3),
-            stopping=stopping,
         )
+        return KafkaTransport(config, stopping=stopping)
 
     @contextmanager
     def joined(self, instance: int = 0, **settings: Any) -> Iterator[KafkaTransport]:

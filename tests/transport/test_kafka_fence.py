@@ -44,6 +44,13 @@ def unverified(stream: Stream) -> Iterator[None]:
     admin.close()
 
 
+def _publish(stream: Stream, num_messages: int) -> None:
+    """A first process, which ends in order."""
+    stream.produce(range(num_messages))
+    with stream.joined() as transport:
+        Worker(transport).run(num_messages)
+
+
 def _hang(stream: Stream, *, committed: bool, hidden: dict[str, bytes]) -> None:
     """One transaction of instance 0 that has an end in partition 0 only, not in `hidden`."""
     settings = client_settings(stream.kafka)
@@ -68,9 +75,7 @@ def _hang(stream: Stream, *, committed: bool, hidden: dict[str, bytes]) -> None:
 @pytest.mark.usefixtures("unverified")
 def test_an_aborted_transaction_that_hangs_is_aborted(stream: Stream) -> None:
     """Its records neither hide what follows nor come out with the next commit."""
-    stream.produce(range(40))
-    with stream.joined() as transport:
-        Worker(transport).run(40)
+    _publish(stream, 40)
     _hang(stream, committed=False, hidden={"scores/1": b"999", "journal/0": b"{}"})
     stream.produce(range(40, 80))
     with stream.opened() as transport:
@@ -85,9 +90,7 @@ def test_an_aborted_transaction_that_hangs_is_aborted(stream: Stream) -> None:
 @pytest.mark.usefixtures("unverified")
 def test_a_committed_transaction_that_hangs_is_committed(stream: Stream) -> None:
     """The broker had decided: what one partition shows, all of them show."""
-    stream.produce(range(40))
-    with stream.joined() as transport:
-        Worker(transport).run(40)
+    _publish(stream, 40)
     _hang(stream, committed=True, hidden={"scores/1": b"41", "scores/3": b"43"})
     with stream.opened():
         pass

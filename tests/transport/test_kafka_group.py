@@ -227,7 +227,7 @@ def test_a_session_lost_within_a_rebalance_is_noticed(stream: Stream) -> None:
 def _expel(transport: KafkaTransport) -> None:
     """What the broker does when a session times out."""
     transport._open.admin.client.remove_group_members(
-        transport._app.name, [MemberToRemove(group_instance_id=transport._open._member)]
+        transport._open._app, [MemberToRemove(group_instance_id=transport._open._member)]
     )
 
 

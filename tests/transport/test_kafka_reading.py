@@ -14,6 +14,7 @@ import pytest
 from kafka import KafkaProducer, OffsetAndMetadata, TopicPartition, codec, errors
 from kafka.record.default_records import DefaultRecordBatch
 
+from streamssl.config.root import Config
 from streamssl.config.sections import AppConfig, InputConfig
 from streamssl.transport.base import TransportUnavailableError
 from streamssl.transport.kafka import KafkaTransport
@@ -161,6 +162,7 @@ def test_a_journal_is_read_beside_a_transaction_that_is_under_way(
     monkeypatch.setattr(reader_module, "STALLED_S", 0.1)
     stream.produce(range(40))
     app, topic = AppConfig(name=stream.app), InputConfig(topic=stream.topic)
+    config = Config(app=app, kafka=stream.kafka, input=topic)
     with stream.joined() as transport:
         worker = Worker(transport)
         worker.run(40)
@@ -171,7 +173,7 @@ def test_a_journal_is_read_beside_a_transaction_that_is_under_way(
         ended = threading.Timer(1.0, producer.abort_transaction)
         ended.start()
         began = time.monotonic()
-        with KafkaReadonly(app=app, kafka=stream.kafka, input=topic) as readonly:
+        with KafkaReadonly(config) as readonly:
             records, _ = readonly.journal(0)
         ended.join()
         assert [record.seq for _, record in records] == list(range(1, worker.seq))

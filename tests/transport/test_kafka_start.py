@@ -9,6 +9,7 @@ from collections.abc import Callable
 
 import pytest
 from kafka.admin import ConfigResource
+from pydantic import ValidationError
 
 from streamssl.config.sections import OutputsConfig
 from streamssl.transport.base import TransportUnavailableError
@@ -95,9 +96,8 @@ def test_outputs_grow_with_the_input(stream: Stream) -> None:
 
 def test_an_instance_without_a_journal_partition_is_refused(stream: Stream) -> None:
     """A shared journal partition would let a dead neighbour hide our records."""
-    outputs = OutputsConfig(journal_partitions=2)
-    with pytest.raises(TransportUnavailableError, match="journal_partitions"):
-        stream.transport(2, outputs=outputs).open()
+    with pytest.raises(ValidationError, match="journal_partitions"):
+        stream.transport(2, outputs=OutputsConfig(journal_partitions=2))
 
 
 def test_a_broker_that_is_not_there_is_told_in_time(stream: Stream) -> None:

@@ -14,9 +14,9 @@ import pyarrow as pa
 from kafka import KafkaAdminClient, KafkaConsumer, KafkaProducer, TopicPartition
 from kafka.admin import NewTopic
 
+from streamssl.config.root import Config
 from streamssl.config.sections import (
     AppConfig,
-    DeliveryConfig,
     InputConfig,
     KafkaConfig,
     OutputsConfig,
@@ -122,13 +122,13 @@ class KafkaWorld:
         self._producer.flush()
 
     def transport(self, instance: int = 0) -> KafkaTransport:
-        return KafkaTransport(
+        config = Config(
             app=AppConfig(name=self._app, instance=instance),
             kafka=KafkaConfig(bootstrap_servers=self._servers),
-            delivery=DeliveryConfig(),
             input=InputConfig(topic=self._topic),
             outputs=OutputsConfig(replication_factor=1),
         )
+        return KafkaTransport(config)
 
     def published(self, partition: int) -> list[str]:
         reader = KafkaConsumer(

@@ -48,7 +48,7 @@ class DevBroker:
 
     Example:
         with DevBroker() as broker:
-            KafkaTransport(kafka=KafkaConfig(bootstrap_servers=broker.bootstrap_servers), ...)
+            kafka = KafkaConfig(bootstrap_servers=broker.bootstrap_servers)
     """
 
     def __init__(

@@ -8,13 +8,7 @@ from contextlib import ExitStack
 
 from kafka import TopicPartition
 
-from streamssl.config.sections import (
-    AppConfig,
-    DeliveryConfig,
-    InputConfig,
-    KafkaConfig,
-    OutputsConfig,
-)
+from streamssl.config.root import Config
 from streamssl.transport.kafka.at_least_once import AtLeastOnce
 from streamssl.transport.kafka.exactly_once import ExactlyOnce
 from streamssl.transport.kafka.fence import Fence
@@ -35,32 +29,20 @@ class Connection:
     """The clients of one instance; opening them checks topics and fences earlier processes.
 
     Args:
-        app: Who this instance is.
-        kafka: How to reach the broker.
-        delivery: What a subscriber may rely on.
-        input: Where events come from.
-        outputs: Where results go.
+        config: Of which the sections app, kafka, delivery, input and outputs are read.
         patience: Told about trouble; bounds how long opening may take.
 
     Raises:
         TransportUnavailableError: Not reachable in time, or a topic is missing or forbidden.
     """
 
-    def __init__(
-        self,
-        *,
-        app: AppConfig,
-        kafka: KafkaConfig,
-        delivery: DeliveryConfig,
-        input: InputConfig,  # noqa: A002 the section's name
-        outputs: OutputsConfig,
-        patience: Patience,
-    ) -> None:
-        self._app, self._kafka, self._outputs = app, kafka, outputs
-        self._topic, self._start = input.topic, input.start
-        self._exactly_once = delivery.mode == "exactly_once"
+    def __init__(self, config: Config, patience: Patience) -> None:
+        app, self._kafka, self._outputs = config.app, config.kafka, config.outputs
+        self._app, self._instance = app.name, app.instance
+        self._topic, self._start = config.input.topic, config.input.start
+        self._exactly_once = config.delivery.mode == "exactly_once"
         self._member = f"{app.name}-{app.instance}"
-        self._settings = client_settings(kafka)
+        self._settings = client_settings(config.kafka)
         self._patience = patience
         self._opened = ExitStack()
         try:
@@ -90,7 +72,7 @@ class Connection:
 
     @property
     def _journal_tp(self) -> TopicPartition:
-        return TopicPartition(f"{self._app.name}.journal", self._app.instance)
+        return TopicPartition(f"{self._app}.journal", self._instance)
 
     def _connect(self) -> None:
         retry = self._patience.retry
@@ -114,16 +96,16 @@ class Connection:
     def _check_topics(self) -> tuple[int, Mapping[str, int]]:
         """Check input and output topics: the input's partitions, each output's largest record."""
         num_partitions = self.admin.num_partitions(self._topic)
-        self.admin.ensure_outputs(self._app.name, num_partitions, self._outputs)
-        wanted = wanted_outputs(self._app.name, num_partitions, self._outputs)
+        self.admin.ensure_outputs(self._app, num_partitions, self._outputs)
+        wanted = wanted_outputs(self._app, num_partitions, self._outputs)
         return num_partitions, self.admin.record_limits(list(wanted))
 
     def _new_committer(self, limits: Mapping[str, int]) -> ExactlyOnce | AtLeastOnce:
         kind = ExactlyOnce if self._exactly_once else AtLeastOnce
         return kind(
-            app=self._app.name,
+            app=self._app,
             input_topic=self._topic,
-            instance=self._app.instance,
+            instance=self._instance,
             member=self._member,
             limits=limits,
             source=self.source,
@@ -143,14 +125,14 @@ class Connection:
         )
 
     def _new_fence(self) -> Fence:
-        wanted = wanted_outputs(self._app.name, self.num_partitions, self._outputs)
+        wanted = wanted_outputs(self._app, self.num_partitions, self._outputs)
         return Fence(self.admin.client, transactional_id=self._member, outputs=list(wanted))
 
     def _new_source(self) -> Source:
         return Source(
             self._settings,
             topic=self._topic,
-            group=self._app.name,
+            group=self._app,
             member=self._member,
             session_timeout_ms=self._kafka.session_timeout_ms,
             start=self._start,
@@ -173,7 +155,7 @@ class Connection:
             self.source.close(CLOSE_S)
         finally:
             if member_id and not self._patience.trouble:  # a broker that is away holds us up
-                self.admin.remove_member(self._app.name, self._member, member_id)
+                self.admin.remove_member(self._app, self._member, member_id)
 
     def _finally(self, free: Callable[[], None]) -> None:
         """Call it at `close`, newest first, whatever becomes of the others."""

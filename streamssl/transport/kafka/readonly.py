@@ -8,7 +8,7 @@ from typing import Self
 
 from kafka import TopicPartition
 
-from streamssl.config.sections import AppConfig, InputConfig, KafkaConfig
+from streamssl.config.root import Config
 from streamssl.events import Slice
 from streamssl.transport.journal import JournalRecord
 from streamssl.transport.kafka.journal_reader import JournalReader
@@ -25,28 +25,20 @@ class KafkaReadonly:
     A transaction that is under way while the journal is read counts if it was begun before.
 
     Args:
-        app: Whose journal.
-        kafka: How to reach the broker.
-        input: Where its events came from.
+        config: Of which the sections app, kafka and input are read.
 
     Raises:
         TransportUnavailableError: Not reachable within `kafka.start_timeout_s`, or a topic is
             missing.
     """
 
-    def __init__(
-        self,
-        *,
-        app: AppConfig,
-        kafka: KafkaConfig,
-        input: InputConfig,  # noqa: A002 the section's name
-    ) -> None:
+    def __init__(self, config: Config) -> None:
         quieten()
-        self.topic = input.topic
-        self._settings = client_settings(kafka)
+        app, self.topic = config.app, config.input.topic
+        self._settings = client_settings(config.kafka)
         self._patience = Patience(lambda: False)
         self._opened = ExitStack()
-        self._patience.begin(kafka.start_timeout_s)
+        self._patience.begin(config.kafka.start_timeout_s)
         journal_tp = TopicPartition(f"{app.name}.journal", app.instance)
         try:
             self._connect(journal_tp)

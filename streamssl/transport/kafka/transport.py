@@ -5,15 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from functools import partial
 
-from streamssl.config.sections import (
-    AppConfig,
-    DeliveryConfig,
-    InputConfig,
-    KafkaConfig,
-    OutputsConfig,
-)
+from streamssl.config.root import Config
 from streamssl.events import Slice
-from streamssl.transport.base import Receipt, Transaction, TransportUnavailableError
+from streamssl.transport.base import Receipt, Transaction
 from streamssl.transport.journal import JournalRecord
 from streamssl.transport.kafka.connection import Connection
 from streamssl.transport.kafka.patience import Patience
@@ -24,36 +18,14 @@ class KafkaTransport:
     """One instance's connection to Kafka; used by one thread (`trouble` and `lag` by any).
 
     Args:
-        app: Who this instance is.
-        kafka: How to reach the broker.
-        delivery: What a subscriber may rely on.
-        input: Where events come from.
-        outputs: Where results go.
+        config: Of which the sections app, kafka, delivery, input and outputs are read.
         stopping: True from the moment that the process shall end; cuts long waits short.
     """
 
-    def __init__(
-        self,
-        *,
-        app: AppConfig,
-        kafka: KafkaConfig,
-        delivery: DeliveryConfig,
-        input: InputConfig,  # noqa: A002 the section's name
-        outputs: OutputsConfig,
-        stopping: Callable[[], bool] = lambda: False,
-    ) -> None:
-        self.topic = input.topic
-        self._app, self._kafka, self._outputs = app, kafka, outputs
+    def __init__(self, config: Config, *, stopping: Callable[[], bool] = lambda: False) -> None:
+        self.topic = config.input.topic
+        self._config = config
         self._patience = Patience(stopping)
-        self._connect = partial(
-            Connection,
-            app=app,
-            kafka=kafka,
-            delivery=delivery,
-            input=input,
-            outputs=outputs,
-            patience=self._patience,
-        )
         self._connection: Connection | None = None
 
     @property
@@ -74,13 +46,8 @@ class KafkaTransport:
                 missing or forbidden.
         """
         quieten()
-        if self._app.instance >= self._outputs.journal_partitions:
-            raise TransportUnavailableError(
-                f"app.instance {self._app.instance} needs a journal partition of its own, but "
-                f"outputs.journal_partitions is {self._outputs.journal_partitions}; raise it"
-            )
-        self._patience.begin(self._kafka.start_timeout_s)
-        self._connection = self._connect()
+        self._patience.begin(self._config.kafka.start_timeout_s)
+        self._connection = Connection(self._config, self._patience)
         self._patience.settled()
 
     def journal(self, position: int) -> tuple[list[tuple[int, JournalRecord]], int]:
