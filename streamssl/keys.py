@@ -111,12 +111,16 @@ class Runs:
 
     def __init__(self, slot_B: IntArray) -> None:
         self.order = np.argsort(slot_B, kind="stable")
-        self.slots, self.group, self.counts = np.unique(
-            slot_B, return_inverse=True, return_counts=True
-        )
-        self.starts = np.cumsum(self.counts) - self.counts
-        self.rank = np.empty(len(slot_B), np.int64)
-        self.rank[self.order] = np.arange(len(slot_B)) - np.repeat(self.starts, self.counts)
+        sorted_B, row_B = slot_B[self.order], np.arange(len(slot_B))
+        begins_B = np.ones(len(slot_B), bool)
+        np.not_equal(sorted_B[1:], sorted_B[:-1], out=begins_B[1:])
+        self.starts = np.flatnonzero(begins_B)
+        self.slots = sorted_B[self.starts]
+        self.counts = np.diff(self.starts, append=len(slot_B))
+        group_B = np.cumsum(begins_B) - 1
+        self.group, self.rank = np.empty_like(row_B), np.empty_like(row_B)
+        self.group[self.order] = group_B
+        self.rank[self.order] = row_B - self.starts[group_B]
 
     @property
     def last(self) -> IntArray:

@@ -16,7 +16,7 @@ from streamssl.keys import Runs
 
 BLOCK = 16
 LARGEST_RATE = 1.0 - 1e-9
-MOST_VALUES = 4_000_000
+LONG = 64  # rows of a key in one batch from which its sums are added up block by block
 
 
 class EmaScan:
@@ -30,15 +30,17 @@ class EmaScan:
     Example:
         >>> scan = EmaScan(np.array([0.5]))
         >>> runs = Runs(np.zeros(3, np.int64))
-        >>> x, none = np.array([[4.0], [0.0], [0.0]]), np.zeros((3, 1), bool)
-        >>> average, _ = scan.run(runs, np.zeros((1, 1)), np.zeros(1, np.int64), x, none)
+        >>> average, _ = scan.run(
+        ...     runs, np.zeros((1, 1)), np.zeros(1, np.int64), np.array([[4.0], [0.0], [0.0]])
+        ... )
         >>> average.ravel()
         array([2. , 1. , 0.5])
     """
 
     def __init__(self, rate_D: FloatArray) -> None:
-        self.rate_D = np.minimum(rate_D, LARGEST_RATE)
-        self.shrink_TD = (1.0 - self.rate_D) ** np.arange(1, BLOCK + 1)[:, None]
+        rate_D = np.minimum(rate_D, LARGEST_RATE)
+        self.shrink_TD = (1.0 - rate_D) ** np.arange(1, BLOCK + 1)[:, None]
+        self.gain_TD = rate_D / self.shrink_TD
 
     def run(
         self,
@@ -46,7 +48,7 @@ class EmaScan:
         sum_KD: FloatArray,
         phase_K: IntArray,
         x_BD: FloatArray,
-        first_BD: BoolArray,
+        first_BD: BoolArray | None = None,
     ) -> tuple[FloatArray, FloatArray]:
         """Averages after each event, and each key's sum after its last one.
 
@@ -55,47 +57,59 @@ class EmaScan:
             sum_KD: Sums before the batch, in the order of `runs.slots` (0 for a new key).
             phase_K: Events of the key before the batch, modulo `BLOCK`.
             x_BD: Values, finite.
-            first_BD: Where an average begins: it takes the value itself.
+            first_BD: Where an average begins: it takes the value itself; None for nowhere.
 
         Returns:
             `[B, D]` averages, and `[K, D]` sums.
         """
         place_B = phase_K[runs.group] + runs.rank
-        length = -(-int(place_B.max(initial=-1) + 1) // BLOCK) * BLOCK
-        if length > BLOCK and len(sum_KD) * length * sum_KD.shape[1] > MOST_VALUES:
-            middle = length // 2 // BLOCK * BLOCK
-            return self._halves(runs, place_B < middle, sum_KD, phase_K, x_BD, first_BD)
-        shrink_BD = self.shrink_TD[place_B % BLOCK]
-        sums_KLD = np.zeros((len(sum_KD), length, x_BD.shape[1]))
-        sums_KLD[runs.group, place_B] = np.where(first_BD, x_BD, self.rate_D * x_BD) / shrink_BD
-        for begin in range(0, length, BLOCK):
-            sums_KLD[:, begin] += sum_KD
-            block = sums_KLD[:, begin : begin + BLOCK]
-            np.cumsum(block, axis=1, out=block)
-            sum_KD = block[:, -1] * self.shrink_TD[-1]
-        average_BD = sums_KLD[runs.group, place_B] * shrink_BD
-        end_K = phase_K + runs.counts - 1
-        last_KD = sums_KLD[np.arange(len(end_K)), end_K]
-        last_KD[(end_K + 1) % BLOCK == 0] *= self.shrink_TD[-1]
-        return average_BD, last_KD
+        phase_B = place_B % BLOCK
+        term_BD = self.gain_TD[phase_B]
+        if first_BD is not None:
+            np.copyto(term_BD, 1.0 / self.shrink_TD[phase_B], where=first_BD)
+        term_BD *= x_BD
+        last_KD = sum_KD.copy()
+        long_K = runs.counts > LONG
+        if long_K.any():
+            self._add_by_block(np.flatnonzero(long_K), runs, place_B, term_BD, last_KD)
+        if not long_K.all():
+            self._add_by_rank(~long_K[runs.group], runs, phase_B, term_BD, last_KD)
+        term_BD *= self.shrink_TD[phase_B]
+        return term_BD, last_KD
 
-    def _halves(
+    def _add_by_rank(
         self,
+        rows_B: BoolArray,
         runs: Runs,
-        early_B: BoolArray,
-        sum_KD: FloatArray,
-        phase_K: IntArray,
-        x_BD: FloatArray,
-        first_BD: BoolArray,
-    ) -> tuple[FloatArray, FloatArray]:
-        """The same in two steps, where one key has many more rows than the others."""
-        average_BD, last_KD = np.empty_like(x_BD), sum_KD.copy()
-        phase_K = phase_K.copy()
-        for half_B in (early_B, ~early_B):
-            part = Runs(runs.group[half_B])
-            keys = part.slots
-            average_BD[half_B], last_KD[keys] = self.run(
-                part, last_KD[keys], phase_K[keys], x_BD[half_B], first_BD[half_B]
-            )
-            phase_K[keys] = (phase_K[keys] + part.counts) % BLOCK
-        return average_BD, last_KD
+        phase_B: IntArray,
+        sum_BD: FloatArray,
+        last_KD: FloatArray,
+    ) -> None:
+        """Terms become sums, in place: first rows of all keys, then second rows, and so on."""
+        rows = np.flatnonzero(rows_B)
+        rows = rows[np.argsort(runs.rank[rows], kind="stable")]
+        for turn in np.split(rows, np.cumsum(np.bincount(runs.rank[rows]))[:-1]):
+            keys = runs.group[turn]
+            sum_TD = sum_BD[turn]
+            sum_TD += last_KD[keys]
+            sum_BD[turn] = sum_TD
+            sum_TD[phase_B[turn] == BLOCK - 1] *= self.shrink_TD[-1]
+            last_KD[keys] = sum_TD
+
+    def _add_by_block(
+        self, keys: IntArray, runs: Runs, place_B: IntArray, sum_BD: FloatArray, last_KD: FloatArray
+    ) -> None:
+        """Terms become sums, in place: `BLOCK` rows of each key at a time."""
+        for key in keys.tolist():
+            begin = runs.starts[key]
+            rows = runs.order[begin : begin + runs.counts[key]]
+            phase = int(place_B[rows[0]])
+            sum_LD = np.concatenate([np.zeros((phase, sum_BD.shape[1])), sum_BD[rows]])
+            base_D = last_KD[key]
+            for start in range(0, len(sum_LD), BLOCK):
+                block = sum_LD[start : start + BLOCK]
+                block[0] += base_D
+                np.cumsum(block, axis=0, out=block)
+                base_D = block[-1] * self.shrink_TD[-1]
+            sum_BD[rows] = sum_LD[phase:]
+            last_KD[key] = base_D if len(sum_LD) % BLOCK == 0 else sum_LD[-1]

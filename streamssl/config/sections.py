@@ -191,13 +191,14 @@ class LearnConfig(Section):
     every: int = Field(1_024, ge=32, description="Events of a full-grown epoch.")
     max_wait_s: Seconds = Field(5.0, description="A live epoch ends after this time.")
     batch: int = Field(
-        32, ge=2, description="Samples of one optimiser step (fewer above 128 channels)."
+        32, ge=2, description="Samples of a step of the burst (fewer above 128 channels)."
     )
+    upkeep_batch: int = Field(256, ge=2, description="Samples of a later step, likewise.")
     burst_after: Count = Field(1_000, description="Learnt rows before the first training burst.")
     burst_steps: int = Field(200, ge=0, description="Optimiser steps of the first burst.")
     burst_slice: Count = Field(32, description="Most burst steps at one epoch's end.")
     samples_per_event: float = Field(
-        0.125, ge=0.0, description="Samples (fresh and replayed) trained per event in upkeep."
+        0.25, ge=0.0, description="Samples (fresh and replayed) trained per event in upkeep."
     )
     thin_above_lag: Count = Field(
         50_000, description="Lag in messages above which learning is thinned."
@@ -216,8 +217,8 @@ class MocoConfig(ObjectiveConfig):
     weight: Weight = Field(0.1, description="Weight in the summed loss; 0 switches it off.")
     temperature: float = Field(0.2, gt=0.0, description="Of the softmax over negatives.")
     queue: int = Field(1_024, ge=2, description="Negatives kept.")
-    samples: Count = Field(16, description="Most windows of a batch that are contrasted.")
-    every: Count = Field(8, description="Contrast in every n-th step: views are half its cost.")
+    samples: Count = Field(64, description="Most windows of a batch that are contrasted.")
+    every: Count = Field(8, description="Contrast in every n-th step: views take most of its time.")
 
 
 class NextStepConfig(ObjectiveConfig):

@@ -20,11 +20,10 @@ from streamssl.learner.report import Inference, LearnReport, Tally
 from streamssl.learner.schedule import Schedule
 from streamssl.learner.tiles import in_tiles
 from streamssl.learner.trainer import Trainer
+from streamssl.modalities import Windows
 from streamssl.objectives import build_objectives
 from streamssl.replay import POLICIES
 
-BATCH_VALUES = 4_096  # channel rows in a batch: wide streams take smaller batches
-SMALLEST_BATCH = 8
 PROVISIONAL = "provisional"
 FIRST_SPACE = "space-1"
 
@@ -76,10 +75,11 @@ class Learner:
         self._seed = seed
         self._digest: int | None = None  # of the weights as they are, None while unknown
         self._device = find_device(self._learner.device)
-        self._batch = max(min(self._learn.batch, BATCH_VALUES // num_channels), SMALLEST_BATCH)
         torch.set_num_threads(self._learner.num_threads)
         self._trainer = self._build(num_channels, window, objectives or ObjectivesConfig())
-        self._schedule = Schedule(learn=self._learn, learner=self._learner, batch=self._batch)
+        self._schedule = Schedule(
+            learn=self._learn, learner=self._learner, num_channels=num_channels
+        )
         self._memory = POLICIES[self._replay.policy](
             shape=(window, num_channels),
             max_bytes=self._replay.max_bytes,
@@ -101,18 +101,18 @@ class Learner:
         return self._memory.num_bytes
 
     @torch.inference_mode()
-    def infer(self, x_BTC: Float32Array, *, next_step: bool = False) -> Inference:
+    def infer(self, windows: Windows, *, next_step: bool = False) -> Inference:
         """Embed windows and give their residuals, by the teacher; changes nothing.
 
         Args:
-            x_BTC: Standardised, bounded windows.
+            windows: Standardised, bounded windows `[B, T, C]`.
             next_step: Whether the residuals hold those of the next-step prediction, which takes
                 a second pass.
         """
         teacher = self._trainer.teacher
         readout = teacher.readout()
         return Inference(
-            *in_tiles(lambda tile: teacher.infer(tile, readout, next_step), x_BTC, self._device)
+            *in_tiles(lambda tile: teacher.infer(tile, readout, next_step), windows, self._device)
         )
 
     def learn(
@@ -141,22 +141,23 @@ class Learner:
         if self._replay.max_age is not None:
             self._memory.expire(now_s - self._replay.max_age)
         self._memory.add(fresh_NTC, event_time_N, generator)
-        burst = not self._schedule.burst_over
-        rates = self._schedule.plan(num_events=num_events, num_learnt=num_learnt)
+        plan = self._schedule.plan(num_events=num_events, num_learnt=num_learnt)
         batches = draw_batches(
             (fresh_NTC, event_time_N),
             self._memory,
-            num_batches=len(rates),
-            num_samples=self._batch,
+            num_batches=len(plan.rates),
+            num_samples=plan.batch,
             # A burst learns the whole past; in upkeep the newest must not wait for their turn.
-            share=1.0 if burst else self._replay.share,
+            share=1.0 if plan.burst else self._replay.share,
             generator=generator,
         )
         torch_generator = self._torch_generator(epoch)
         span_s = window_span_s(event_time_N, fresh_NTC.shape[1])
         tally = Tally()
         self._digest = None
-        for number, (rate, windows) in enumerate(zip(rates, batches, strict=False)):
+        for number, (rate, windows) in enumerate(
+            zip(plan.rates, batches, strict=False), plan.first
+        ):
             sample = make_sample(windows, span_s=span_s, device=self._device)
             step = self._trainer.step(sample, rate=rate, generator=torch_generator, number=number)
             tally.add(step, sample)

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import math
-from typing import Any
+from typing import Any, NamedTuple
 
 from streamssl.config.sections import LearnConfig, LearnerConfig
 
 WARM_SHARE = 0.3
 FIRST_RATE = 1 / 25
 LAST_RATE = 1e-3
+WIDE_CHANNELS = 128  # streams of more channels take smaller batches
+SMALLEST_BATCH = 8
 
 
 def one_cycle(step: int, num_steps: int, peak: float) -> float:
@@ -27,20 +29,38 @@ def one_cycle(step: int, num_steps: int, peak: float) -> float:
     return peak * (start + (1 - start) * (1 - math.cos(math.pi * progress)) / 2)
 
 
+class Plan(NamedTuple):
+    """The steps of an epoch's end.
+
+    Attributes:
+        rates: Learning rate of each.
+        batch: Samples of each.
+        first: Steps planned before; it decides whose turn it is.
+        burst: Whether they belong to the burst.
+    """
+
+    rates: list[float]
+    batch: int
+    first: int
+    burst: bool
+
+
 class Schedule:
     """Plans the steps of an epoch's end.
 
     Args:
         learn: Sizes of the burst and of upkeep.
         learner: The two learning rates.
-        batch: Samples of a step.
+        num_channels: Of the stream.
     """
 
-    def __init__(self, *, learn: LearnConfig, learner: LearnerConfig, batch: int) -> None:
-        self._batch = batch
+    def __init__(self, *, learn: LearnConfig, learner: LearnerConfig, num_channels: int) -> None:
+        self._burst_batch = fitting_batch(learn.batch, num_channels)
+        self._upkeep_batch = fitting_batch(learn.upkeep_batch, num_channels)
         self._learn = learn
         self._learner = learner
         self.burst_step = 0
+        self._num_planned = 0
         self._credit = 0.0  # steps owed by upkeep, a fraction is carried to the next epoch
 
     @property
@@ -48,24 +68,27 @@ class Schedule:
         """True once the first burst is done."""
         return self.burst_step >= self._learn.burst_steps
 
-    def plan(self, *, num_events: int, num_learnt: int) -> list[float]:
-        """The learning rate of each step to take now, for an epoch of `num_events`."""
-        if num_learnt < self._learn.burst_after:
-            return []
-        if not self.burst_over:
-            return self._burst()
-        self._credit += self._learn.samples_per_event * num_events / self._batch
-        num_steps = int(self._credit)
-        self._credit -= num_steps
-        return [self._learner.upkeep_learning_rate] * num_steps
+    def plan(self, *, num_events: int, num_learnt: int) -> Plan:
+        """The steps to take now, for an epoch of `num_events`."""
+        first, burst = self._num_planned, not self.burst_over
+        rates: list[float] = []
+        if num_learnt >= self._learn.burst_after:
+            rates = self._burst() if burst else self._upkeep(num_events)
+        self._num_planned += len(rates)
+        return Plan(rates, self._burst_batch if burst else self._upkeep_batch, first, burst)
 
     def state_dict(self) -> dict[str, Any]:
         """Where burst and upkeep stand."""
-        return {"burst_step": self.burst_step, "credit": self._credit}
+        return {
+            "burst_step": self.burst_step,
+            "num_planned": self._num_planned,
+            "credit": self._credit,
+        }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Go on from a state."""
         self.burst_step = int(state["burst_step"])
+        self._num_planned = int(state["num_planned"])
         self._credit = float(state["credit"])
 
     def _burst(self) -> list[float]:
@@ -75,3 +98,14 @@ class Schedule:
         steps = range(self.burst_step, stop)
         self.burst_step = stop
         return [one_cycle(step, num_steps, self._learner.learning_rate) for step in steps]
+
+    def _upkeep(self, num_events: int) -> list[float]:
+        self._credit += self._learn.samples_per_event * num_events / self._upkeep_batch
+        num_steps = int(self._credit)
+        self._credit -= num_steps
+        return [self._learner.upkeep_learning_rate] * num_steps
+
+
+def fitting_batch(batch: int, num_channels: int) -> int:
+    """Samples of a step: as configured, fewer for a wide stream."""
+    return max(min(batch, batch * WIDE_CHANNELS // num_channels), SMALLEST_BATCH)

@@ -10,26 +10,29 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-import numpy as np
 import torch
 from torch import Tensor
 
 from streamssl.events import Float32Array
+from streamssl.modalities import Windows
 
 TILE = 128  # weights are read once a tile, so smaller ones take longer per row
 
 
 def in_tiles(
-    function: Callable[[Tensor], tuple[Tensor, ...]], x_BTC: Float32Array, device: torch.device
+    function: Callable[[Tensor], tuple[Tensor, ...]], windows: Windows, device: torch.device
 ) -> tuple[Float32Array, ...]:
-    """Apply `function` to tiles of `TILE` rows, the last one padded with zeros.
+    """Apply `function` to tiles of `TILE` windows, the last one padded with zeros.
 
-    The rows are copied into a buffer of their own, so alignment does not depend on the caller's.
+    Windows are made tile by tile, while they fit the processor's cache, in a buffer of ours: so
+    alignment does not depend on theirs.
     """
-    num_rows = len(x_BTC)
-    num_tiles = max(-(-num_rows // TILE), 1)
-    buffer_NTC = torch.zeros((num_tiles * TILE, *x_BTC.shape[1:]))
-    buffer_NTC[:num_rows] = torch.from_numpy(np.ascontiguousarray(x_BTC))
-    tiles = [function(tile_BTC) for tile_BTC in torch.split(buffer_NTC.to(device), TILE)]
-    columns = zip(*tiles, strict=True)
-    return tuple(torch.cat(column)[:num_rows].cpu().numpy() for column in columns)
+    tile_BTC = torch.zeros((TILE, *windows[:0].shape[1:]))
+    given: list[tuple[Tensor, ...]] = []
+    for begin in range(0, max(len(windows), 1), TILE):
+        rows = windows[begin : begin + TILE]
+        tile_BTC.numpy()[: len(rows)] = rows
+        tile_BTC[len(rows) :] = 0.0
+        given.append(function(tile_BTC.to(device)))
+    columns = zip(*given, strict=True)
+    return tuple(torch.cat(column)[: len(windows)].cpu().numpy() for column in columns)

@@ -6,9 +6,9 @@ contract tests pick it up from there.
 
 from __future__ import annotations
 
-from streamssl.modalities.base import Modality
+from streamssl.modalities.base import Modality, Reading, Windows
 from streamssl.modalities.sensor.modality import SensorModality
 
 MODALITIES: dict[str, type[Modality]] = {"sensor": SensorModality}
 
-__all__ = ["MODALITIES", "Modality"]
+__all__ = ["MODALITIES", "Modality", "Reading", "Windows"]

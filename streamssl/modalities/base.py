@@ -6,7 +6,7 @@ B = events, T = steps, C = channels, H = leaky units.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Protocol, Self
+from typing import Any, NamedTuple, Protocol, Self
 
 from streamssl.config.sections import SensorConfig
 from streamssl.events import BoolArray, Float32Array, FloatArray, IntArray
@@ -14,8 +14,34 @@ from streamssl.keys import KeyColumns
 from streamssl.scorers.base import Features
 
 
+class Windows(Protocol):
+    """What the networks read of a batch, made when it is asked for; an array is one too."""
+
+    def __len__(self) -> int:
+        """B."""
+        ...
+
+    def __getitem__(self, rows: slice | IntArray) -> Float32Array:
+        """`[rows, T, C]` windows: standardised, finite, bounded."""
+        ...
+
+
+class Reading(NamedTuple):
+    """Events in their context.
+
+    Attributes:
+        features: For the scorers.
+        windows: For the networks.
+        advance: The context after the events, for `Modality.write`.
+    """
+
+    features: Features
+    windows: Windows
+    advance: Any
+
+
 class Modality(Protocol):
-    """Per-key context and running statistics. `read` and `network_input` change nothing."""
+    """Per-key context and running statistics. `read` changes nothing."""
 
     @classmethod
     def build(cls, config: SensorConfig, *, num_channels: int, seed: int) -> Self:
@@ -27,20 +53,16 @@ class Modality(Protocol):
         """`[C, H]` input weights of the leaky units."""
         ...
 
-    def read(self, slot_B: IntArray, values_BC: Float32Array) -> tuple[Features, Any]:
-        """Events (each key's in order) in their context, and the context after them."""
+    def read(self, slot_B: IntArray, values_BC: Float32Array) -> Reading:
+        """Events (each key's in order) in their context."""
         ...
 
     def write(self, advance: Any) -> None:
-        """Move the context on to what `read` returned."""
+        """Move the context on to `Reading.advance`."""
         ...
 
     def learn(self, slot_B: IntArray, newest_BC: Float32Array, learn_B: BoolArray) -> None:
         """Move the running statistics on by an epoch's rows that the gate let through."""
-        ...
-
-    def network_input(self, features: Features) -> Float32Array:
-        """`[B, T, C]` what the networks read: finite and bounded."""
         ...
 
     def per_key(self) -> list[KeyColumns]:

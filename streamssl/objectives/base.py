@@ -71,7 +71,7 @@ class Objective(nn.Module, ABC):
 
     Args:
         weight: Factor of this term in the sum.
-        every: Steps of an epoch's end from one turn to the next.
+        every: Steps from one turn to the next.
     """
 
     def __init__(self, *, weight: float, every: int = 1) -> None:

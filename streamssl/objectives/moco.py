@@ -35,7 +35,7 @@ class Moco(Objective):
         temperature: τ.
         queue: Negatives kept.
         samples: Most windows of a batch that are contrasted; views are dear, negatives are not.
-        every: Steps of an epoch's end from one turn to the next.
+        every: Steps from one turn to the next.
         projection: Size of the projected views.
         generator: Draws the directions that fill the queue before anything was seen.
     """

@@ -12,16 +12,19 @@ from __future__ import annotations
 
 import numpy as np
 
-from streamssl.events import FloatArray
+from streamssl.events import Float32Array, FloatArray
+
+SMALLEST = 1e-30  # a divisor, also in float32
 
 
-def precision(whiten_FF: FloatArray) -> FloatArray:
+def precision(whiten_FF: Float32Array) -> FloatArray:
     """P = W W' of a whitening matrix W (z' W is white)."""
-    return whiten_FF @ whiten_FF.T
+    exact_FF = whiten_FF.astype(np.float64)
+    return exact_FF @ exact_FF.T
 
 
 def block_contributions(
-    pull_AF: FloatArray, whiten_FF: FloatArray, num_channels: int
+    pull_AF: Float32Array, whiten_FF: Float32Array, num_channels: int
 ) -> FloatArray:
     """`[A, C]` contributions where each channel has N features (feature = n * C + channel)."""
     num_blocks = len(whiten_FF) // num_channels
@@ -32,15 +35,15 @@ def block_contributions(
     return np.einsum("acn,acn->ac", pull_ACN, solved)
 
 
-def single_contributions(pull_AF: FloatArray, whiten_FF: FloatArray) -> FloatArray:
+def single_contributions(pull_AF: Float32Array, whiten_FF: Float32Array) -> FloatArray:
     """`[A, F]` contributions of single features: v_f^2 / P_ff."""
-    return pull_AF**2 / np.maximum(np.einsum("fg,fg->f", whiten_FF, whiten_FF), 1e-300)
+    return pull_AF**2 / np.maximum(np.einsum("fg,fg->f", whiten_FF, whiten_FF), SMALLEST)
 
 
 def projected_contributions(
-    pull_AF: FloatArray,
-    whiten_FF: FloatArray,
-    direction_XF: FloatArray,
+    pull_AF: Float32Array,
+    whiten_FF: Float32Array,
+    direction_XF: Float32Array,
     num_channels: int,
 ) -> FloatArray:
     """`[A, C]` the same through a random projection, with the diagonal of P only.
@@ -52,7 +55,7 @@ def projected_contributions(
         num_channels: C.
     """
     spread_X = direction_XF**2 @ np.einsum("fg,fg->f", whiten_FF, whiten_FF)
-    contribution_AX = (pull_AF @ direction_XF.T) ** 2 / np.maximum(spread_X, 1e-300)
+    contribution_AX = (pull_AF @ direction_XF.T) ** 2 / np.maximum(spread_X, SMALLEST)
     return contribution_AX.reshape(len(pull_AF), -1, num_channels).sum(1)
 
 
@@ -61,7 +64,7 @@ def channels_of_units(
 ) -> FloatArray:
     """`[A, C]` contributions of leaky units, shared out by |W z| of the newest row."""
     size_ACH = np.abs(z_AC[:, :, None] * weight_CH)
-    share_ACH = size_ACH / np.maximum(size_ACH.sum(1, keepdims=True), 1e-300)
+    share_ACH = size_ACH / np.maximum(size_ACH.sum(1, keepdims=True), SMALLEST)
     return np.einsum("ach,ah->ac", share_ACH, contribution_AH)
 
 
@@ -69,4 +72,4 @@ def as_shares(contribution_AC: FloatArray) -> FloatArray:
     """Contributions scaled to sum to 1 per event (even shares where there are none)."""
     total = contribution_AC.sum(1, keepdims=True)
     even = np.full_like(contribution_AC, 1.0 / max(contribution_AC.shape[1], 1))
-    return np.where(total > 0.0, contribution_AC / np.maximum(total, 1e-300), even)
+    return np.where(total > 0.0, contribution_AC / np.maximum(total, SMALLEST), even)

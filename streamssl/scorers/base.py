@@ -1,6 +1,6 @@
 """What scorers see of an event, and what a scorer is.
 
-B = events, T = steps of context, C = channels, H = leaky units, F = features, R = residuals,
+B = events, N = recent rows, C = channels, H = leaky units, F = features, R = residuals,
 D = embedding size.
 """
 
@@ -27,9 +27,9 @@ class Features(Columns):
     Attributes:
         slot_B: Slot of each event's key.
         age_B: Events of the key before this one.
-        window_BTC: The last T rows, oldest first, a missing value held at the channel's last
-            one; NaN where a channel has not been seen yet.
-        ema_BF: Moving averages of the channels, slow then fast; NaN like the window.
+        recent_BNC: The key's last N rows, oldest first, a missing value held at the channel's
+            last one; NaN where a channel has not been seen yet.
+        ema_BF: Moving averages of the channels, slow then fast; NaN like the rows.
         leaky_BH: Leaky random units of the normalised rows.
         center_BC: Running mean of the key's channels (of the past epochs).
         scale_BC: Running standard deviation likewise, > 0.
@@ -37,20 +37,15 @@ class Features(Columns):
 
     slot_B: IntArray
     age_B: IntArray
-    window_BTC: Float32Array
-    ema_BF: FloatArray
-    leaky_BH: FloatArray
+    recent_BNC: Float32Array
+    ema_BF: Float32Array
+    leaky_BH: Float32Array
     center_BC: FloatArray
     scale_BC: FloatArray
 
     def __len__(self) -> int:
         """Number of events."""
         return len(self.slot_B)
-
-    def normalised(self) -> FloatArray:
-        """`[B, T, C]` standardised windows; 0 where a channel has not been seen."""
-        z_BTC = (self.window_BTC - self.center_BC[:, None]) / self.scale_BC[:, None]
-        return np.nan_to_num(z_BTC, copy=False, nan=0.0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,9 +64,9 @@ class Measured(Columns):
     slot_B: IntArray
     entry_B: IntArray
     own_B: IntArray
-    averaged_BF: FloatArray
-    lagged_BF: FloatArray
-    leaky_BF: FloatArray
+    averaged_BF: Float32Array
+    lagged_BF: Float32Array
+    leaky_BF: Float32Array
     center_BC: FloatArray
     scale_BC: FloatArray
     scores_BP: FloatArray

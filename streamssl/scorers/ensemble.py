@@ -101,7 +101,7 @@ class Ensemble:
         event_time_B: FloatArray,
     ) -> tuple[Scored, IncidentStep]:
         """Judge events (each key's in order) that `measure` measured; changes nothing."""
-        newest_BC = features.window_BTC[:, -1]
+        newest_BC = features.recent_BNC[:, -1]
         seen = Seen(position_B3, newest_BC, measured, residual_BR, embedding_BD)
         scores_BS = np.stack([self.scorers[name].score(seen) for name in self.names], axis=1)
         raw_B = np.exp(np.log(np.maximum(scores_BS, SMALLEST)) @ self.weight_S)

@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import numpy as np
 
-from streamssl.events import BoolArray, FloatArray, IntArray
+from streamssl.events import BoolArray, Float32Array, FloatArray, IntArray
 from streamssl.scorers import attribution
 from streamssl.scorers.base import Measured, Seen
 from streamssl.scorers.gaussian_bank import CLIP, GaussianBank
 from streamssl.scorers.gaussian_core import PARTS, GaussianCore
 from streamssl.scorers.inputs import ChannelVector
+from streamssl.scorers.tiles import tile_rows
 
 
 class CoreExplanation:
@@ -56,7 +57,7 @@ class CoreExplanation:
         return total_AC
 
     def _part(
-        self, part: str, bank: GaussianBank, entry: int, pull_AF: FloatArray, seen: Seen
+        self, part: str, bank: GaussianBank, entry: int, pull_AF: Float32Array, seen: Seen
     ) -> FloatArray:
         """Contributions of the channels to one part's squared distance."""
         whiten = bank.whiten_EFF[entry]
@@ -101,10 +102,11 @@ class CoreExplanation:
     def _vector(self, part: str) -> ChannelVector:
         return self.core.averaged if part == "averaged" else self.core.lagged
 
-    def _pull(self, measured: Measured, part: str) -> FloatArray:
+    def _pull(self, measured: Measured, part: str) -> Float32Array:
         """Gradient of half the squared distance with respect to the standardised features."""
         x_BF = self.core.shared(measured, measured.entry_B == 0)[part]
-        distances = self.core.banks[part].distances(measured.entry_B, x_BF, pull=True)
+        tiling = tile_rows(measured.entry_B)
+        distances = self.core.banks[part].distances(tiling, x_BF, pull=True)
         assert distances.pull_BF is not None
         return distances.pull_BF
 

@@ -85,10 +85,9 @@ class Gate:
     def _shares(self, runs: Runs, over_B: BoolArray) -> FloatArray:
         """`[B]` share of the key's recent rows over the gate, row by row; remembers the last."""
         columns, slots = self.columns, runs.slots
-        never = np.zeros((len(over_B), 1), bool)
         phase_K = columns["judged"][slots] % BLOCK
         share_B1, sum_K1 = SHARE.run(
-            runs, columns["over"][slots][:, None], phase_K, over_B[:, None].astype(float), never
+            runs, columns["over"][slots][:, None], phase_K, over_B[:, None].astype(float)
         )
         columns["over"][slots] = sum_K1[:, 0]
         columns["judged"][slots] += runs.counts

@@ -3,7 +3,9 @@
 Each entry holds a mean m and a covariance C of the rows it learned; refreshed now and then:
 s = diag(C)^-1/2, L L' = s C s + ridge I, z = clip((f - m) s, +-20), score = rms(L^-1 z).
 
-N = tiles, R = rows of a tile, B = events, E = entries, F = features.
+Rows come as float32, and what is made of them stays so: a row is centred before it is multiplied.
+
+N = tiles, R = rows of a tile, B = events, E = entries, K = entries of a batch, F = features.
 """
 
 from __future__ import annotations
@@ -15,11 +17,12 @@ from typing import Any
 import numpy as np
 import torch
 
-from streamssl.events import BoolArray, FloatArray, IntArray
-from streamssl.keys import check_shape
-from streamssl.scorers.tiles import tile_rows
+from streamssl.events import BoolArray, Float32Array, FloatArray, IntArray
+from streamssl.keys import Runs, check_shape
+from streamssl.scorers.tiles import Tiling
 
 CLIP = 20.0
+FARTHEST = 1e15  # of a row from the mean, while it is learned: squares stay within float32
 MEMORY = 20_000
 FLAT_VARIANCE = 1e-12
 REFRESH_MIN = 32
@@ -38,7 +41,7 @@ class Distances:
     """
 
     score_B: FloatArray
-    pull_BF: FloatArray | None
+    pull_BF: Float32Array | None
 
 
 class GaussianBank:
@@ -54,9 +57,9 @@ class GaussianBank:
         self.weight_E = np.zeros(0)
         self.unrefreshed_E = np.zeros(0)
         self.mean_EF = np.zeros((0, num_features))
-        self.covariance_EFF = np.zeros((0, num_features, num_features))
-        self.inverse_scale_EF = np.ones((0, num_features))
-        self.whiten_EFF = np.zeros((0, num_features, num_features))
+        self.covariance_EFF = np.zeros((0, num_features, num_features), np.float32)
+        self.inverse_scale_EF = np.ones((0, num_features), np.float32)
+        self.whiten_EFF = np.zeros((0, num_features, num_features), np.float32)
         self.ensure(1)
 
     def bytes_per_entry(self) -> int:
@@ -71,21 +74,23 @@ class GaussianBank:
         for name in STATE:
             old = getattr(self, name)
             fill = 1.0 if name == "inverse_scale_EF" else 0.0
-            setattr(self, name, np.concatenate([old, np.full((missing, *old.shape[1:]), fill)]))
+            new = np.full((missing, *old.shape[1:]), fill, old.dtype)
+            setattr(self, name, np.concatenate([old, new]))
 
     def fitted(self, rows: int) -> BoolArray:
         """`[E]` whether an entry has learned at least `rows` rows and was refreshed."""
         return (self.weight_E >= rows) & (self.whiten_EFF[:, 0, 0] > 0)
 
-    def distances(self, entry_B: IntArray, x_BF: FloatArray, *, pull: bool = False) -> Distances:
-        """How far each row is from the Gaussian of its entry; NaN features count as the mean."""
-        tiling = tile_rows(entry_B)
+    def distances(self, tiling: Tiling, x_BF: Float32Array, *, pull: bool = False) -> Distances:
+        """How far each row is from the Gaussian of its entry; NaN features count as the mean.
+
+        Args:
+            tiling: The batch laid out by the entries of its rows.
+            x_BF: The rows.
+            pull: Whether the gradient is asked for.
+        """
         group = tiling.group_N
-        z_NRF = x_BF[tiling.row_NR]
-        z_NRF -= self.mean_EF[group, None]
-        z_NRF *= self.inverse_scale_EF[group, None]
-        np.nan_to_num(z_NRF, copy=False, nan=0.0)
-        np.clip(z_NRF, -CLIP, CLIP, out=z_NRF)
+        z_NRF = self._whitenable(x_BF[tiling.row_NR], group)
         y_NRF = np.empty_like(z_NRF)
         for entry, tiles in _runs_of(group):
             np.matmul(z_NRF[tiles], self.whiten_EFF[entry], out=y_NRF[tiles])
@@ -95,46 +100,70 @@ class GaussianBank:
             for entry, tiles in _runs_of(group):
                 np.matmul(y_NRF[tiles], self.whiten_EFF[entry].T, out=z_NRF[tiles])
             pull_BF = z_NRF.reshape(-1, self.num_features)[tiling.place_B]
-        return Distances(score.reshape(-1)[tiling.place_B], pull_BF)
+        return Distances(score.reshape(-1)[tiling.place_B].astype(np.float64), pull_BF)
+
+    def _whitenable(self, x_NRF: Float32Array, group_N: IntArray) -> Float32Array:
+        """Rows become z, in place."""
+        with np.errstate(over="ignore"):
+            x_NRF -= self.mean_EF[group_N, None].astype(np.float32)
+            x_NRF *= self.inverse_scale_EF[group_N, None]
+            if np.isnan(x_NRF.sum()):
+                np.nan_to_num(x_NRF, copy=False, nan=0.0)
+        return np.clip(x_NRF, -CLIP, CLIP, out=x_NRF)
 
     def learn(
-        self, entry_B: IntArray, x_BF: FloatArray, weight_B: FloatArray, *, refresh: bool = True
+        self, entry_B: IntArray, x_BF: Float32Array, weight_B: FloatArray, *, refresh: bool = True
     ) -> None:
         """Learn weighted rows in the given order, then refresh the entries that are due.
 
         Without `refresh` the whitening stays as it is, until somebody needs it.
         """
-        for entry in np.unique(entry_B).tolist():
-            rows = entry_B == entry
-            self._learn_entry(entry, x_BF[rows], weight_B[rows])
+        if len(entry_B):
+            self._learn(Runs(entry_B), x_BF, weight_B)
         if refresh:
             share = max(REFRESH_SHARE, self.num_features / REFRESH_COST)
             due_E = np.clip(self.weight_E * share, REFRESH_MIN, REFRESH_MAX)
             self.refresh(np.flatnonzero(self.unrefreshed_E >= due_E))
 
-    def _learn_entry(self, entry: int, x_BF: FloatArray, weight_B: FloatArray) -> None:
-        total = float(weight_B.sum())
-        if total <= 0.0:
-            return
-        mean, covariance = self.mean_EF[entry], self.covariance_EFF[entry]
-        if np.isnan(x_BF).any():
-            x_BF = np.where(np.isnan(x_BF), mean, x_BF)
-        self.weight_E[entry] += total
-        self.unrefreshed_E[entry] += total
-        rate = max(total / self.weight_E[entry], 1.0 - (1.0 - 1.0 / MEMORY) ** total)
-        new_mean = weight_B @ x_BF / total
-        gap_BF = (x_BF - new_mean) * np.sqrt(weight_B)[:, None]
-        shift = new_mean - mean
-        covariance *= 1.0 - rate
-        covariance += (rate / total) * (gap_BF.T @ gap_BF)
-        covariance += rate * (1.0 - rate) * np.outer(shift, shift)
-        mean += rate * shift
+    def _learn(self, runs: Runs, x_BF: Float32Array, weight_B: FloatArray) -> None:
+        """C <- (1 - r) C + r (W + (1 - r) d d'): W the rows' covariance, d the mean's shift."""
+        entry_K, row_B = runs.slots, runs.order
+        total_K = np.maximum(np.add.reduceat(weight_B[row_B], runs.starts), 1e-300)
+        self.weight_E[entry_K] += total_K
+        self.unrefreshed_E[entry_K] += total_K
+        rate_K = np.maximum(total_K / self.weight_E[entry_K], 1.0 - (1.0 - 1.0 / MEMORY) ** total_K)
+        group_B = runs.group[row_B]
+        share_B1 = (weight_B[row_B] / total_K[group_B]).astype(np.float32)[:, None]
+        about_KF = self.mean_EF[entry_K].astype(np.float32)
+        gap_BF = _gaps(x_BF[row_B], about_KF[group_B])
+        move_KF = np.add.reduceat(gap_BF * share_B1, runs.starts, axis=0)
+        gap_BF -= move_KF[group_B]
+        gap_BF *= np.sqrt(share_B1 * rate_K[group_B, None].astype(np.float32))
+        shift_KF = about_KF - self.mean_EF[entry_K] + move_KF
+        self.mean_EF[entry_K] += rate_K[:, None] * shift_KF
+        shift_KF *= np.sqrt(rate_K * (1.0 - rate_K))[:, None]
+        self._add(runs, gap_BF, shift_KF.astype(np.float32), (1.0 - rate_K).astype(np.float32))
+
+    def _add(
+        self, runs: Runs, gap_BF: Float32Array, shift_KF: Float32Array, keep_K: Float32Array
+    ) -> None:
+        """C <- keep C + G' G for the rows G of each entry, the shift of its mean among them."""
+        starts = runs.starts + np.arange(len(runs.starts))
+        stops = starts + runs.counts
+        rows = np.empty((len(gap_BF) + len(starts), self.num_features), np.float32)
+        rows[np.arange(len(gap_BF)) + runs.group[runs.order]] = gap_BF
+        rows[stops] = shift_KF
+        bounds = zip(runs.slots.tolist(), starts.tolist(), (stops + 1).tolist(), strict=True)
+        for (entry, start, stop), keep in zip(bounds, keep_K, strict=True):
+            covariance, gram = self.covariance_EFF[entry], rows[start:stop].T @ rows[start:stop]
+            covariance *= keep
+            covariance += gram
 
     def refresh(self, entries: IntArray) -> None:
         """Renew the whitening of `entries` from their mean and covariance."""
         if not len(entries):
             return
-        covariance = self.covariance_EFF[entries]
+        covariance = self.covariance_EFF[entries].astype(np.float64)
         variance = np.diagonal(covariance, axis1=1, axis2=2)
         floor = 0.05 * np.maximum(np.abs(self.mean_EF[entries]), 1.0)
         flat = variance < FLAT_VARIANCE
@@ -184,6 +213,15 @@ STATE = (
     "inverse_scale_EF",
     "whiten_EFF",
 )
+
+
+def _gaps(x_BF: Float32Array, mean_BF: Float32Array) -> Float32Array:
+    """Rows about their mean, in place; a missing value counts as the mean."""
+    with np.errstate(over="ignore"):
+        x_BF -= mean_BF
+        if np.isnan(x_BF.sum()):
+            np.nan_to_num(x_BF, copy=False, nan=0.0)
+    return np.clip(x_BF, -FARTHEST, FARTHEST, out=x_BF)
 
 
 def _runs_of(group_N: IntArray) -> Iterator[tuple[int, slice]]:

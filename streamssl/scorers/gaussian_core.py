@@ -14,14 +14,15 @@ from typing import Any
 
 import numpy as np
 
-from streamssl.events import BoolArray, FloatArray, IntArray
+from streamssl.events import BoolArray, Float32Array, FloatArray, IntArray
 from streamssl.keys import KeyColumns, Runs
 from streamssl.scorers.base import Admitted, Features, Measured
 from streamssl.scorers.gate import Gate
 from streamssl.scorers.gaussian_bank import GaussianBank
 from streamssl.scorers.histogram import NUM_BINS, add_scores, quantile
-from streamssl.scorers.inputs import AVERAGED_VALUES, ChannelVector, num_lags
+from streamssl.scorers.inputs import ChannelVector, num_lags, num_last
 from streamssl.scorers.own_keys import OwnKeys
+from streamssl.scorers.tiles import tile_rows
 
 FITTED_ROWS = 256
 OWN_ROWS = 256
@@ -57,7 +58,7 @@ class GaussianCore:
         quarantine_max: int = 3_000,
         seed: int = 0,
     ) -> None:
-        last = max(1, AVERAGED_VALUES // num_channels)
+        last = num_last(num_channels)
         self.averaged = ChannelVector(num_channels, last, True, max_features, seed)
         self.lagged = ChannelVector(num_channels, num_lags(num_channels), False, max_features, seed)
         sizes = {
@@ -93,9 +94,9 @@ class GaussianCore:
             scale_BC=features.scale_BC,
             scores_BP=np.empty((len(features), len(PARTS))),
         )
-        shared = self.shared(measured, entry_B == 0)
+        shared, tiling = self.shared(measured, entry_B == 0), tile_rows(entry_B)
         for column, part in enumerate(PARTS):
-            distances = self.banks[part].distances(entry_B, shared[part])
+            distances = self.banks[part].distances(tiling, shared[part])
             measured.scores_BP[:, column] = distances.score_B
         return measured
 
@@ -105,7 +106,7 @@ class GaussianCore:
         young_B = (weight_E[own_B] < OWN_ROWS) & (weight_E[0] >= 2.0 * weight_E[own_B])
         return np.where(young_B, 0, own_B)
 
-    def shared(self, measured: Measured, rows_B: BoolArray) -> dict[str, FloatArray]:
+    def shared(self, measured: Measured, rows_B: BoolArray) -> dict[str, Float32Array]:
         """The vectors of each part, those of `rows_B` in units of their key's channels."""
         vectors = {"leaky": measured.leaky_BF}
         for part, build, x_BF in (
@@ -113,10 +114,8 @@ class GaussianCore:
             ("lagged", self.lagged, measured.lagged_BF),
         ):
             if rows_B.any():
-                x_BF = x_BF.copy()
-                x_BF[rows_B] = build.standardise(
-                    x_BF[rows_B], measured.center_BC[rows_B], measured.scale_BC[rows_B]
-                )
+                z_BF = build.standardise(x_BF, measured.center_BC, measured.scale_BC)
+                x_BF = z_BF if rows_B.all() else np.where(rows_B[:, None], z_BF, x_BF)
             vectors[part] = x_BF
         vectors["student"] = vectors["lagged"]
         return vectors

@@ -10,7 +10,7 @@ from functools import cache
 
 import numpy as np
 
-from streamssl.events import FloatArray
+from streamssl.events import Float32Array, FloatArray
 from streamssl.scorers.base import Features
 from streamssl.scorers.tiles import tiled_matmul
 
@@ -19,16 +19,27 @@ AVERAGED_VALUES = 50
 LAGGED_VALUES = 100
 
 
+def num_last(num_channels: int) -> int:
+    """Rows beside the averages: about 50 values in all."""
+    return max(1, AVERAGED_VALUES // num_channels)
+
+
 def num_lags(num_channels: int) -> int:
     """Rows in the lagged vector: about 100 values in all."""
     return max(1, LAGGED_VALUES // num_channels)
 
 
+def num_recent(num_channels: int) -> int:
+    """Rows of a key that the vectors are made of."""
+    return max(num_last(num_channels), num_lags(num_channels))
+
+
 @cache
-def random_projection(num_inputs: int, num_features: int, seed: int) -> FloatArray:
+def random_projection(num_inputs: int, num_features: int, seed: int) -> Float32Array:
     """`[inputs, F]` a projection that about keeps distances (Johnson and Lindenstrauss 1984)."""
     generator = np.random.default_rng([seed, num_inputs, num_features])
-    return generator.normal(0.0, 1.0 / np.sqrt(num_features), (num_inputs, num_features))
+    scale = 1.0 / np.sqrt(num_features)
+    return generator.normal(0.0, scale, (num_inputs, num_features)).astype(np.float32)
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,29 +75,33 @@ class ChannelVector:
         """True where the vector is too long for a covariance of its own."""
         return self.num_blocks * self.num_channels > self.max_features
 
-    def projection(self) -> FloatArray:
+    def projection(self) -> Float32Array:
         """`[blocks * C, F]` the seeded projection."""
         return random_projection(self.num_blocks * self.num_channels, self.num_features, self.seed)
 
-    def build(self, features: Features) -> FloatArray:
+    def build(self, features: Features) -> Float32Array:
         """`[B, F]` vectors in the input's units; projected ones are standardised first."""
-        rows_BF = features.window_BTC[:, -self.num_rows :].astype(np.float64)
-        flat_BF = rows_BF.reshape(len(features), self.num_rows * self.num_channels)
+        rows_BNC = features.recent_BNC[:, -self.num_rows :]
+        flat_BF = rows_BNC.reshape(len(features), self.num_rows * self.num_channels)
         if self.averages:
             flat_BF = np.concatenate([features.ema_BF, flat_BF], axis=1)
         if not self.projected:
             return flat_BF
         z_BF = self._standardise(flat_BF, features.center_BC, features.scale_BC)
-        return tiled_matmul(np.clip(np.nan_to_num(z_BF, nan=0.0), -CLIP, CLIP), self.projection())
+        np.nan_to_num(z_BF, copy=False, nan=0.0)
+        return tiled_matmul(np.clip(z_BF, -CLIP, CLIP, out=z_BF), self.projection())
 
     def standardise(
-        self, x_BF: FloatArray, center_BC: FloatArray, scale_BC: FloatArray
-    ) -> FloatArray:
+        self, x_BF: Float32Array, center_BC: FloatArray, scale_BC: FloatArray
+    ) -> Float32Array:
         """Vectors in units of their key's channels (projected ones are so already)."""
         return x_BF if self.projected else self._standardise(x_BF, center_BC, scale_BC)
 
     def _standardise(
-        self, x_BF: FloatArray, center_BC: FloatArray, scale_BC: FloatArray
-    ) -> FloatArray:
+        self, x_BF: Float32Array, center_BC: FloatArray, scale_BC: FloatArray
+    ) -> Float32Array:
         blocks = x_BF.reshape(len(x_BF), self.num_blocks, self.num_channels)
-        return ((blocks - center_BC[:, None]) / scale_BC[:, None]).reshape(x_BF.shape)
+        with np.errstate(over="ignore"):  # What float32 cannot hold is beyond CLIP, too.
+            z_BNC = blocks - center_BC[:, None].astype(np.float32)
+            z_BNC *= (1.0 / scale_BC)[:, None].astype(np.float32)
+        return z_BNC.reshape(x_BF.shape)

@@ -14,13 +14,13 @@ from typing import Any, Self
 import numpy as np
 
 from streamssl.config.sections import ScorersConfig
-from streamssl.events import FloatArray
+from streamssl.events import Float32Array, FloatArray
 from streamssl.keys import KeyColumns
 from streamssl.scorers import attribution
 from streamssl.scorers.base import Admitted, Scorer, Seen, Sizes
 from streamssl.scorers.gaussian_bank import GaussianBank
 from streamssl.scorers.inputs import random_projection
-from streamssl.scorers.tiles import tiled_matmul
+from streamssl.scorers.tiles import tile_rows, tiled_matmul
 
 RIDGE = 0.1
 SEED_ROWS = 256.0
@@ -40,7 +40,7 @@ class ResidualScorer(Scorer):
         self, *, num_residuals: int, num_channels: int, max_features: int = 256, seed: int = 0
     ) -> None:
         self.num_channels = num_channels
-        self.projection: FloatArray | None = None
+        self.projection: Float32Array | None = None
         num_features = min(num_residuals, max_features)
         if num_residuals > max_features:
             self.projection = random_projection(num_residuals, num_features, seed)
@@ -60,12 +60,13 @@ class ResidualScorer(Scorer):
         """`[B]` distance to the residuals that are usual for the row's entry."""
         entry_B = seen.measured.entry_B
         ready_B = self.bank.fitted(1)[entry_B]
-        return self.bank.distances(np.where(ready_B, entry_B, 0), self._vector(seen)).score_B
+        tiling = tile_rows(np.where(ready_B, entry_B, 0))
+        return self.bank.distances(tiling, self._vector(seen)).score_B
 
     def contributions(self, seen: Seen) -> FloatArray:
         """`[A, C]` share of the squared distance that each channel's residuals explain."""
         entry_B = seen.measured.entry_B
-        found = self.bank.distances(entry_B, self._vector(seen), pull=True)
+        found = self.bank.distances(tile_rows(entry_B), self._vector(seen), pull=True)
         assert found.pull_BF is not None
         out_AC = np.zeros((len(seen), self.num_channels))
         for entry in np.unique(entry_B).tolist():
@@ -75,7 +76,7 @@ class ResidualScorer(Scorer):
         squared_A = self.bank.num_features * found.score_B**2
         return out_AC / np.maximum(squared_A, 1e-300)[:, None]
 
-    def _channels(self, pull_AF: FloatArray, entry: int) -> FloatArray:
+    def _channels(self, pull_AF: Float32Array, entry: int) -> FloatArray:
         whiten = self.bank.whiten_EFF[entry]
         if self.projection is None:
             return attribution.block_contributions(pull_AF, whiten, self.num_channels)
@@ -96,10 +97,11 @@ class ResidualScorer(Scorer):
             self.bank.seed_entry(entry, np.zeros(size), np.ones(size), SEED_ROWS)
         self.bank.ensure(int(admitted.own_B.max(initial=0)) + 1)
 
-    def _vector(self, seen: Seen) -> FloatArray:
+    def _vector(self, seen: Seen) -> Float32Array:
         """`[B, F]` what is scored and learned."""
-        exact_BR = seen.residual_BR.astype(np.float64)
-        return exact_BR if self.projection is None else tiled_matmul(exact_BR, self.projection)
+        if self.projection is None:
+            return seen.residual_BR
+        return tiled_matmul(seen.residual_BR, self.projection)
 
     def per_key(self) -> list[KeyColumns]:
         """None: entries are the core's."""

@@ -9,12 +9,15 @@ B = events, N = tiles, R = rows of a tile, F = features, G = outputs.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
 
-from streamssl.events import FloatArray, IntArray
+from streamssl.events import Float32Array, FloatArray, IntArray
 
+Floats = TypeVar("Floats", FloatArray, Float32Array)
 TILE = 32
+GROUP_TILE = 8  # rows of one group are often few, and padding costs as much as rows
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +35,7 @@ class Tiling:
     place_B: IntArray
 
 
-def tile_rows(group_B: IntArray, rows: int = TILE) -> Tiling:
+def tile_rows(group_B: IntArray, rows: int = GROUP_TILE) -> Tiling:
     """Lay out a batch whose rows belong to `group_B` in tiles of `rows` rows."""
     order = np.argsort(group_B, kind="stable")
     groups, counts = np.unique(group_B, return_counts=True)
@@ -47,7 +50,7 @@ def tile_rows(group_B: IntArray, rows: int = TILE) -> Tiling:
     return Tiling(row.reshape(-1, rows), np.repeat(groups, tiles), place_B)
 
 
-def tiled_matmul(x_BF: FloatArray, weight_FG: FloatArray) -> FloatArray:
+def tiled_matmul(x_BF: Floats, weight_FG: Floats) -> Floats:
     """`x_BF @ weight_FG`, bit-identical for a row whatever batch it comes in.
 
     Example:

@@ -17,13 +17,12 @@ from streamssl.events import (
     Decisions,
     EpochReport,
     EventBatch,
-    Float32Array,
     IntArray,
     Results,
 )
 from streamssl.keys import KeyColumns, KeyTable
 from streamssl.learner import Learner, LearnReport
-from streamssl.modalities import MODALITIES, Modality
+from streamssl.modalities import MODALITIES, Modality, Windows
 from streamssl.scorers import Admitted, Features, Sizes
 from streamssl.scorers.ensemble import Ensemble, Scored
 from streamssl.scorers.incidents import IncidentStep
@@ -41,7 +40,7 @@ class Judged(NamedTuple):
     results: Results
     scored: Scored
     features: Features
-    x_BTC: Float32Array
+    windows: Windows
     advance: Any
     incidents: IncidentStep
     fresh_slots: IntArray
@@ -100,11 +99,10 @@ class StreamModel:
         slot_B, fresh = self.keys.lookup(batch)
         for columns in self.per_key():
             columns.ensure(self.keys.num_slots)
-        features, advance = self.modality.read(slot_B, batch.values_BC)
-        x_BTC = self.modality.network_input(features)
+        features, windows, advance = self.modality.read(slot_B, batch.values_BC)
         next_step = self.config.scorers.residual.next_step
         inference, measured = self._beside.run(
-            lambda: self.learner.infer(x_BTC, next_step=next_step),
+            lambda: self.learner.infer(windows, next_step=next_step),
             lambda: self.ensemble.measure(features),
         )
         position_B3 = np.stack([batch.partition, batch.offset, batch.index], axis=1)
@@ -119,7 +117,7 @@ class StreamModel:
         results = build_results(
             batch, scored, incidents, self.ensemble, epoch, self.space, self.config.alerts
         )
-        return Judged(results, scored, features, x_BTC, advance, incidents, fresh)
+        return Judged(results, scored, features, windows, advance, incidents, fresh)
 
     def advance(self, batch: EventBatch, epoch: int) -> Results:
         """Score a batch, move the context on and keep the rows for the epoch's end."""
@@ -127,7 +125,7 @@ class StreamModel:
         self.modality.write(judged.advance)
         self.ensemble.incidents.write(judged.incidents)
         pick_B = pick_hash(judged.scored.seen.position_B3, self.config.app.seed, epoch)
-        self.open.add(judged.scored, judged.x_BTC, pick_B, self._window_share())
+        self.open.add(judged.scored, judged.windows, pick_B, self._window_share())
         return judged.results
 
     def peek(self, batch: EventBatch, epoch: int) -> Results:
@@ -146,8 +144,7 @@ class StreamModel:
         slot_B, _ = self.keys.lookup(batch)
         for columns in self.per_key():
             columns.ensure(self.keys.num_slots)
-        _, advance = self.modality.read(slot_B, batch.values_BC)
-        self.modality.write(advance)
+        self.modality.write(self.modality.read(slot_B, batch.values_BC).advance)
 
     def discard(self, partition: int, from_offset: int) -> None:
         """Forget rows that were never committed, and the keys that only they had."""

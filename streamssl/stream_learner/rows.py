@@ -12,6 +12,7 @@ import numpy.typing as npt
 
 from streamssl.columns import Columns
 from streamssl.events import BoolArray, Float32Array, FloatArray, IntArray
+from streamssl.modalities import Windows
 from streamssl.scorers.ensemble import Scored
 
 UINT64_MAX = float(2**64)
@@ -64,7 +65,7 @@ class OpenEpoch:
     def add(
         self,
         scored: Scored,
-        x_BTC: Float32Array,
+        windows: Windows,
         pick_B: FloatArray,
         share: float,
     ) -> None:
@@ -73,7 +74,7 @@ class OpenEpoch:
         window_B = np.full(len(pick_B), -1, np.int64)
         window_B[picked] = self._num_windows + np.arange(len(picked))
         self._rows.append(OpenRows(scored, pick_B, window_B))
-        self._windows.append(x_BTC[picked])
+        self._windows.append(windows[picked])
         self._num_windows += len(picked)
 
     def discard(self, partition: int, from_offset: int) -> None:

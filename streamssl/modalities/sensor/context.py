@@ -13,7 +13,7 @@ import numpy as np
 
 from streamssl.events import Float32Array, FloatArray, IntArray
 from streamssl.keys import KeyColumns, Runs
-from streamssl.modalities.sensor.leaky import LeakyUnits
+from streamssl.modalities.sensor.leaky import SQUASH, LeakyUnits
 from streamssl.modalities.sensor.normaliser import Normaliser
 from streamssl.scan import BLOCK, EmaScan
 from streamssl.scorers.base import Features
@@ -32,6 +32,46 @@ class Advance:
     leaky_KH: FloatArray
 
 
+class History:
+    """A batch's rows, those of each key behind the ones that were kept of it.
+
+    Args:
+        rows_LC: The rows of one key after another, missing values held.
+        counts_K: How many of them each key has.
+        place_B: Where each event's row is; at least T - 1 rows of its key lie before it.
+    """
+
+    def __init__(self, rows_LC: Float32Array, counts_K: IntArray, place_B: IntArray) -> None:
+        self.rows_LC, self._counts_K, self._place_B = rows_LC, counts_K, place_B
+
+    def __len__(self) -> int:
+        """Number of events."""
+        return len(self._place_B)
+
+    def last(self, steps: int, rows: slice | IntArray = slice(None)) -> Float32Array:
+        """`[rows, steps, C]` the last rows of the events' keys, oldest first, as a copy."""
+        size = self.rows_LC.shape[1]
+        if not len(self):
+            return np.empty((0, steps, size), np.float32)
+        # Rows of a key are neighbours, so their last ones are one piece of memory.
+        pieces = np.lib.stride_tricks.sliding_window_view(self.rows_LC.ravel(), steps * size)
+        return pieces[(self._place_B[rows] - steps + 1) * size].reshape(-1, steps, size)
+
+    def before(self) -> Float32Array:
+        """`[B, C]` the row before each event's own."""
+        return self.rows_LC[self._place_B - 1]
+
+    def standardised(self, center_KC: FloatArray, scale_KC: FloatArray, bound: float) -> History:
+        """The same in units of each key's channels, within +-bound; 0 where never seen."""
+        with np.errstate(over="ignore"):  # What float32 cannot hold is beyond the bound, too.
+            z_LC = self.rows_LC - np.repeat(center_KC.astype(np.float32), self._counts_K, axis=0)
+            z_LC *= np.repeat((1.0 / scale_KC).astype(np.float32), self._counts_K, axis=0)
+            if np.isnan(z_LC.sum()):
+                np.nan_to_num(z_LC, copy=False, nan=0.0)
+        np.clip(z_LC, -bound, bound, out=z_LC)
+        return History(z_LC, self._counts_K, self._place_B)
+
+
 class SensorContext:
     """Raw windows, moving averages and leaky units of every key.
 
@@ -40,11 +80,12 @@ class SensorContext:
     Args:
         num_channels: C.
         steps: T, rows of raw context.
+        recent: Rows of them that features hold.
         seed: Seed of the leaky units.
     """
 
-    def __init__(self, *, num_channels: int, steps: int, seed: int) -> None:
-        self.steps = steps
+    def __init__(self, *, num_channels: int, steps: int, recent: int, seed: int) -> None:
+        self.steps, self.recent = steps, recent
         self.leaky = LeakyUnits(num_channels=num_channels, seed=seed)
         rates = [2.0 / (span + 1.0) for span in EMA_SPANS]
         self._ema = EmaScan(np.repeat(rates, num_channels))
@@ -58,17 +99,17 @@ class SensorContext:
 
     def read(
         self, slot_B: IntArray, values_BC: Float32Array, normaliser: Normaliser
-    ) -> tuple[Features, Advance]:
-        """Each event in its context, and the context after the batch.
+    ) -> tuple[Features, History, Advance]:
+        """Each event in its context, its standardised rows, and the context after the batch.
 
         Rows of one key are in the order of its events. A missing value is held at the channel's
         last one.
         """
         runs, columns = Runs(slot_B), self.columns
-        extended, place_B = self._extend(runs, values_BC)
-        window_BTC = self._windows(extended, place_B)
-        held_BC = window_BTC[:, -1].astype(np.float64)
-        ema_BF, ema_KF = self._averages(runs, held_BC, window_BTC[:, -2])
+        history = self._extend(runs, values_BC)
+        recent_BNC = history.last(self.recent)
+        held_BC = recent_BNC[:, -1]
+        ema_BF, ema_KF = self._averages(runs, held_BC, history)
         center_KC, scale_KC = normaliser.statistics(runs.slots)
         center_BC, scale_BC = center_KC[runs.group], scale_KC[runs.group]
         drive_BH = self.leaky.drive(np.nan_to_num((held_BC - center_BC) / scale_BC, nan=0.0))
@@ -77,11 +118,14 @@ class SensorContext:
             columns["leaky"][runs.slots],
             columns["age"][runs.slots] % BLOCK,
             drive_BH,
-            np.zeros_like(drive_BH, dtype=bool),
         )
         age_B = columns["age"][slot_B] + runs.rank
-        features = Features(slot_B, age_B, window_BTC, ema_BF, leaky_BH, center_BC, scale_BC)
-        return features, Advance(runs.slots, runs.counts, window_BTC[runs.last], ema_KF, leaky_KH)
+        features = Features(
+            slot_B, age_B, recent_BNC, ema_BF, leaky_BH.astype(np.float32), center_BC, scale_BC
+        )
+        window_KTC = history.last(self.steps, runs.last)
+        z_history = history.standardised(center_KC, scale_KC, SQUASH)
+        return features, z_history, Advance(runs.slots, runs.counts, window_KTC, ema_KF, leaky_KH)
 
     def write(self, advance: Advance) -> None:
         """Move the context on to what `read` returned."""
@@ -91,8 +135,8 @@ class SensorContext:
         columns["ema"][slots] = advance.ema_KF
         columns["leaky"][slots] = advance.leaky_KH
 
-    def _extend(self, runs: Runs, values_BC: Float32Array) -> tuple[Float32Array, IntArray]:
-        """Each key's kept rows followed by its new ones, and the places of the new ones."""
+    def _extend(self, runs: Runs, values_BC: Float32Array) -> History:
+        """Each key's kept rows followed by its new ones."""
         steps, num_keys = self.steps, len(runs.slots)
         place_sorted = (
             np.arange(len(runs.order)) + (np.repeat(np.arange(num_keys), runs.counts) + 1) * steps
@@ -105,30 +149,25 @@ class SensorContext:
             extended = _hold(extended, begin_K + steps - 1, place_sorted)
         place_B = np.empty_like(place_sorted)
         place_B[runs.order] = place_sorted
-        return extended, place_B
-
-    def _windows(self, extended: Float32Array, place_B: IntArray) -> Float32Array:
-        """`[B, T, C]` the T rows that end at each place."""
-        if not len(place_B):
-            return np.empty((0, self.steps, extended.shape[1]), np.float32)
-        view = np.lib.stride_tricks.sliding_window_view(extended, self.steps, axis=0)
-        return np.ascontiguousarray(view.transpose(0, 2, 1)[place_B - self.steps + 1])
+        return History(extended, runs.counts + steps, place_B)
 
     def _averages(
-        self, runs: Runs, held_BC: FloatArray, before_BC: Float32Array
-    ) -> tuple[FloatArray, FloatArray]:
+        self, runs: Runs, held_BC: Float32Array, history: History
+    ) -> tuple[Float32Array, FloatArray]:
         """Moving averages of the channels; each starts at the channel's first value."""
-        unseen_BC = np.isnan(held_BC)
-        first_BC = np.isnan(before_BC) & ~unseen_BC
-        copies = (1, len(EMA_SPANS))
-        ema_BF, ema_KF = self._ema.run(
+        unseen_BC, copies = np.isnan(held_BC), (1, len(EMA_SPANS))
+        first_BC = np.isnan(history.before()) & ~unseen_BC
+        x_BC = np.where(unseen_BC, 0.0, held_BC) if unseen_BC.any() else held_BC
+        average_BF, ema_KF = self._ema.run(
             runs,
             self.columns["ema"][runs.slots],
             self.columns["age"][runs.slots] % BLOCK,
-            np.tile(np.nan_to_num(held_BC, nan=0.0), copies),
-            np.tile(first_BC, copies),
+            np.tile(x_BC, copies),
+            np.tile(first_BC, copies) if first_BC.any() else None,
         )
-        ema_BF[np.tile(unseen_BC, copies)] = np.nan
+        ema_BF = average_BF.astype(np.float32)
+        if unseen_BC.any():
+            ema_BF[np.tile(unseen_BC, copies)] = np.nan
         return ema_BF, ema_KF
 
     def state_dict(self) -> dict[str, Any]:

@@ -8,17 +8,33 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Self
 
-import numpy as np
-
 from streamssl.config.sections import SensorConfig
 from streamssl.events import BoolArray, Float32Array, FloatArray, IntArray
 from streamssl.keys import KeyColumns
-from streamssl.modalities.base import Modality
-from streamssl.modalities.sensor.context import Advance, SensorContext
-from streamssl.modalities.sensor.leaky import SQUASH
+from streamssl.modalities.base import Modality, Reading, Windows
+from streamssl.modalities.sensor.context import Advance, History, SensorContext
 from streamssl.modalities.sensor.normaliser import Normaliser
-from streamssl.scorers.base import Features
-from streamssl.scorers.inputs import num_lags
+from streamssl.scorers.inputs import num_recent
+
+
+class SensorWindows(Windows):
+    """The last rows of each event's key.
+
+    Args:
+        history: Standardised.
+        steps: T.
+    """
+
+    def __init__(self, history: History, steps: int) -> None:
+        self._history, self._steps = history, steps
+
+    def __len__(self) -> int:
+        """Number of events."""
+        return len(self._history)
+
+    def __getitem__(self, rows: slice | IntArray) -> Float32Array:
+        """`[rows, T, C]` windows: within +-5, 0 where unseen."""
+        return self._history.last(self._steps, rows)
 
 
 class SensorModality(Modality):
@@ -32,9 +48,11 @@ class SensorModality(Modality):
 
     def __init__(self, *, num_channels: int, config: SensorConfig, seed: int) -> None:
         self.window = config.window
-        steps = max(config.window, num_lags(num_channels), 2)
+        steps = max(config.window, num_recent(num_channels), 2)
         self.normaliser = Normaliser(num_channels=num_channels)
-        self.context = SensorContext(num_channels=num_channels, steps=steps, seed=seed)
+        self.context = SensorContext(
+            num_channels=num_channels, steps=steps, recent=num_recent(num_channels), seed=seed
+        )
 
     @classmethod
     def build(cls, config: SensorConfig, *, num_channels: int, seed: int) -> Self:
@@ -46,9 +64,10 @@ class SensorModality(Modality):
         """`[C, H]` input weights of the leaky units."""
         return self.context.leaky.weight_CH
 
-    def read(self, slot_B: IntArray, values_BC: Float32Array) -> tuple[Features, Advance]:
-        """Events in their context, and the context after them; changes nothing."""
-        return self.context.read(slot_B, values_BC, self.normaliser)
+    def read(self, slot_B: IntArray, values_BC: Float32Array) -> Reading:
+        """Events in their context; changes nothing."""
+        features, history, advance = self.context.read(slot_B, values_BC, self.normaliser)
+        return Reading(features, SensorWindows(history, self.window), advance)
 
     def write(self, advance: Advance) -> None:
         """Move the context on."""
@@ -57,16 +76,6 @@ class SensorModality(Modality):
     def learn(self, slot_B: IntArray, newest_BC: Float32Array, learn_B: BoolArray) -> None:
         """Move the running statistics on by an epoch's rows that the gate let through."""
         self.normaliser.learn(slot_B[learn_B], newest_BC[learn_B])
-
-    def network_input(self, features: Features) -> Float32Array:
-        """`[B, window, C]` standardised, bounded windows; unseen values are 0."""
-        with np.errstate(over="ignore"):  # What float32 cannot hold is beyond SQUASH, too.
-            centre_BTC = features.center_BC[:, None].astype("f4")
-            z_BTC = features.window_BTC[:, -self.window :] - centre_BTC
-            z_BTC *= (1.0 / features.scale_BC)[:, None].astype("f4")
-        if np.isnan(features.window_BTC[:, 0]).any():
-            np.nan_to_num(z_BTC, copy=False, nan=0.0)
-        return np.clip(z_BTC, -SQUASH, SQUASH, out=z_BTC)
 
     def per_key(self) -> list[KeyColumns]:
         """Every per-key column."""
