@@ -16,8 +16,9 @@ from streamssl.version import __version__
 
 # How results are carried, saved and watched; none of it touches a score.
 _IRRELEVANT_SECTIONS = {"kafka", "delivery", "outputs", "checkpoint", "telemetry"}
-# Their effect is in the journal: who took which range, and when and how epochs closed.
-_JOURNALLED = {
+# Without effect, or it is in the journal: who took which range, when and how epochs closed.
+_WITHOUT_EFFECT = {
+    "learner": {"own_process"},
     "app": {"name", "instance", "state_dir"},
     "input": {"start", "max_poll_messages"},
     "learn": {"max_wait_s", "thin_above_lag"},
@@ -39,7 +40,9 @@ def scoring_settings(config: Config) -> dict[str, Any]:
     """The settings that a score depends on."""
     sections = config.model_dump(mode="json", exclude=_IRRELEVANT_SECTIONS)
     return {
-        name: {key: value for key, value in section.items() if key not in _JOURNALLED.get(name, ())}
+        name: {
+            key: value for key, value in section.items() if key not in _WITHOUT_EFFECT.get(name, ())
+        }
         for name, section in sections.items()
     }
 

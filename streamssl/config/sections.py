@@ -179,6 +179,11 @@ class LearnerConfig(Section):
     upkeep_learning_rate: float = Field(1e-4, gt=0.0, description="Constant rate afterwards.")
     weight_decay: Weight = Field(1e-2, description="AdamW's decoupled decay.")
     max_gradient_norm: float = Field(1.0, gt=0.0, description="Gradients are clipped to it.")
+    own_process: bool = Field(
+        True,
+        description="`run`: the learner in a process of its own, beside Kafka's and the codecs' "
+        "work; `false` saves memory where there is one core.",
+    )
     num_threads: Count = Field(
         1, description="torch threads; BLAS takes OPENBLAS_NUM_THREADS (1). Results depend on both."
     )

@@ -15,6 +15,7 @@ from streamssl.config.settings import Config, load_config
 from streamssl.demo.scene import Acknowledged
 from streamssl.engine.loop import Engine
 from streamssl.events import Message
+from streamssl.learner_host import LocalHost
 from streamssl.stream_learner import StreamLearner
 from streamssl.telemetry.health import Health
 from streamssl.telemetry.metrics import Metrics
@@ -97,7 +98,7 @@ class MemoryScene:
         return Engine(
             config=config,
             transport=MemoryTransport(self._memory, topic=self._input, app=config.app.name),
-            learner=StreamLearner.from_config(config),
+            host=LocalHost(StreamLearner.from_config(config)),
             codec=build_codec(config),
             metrics=self._metrics,
             health=self._health,

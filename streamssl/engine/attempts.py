@@ -70,6 +70,11 @@ class Attempts:
         # What the file shall say if this process does not vanish, but ends with an exception.
         self._excused: _Mark | None = None
 
+    @property
+    def undecided(self) -> bool:
+        """Whether the messages that follow the start may still turn out to kill the process."""
+        return self.careful or self._first
+
     def taken(self, seq: int, num_messages: int) -> None:
         """Note that messages are about to be looked at in the transaction after `seq`."""
         if self._first and not self.careful:

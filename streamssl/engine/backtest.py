@@ -13,6 +13,7 @@ from streamssl.codecs.table_fields import table_fields
 from streamssl.config.root import Config
 from streamssl.engine.loop import Engine
 from streamssl.engine.watch import Summary
+from streamssl.learner_host import LocalHost
 from streamssl.stream_learner import StreamLearner
 from streamssl.transport.files import FileTransport
 
@@ -53,7 +54,7 @@ class Backtest:
         self._engine = Engine(
             config=config,
             transport=transport,
-            learner=self._learner,
+            host=LocalHost(self._learner),
             codec=TableCodec(decoder, OriginalBytesEncoder(topic=transport.topic)),
             live=False,
             clock=clock,

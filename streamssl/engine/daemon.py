@@ -20,6 +20,7 @@ from streamssl.config.root import Config
 from streamssl.engine.loop import Engine
 from streamssl.engine.watch import Summary
 from streamssl.events import StreamsslError
+from streamssl.learner_host import Host, LocalHost, ProcessHost
 from streamssl.stream_learner import StreamLearner
 from streamssl.telemetry import Health, Metrics, TelemetryServer
 from streamssl.transport.kafka import KafkaTransport
@@ -73,10 +74,12 @@ class Daemon:
         self._metrics = metrics = Metrics()
         self._num_settled = 0
         self._transport = KafkaTransport(config, stopping=self._waiting)
+        host = _host(config)
+        self._opened.callback(host.close)
         self._engine = Engine(
             config=config,
             transport=self._transport,
-            learner=StreamLearner.from_config(config),
+            host=host,
             codec=build_codec(config),
             state_dir=config.app.state_dir,
             init_from=init_from,
@@ -133,6 +136,12 @@ class Daemon:
             self._health.broker_away(trouble)
         else:
             self._health.broker_back()
+
+
+def _host(config: Config) -> Host:
+    if config.learner.own_process:
+        return ProcessHost(config)
+    return LocalHost(StreamLearner.from_config(config), beside=True)
 
 
 @contextlib.contextmanager

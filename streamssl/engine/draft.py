@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from streamssl.codecs.base import Decoder
-from streamssl.engine.ports import Codec, Learner
+from streamssl.engine.ports import Codec
 from streamssl.engine.slices import messages_of, range_of, without
 from streamssl.events import (
     DeadLetter,
@@ -23,6 +23,7 @@ from streamssl.events import (
     Slice,
     concat_batches,
 )
+from streamssl.learner_host import Given, Learner
 from streamssl.transport.base import PartitionOutput
 from streamssl.transport.journal import POISON
 
@@ -40,6 +41,11 @@ class Part:
     def range(self) -> Range:
         """The input taken."""
         return range_of(self.pieces)
+
+    @property
+    def num_events(self) -> int:
+        """Events read from it."""
+        return sum(map(len, self.batches))
 
 
 @dataclass
@@ -76,12 +82,34 @@ class Draft:
         self.num_messages += len(piece.payload)
         self.num_events += len(decoded.batch)
 
+    def events(self) -> EventBatch | None:
+        """The events of all partitions, one partition after another; None where there are none."""
+        parts = [self.parts[partition] for partition in sorted(self.parts)]
+        batches = [batch for part in parts for batch in part.batches]
+        return concat_batches(batches) if batches else None
+
     def journalled_dead_letters(self) -> list[tuple[int, int, int]]:
         """(partition, offset, index) of every dead letter, as the journal has them."""
         letters = [letter for p in sorted(self.parts) for letter in self.parts[p].dead_letters]
         return [
             (letter.message.partition, letter.message.offset, _index(letter)) for letter in letters
         ]
+
+
+@dataclass(frozen=True)
+class Scoring:
+    """A draft whose scores are under way.
+
+    Attributes:
+        given: The results of its events, None where there are none.
+    """
+
+    draft: Draft
+    given: Given[Results] | None
+
+    def results(self) -> dict[int, Results]:
+        """Results per partition that has events, when they are there."""
+        return {} if self.given is None else split(self.draft, self.given())
 
 
 def _index(letter: DeadLetter) -> int:
@@ -113,14 +141,16 @@ def below(decoded: Decoded, offset: int) -> Decoded:
 
 def advance(draft: Draft, learner: Learner) -> dict[int, Results]:
     """Score all partitions' events in one call; results per partition that has events."""
-    batches = {p: part.batches for p, part in sorted(draft.parts.items()) if part.batches}
-    if not batches:
-        return {}
-    joined = concat_batches([batch for partial in batches.values() for batch in partial])
-    results = learner.advance(joined)
-    stops = np.cumsum([sum(map(len, partial)) for partial in batches.values()]).tolist()
+    batch = draft.events()
+    return {} if batch is None else split(draft, learner.advance(batch))
+
+
+def split(draft: Draft, results: Results) -> dict[int, Results]:
+    """Results of a draft's events, per partition that has events."""
+    counts = {p: part.num_events for p, part in sorted(draft.parts.items()) if part.batches}
+    stops = np.cumsum(list(counts.values())).tolist()
     starts = [0, *stops[:-1]]
-    return {p: rows_of(results, a, b) for p, a, b in zip(batches, starts, stops, strict=True)}
+    return {p: rows_of(results, a, b) for p, a, b in zip(counts, starts, stops, strict=True)}
 
 
 def encode(

@@ -12,8 +12,8 @@ from collections.abc import Callable
 
 from streamssl.config.sections import DeliveryConfig, LearnConfig
 from streamssl.engine.draft import Draft
-from streamssl.engine.ports import Learner
 from streamssl.events import Decisions
+from streamssl.learner_host import Learner
 
 IDLE_POLL_S = 0.2
 

@@ -11,12 +11,13 @@ from streamssl.engine.attempts import Attempts
 from streamssl.engine.draft import Draft, below, decode
 from streamssl.engine.epochs import Epochs
 from streamssl.engine.intake import Intake
-from streamssl.engine.ports import Codec, Learner
+from streamssl.engine.ports import Codec
 from streamssl.engine.positions import Positions
 from streamssl.engine.recovery import rebuild
 from streamssl.engine.slices import cut, offset_after
 from streamssl.engine.watch import Watch
 from streamssl.events import Decoded, Slice
+from streamssl.learner_host import Learner
 from streamssl.transport.base import InputExpiredError, Transport
 
 log = logging.getLogger(__name__)
@@ -45,23 +46,42 @@ class Gatherer:
     max_poll_messages: int
     live: bool
     clock: Callable[[], float]
+    _open: Draft | None = None
 
-    def gather(self) -> Draft:
-        """Poll and decode until the transaction is full, or its time is over."""
-        draft = Draft()
+    def gather(self, in_flight: Draft | None = None) -> Draft | None:
+        """Poll and decode until the transaction is full, or its time is over.
+
+        Args:
+            in_flight: The transaction before, while it is not published yet. Nothing is waited
+                for then: what does not fill a transaction yet is kept for the next call.
+
+        Returns:
+            None where there is nothing to be scored now.
+        """
+        if in_flight and self.attempts and self.attempts.undecided:
+            return None
+        draft, self._open = self._open or Draft(), None
         while not self.stopping.is_set():
             room, wait_s = self._room(draft), self.epochs.wait_s(draft)
             if room == 0 or wait_s == 0.0:
                 break
             with self.watch.stage("poll"):
-                pieces = self.intake.take(room, wait_s)
+                pieces = self.intake.take(room, 0.0 if in_flight else wait_s)
             if not draft.parts:
                 draft.began_s, draft.polled_s = self.clock(), self.intake.polled_s
             for piece in pieces:
-                self._admit(piece, draft)
+                self._admit(piece, draft, in_flight)
+            if not pieces and in_flight:
+                self._open = draft
+                return None
             if not pieces and not (draft.parts and self.live):
                 break
-        return draft
+        return draft if draft.parts else None
+
+    def rest(self) -> Draft | None:
+        """What was taken in and is not scored yet."""
+        draft, self._open = self._open, None
+        return draft if draft and draft.parts else None
 
     def _room(self, draft: Draft) -> int:
         room = min(self.epochs.room(draft), self.max_poll_messages)
@@ -69,10 +89,11 @@ class Gatherer:
             return max(0, min(room, 1 - draft.num_messages))
         return room
 
-    def _admit(self, piece: Slice, draft: Draft) -> None:
+    def _admit(self, piece: Slice, draft: Draft, in_flight: Draft | None) -> None:
         """Decode as much of a slice as the transaction takes; the rest waits for the next."""
         room = self._room(draft)
-        if room == 0 or not self.intake.fits(piece, draft):
+        fits = all(self.intake.fits(piece, other) for other in (draft, in_flight) if other)
+        if room == 0 or not fits:
             draft.full = True
             self.intake.stash.append(piece)
             return

@@ -55,7 +55,11 @@ class Intake:
         return lags
 
     def fits(self, piece: Slice, draft: Draft) -> bool:
-        """Whether a slice may join a draft: one transaction knows one incarnation."""
+        """Whether a slice may join a draft, or follow it while its outcome is open.
+
+        One transaction knows one incarnation, and whether the state held of a partition is that
+        of the next one is not known before.
+        """
         part = draft.parts.get(piece.partition)
         return part is None or part.incarnation == piece.incarnation
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from streamssl.config.budget import parse_budget
@@ -12,17 +12,18 @@ from streamssl.config.environment import environment_hash
 from streamssl.config.root import Config
 from streamssl.engine.attempts import Attempts
 from streamssl.engine.checkpoints import Checkpoints, Saved
-from streamssl.engine.draft import Draft, advance, encode
+from streamssl.engine.draft import Draft, Scoring, encode
 from streamssl.engine.epochs import Epochs
 from streamssl.engine.gather import Gatherer
 from streamssl.engine.intake import Intake
-from streamssl.engine.ports import Codec, Learner
+from streamssl.engine.ports import Codec
 from streamssl.engine.positions import Positions
 from streamssl.engine.publisher import Publisher
 from streamssl.engine.start import CHECKPOINTS, start
 from streamssl.engine.watch import Summary, Watch
+from streamssl.learner_host import Closed, Given, Host, LearnerProcessError
 from streamssl.telemetry import Health, Metrics
-from streamssl.transport.base import PartitionOutput, Transport
+from streamssl.transport.base import Transport
 
 TELL_EVERY_S = 1.0
 
@@ -37,7 +38,7 @@ class Engine:
     Args:
         config: The configuration.
         transport: Input, output and journal; not yet opened.
-        learner: The state, fresh.
+        host: Of the learner, fresh.
         codec: Bytes to columns and back.
         state_dir: Folder for checkpoints; None keeps nothing (files, tests).
         init_from: Folder of a checkpoint to begin from where `state_dir` holds none.
@@ -54,7 +55,7 @@ class Engine:
         *,
         config: Config,
         transport: Transport,
-        learner: Learner,
+        host: Host,
         codec: Codec,
         state_dir: Path | None = None,
         init_from: Path | None = None,
@@ -67,7 +68,9 @@ class Engine:
     ) -> None:
         self._config = config
         self._transport = transport
-        self._learner = learner
+        self._host = host
+        self._scoring: Scoring | None = None
+        self._closing: Given[Closed] | None = None
         self._codec = codec
         self._state_dir = state_dir
         self._init_from = init_from
@@ -87,7 +90,7 @@ class Engine:
             directory=state_dir and state_dir / CHECKPOINTS, config=config.checkpoint, clock=clock
         )
         self._epochs = Epochs(
-            learner=learner,
+            learner=host,
             delivery=config.delivery,
             learn=config.learn,
             clock=clock if live else None,
@@ -119,59 +122,75 @@ class Engine:
             while not self._over():
                 self._step()
             self._drain()
-        except Exception:
-            if self._attempts:
+        except Exception as error:
+            vanished = isinstance(error, LearnerProcessError) and error.vanished
+            if self._attempts and not vanished:
                 self._attempts.excuse()
             raise
         finally:
+            self._host.close()
             self._transport.close()
         return self.summary
 
     def _step(self) -> None:
-        """One transaction, and the epoch's end if it was the epoch's last."""
-        draft = self._gatherer.gather()
-        if draft.parts:
-            outputs = self._score(draft)
-            self._publisher.commit(draft, outputs, state_crc32c=self._state_crc32c)
-        reason = self._epochs.over()
+        """One transaction is taken in and its scoring begun; the one before is published.
+
+        Where that one was the epoch's last, the epoch is learnt while the next is taken in.
+        """
+        before, self._scoring = self._scoring, None
+        draft = self._gatherer.gather(before.draft if before else None)
+        if draft:
+            self._scoring = self._score(draft)
+        if before:
+            self._publish(before)
+        reason = None if self._scoring else self._epochs.over()
         if reason and not self._stopping.is_set():
             self._close_epoch(reason)
         self._tell()
 
-    def _score(self, draft: Draft) -> dict[int, PartitionOutput]:
-        """Score with the frozen state, advance the per-key context, encode."""
-        with self._watch.stage("score"):
-            results = advance(draft, self._learner)
+    def _score(self, draft: Draft) -> Scoring:
+        """Begin to score with the frozen state, and to advance the per-key context."""
+        batch = draft.events()
+        return Scoring(draft, None if batch is None else self._host.begin(batch))
+
+    def _publish(self, scoring: Scoring) -> None:
+        """Encode what was scored, and commit it."""
+        self._epoch_learnt()
+        draft = scoring.draft
+        with self._watch.stage("wait"):
+            results = scoring.results()
         with self._watch.stage("encode"):
             outputs = encode(draft, results, self._codec)
         if self._attempts:
             self._attempts.survived(self._positions.seq, draft.num_messages)
-        return outputs
+        self._publisher.commit(draft, outputs, state_crc32c=self._state_crc32c)
 
     def _close_epoch(self, reason: str) -> None:
-        """Learn the epoch, whose every transaction was acknowledged; then checkpoint."""
+        """Begin to learn the epoch, whose every transaction was acknowledged; then checkpoint."""
+        self._epoch_learnt()
         decisions = self._epochs.decide(reason, sum(self._intake.lag().values()))
-        self._positions.closed[self._learner.epoch] = decisions
-        with self._watch.stage("learn"):
-            report = self._learner.close_epoch(decisions)
-        self._state_crc32c = self._learner.state_crc32c()
-        self._watch.learnt(report)
+        self._positions.closed[self._host.epoch] = decisions
+        self._closing = self._host.begin_close(decisions)
         self._checkpoint()
+
+    def _epoch_learnt(self) -> None:
+        """The last epoch that was closed is learnt: its state scores what comes."""
+        if self._closing:
+            with self._watch.stage("wait"):
+                report, self._state_crc32c = self._closing()
+            self._closing = None
+            self._watch.learnt(report)
 
     def _checkpoint(self, *, now: bool = False) -> None:
         # What was replayed counts too, or processes that die soon replay more every time.
         num_events = self.summary.recovered + self.summary.events
-        with self._watch.stage("checkpoint"):
-            saved = self._checkpoints.epoch_ended(
-                self._learner, self._positions, num_events, now=now
-            )
-        self._checkpointed(saved)
+        self._checkpoints.epoch_ended(self._host, self._positions, num_events, now=now)
 
-    def _checkpointed(self, saved: Saved | None) -> None:
-        if saved:
-            self._watch.checkpointed(saved)
-            if saved.release is not None:
-                self._transport.release_journal(saved.release)
+    def _checkpointed(self, saved: Iterable[Saved]) -> None:
+        for one in saved:
+            self._watch.checkpointed(one)
+            if one.release is not None:
+                self._transport.release_journal(one.release)
 
     def _recover(self) -> None:
         """Newest checkpoint, own journal, and the input read again."""
@@ -179,7 +198,7 @@ class Engine:
         begun = start(
             config=self._config,
             transport=self._transport,
-            learner=self._learner,
+            host=self._host,
             codec=self._codec,
             state_dir=self._state_dir,
             init_from=self._init_from,
@@ -190,6 +209,7 @@ class Engine:
         self._watch.recovered(begun.source, begun.num_events)
         if begun.gap:  # What is left of the journal before it leads nowhere.
             self._checkpoint(now=True)
+            self._checkpointed(self._checkpoints.flush(self._host))
         self._watch.worry(self._positions.changes)
         if self._state_dir:
             self._attempts = Attempts(self._state_dir / "attempts.json", seq=self._positions.seq)
@@ -208,7 +228,7 @@ class Engine:
     def _new_gatherer(self) -> Gatherer:
         return Gatherer(
             transport=self._transport,
-            learner=self._learner,
+            learner=self._host,
             codec=self._codec,
             positions=self._positions,
             intake=self._intake,
@@ -226,7 +246,7 @@ class Engine:
             instance=self._config.app.instance,
             environment=self._environment,
             transport=self._transport,
-            learner=self._learner,
+            learner=self._host,
             codec=self._codec,
             positions=self._positions,
             intake=self._intake,
@@ -237,6 +257,8 @@ class Engine:
     def _tell(self) -> None:
         """Say where this instance stands; the slow part of it once a second."""
         self._watch.alive()
+        self._watch.took(self._host.took())
+        self._checkpointed(self._checkpoints.ended(self._host))
         if self._on_progress:
             self._on_progress(self.summary)
         now_s = self._clock()
@@ -245,12 +267,22 @@ class Engine:
             self._watch.holds(self._transport.assignment(), self._intake.lag())
 
     def _drain(self) -> None:
-        """The transaction in hand is committed: save the last epoch's end, forget attempts."""
+        """Publish what is in hand, save the last epoch's end, forget attempts."""
         self._watch.enter("draining")
-        self._checkpointed(self._checkpoints.flush())
+        for scoring in (self._scoring, self._rest()):
+            if scoring:
+                self._publish(scoring)
+        self._epoch_learnt()
+        self._checkpointed(self._checkpoints.flush(self._host))
         if self._attempts:
             self._attempts.clear()
 
+    def _rest(self) -> Scoring | None:
+        rest = self._gatherer.rest()
+        return self._score(rest) if rest else None
+
     def _over(self) -> bool:
+        if self._stopping.is_set():
+            return True
         ended = self._transport.exhausted() and not self._intake.stash
-        return self._stopping.is_set() or (ended and self._epochs.over() is None)
+        return ended and self._scoring is None and self._epochs.over() is None

@@ -6,11 +6,12 @@ from collections.abc import Callable
 
 from streamssl.engine.draft import Draft
 from streamssl.engine.intake import Intake
-from streamssl.engine.ports import Codec, Learner
+from streamssl.engine.ports import Codec
 from streamssl.engine.positions import Positions
 from streamssl.engine.recovery import give_up
 from streamssl.engine.spaces import announce, new_space
 from streamssl.engine.watch import Watch
+from streamssl.learner_host import Learner
 from streamssl.transport.base import PartitionOutput, Transaction, Transport
 from streamssl.transport.journal import JournalRecord
 
@@ -52,6 +53,7 @@ class Publisher:
         self._intake = intake
         self._watch = watch
         self._clock = clock
+        self._gone: dict[int, int] = {}  # incarnations that were given up last
 
     def commit(
         self, draft: Draft, outputs: dict[int, PartitionOutput], *, state_crc32c: int
@@ -63,9 +65,11 @@ class Publisher:
             outputs: What is published of it.
             state_crc32c: CRC of the state that scored it.
         """
-        record, began_s = self._record(draft, outputs, state_crc32c), self._clock()
-        transaction = Transaction(record, announce(outputs, record, self._positions.space))
-        with self._watch.stage("commit"):
+        began_s = self._clock()
+        with self._watch.stage("journal"):
+            record = self._record(draft, outputs, state_crc32c)
+            transaction = Transaction(record, announce(outputs, record, self._positions.space))
+        with self._watch.stage("publish"):
             receipt = self._transport.commit(transaction)
         if receipt.kept:
             landed = transaction.without(transaction.parts.keys() - receipt.kept)
@@ -74,9 +78,16 @@ class Publisher:
         else:
             self._watch.not_ours()
         for partition in sorted(outputs.keys() - receipt.kept):
-            give_up(self._learner, partition, outputs[partition].range.start)
-            self._positions.drop(self._learner.epoch, partition)
-            self._intake.forget(partition)
+            self._give_up(partition, outputs[partition])
+
+    def _give_up(self, partition: int, output: PartitionOutput) -> None:
+        """A partition has left: what was scored of it goes, and all that is scored after it."""
+        if self._gone.get(partition) == output.incarnation:
+            return
+        self._gone[partition] = output.incarnation
+        give_up(self._learner, partition, output.range.start)
+        self._positions.drop(self._learner.epoch, partition)
+        self._intake.forget(partition)
 
     def _record(
         self, draft: Draft, outputs: dict[int, PartitionOutput], state_crc32c: int

@@ -12,11 +12,12 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from streamssl.engine.draft import Draft, advance, decode, encode
-from streamssl.engine.ports import Codec, Learner
+from streamssl.engine.ports import Codec
 from streamssl.engine.positions import Positions
 from streamssl.engine.slices import range_of
 from streamssl.engine.spaces import announce
 from streamssl.events import Slice, StreamsslError
+from streamssl.learner_host import Learner
 from streamssl.transport.base import InputExpiredError, PartitionOutput
 from streamssl.transport.journal import POISON, JournalRecord
 

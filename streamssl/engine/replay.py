@@ -14,12 +14,13 @@ from streamssl.checkpoint import Checkpoint, CorruptCheckpointError, checkpoints
 from streamssl.codecs.registry import build_codec
 from streamssl.config.environment import environment_hash
 from streamssl.config.root import Config
-from streamssl.engine.ports import Codec, Learner
+from streamssl.engine.ports import Codec
 from streamssl.engine.positions import Positions
 from streamssl.engine.published import published
 from streamssl.engine.recovery import InputReader, JournalBrokenError, JournalReplay
 from streamssl.engine.start import CHECKPOINTS
 from streamssl.events import OutputRecord
+from streamssl.learner_host import StatefulLearner
 from streamssl.stream_learner import StreamLearner
 from streamssl.transport.journal import JournalRecord
 from streamssl.transport.kafka.readonly import KafkaReadonly
@@ -84,7 +85,7 @@ def reproduce(
     config: Config,
     *,
     source: JournalSource,
-    learner: Learner,
+    learner: StatefulLearner,
     codec: Codec,
     write: Callable[[int, list[OutputRecord]], None],
 ) -> Reproduction:
@@ -121,7 +122,7 @@ def reproduce(
     )
 
 
-def _begin(config: Config, records: Journal, learner: Learner) -> Positions:
+def _begin(config: Config, records: Journal, learner: StatefulLearner) -> Positions:
     """Load the earliest state from which the journal is whole."""
     begun_fresh = not records or records[0][1].epoch == learner.epoch  # Not by --init-from.
     if begun_fresh and _whole([record for _, record in records], seq=0):

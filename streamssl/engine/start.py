@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-from streamssl.checkpoint import CheckpointError, load_newest
+from streamssl.checkpoint import CheckpointError
 from streamssl.config.root import Config
-from streamssl.engine.ports import Codec, Learner
+from streamssl.engine.ports import Codec
 from streamssl.engine.positions import Positions
 from streamssl.engine.recovery import JournalReplay, recover
+from streamssl.learner_host import Host, Learner
 from streamssl.transport.base import Transport
 
 CHECKPOINTS = "checkpoints"
@@ -40,7 +40,7 @@ def start(
     *,
     config: Config,
     transport: Transport,
-    learner: Learner,
+    host: Host,
     codec: Codec,
     state_dir: Path | None,
     init_from: Path | None,
@@ -52,7 +52,7 @@ def start(
     Args:
         config: The configuration.
         transport: Open, not yet in the group.
-        learner: Fresh.
+        host: Of a fresh learner.
         codec: Its decoder learns the channels.
         state_dir: Where checkpoints are.
         init_from: Where to begin if `state_dir` holds none.
@@ -63,19 +63,18 @@ def start(
         CheckpointError: No checkpoint is usable though there are some, `init_from` has none, or
             the state is of networks of another size.
     """
-    found = state_dir and load_newest(
-        state_dir / CHECKPOINTS, on_corruption=config.checkpoint.on_corruption
-    )
     positions, source = Positions(), "fresh"
+    found = state_dir and host.restore(state_dir / CHECKPOINTS, config.checkpoint.on_corruption)
     if found:
-        _take_over(learner, found.state["learner"], found.path)
-        positions, source = Positions.from_state_dict(found.state["engine"]), "checkpoint"
+        if found.engine is None:
+            raise CheckpointError(f"{found.path} is of a learner alone; begin with --init-from")
+        positions, source = Positions.from_state_dict(found.engine), "checkpoint"
     elif init_from:
-        _take_over(learner, pretrained(init_from), init_from)
-        _check_channels(config, learner, init_from)
+        _pretrained(host, init_from)
+        _check_channels(config, host, init_from)
         source = "initial"
     replay = JournalReplay(
-        learner=learner,
+        learner=host,
         codec=codec,
         source=transport,
         positions=positions,
@@ -87,29 +86,9 @@ def start(
     return Start(positions, replay.state_crc32c, source, replay.num_events, gap)
 
 
-def pretrained(directory: Path) -> dict[str, Any]:
-    """The learner's state in a folder that `replay --save` or a daemon wrote.
-
-    Raises:
-        CheckpointError: There is none.
-    """
-    found = load_newest(directory)
-    if found is None:
+def _pretrained(host: Host, directory: Path) -> None:
+    if host.restore(directory, "previous") is None:
         raise CheckpointError(f"{directory} holds no checkpoint to begin from; see replay --save")
-    state: dict[str, Any] = found.state.get("learner", found.state)
-    return state
-
-
-def _take_over(learner: Learner, state: dict[str, Any], path: Path) -> None:
-    try:
-        learner.load_state_dict(state)
-    except (RuntimeError, KeyError, ValueError) as error:
-        # PyTorch's text goes on with a line for each weight.
-        told = " ".join(str(error).split())[:300]
-        raise CheckpointError(
-            f"{path} does not fit this configuration ({told}); go back to the learner, modality "
-            "and scorers sections that it was learnt with, or name an empty app.state_dir"
-        ) from error
 
 
 def _check_channels(config: Config, learner: Learner, init_from: Path) -> None:

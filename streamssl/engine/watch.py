@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -93,6 +93,11 @@ class Watch:
         began_s = time.perf_counter()
         yield
         self._metrics.stage_duration.labels(name).observe(time.perf_counter() - began_s)
+
+    def took(self, stages: Iterable[tuple[str, float]]) -> None:
+        """Stages that were measured elsewhere: their names and seconds."""
+        for name, seconds in stages:
+            self._metrics.stage_duration.labels(name).observe(seconds)
 
     def enter(self, phase: str) -> None:
         """Go to another phase of the lifecycle."""

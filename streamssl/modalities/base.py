@@ -31,12 +31,12 @@ class Reading(NamedTuple):
 
     Attributes:
         features: For the scorers.
-        windows: For the networks.
+        rows: What `Modality.windows` makes the networks' windows from.
         advance: The context after the events, for `Modality.write`.
     """
 
     features: Features
-    windows: Windows
+    rows: Any
     advance: Any
 
 
@@ -55,6 +55,10 @@ class Modality(Protocol):
 
     def read(self, slot_B: IntArray, values_BC: Float32Array) -> Reading:
         """Events (each key's in order) in their context."""
+        ...
+
+    def windows(self, rows: Any) -> Windows:
+        """What the networks read of the events, from `Reading.rows`."""
         ...
 
     def write(self, advance: Any) -> None:

@@ -6,7 +6,7 @@ tests pick it up from there.
 
 from __future__ import annotations
 
-from streamssl.scorers.base import Admitted, Features, Scorer, Seen, Sizes
+from streamssl.scorers.base import Admitted, Features, Measured, Scorer, Seen, Sizes
 from streamssl.scorers.gaussian import GaussianScorer
 from streamssl.scorers.memory import MemoryScorer
 from streamssl.scorers.residual import ResidualScorer
@@ -17,4 +17,4 @@ SCORERS: dict[str, type[Scorer]] = {
     "memory": MemoryScorer,
 }
 
-__all__ = ["SCORERS", "Admitted", "Features", "Scorer", "Seen", "Sizes"]
+__all__ = ["SCORERS", "Admitted", "Features", "Measured", "Scorer", "Seen", "Sizes"]

@@ -20,6 +20,7 @@ from streamssl.events import (
     Results,
     check_batch,
 )
+from streamssl.stages import Stages
 from streamssl.stream_learner.model import StreamModel
 from streamssl.stream_learner.results import concat_results
 
@@ -50,10 +51,11 @@ class StreamLearner:
     def __init__(self, config: Config) -> None:
         self.config = config
         self.epoch = 1
+        self.stages = Stages()
         self._model: StreamModel | None = None
         # The first model of a process takes seconds to build (torch loads its optimisers then):
         # not at the first event, whose score somebody waits for.
-        StreamModel(fields=("any",), config=config)
+        StreamModel(fields=("any",), config=config, stages=self.stages)
 
     @classmethod
     def from_config(cls, source: Config | Path | str | Mapping[str, Any]) -> StreamLearner:
@@ -122,6 +124,10 @@ class StreamLearner:
     def target(self) -> int:
         """Events at which the open epoch is full."""
         return self._model.target() if self._model else StreamModel.FIRST_EPOCH
+
+    def next_target(self) -> int:
+        """Events at which the next epoch would be full, were the open one closed now."""
+        return self._model.next_target() if self._model else StreamModel.FIRST_EPOCH
 
     def advance(self, batch: EventBatch) -> Results:
         """Score rows of the open epoch with the frozen state and advance the context.
@@ -211,7 +217,9 @@ class StreamLearner:
         self.epoch = int(state["epoch"])
         self._model = None
         if state["fields"] is not None:
-            self._model = StreamModel(fields=tuple(state["fields"]), config=self.config)
+            self._model = StreamModel(
+                fields=tuple(state["fields"]), config=self.config, stages=self.stages
+            )
             try:
                 self._model.load_state_dict(state["model"])
             except (RuntimeError, KeyError, ValueError) as error:
@@ -231,7 +239,7 @@ class StreamLearner:
         """The model of the batch's channels, built at the first batch."""
         check_batch(batch)
         if self._model is None:
-            self._model = StreamModel(fields=batch.fields, config=self.config)
+            self._model = StreamModel(fields=batch.fields, config=self.config, stages=self.stages)
         elif batch.fields != self._model.fields:
             raise ValueError(f"channels {batch.fields} are not those learned: {self._model.fields}")
         return self._model

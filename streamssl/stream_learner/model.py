@@ -21,11 +21,12 @@ from streamssl.events import (
     Results,
 )
 from streamssl.keys import KeyColumns, KeyTable
-from streamssl.learner import Learner, LearnReport
+from streamssl.learner import Inference, Learner, LearnReport
 from streamssl.modalities import MODALITIES, Modality, Windows
-from streamssl.scorers import Admitted, Features, Sizes
+from streamssl.scorers import Admitted, Features, Measured, Sizes
 from streamssl.scorers.ensemble import Ensemble, Scored
 from streamssl.scorers.incidents import IncidentStep
+from streamssl.stages import Stages
 from streamssl.stream_learner.beside import Beside
 from streamssl.stream_learner.results import build_results
 from streamssl.stream_learner.rows import OpenEpoch, pick_hash
@@ -52,12 +53,13 @@ class StreamModel:
     Args:
         fields: Names of the channels.
         config: The whole configuration.
+        stages: Told how long what takes.
     """
 
     FIRST_EPOCH = 32
 
-    def __init__(self, *, fields: tuple[str, ...], config: Config) -> None:
-        self.fields, self.config = fields, config
+    def __init__(self, *, fields: tuple[str, ...], config: Config, stages: Stages) -> None:
+        self.fields, self.config, self._stage = fields, config, stages
         num_channels, seed = len(fields), config.app.seed
         self.keys = KeyTable()
         self.modality: Modality = MODALITIES[config.modality.kind].build(
@@ -96,28 +98,39 @@ class StreamModel:
 
     def judge(self, batch: EventBatch, epoch: int) -> Judged:
         """Score a batch with the frozen state; only the key table has grown afterwards."""
-        slot_B, fresh = self.keys.lookup(batch)
-        for columns in self.per_key():
-            columns.ensure(self.keys.num_slots)
-        features, windows, advance = self.modality.read(slot_B, batch.values_BC)
-        next_step = self.config.scorers.residual.next_step
+        with self._stage("window"):
+            slot_B, fresh = self.keys.lookup(batch)
+            for columns in self.per_key():
+                columns.ensure(self.keys.num_slots)
+            features, rows, advance = self.modality.read(slot_B, batch.values_BC)
+        with self._stage("normalise"):
+            windows = self.modality.windows(rows)
         inference, measured = self._beside.run(
-            lambda: self.learner.infer(windows, next_step=next_step),
-            lambda: self.ensemble.measure(features),
+            lambda: self._embed(windows), lambda: self._measure(features)
         )
         position_B3 = np.stack([batch.partition, batch.offset, batch.index], axis=1)
-        scored, incidents = self.ensemble.read(
-            features,
-            measured,
-            inference.residual_BR,
-            inference.embedding_BD,
-            position_B3.astype(np.int64),
-            batch.event_time,
-        )
-        results = build_results(
-            batch, scored, incidents, self.ensemble, epoch, self.space, self.config.alerts
-        )
+        with self._stage("calibrate"):
+            scored, incidents = self.ensemble.read(
+                features,
+                measured,
+                inference.residual_BR,
+                inference.embedding_BD,
+                position_B3.astype(np.int64),
+                batch.event_time,
+            )
+        with self._stage("attribute"):
+            results = build_results(
+                batch, scored, incidents, self.ensemble, epoch, self.space, self.config.alerts
+            )
         return Judged(results, scored, features, windows, advance, incidents, fresh)
+
+    def _embed(self, windows: Windows) -> Inference:
+        with self._stage("embed"):
+            return self.learner.infer(windows, next_step=self.config.scorers.residual.next_step)
+
+    def _measure(self, features: Features) -> Measured:
+        with self._stage("score"):
+            return self.ensemble.measure(features)
 
     def advance(self, batch: EventBatch, epoch: int) -> Results:
         """Score a batch, move the context on and keep the rows for the epoch's end."""
@@ -153,7 +166,14 @@ class StreamModel:
 
     def target(self) -> int:
         """Events at which the open epoch is full: a sixteenth of those seen, within bounds."""
-        return min(max(self.num_seen // 16, self.FIRST_EPOCH), self.config.learn.every)
+        return self._target(self.num_seen)
+
+    def next_target(self) -> int:
+        """The same of the next epoch, were the open one closed now."""
+        return self._target(self.num_seen + len(self.open))
+
+    def _target(self, num_seen: int) -> int:
+        return min(max(num_seen // 16, self.FIRST_EPOCH), self.config.learn.every)
 
     def close(self, epoch: int, decisions: Decisions) -> EpochReport:
         """Learn the open epoch's rows: the statistics, then the networks; then drop old keys."""

@@ -8,6 +8,7 @@ import numpy as np
 from prometheus_client import CollectorRegistry, ProcessCollector
 
 from streamssl.events import SEVERITIES, EpochReport, Results
+from streamssl.stages import STAGES
 from streamssl.telemetry.catalogue import Catalogue, Entry
 from streamssl.telemetry.health import STATES
 from streamssl.version import __version__
@@ -15,7 +16,6 @@ from streamssl.version import __version__
 SCORE_BUCKETS = (0.5, 0.9, 0.95, 0.99, 0.995, 0.999, 0.9995, 0.9999, 1.0)
 BATCH_BUCKETS = tuple(float(2**i) for i in range(13))
 CHECKPOINT_BUCKETS_S = (0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 120.0)
-STAGES = ("poll", "decode", "score", "encode", "commit", "learn", "checkpoint")
 LEARN_ROW_OUTCOMES = ("learnt", "gated", "thinned", "trained")
 
 

@@ -114,6 +114,7 @@ class Deployment:
             stdout=stdout,
             stderr=self._log,
             env={**clean, "OMP_NUM_THREADS": "1"},
+            start_new_session=True,  # a group with the learner's process: both can be stopped
         )
 
     def published(self) -> Published:

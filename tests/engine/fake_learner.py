@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from streamssl.events import Decisions, EpochReport, EventBatch, Results
+from streamssl.stages import Stages
 
 Key = tuple[int, str]
 
@@ -26,6 +27,7 @@ class FakeLearner:
 
     def __init__(self, every: int = 16, hook: Callable[[str], None] = lambda _: None) -> None:
         self.epoch = 1
+        self.stages = Stages()
         self.fields: tuple[str, ...] | None = None
         self.weight = 0.0
         self.seen = 0

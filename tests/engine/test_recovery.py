@@ -139,7 +139,7 @@ def test_a_checkpoint_that_cannot_be_written_does_not_end_the_daemon(
     def full(*_: object, **__: object) -> None:
         raise CheckpointError("no space left")
 
-    monkeypatch.setattr("streamssl.engine.checkpoints.write", full)
+    monkeypatch.setattr("streamssl.learner_host.local.write", full)
     world.engine(health=health).run()
     assert world.ids() == expected_ids(world)
     assert "checkpoint" in health.status()["reasons"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import random
 import signal
 import subprocess
@@ -177,11 +178,11 @@ class Killer:
             return
         while True:
             self._turn_until(process, seen, pace_s=0.002)
-            process.send_signal(signal.SIGSTOP)
+            os.killpg(process.pid, signal.SIGSTOP)
             self._witness.settle(self.ARRIVED_S)
             if seen():  # It stands still at the moment.
                 return
-            process.send_signal(signal.SIGCONT)
+            os.killpg(process.pid, signal.SIGCONT)
 
     def _turn_until(
         self, process: subprocess.Popen[bytes], seen: Callable[[], bool], pace_s: float = 0.05

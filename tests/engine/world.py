@@ -26,6 +26,7 @@ from streamssl.events import (
     Results,
     Slice,
 )
+from streamssl.learner_host import LocalHost
 from streamssl.transport.base import Receipt, Transaction
 from streamssl.transport.journal import JournalRecord, decode_record
 from streamssl.transport.memory import MemoryBroker, MemoryTransport
@@ -209,7 +210,7 @@ class World:
         self.engines[instance] = Engine(
             config=config,
             transport=transport,
-            learner=learner,
+            host=LocalHost(learner),
             codec=self.new_codec(),
             state_dir=config.app.state_dir,
             clock=self.clock,

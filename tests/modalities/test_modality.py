@@ -20,5 +20,5 @@ def test_values_near_the_end_of_float32_are_bounded_without_a_warning() -> None:
     modality.learn(slots, far, np.ones(2, np.bool_))
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        x_BTC = modality.read(slots, -far).windows[:]
+        x_BTC = modality.windows(modality.read(slots, -far).rows)[:]
     assert np.isfinite(x_BTC).all()

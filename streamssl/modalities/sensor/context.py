@@ -10,10 +10,11 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
 
 from streamssl.events import Float32Array, FloatArray, IntArray
 from streamssl.keys import KeyColumns, Runs
-from streamssl.modalities.sensor.leaky import SQUASH, LeakyUnits
+from streamssl.modalities.sensor.leaky import LeakyUnits
 from streamssl.modalities.sensor.normaliser import Normaliser
 from streamssl.scan import BLOCK, EmaScan
 from streamssl.scorers.base import Features
@@ -32,44 +33,50 @@ class Advance:
     leaky_KH: FloatArray
 
 
+@dataclass(frozen=True, slots=True)
 class History:
     """A batch's rows, those of each key behind the ones that were kept of it.
 
-    Args:
+    Attributes:
         rows_LC: The rows of one key after another, missing values held.
         counts_K: How many of them each key has.
         place_B: Where each event's row is; at least T - 1 rows of its key lie before it.
+        center_KC, scale_KC: Statistics of the keys.
     """
 
-    def __init__(self, rows_LC: Float32Array, counts_K: IntArray, place_B: IntArray) -> None:
-        self.rows_LC, self._counts_K, self._place_B = rows_LC, counts_K, place_B
+    rows_LC: Float32Array
+    counts_K: IntArray
+    place_B: IntArray
+    center_KC: FloatArray
+    scale_KC: FloatArray
 
-    def __len__(self) -> int:
-        """Number of events."""
-        return len(self._place_B)
-
-    def last(self, steps: int, rows: slice | IntArray = slice(None)) -> Float32Array:
-        """`[rows, steps, C]` the last rows of the events' keys, oldest first, as a copy."""
-        size = self.rows_LC.shape[1]
-        if not len(self):
-            return np.empty((0, steps, size), np.float32)
-        # Rows of a key are neighbours, so their last ones are one piece of memory.
-        pieces = np.lib.stride_tricks.sliding_window_view(self.rows_LC.ravel(), steps * size)
-        return pieces[(self._place_B[rows] - steps + 1) * size].reshape(-1, steps, size)
-
-    def before(self) -> Float32Array:
-        """`[B, C]` the row before each event's own."""
-        return self.rows_LC[self._place_B - 1]
-
-    def standardised(self, center_KC: FloatArray, scale_KC: FloatArray, bound: float) -> History:
-        """The same in units of each key's channels, within +-bound; 0 where never seen."""
+    def standardised(self, bound: float) -> Float32Array:
+        """`[L, C]` rows in units of their key's channels, within +-bound; 0 where never seen."""
         with np.errstate(over="ignore"):  # What float32 cannot hold is beyond the bound, too.
-            z_LC = self.rows_LC - np.repeat(center_KC.astype(np.float32), self._counts_K, axis=0)
-            z_LC *= np.repeat((1.0 / scale_KC).astype(np.float32), self._counts_K, axis=0)
+            factor_KC = (1.0 / self.scale_KC).astype(np.float32)
+            z_LC = self.rows_LC - self._repeated(self.center_KC.astype(np.float32))
+            z_LC *= self._repeated(factor_KC)
             if np.isnan(z_LC.sum()):
                 np.nan_to_num(z_LC, copy=False, nan=0.0)
-        np.clip(z_LC, -bound, bound, out=z_LC)
-        return History(z_LC, self._counts_K, self._place_B)
+        return np.clip(z_LC, -bound, bound, out=z_LC)
+
+    def _repeated(self, values_KC: Float32Array) -> Float32Array:
+        return np.repeat(values_KC, self.counts_K, axis=0)
+
+
+def pieces(rows_LC: Float32Array, steps: int) -> Float32Array:
+    """`[places, steps * C]` view of every `steps` consecutive rows, by the place of a value."""
+    size = steps * rows_LC.shape[1]
+    if not len(rows_LC):
+        return np.empty((0, size), np.float32)
+    return sliding_window_view(rows_LC.reshape(-1), size)
+
+
+def last_rows(rows_LC: Float32Array, place_B: IntArray, steps: int) -> Float32Array:
+    """`[B, steps, C]` the rows up to each place, oldest first."""
+    num_channels = rows_LC.shape[1]
+    first_B = (place_B - steps + 1) * num_channels
+    return pieces(rows_LC, steps)[first_B].reshape(len(place_B), steps, num_channels)
 
 
 class SensorContext:
@@ -100,17 +107,17 @@ class SensorContext:
     def read(
         self, slot_B: IntArray, values_BC: Float32Array, normaliser: Normaliser
     ) -> tuple[Features, History, Advance]:
-        """Each event in its context, its standardised rows, and the context after the batch.
+        """Each event in its context, its rows, and the context after the batch.
 
         Rows of one key are in the order of its events. A missing value is held at the channel's
         last one.
         """
         runs, columns = Runs(slot_B), self.columns
-        history = self._extend(runs, values_BC)
-        recent_BNC = history.last(self.recent)
-        held_BC = recent_BNC[:, -1]
-        ema_BF, ema_KF = self._averages(runs, held_BC, history)
         center_KC, scale_KC = normaliser.statistics(runs.slots)
+        rows_LC, place_B = self._extend(runs, values_BC)
+        recent_BNC = last_rows(rows_LC, place_B, self.recent)
+        held_BC = recent_BNC[:, -1]
+        ema_BF, ema_KF = self._averages(runs, held_BC, rows_LC[place_B - 1])
         center_BC, scale_BC = center_KC[runs.group], scale_KC[runs.group]
         drive_BH = self.leaky.drive(np.nan_to_num((held_BC - center_BC) / scale_BC, nan=0.0))
         leaky_BH, leaky_KH = self._leaky.run(
@@ -123,9 +130,9 @@ class SensorContext:
         features = Features(
             slot_B, age_B, recent_BNC, ema_BF, leaky_BH.astype(np.float32), center_BC, scale_BC
         )
-        window_KTC = history.last(self.steps, runs.last)
-        z_history = history.standardised(center_KC, scale_KC, SQUASH)
-        return features, z_history, Advance(runs.slots, runs.counts, window_KTC, ema_KF, leaky_KH)
+        history = History(rows_LC, runs.counts + self.steps, place_B, center_KC, scale_KC)
+        window_KTC = last_rows(rows_LC, place_B[runs.last], self.steps)
+        return features, history, Advance(runs.slots, runs.counts, window_KTC, ema_KF, leaky_KH)
 
     def write(self, advance: Advance) -> None:
         """Move the context on to what `read` returned."""
@@ -135,8 +142,8 @@ class SensorContext:
         columns["ema"][slots] = advance.ema_KF
         columns["leaky"][slots] = advance.leaky_KH
 
-    def _extend(self, runs: Runs, values_BC: Float32Array) -> History:
-        """Each key's kept rows followed by its new ones."""
+    def _extend(self, runs: Runs, values_BC: Float32Array) -> tuple[Float32Array, IntArray]:
+        """Each key's kept rows followed by its new ones, and the places of the new ones."""
         steps, num_keys = self.steps, len(runs.slots)
         place_sorted = (
             np.arange(len(runs.order)) + (np.repeat(np.arange(num_keys), runs.counts) + 1) * steps
@@ -149,14 +156,14 @@ class SensorContext:
             extended = _hold(extended, begin_K + steps - 1, place_sorted)
         place_B = np.empty_like(place_sorted)
         place_B[runs.order] = place_sorted
-        return History(extended, runs.counts + steps, place_B)
+        return extended, place_B
 
     def _averages(
-        self, runs: Runs, held_BC: Float32Array, history: History
+        self, runs: Runs, held_BC: Float32Array, before_BC: Float32Array
     ) -> tuple[Float32Array, FloatArray]:
         """Moving averages of the channels; each starts at the channel's first value."""
         unseen_BC, copies = np.isnan(held_BC), (1, len(EMA_SPANS))
-        first_BC = np.isnan(history.before()) & ~unseen_BC
+        first_BC = np.isnan(before_BC) & ~unseen_BC
         x_BC = np.where(unseen_BC, 0.0, held_BC) if unseen_BC.any() else held_BC
         average_BF, ema_KF = self._ema.run(
             runs,

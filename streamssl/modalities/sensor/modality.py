@@ -12,29 +12,35 @@ from streamssl.config.sections import SensorConfig
 from streamssl.events import BoolArray, Float32Array, FloatArray, IntArray
 from streamssl.keys import KeyColumns
 from streamssl.modalities.base import Modality, Reading, Windows
-from streamssl.modalities.sensor.context import Advance, History, SensorContext
+from streamssl.modalities.sensor.context import Advance, History, SensorContext, pieces
+from streamssl.modalities.sensor.leaky import SQUASH
 from streamssl.modalities.sensor.normaliser import Normaliser
 from streamssl.scorers.inputs import num_recent
 
 
 class SensorWindows(Windows):
-    """The last rows of each event's key.
+    """The last rows of each event's key: within +-5, 0 where unseen.
 
     Args:
-        history: Standardised.
+        z_LC: Standardised rows, one key after another.
+        place_B: Where each event's row is.
         steps: T.
     """
 
-    def __init__(self, history: History, steps: int) -> None:
-        self._history, self._steps = history, steps
+    def __init__(self, z_LC: Float32Array, place_B: IntArray, steps: int) -> None:
+        self._shape = (steps, z_LC.shape[1])
+        self._first_B = (place_B - steps + 1) * z_LC.shape[1]
+        # Rows of a key are neighbours, so a window is one piece of memory.
+        self._pieces = pieces(z_LC, steps)
 
     def __len__(self) -> int:
         """Number of events."""
-        return len(self._history)
+        return len(self._first_B)
 
     def __getitem__(self, rows: slice | IntArray) -> Float32Array:
-        """`[rows, T, C]` windows: within +-5, 0 where unseen."""
-        return self._history.last(self._steps, rows)
+        """`[rows, T, C]` windows."""
+        flat = self._pieces[self._first_B[rows]]
+        return flat.reshape(len(flat), *self._shape)
 
 
 class SensorModality(Modality):
@@ -67,7 +73,11 @@ class SensorModality(Modality):
     def read(self, slot_B: IntArray, values_BC: Float32Array) -> Reading:
         """Events in their context; changes nothing."""
         features, history, advance = self.context.read(slot_B, values_BC, self.normaliser)
-        return Reading(features, SensorWindows(history, self.window), advance)
+        return Reading(features, history, advance)
+
+    def windows(self, rows: History) -> Windows:
+        """The last rows of each event's key, standardised."""
+        return SensorWindows(rows.standardised(SQUASH), rows.place_B, self.window)
 
     def write(self, advance: Advance) -> None:
         """Move the context on."""
