@@ -17,7 +17,7 @@ from benchmarks.chaos.site import Site
 from benchmarks.chaos.worker import DRAIN_S, Worker
 from streamssl.checkpoint import load
 
-LIMIT_S = 60.0
+LIMIT_S = 240.0
 
 
 def drains(form: Form, site: Site) -> Outcome:

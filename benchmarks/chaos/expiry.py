@@ -17,7 +17,7 @@ from benchmarks.chaos.site import Site
 from benchmarks.chaos.worker import Worker
 from streamssl.transport.journal import JournalRecord
 
-LIMIT_S = 90.0
+LIMIT_S = 240.0
 _MISSED = re.compile(r"missed: (\d+) \[(\d+), (\d+)\)")
 
 

@@ -31,7 +31,7 @@ MOMENTS: list[tuple[str, tuple[str, ...]]] = [
 CHANCE = frozenset({"starting", "anywhere"})
 EXACTLY_ONCE = "every message has exactly one result"
 REPLAY = "an uninterrupted replay of the journal gives the same records and states, bit for bit"
-LIMIT_S = 120.0
+LIMIT_S = 240.0
 
 
 def at_moments(form: Form, site: Site) -> Outcome:

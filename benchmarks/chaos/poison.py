@@ -119,7 +119,7 @@ def killing(_: Form, site: Site) -> Outcome:
         send = deployment.source.send
         send(deadly.DEADLY, key=b"m1", partition=1, kind="poison")
         deployment.source.produce(300)
-        deaths, limit_s = 0, time.monotonic() + 120.0
+        deaths, limit_s = 0, time.monotonic() + 400.0
         while auditor.num_seen() < deployment.num_produced and time.monotonic() < limit_s:
             with deployment.start(entry=DEADLY_ENTRY) as worker:
                 while worker.poll() is None and auditor.num_seen() < deployment.num_produced:
