@@ -59,6 +59,7 @@ def _run(stage: str, form: Form) -> Result:
     """Run one stage on a broker of its own; an error breaks it, and leaves its folder."""
     folder, began_s = Path(tempfile.mkdtemp(prefix="streamssl-chaos-")), time.monotonic()
     signal.signal(signal.SIGALRM, _too_long)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     signal.alarm(LIMIT_S)
     try:
         with ChaosBroker() as broker:

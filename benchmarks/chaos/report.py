@@ -18,7 +18,7 @@ not here has not been measured.
 runs the stages of that name; `make chaos FORM=short` runs what `make test` runs. Each scenario is
 a function in `benchmarks/chaos/`, whose docstring says what must hold.
 
-| stage | form | done | what had to hold: what was measured | minutes |
+| form | done | what had to hold: what was measured | minutes | command |
 | --- | --- | --- | --- | --- |
 """
 
@@ -34,10 +34,10 @@ def _row(result: Result) -> str:
         for promise in result.outcome.promises
     ]
     cells = [
-        f"`{result.stage}`",
         result.form,
         result.outcome.did,
         "<br>".join(told),
         f"{result.seconds / 60:.1f}",
+        f"`make chaos STAGE={result.stage}{' FORM=short' * (result.form == 'short')}`",
     ]
     return "| " + " | ".join(cell.replace("|", "\\|").replace("\n", " ") for cell in cells) + " |\n"

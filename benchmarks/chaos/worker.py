@@ -54,6 +54,11 @@ class Worker(subprocess.Popen[bytes]):
                 env={**clean, "OMP_NUM_THREADS": "1"},
             )
 
+    def __exit__(self, *error: Any) -> None:
+        """Whatever ends the body, the process does not live on."""
+        self.kill()
+        super().__exit__(*error)
+
     def probe(self, path: str) -> tuple[int, str]:
         """Code and body of one answer; code 0 where nobody answers."""
         try:

@@ -60,8 +60,8 @@ def test_results_come_back_and_broken_ones_show(tmp_path: Path) -> None:
     assert found.outcome.broken() == ["none | repeated: 3 repeated"]
     row = page([found]).splitlines()[-1]
     assert row == (
-        "| `kills-random` | short | 5 kills | none lost: 0 lost<br>**BROKEN** none \\| repeated: "
-        "3 repeated | 1.5 |"
+        "| short | 5 kills | none lost: 0 lost<br>**BROKEN** none \\| repeated: 3 repeated | 1.5 | "
+        "`make chaos STAGE=kills-random FORM=short` |"
     )
 
 
