@@ -49,7 +49,7 @@ class ChaosBroker(DevBroker):
             self._quota(0.0, remove=True)
 
     def _quota(self, bytes_per_s: float, *, remove: bool) -> None:
-        operations = [("producer_byte_rate", bytes_per_s, remove)]
+        operations = [("producer_byte_rate", float(round(bytes_per_s)), remove)]
         request = AlterClientQuotasRequest(entries=[(_ANY_CLIENT, operations)], validate_only=False)
         admin = KafkaAdminClient(bootstrap_servers=self.bootstrap_servers)
         try:
