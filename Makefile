@@ -2,10 +2,12 @@
 PYTHON ?= python3
 UV_VERSION := 0.13.9
 DURATION ?=
+FORM ?= long
+STAGE ?=
 BIN := .venv/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help setup test test-fast lint demo lock clean
+.PHONY: help setup test test-fast lint demo chaos lock clean
 
 help: ## Show the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/'
@@ -46,6 +48,9 @@ test-fast: setup ## The tests that need no Kafka
 
 demo: setup ## A live stream with injected faults, learned from and scored (DURATION=30s ends by itself)
 	$(BIN)/streamssl demo $(if $(DURATION),--duration $(DURATION))
+
+chaos: setup ## Faults on a real Kafka, hours of them; goes on where it ended (STAGE=kills, FORM=short)
+	$(BIN)/python -m benchmarks.chaos --form $(FORM) $(if $(STAGE),--stage $(STAGE))
 
 lock: ## Renew requirements.lock from pyproject.toml
 	$(BIN)/uv pip compile --quiet --universal --generate-hashes --python-version 3.11 \

@@ -1,10 +1,11 @@
 """A message that kills the process must not kill it for ever.
 
-While the first transaction after a start is decoded and scored, a small file says so. Where two
-starts have died there, one after the other, the next goes on carefully through what they had
-taken: one message a transaction, each named in the file before it is looked at. A message that
-was alone when the process died, three times, is poison: from the first of them where it is alone
-in its transaction anyway, else after the two deaths that led to care.
+While the first transactions after a start are decoded and scored, a small file says which messages
+they hold, by partition and offset. Where two processes have died there, one after the other, the
+next looks at each message of that region alone, in a transaction of its own, and names it in the
+file before. A message that was alone when the process died, three times, is poison: from the
+first of them where it is alone in its transaction anyway, else after the two deaths that led to
+care. The region is known by offsets, not by numbers: polls cut the stream anew in each process.
 
 Only a process that vanishes (a kill, a segmentation fault, the OOM killer) counts. An exception
 ends it too, but with an error that says what is wrong, and mostly that is not the message's
@@ -15,6 +16,7 @@ from __future__ import annotations
 
 import logging
 import os
+from collections.abc import Mapping
 from pathlib import Path
 
 import msgspec
@@ -26,23 +28,24 @@ log = logging.getLogger(__name__)
 
 STARTS_BEFORE_CARE = 2
 MAX_DEATHS = 3
+# Whatever killed the process before lies in the first transactions of the next: they are cut
+# differently, but begin at the same positions.
+WATCHED = 16
 
 
 class _Mark(msgspec.Struct, frozen=True):
     """What a process was about to do.
 
     Attributes:
-        seq: Transaction that it went on from.
-        num_messages: Messages taken since, or still to be looked at with care.
-        starts: Processes that died among them.
+        starts: Processes that died, one after the other, in the region.
+        stops: The region: per partition the position after what was looked at.
         partition: Of the message that was looked at alone, else -1.
         offset: Likewise.
         deaths: Processes that died while they looked at that message alone.
     """
 
-    seq: int
-    num_messages: int
-    starts: int
+    starts: int = 0
+    stops: dict[int, int] = {}
     partition: int = -1
     offset: int = -1
     deaths: int = 0
@@ -53,75 +56,80 @@ class Attempts:
 
     Args:
         path: The file, in the state directory.
-        seq: Number of the last journalled transaction: what this start goes on from.
-
-    Attributes:
-        careful: True while messages are taken one by one.
     """
 
-    def __init__(self, path: Path, *, seq: int) -> None:
+    def __init__(self, path: Path) -> None:
         self._path = path
-        found = self._read()
-        self._found = found if found and found.seq == seq else _Mark(seq, 0, 0)
-        self._left = self._found.num_messages
-        self.careful = self._found.starts >= STARTS_BEFORE_CARE
+        # What the file shall say while nothing is looked at.
+        self._standing = self._read()
+        self._mark: _Mark | None = None
         self._num_taken = 0
-        self._first = True
-        # What the file shall say if this process does not vanish, but ends with an exception.
-        self._excused: _Mark | None = None
+        self._watched = WATCHED
 
     @property
     def undecided(self) -> bool:
-        """Whether the messages that follow the start may still turn out to kill the process."""
-        return self.careful or self._first
+        """Whether what is looked at now may still turn out to kill the process."""
+        return bool(self._watched or self._mark or self._standing.stops)
 
-    def taken(self, seq: int, num_messages: int) -> None:
-        """Note that messages are about to be looked at in the transaction after `seq`."""
-        if self._first and not self.careful:
-            self._num_taken += num_messages
-            self._excused, starts = self._found, self._found.starts + 1
-            region = msgspec.structs.replace(self._found, seq=seq, num_messages=self._num_taken)
-            self._write(msgspec.structs.replace(region, starts=starts))
+    def suspects(self, piece: Slice) -> bool:
+        """Whether the slice's first message must be looked at alone."""
+        region = self._standing.stops if self._standing.starts >= STARTS_BEFORE_CARE else {}
+        return piece.start < region.get(piece.partition, 0)
 
-    def poison_in(self, seq: int, piece: Slice) -> frozenset[int]:
+    def taken(self, piece: Slice) -> None:
+        """Note that a slice is about to be looked at, with what the transaction has already."""
+        if not (self._watched or self.suspects(piece)):
+            return
+        mark = self._mark or msgspec.structs.replace(
+            self._standing, starts=self._standing.starts + 1
+        )
+        stop = max(piece.stop, mark.stops.get(piece.partition, 0))
+        stops = {**mark.stops, piece.partition: stop}
+        before = self._standing
+        look = {"partition": before.partition, "offset": before.offset, "deaths": before.deaths}
+        self._num_taken += len(piece.payload)
+        self._note(msgspec.structs.replace(mark, stops=stops, **look))
+
+    def poison_in(self, piece: Slice) -> frozenset[int]:
         """Offset of the slice's message where the process died at it, alone, three times.
 
         Counted before the attempt: if the process lives, the next mark takes its place.
         """
         messages = messages_of(piece)
-        alone = self.careful or (self._first and self._num_taken == 1)
-        if not alone or len(messages) != 1:
+        if self._mark is None or self._num_taken != 1 or len(messages) != 1:
             return frozenset()
-        found, offset, deaths = self._found, messages[0].offset, 0
-        if (found.partition, found.offset) == (piece.partition, offset):
-            deaths = found.deaths
+        before, offset, deaths = self._standing, messages[0].offset, 0
+        if (before.partition, before.offset) == (piece.partition, offset):
+            deaths = before.deaths
         if deaths >= MAX_DEATHS:
             return frozenset({offset})
-        self._look(_Mark(seq, *self._region(), piece.partition, offset, deaths))
+        look = {"partition": piece.partition, "offset": offset, "deaths": deaths + 1}
+        self._note(msgspec.structs.replace(self._mark, **look))
         return frozenset()
 
-    def survived(self, seq: int, num_messages: int) -> None:
+    def survived(self, reached: Mapping[int, int]) -> None:
         """Note that a transaction was scored and encoded: its messages are harmless.
 
         Before the commit: a process that is killed while it waits for the broker, however
         often, must not make a message look like poison.
+
+        Args:
+            reached: Per partition, the position after the transaction's messages.
         """
-        self._left -= num_messages
-        self._excused = None
-        if self.careful and self._left > 0:
-            self._write(_Mark(seq, self._left, STARTS_BEFORE_CARE))
-        elif self.careful or self._first:
-            self.careful = self._first = False
-            self.clear()
+        self._watched = max(0, self._watched - 1)
+        if self._mark is None:
+            return
+        before = self._standing
+        left = {p: stop for p, stop in before.stops.items() if reached.get(p, 0) < stop}
+        self._standing = _Mark(before.starts, left) if left else _Mark()
+        if left and reached.get(before.partition, 0) <= before.offset:
+            self._standing = msgspec.structs.replace(before, stops=left)
+        self._settle()
 
     def excuse(self) -> None:
-        """The process ends with an exception: what it was at does not count as a death."""
-        if self._excused is None:
-            return
-        if self._excused.starts:
-            self._write(self._excused)
-        else:
-            self.clear()
+        """What is looked at does not count as a death: the process ends with an exception."""
+        if self._mark is not None:
+            self._settle()
 
     def clear(self) -> None:
         """Forget everything: the region is passed, or the process stops as planned."""
@@ -130,21 +138,22 @@ class Attempts:
         except OSError as error:
             self._cannot(error)
 
-    def _region(self) -> tuple[int, int]:
-        if self.careful:
-            return self._left, STARTS_BEFORE_CARE
-        return self._num_taken, self._found.starts + 1
+    def _settle(self) -> None:
+        self._mark, self._num_taken = None, 0
+        if self._standing.starts:
+            self._write(self._standing)
+        else:
+            self.clear()
 
-    def _look(self, before: _Mark) -> None:
-        if self.careful:
-            self._excused = before
-        self._write(msgspec.structs.replace(before, deaths=before.deaths + 1))
+    def _note(self, mark: _Mark) -> None:
+        self._mark = mark
+        self._write(mark)
 
-    def _read(self) -> _Mark | None:
+    def _read(self) -> _Mark:
         try:
             return msgspec.json.decode(self._path.read_bytes(), type=_Mark)
         except (OSError, msgspec.MsgspecError):
-            return None
+            return _Mark()
 
     def _write(self, mark: _Mark) -> None:
         try:

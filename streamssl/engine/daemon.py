@@ -92,7 +92,7 @@ class Daemon:
             self._serve(metrics)
 
     def __enter__(self) -> Daemon:
-        self._opened.enter_context(_signals(self._stopping))
+        self._opened.enter_context(_signals(self._stopping, self._health))
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -145,7 +145,7 @@ def _host(config: Config) -> Host:
 
 
 @contextlib.contextmanager
-def _signals(stopping: threading.Event) -> Iterator[None]:
+def _signals(stopping: threading.Event, health: Health) -> Iterator[None]:
     """The first SIGTERM or SIGINT drains; a second one, or a drain that hangs, ends at once."""
 
     def leave() -> None:
@@ -159,6 +159,7 @@ def _signals(stopping: threading.Event) -> Iterator[None]:
             leave()
         else:
             stopping.set()
+            health.drain()
             log.info("draining", extra={"signal": signal.Signals(number).name})
             deadline.start()
 

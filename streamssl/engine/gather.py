@@ -84,21 +84,16 @@ class Gatherer:
         return draft if draft and draft.parts else None
 
     def _room(self, draft: Draft) -> int:
-        room = min(self.epochs.room(draft), self.max_poll_messages)
-        if self.attempts and self.attempts.careful:
-            return max(0, min(room, 1 - draft.num_messages))
-        return room
+        return min(self.epochs.room(draft), self.max_poll_messages)
 
     def _admit(self, piece: Slice, draft: Draft, in_flight: Draft | None) -> None:
         """Decode as much of a slice as the transaction takes; the rest waits for the next."""
-        room = self._room(draft)
+        room, alone = self._room(draft), self._must_be_alone(piece)
         fits = all(self.intake.fits(piece, other) for other in (draft, in_flight) if other)
-        if room == 0 or not fits:
+        if room == 0 or not fits or (alone and draft.parts):
             draft.full = True
             self.intake.stash.append(piece)
             return
-        if self.attempts:
-            self.attempts.taken(self.positions.seq, len(piece.payload))
         arrived = self.intake.arrived(piece)
         tail = self.intake.tail(piece) if arrived else None
         piece, missed = self.intake.next(piece)
@@ -107,19 +102,25 @@ class Gatherer:
                 self.intake.forget(piece.partition)
             return
         # Before the tail: with automatic fields an event that is scored decides them.
+        room = 1 if alone else room
         head, decoded = self._decode(cut(piece, offset_after(piece, room))[0], draft)
         if tail:
-            self._rebuild(piece.partition, tail, draft)
+            self._rebuild(piece.partition, tail, draft, careful=alone)
         if missed:
             self._miss(piece.partition, *missed, draft)
         self.intake.put_back(piece, head.stop)
         draft.add(head, decoded)
+        draft.full = draft.full or alone
+
+    def _must_be_alone(self, piece: Slice) -> bool:
+        return self.attempts is not None and self.attempts.suspects(piece)
 
     def _decode(self, piece: Slice, draft: Draft) -> tuple[Slice, Decoded]:
         """Decode a slice up to the message that fills the epoch."""
         poison: frozenset[int] = frozenset()
         if self.attempts:
-            poison = self.attempts.poison_in(self.positions.seq, piece)
+            self.attempts.taken(piece)
+            poison = self.attempts.poison_in(piece)
         with self.watch.stage("decode"):
             decoded = decode(self.codec.decoder, piece, poison)
         self.epochs.read(len(piece.payload), len(decoded.batch))
@@ -129,13 +130,14 @@ class Gatherer:
         stop = int(decoded.batch.offset[left - 1]) + 1
         return cut(piece, stop)[0], below(decoded, stop)
 
-    def _rebuild(self, partition: int, tail: tuple[int, int], draft: Draft) -> None:
+    def _rebuild(
+        self, partition: int, tail: tuple[int, int], draft: Draft, *, careful: bool
+    ) -> None:
         """A partition came to this instance, and its per-key state is of another time.
 
         An empty tail is read, and journalled, where there may be poison in it, and where it
         would be the first to decide automatic fields: a replay knows them before the live run did.
         """
-        careful = self.attempts is not None and self.attempts.careful
         if careful or self.codec.decoder.fields is None:
             tail = (tail[1], tail[1])
         try:

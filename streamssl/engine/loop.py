@@ -162,7 +162,7 @@ class Engine:
         with self._watch.stage("encode"):
             outputs = encode(draft, results, self._codec)
         if self._attempts:
-            self._attempts.survived(self._positions.seq, draft.num_messages)
+            self._attempts.survived({p: part.range.stop for p, part in draft.parts.items()})
         self._publisher.commit(draft, outputs, state_crc32c=self._state_crc32c)
 
     def _close_epoch(self, reason: str) -> None:
@@ -212,7 +212,7 @@ class Engine:
             self._checkpointed(self._checkpoints.flush(self._host))
         self._watch.worry(self._positions.changes)
         if self._state_dir:
-            self._attempts = Attempts(self._state_dir / "attempts.json", seq=self._positions.seq)
+            self._attempts = Attempts(self._state_dir / "attempts.json")
         self._intake = Intake(
             transport=self._transport,
             positions=self._positions,

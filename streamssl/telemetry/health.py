@@ -41,6 +41,7 @@ class Health:
         self._reasons: dict[str, str] = {}
         self._broker_away: str | None = None
         self._fatal: str | None = None
+        self._told_to_drain = False
         self._beat_s = clock()
 
     def enter(self, phase: str) -> None:
@@ -73,6 +74,10 @@ class Health:
         """The broker answers again."""
         self._broker_away = None
 
+    def drain(self) -> None:
+        """Asked to drain: not ready from now on; takes no lock, for it is called by a signal."""
+        self._told_to_drain = True
+
     def fail(self, reason: str) -> None:
         """A fatal error: the process is about to end, and must not live on."""
         self._fatal = reason
@@ -97,6 +102,8 @@ class Health:
         reasons = self.live()
         if self._phase in _NOT_READY:
             reasons.append(self._phase)
+        elif self._told_to_drain:
+            reasons.append("draining")
         if self._broker_away:
             reasons.append(f"broker away: {self._broker_away}")
         return reasons

@@ -328,7 +328,7 @@ def test_the_first_signal_drains_and_the_second_ends_at_once(
     left: list[int] = []
     monkeypatch.setattr(os, "_exit", left.append)
     stopping = threading.Event()
-    with daemon_module._signals(stopping):
+    with daemon_module._signals(stopping, Health()):
         os.kill(os.getpid(), signal.SIGTERM)
         assert stopping.wait(1.0)
         assert left == []

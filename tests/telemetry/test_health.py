@@ -57,6 +57,16 @@ def test_draining_is_alive_but_not_ready(health: Health, clock: Clock) -> None:
     assert (health.live(), health.ready(), health.startup()) == ([], ["draining"], [])
 
 
+def test_asked_to_drain_is_not_ready_at_once(health: Health) -> None:
+    """From the signal on no more work is wanted, though the step in hand may take a while."""
+    health.enter("running")
+    health.drain()
+    health.enter("warming")
+    assert (health.live(), health.ready(), health.startup()) == ([], ["draining"], [])
+    health.enter("draining")
+    assert health.ready() == ["draining"]
+
+
 def test_a_stuck_loop_is_not_alive(health: Health, clock: Clock) -> None:
     """Without a beat for too long the process should be restarted; a beat keeps it."""
     health.enter("running")

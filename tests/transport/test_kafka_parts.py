@@ -25,7 +25,7 @@ from streamssl.transport.kafka.exactly_once import ExactlyOnce
 from streamssl.transport.kafka.outbox import Addressed, RecordTooLargeError, check_sizes, is_fenced
 from streamssl.transport.kafka.patience import Patience, StoppedError, bounded
 from streamssl.transport.kafka.quiet import quieten
-from streamssl.transport.kafka.rejoin import KeptJoins
+from streamssl.transport.kafka.rejoin import HonestAssignor, KeptJoins
 from streamssl.transport.kafka.security import client_settings
 from streamssl.transport.kafka.stash import Stash
 
@@ -107,6 +107,25 @@ def test_every_attempt_to_join_looks_whether_the_membership_was_lost() -> None:
             asyncio.run(coordinator._do_join_and_sync_async())
     assert lost.did == ["prepared", "joined"]
     assert member.did == ["joined"]
+
+
+def test_a_lost_membership_claims_nothing() -> None:
+    """Thawed, a member does not claim what it was assigned before: another may hold it by now."""
+    assignments, zero, one = Assignments(), TopicPartition("t", 0), TopicPartition("t", 1)
+    assignor = HonestAssignor("t", assignments.held)
+    assignments.on_partitions_assigned([zero, one])
+    assignor.member_assignment = [zero, one]  # as the client notes it
+    assert claims(assignor) == [0, 1]
+    assignor.member_assignment = [zero, one]
+    assignments.on_partitions_revoked([zero])
+    assert claims(assignor) == [1]
+    assignments.on_partitions_lost([one])
+    assert claims(assignor) == []
+
+
+def claims(assignor: HonestAssignor) -> list[int]:
+    """Partitions that a member says it owns, as it joins."""
+    return [p for owned in assignor.metadata({"t"}).owned_partitions for p in owned.partitions]
 
 
 def test_a_loss_is_told_from_a_rebalance() -> None:

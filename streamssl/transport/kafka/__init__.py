@@ -6,6 +6,7 @@ Facts about kafka-python 3.0.12 that shaped it, each with its test where it can 
 - a commit has no time-out of its own, and a sender may live on: `producer.py`;
 - rebalance callbacks run on the client's I/O thread: `assignments.py` only sets flags;
 - a rebalance that ends between two polls is thrown away and begun again: `rejoin.py`;
+- a member that lost its membership claims its old partitions as it joins: `rejoin.py`;
 - `pause()` can lose a partition for good, and one partition is drained at a time: `receiver.py`
   never pauses, it keeps a bounded stash, from which `source.py` takes equal shares;
 - `close()` of a static member does not leave the group: `connection.py` removes it.

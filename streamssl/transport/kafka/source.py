@@ -7,13 +7,13 @@ from contextlib import suppress
 from typing import Any, Literal
 
 from kafka import ConsumerGroupMetadata, KafkaConsumer, OffsetAndMetadata, TopicPartition, errors
-from kafka.coordinator.assignors.cooperative_sticky import CooperativeStickyAssignor
 
 from streamssl.events import Slice
 from streamssl.transport.kafka.assignments import Assignments
 from streamssl.transport.kafka.patience import TROUBLE, Patience
 from streamssl.transport.kafka.positions import Positions
 from streamssl.transport.kafka.receiver import FETCH_WAIT_MS, Receiver
+from streamssl.transport.kafka.rejoin import HonestAssignor
 from streamssl.transport.kafka.security import Settings
 from streamssl.transport.shares import equal_shares
 
@@ -59,7 +59,7 @@ class Source:
             **settings,
             group_id=group,
             group_instance_id=member,
-            partition_assignment_strategy=[CooperativeStickyAssignor()],
+            partition_assignment_strategy=[HonestAssignor(topic, self._assignments.held)],
             isolation_level="read_committed",
             enable_auto_commit=False,
             auto_offset_reset="none",  # decided in `positions.py`

@@ -1,24 +1,20 @@
-"""What anybody can see of an instance on Kafka from outside, and how it is killed at a moment."""
+"""What anybody can see of an instance on Kafka from outside."""
 
 from __future__ import annotations
 
-import os
-import random
-import signal
-import subprocess
 import time
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Self
 
 from kafka import KafkaConsumer, TopicPartition
 
+from benchmarks.chaos.deployment import Deployment
+from benchmarks.chaos.ledger import NUM_PARTITIONS
 from streamssl.engine.start import CHECKPOINTS
 from streamssl.transport.journal import JournalRecord, decode_record
 from streamssl.transport.kafka.reader import open_consumer
 from streamssl.transport.kafka.security import client_settings
-from tests.engine.deployment import NUM_PARTITIONS, Deployment
 
 
 class Witness:
@@ -30,7 +26,8 @@ class Witness:
 
     def __init__(self, deployment: Deployment) -> None:
         self.records: list[JournalRecord] = []
-        self._checkpoints = deployment.state_dir / CHECKPOINTS
+        self._written = 0
+        self._checkpoints = deployment.state_dir() / CHECKPOINTS
         self._tp = TopicPartition(f"{deployment.app}.journal", 0)
         settings = client_settings(deployment.kafka)
         self._consumer = open_consumer(settings)
@@ -58,6 +55,12 @@ class Witness:
         until = time.monotonic() + seconds
         while time.monotonic() < until:
             self.look(0.01)
+
+    def is_written(self) -> bool:
+        """A record has just come into the journal, whether committed or not."""
+        self._ahead.poll(timeout_ms=5)
+        before, self._written = self._written, self._ahead.position(self._tp)
+        return bool(self._written > before)
 
     def num_taken(self) -> int:
         """Messages of all transactions so far."""
@@ -107,90 +110,3 @@ def _num_events(records: Iterable[JournalRecord]) -> int:
         sum(n for _, _, n, _ in record.ranges.values()) - len(record.dead_letters)
         for record in records
     )
-
-
-@dataclass(frozen=True)
-class Death:
-    """How a process ended.
-
-    Attributes:
-        moment: Where it was killed: `starting`, `anywhere`, or a property of `Witness`.
-        num_landed: Transactions that it committed.
-        proven: Whether what it left behind shows the moment.
-        journal_end: Transactions in the journal at its death.
-    """
-
-    moment: str
-    num_landed: int
-    proven: bool
-    journal_end: int
-
-
-class Killer:
-    """Starts processes, one after another, and kills each with -9 at a moment.
-
-    Args:
-        deployment: Whose processes they are.
-        witness: Sees what they do.
-        rng: Decides how long each lives.
-    """
-
-    TIMEOUT_S = 60.0
-    # What a process had sent when it was stopped has arrived after this time.
-    ARRIVED_S = 0.2
-
-    def __init__(self, deployment: Deployment, witness: Witness, rng: random.Random) -> None:
-        self._deployment = deployment
-        self._witness = witness
-        self._rng = rng
-        self._until = 0.0
-
-    def kill(self, moment: str, overrides: tuple[str, ...]) -> Death:
-        """Start a process, kill it at a moment, and say what is left."""
-        self._until = time.monotonic() + self.TIMEOUT_S
-        begun = len(self._witness.records)
-        self._deployment.produce(self._rng.randint(100, 200))
-        seen: Callable[[], bool] = getattr(self._witness, moment, bool)
-        with self._deployment.start(*overrides) as process:
-            try:
-                self._wait_for(process, moment, seen, begun + self._rng.randint(1, 8))
-            finally:
-                process.kill()
-        self._witness.settle(self.ARRIVED_S)
-        end = len(self._witness.records)
-        return Death(moment, end - begun, seen(), end)
-
-    def _wait_for(
-        self,
-        process: subprocess.Popen[bytes],
-        moment: str,
-        seen: Callable[[], bool],
-        num_records: int,
-    ) -> None:
-        if moment == "starting":
-            self._turn_until(process, lambda: self._deployment.lock_holder() == process.pid)
-            time.sleep(self._rng.uniform(0.0, 1.5))
-            return
-        self._turn_until(process, lambda: len(self._witness.records) >= num_records)
-        if moment == "anywhere":
-            moment_s = time.monotonic() + self._rng.uniform(0.0, 0.4)
-            self._turn_until(process, lambda: time.monotonic() >= moment_s)
-            return
-        while True:
-            self._turn_until(process, seen, pace_s=0.002)
-            os.killpg(process.pid, signal.SIGSTOP)
-            self._witness.settle(self.ARRIVED_S)
-            if seen():  # It stands still at the moment.
-                return
-            os.killpg(process.pid, signal.SIGCONT)
-
-    def _turn_until(
-        self, process: subprocess.Popen[bytes], seen: Callable[[], bool], pace_s: float = 0.05
-    ) -> None:
-        """Follow the journal, and never let the process run out of work."""
-        while not seen():
-            assert process.poll() is None, self._deployment.told()
-            assert time.monotonic() < self._until, self._deployment.told()
-            self._witness.look(pace_s)
-            if self._witness.num_taken() >= self._deployment.num_produced:
-                self._deployment.produce(100)

@@ -1,0 +1,191 @@
+"""Checkpoints that a disk, a hand or a crash has damaged."""
+
+from __future__ import annotations
+
+import json
+import logging
+import random
+import shutil
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+
+from benchmarks.chaos.forms import Form
+from benchmarks.chaos.outcome import Outcome
+from benchmarks.chaos.settings import SMALL
+from benchmarks.chaos.site import Site
+from streamssl import checkpoint
+from streamssl.checkpoint import CheckpointError, CorruptCheckpointError
+from streamssl.config import Config
+from streamssl.events import Decisions, EventBatch
+from streamssl.stream_learner import StreamLearner
+
+Damage = Callable[[Path, Path, random.Random], None]
+
+
+def corruption(form: Form, site: Site) -> Outcome:
+    """Every damage is detected; the checkpoint before it is used, or the start ends with 4."""
+    rng, kinds = random.Random(23), list(DAMAGES)
+    outcome = Outcome(f"{form.corruptions} damaged checkpoints of {len(kinds)} kinds")
+    saved = site.folder / "saved"
+    epochs = _save_two(saved)
+    counts, detected, previous, refused = Counter[str](), 0, 0, 0
+    logging.getLogger("streamssl.checkpoint").setLevel(logging.ERROR)
+    for number in range(form.corruptions):
+        kind = kinds[number % len(kinds)]
+        folder = site.folder / "damaged"
+        shutil.copytree(saved, folder)
+        older, newer = reversed(checkpoint.checkpoints(folder))
+        DAMAGES[kind](newer, older, rng)
+        counts[kind] += 1
+        detected += kind == "missing" or _is_refused(newer)
+        found = checkpoint.load_newest(folder, on_corruption="previous")
+        previous += found is not None and found.epoch == epochs[0]
+        refused += kind == "missing" or _ends_with_4(folder)
+        shutil.rmtree(folder)
+    told = ", ".join(f"{kind} {num}" for kind, num in sorted(counts.items()))
+    outcome.expect("every damage is detected", detected == form.corruptions, told)
+    text = "the previous checkpoint is used"
+    outcome.expect(text, previous == form.corruptions, f"{previous} of {form.corruptions}")
+    text = "with `checkpoint.on_corruption: fail` the start ends with exit code 4"
+    outcome.expect(text, refused == form.corruptions, f"{refused} of {form.corruptions}")
+    return outcome
+
+
+def exit_codes(form: Form, site: Site) -> Outcome:
+    """A daemon on a damaged checkpoint: the previous one and exit 0, or exit 4, by policy."""
+    rng, kinds = random.Random(29), [kind for kind in DAMAGES if kind != "missing"]
+    num = min(len(kinds), max(2, form.corruptions // 100))
+    outcome = Outcome(f"{num} daemons started on a damaged checkpoint, by each policy")
+    codes: dict[str, list[int | None]] = {"fail": [], "previous": []}
+    with site.deployment(SMALL) as deployment, deployment.auditor() as auditor:
+        for kind in rng.sample(kinds, num):
+            deployment.source.produce(400)
+            with deployment.start("checkpoint.every_events=100") as worker:
+                auditor.wait_for_all(60)
+                worker.drain()
+            newer, older, *_ = deployment.checkpoints()
+            DAMAGES[kind](newer, older, rng)
+            with deployment.start("checkpoint.on_corruption=fail") as worker:
+                codes["fail"].append(worker.wait(60))
+            deployment.source.produce(50)
+            with deployment.start() as worker:
+                auditor.wait_for_all(60)
+                codes["previous"].append(worker.drain()[0])
+        verdict = auditor.verdict()
+    outcome.expect("`fail` ends with exit code 4", set(codes["fail"]) == {4}, codes["fail"])
+    text = "`previous` goes on, and every message has exactly one result"
+    outcome.expect(text, verdict.exact and set(codes["previous"]) == {0}, verdict)
+    return outcome
+
+
+def _save_two(folder: Path) -> tuple[int, int]:
+    """Two checkpoints of a learner that has learnt; their epochs."""
+    config = Config(**{name: SMALL[name] for name in ("learn", "learner", "modality")})
+    learner, rng, epochs = StreamLearner(config), np.random.default_rng(0), []
+    for number in range(2):
+        learner.process(_batch(rng, 400 * number, 400))
+        learner.close_epoch(Decisions("count", 1.0))
+        state = {"learner": learner.state_dict(), "engine": {"seq": number}}
+        checkpoint.save(folder, state, position={"epoch": learner.epoch}, keep=9)
+        epochs.append(learner.epoch)
+    return epochs[0], epochs[1]
+
+
+def _batch(rng: np.random.Generator, first: int, num: int) -> EventBatch:
+    values = rng.normal(size=(num, 3)).astype(np.float32)
+    rows = np.arange(first, first + num)
+    keys = pa.array([f"m{row % 8}" for row in rows])
+    zeros = np.zeros_like(rows)
+    return EventBatch(
+        "plant", zeros, rows, zeros, keys, rows.astype(float), ("a", "b", "c"), values
+    )
+
+
+def _is_refused(folder: Path) -> bool:
+    try:
+        checkpoint.load(folder)
+    except CorruptCheckpointError:
+        return True
+    return False
+
+
+def _ends_with_4(folder: Path) -> bool:
+    try:
+        checkpoint.load_newest(folder, on_corruption="fail")
+    except CheckpointError as error:
+        return error.exit_code == 4
+    return False
+
+
+def _file(folder: Path, rng: random.Random) -> Path:
+    return rng.choice(sorted(folder.iterdir()))
+
+
+def _truncate(newer: Path, _: Path, rng: random.Random) -> None:
+    file = _file(newer, rng)
+    content = file.read_bytes()
+    file.write_bytes(content[: rng.randrange(len(content))])
+
+
+def _flip(newer: Path, _: Path, rng: random.Random) -> None:
+    file = _file(newer, rng)
+    content = bytearray(file.read_bytes())
+    content[rng.randrange(len(content))] ^= 1 << rng.randrange(8)
+    file.write_bytes(content)
+
+
+def _zero(newer: Path, _: Path, rng: random.Random) -> None:
+    """Blocks that were never written read as zeros: whole files, and parts."""
+    file = _file(newer, rng)
+    content = file.read_bytes()
+    start = rng.choice([0, rng.randrange(len(content))])
+    if not any(content[start:]):  # its end is zeros anyway
+        start = 0
+    file.write_bytes(content[:start] + bytes(len(content) - start))
+
+
+def _swap(newer: Path, older: Path, rng: random.Random) -> None:
+    """A file of the other checkpoint in place of its own, or the folders change names."""
+    name = rng.choice([*(file.name for file in sorted(newer.iterdir())), "folder"])
+    if name != "folder":
+        shutil.copy(older / name, newer / name)
+        return
+    shutil.rmtree(newer)
+    shutil.copytree(older, newer)
+
+
+def _edit(newer: Path, _: Path, rng: random.Random) -> None:
+    """Valid JSON, but not what was saved."""
+    path = newer / "manifest.json"
+    manifest = json.loads(path.read_text())
+    field = rng.choice(["position", "files", "state"])
+    if field == "position":
+        manifest["position"]["epoch"] += 1
+    elif field == "files":
+        next(iter(manifest["files"].values()))["size"] += 1
+    else:
+        manifest["state"]["engine"]["seq"] += 1
+    path.write_text(json.dumps(manifest))
+
+
+def _remove(newer: Path, _: Path, rng: random.Random) -> None:
+    _file(newer, rng).unlink()
+
+
+def _lose(newer: Path, _: Path, __: random.Random) -> None:
+    shutil.rmtree(newer)
+
+
+DAMAGES: dict[str, Damage] = {
+    "truncated": _truncate,
+    "bit flipped": _flip,
+    "zeroed": _zero,
+    "swapped": _swap,
+    "manifest edited": _edit,
+    "file missing": _remove,
+    "missing": _lose,
+}

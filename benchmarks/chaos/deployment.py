@@ -1,0 +1,193 @@
+"""One application on a real Kafka: its input, its processes, and what others see of them."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import subprocess
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any, Protocol, Self
+
+import pyarrow.parquet as pq
+
+from benchmarks.chaos.auditor import Auditor
+from benchmarks.chaos.ledger import NUM_PARTITIONS, Source
+from benchmarks.chaos.worker import COMMAND, Worker
+from streamssl.checkpoint import checkpoints
+from streamssl.config.sections import KafkaConfig, OutputsConfig
+from streamssl.engine.start import CHECKPOINTS
+from streamssl.events import Headers
+from streamssl.transport.journal import JournalRecord, decode_record
+from streamssl.transport.kafka.client import TopicReader
+from streamssl.transport.kafka.security import client_settings
+from streamssl.transport.kafka.topics import Admin
+
+OUTPUTS = ("scores", "embeddings", "dlq", "spaces")
+# Key, value and headers of every record, by topic and partition.
+Published = dict[tuple[str, int], list[tuple[bytes | None, bytes | None, Headers]]]
+
+
+class Broker(Protocol):
+    """A running Kafka."""
+
+    @property
+    def bootstrap_servers(self) -> str:
+        """Where it listens."""
+
+
+class Deployment:
+    """The instances of one application, on topics of its own.
+
+    Args:
+        broker: A running Kafka.
+        name: Gives names that nobody else uses.
+        folder: For the configuration, the state directories and the logs.
+        sections: Of the configuration.
+        num_instances: Most that will run.
+        num_channels: Values of a reading.
+        unreadable: Share of readings that are no JSON.
+
+    Attributes:
+        source: Writes the input.
+        admin: Asks the broker.
+    """
+
+    def __init__(
+        self,
+        broker: Broker,
+        name: Callable[[str], str],
+        folder: Path,
+        sections: dict[str, Any],
+        *,
+        num_instances: int = 1,
+        num_channels: int = 3,
+        unreadable: float = 0.03,
+    ) -> None:
+        self.folder, self.num_instances = folder, num_instances
+        self.kafka = KafkaConfig(bootstrap_servers=broker.bootstrap_servers)
+        self.app, self.topic = name("app"), name("events")
+        self._outputs = OutputsConfig(journal_partitions=num_instances)
+        own: dict[str, Any] = {
+            "app": {"name": self.app, "state_dir": str(self.state_dir())},
+            "kafka": {"bootstrap_servers": broker.bootstrap_servers, **sections.get("kafka", {})},
+            "input": {"topic": self.topic},
+            "outputs": {"journal_partitions": num_instances},
+            "telemetry": {"port": 0},
+        }
+        folder.mkdir(parents=True, exist_ok=True)
+        self.config = folder / "config.yaml"
+        self.config.write_text(json.dumps({**sections, **own}))
+        self._input = num_channels, unreadable
+        self._numbers = itertools.count()
+        self._opened = ExitStack()
+
+    def __enter__(self) -> Self:
+        """Make the topics, and hold one connection to each side."""
+        self.admin = Admin(client_settings(self.kafka))
+        self._opened.callback(self.admin.close)
+        self.admin.create(self.topic, NUM_PARTITIONS)
+        self.admin.ensure_outputs(self.app, NUM_PARTITIONS, self._outputs)
+        channels, unreadable = self._input
+        source = Source(
+            self.kafka.bootstrap_servers, self.topic, num_channels=channels, unreadable=unreadable
+        )
+        self.source = self._opened.enter_context(source)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._opened.close()
+
+    @property
+    def num_produced(self) -> int:
+        """Messages of all partitions."""
+        return len(self.source.ledger)
+
+    def auditor(self) -> Auditor:
+        """Somebody who counts the results."""
+        return Auditor(self.kafka.bootstrap_servers, self.app, self.topic, self.source.ledger)
+
+    def state_dir(self, instance: int = 0) -> Path:
+        """Where an instance keeps its state."""
+        return self.folder / f"state-{instance}"
+
+    def start(
+        self,
+        *overrides: str,
+        instance: int = 0,
+        state_dir: Path | None = None,
+        entry: Sequence[str] = COMMAND,
+    ) -> Worker:
+        """A daemon as a process of the command line."""
+        place = state_dir or self.state_dir(instance)
+        settings = self._settings(overrides, instance, place)
+        arguments, log = ("run", "-c", str(self.config), *settings), self._new_log(instance)
+        return Worker(*arguments, log=log, state_dir=place, entry=entry)
+
+    def replay(
+        self, output: Path, *overrides: str, instance: int = 0, limit_s: float = 600.0
+    ) -> tuple[int, bytes]:
+        """Exit code and answer of a process that reproduces what an instance published."""
+        arguments = ("replay", "-c", str(self.config), "--journal", "--output", str(output))
+        place, log = self.state_dir(instance), self._new_log(instance)
+        words = (*arguments, *self._settings(overrides, instance, place))
+        with Worker(*words, log=log, state_dir=place, stdout=subprocess.PIPE) as process:
+            answer = process.communicate(timeout=limit_s)[0]
+        return process.returncode, answer
+
+    def published(self) -> Published:
+        """What a read_committed subscriber sees."""
+        found: Published = {}
+        for output in OUTPUTS:
+            with TopicReader(self.kafka, f"{self.app}.{output}") as reader:
+                for m in reader.read_to_end():
+                    row = (m.key, m.value, m.headers)
+                    found.setdefault((output, m.partition), []).append(row)
+        return found
+
+    def reproduced(self, path: Path) -> Published:
+        """What a replay wrote to a Parquet file."""
+        found: Published = {}
+        for row in pq.read_table(path).to_pylist():
+            output = row["topic"].removeprefix(f"{self.app}.")
+            headers = tuple((header["name"], header["value"]) for header in row["headers"])
+            record = (row["key"], row["value"], headers)
+            found.setdefault((output, row["partition"]), []).append(record)
+        return found
+
+    def journal(self, instance: int = 0) -> list[JournalRecord]:
+        """The journal of an instance, read_committed."""
+        with TopicReader(self.kafka, f"{self.app}.journal") as reader:
+            messages = reader.read_to_end()
+        return [decode_record(m.value or b"") for m in messages if m.partition == instance]
+
+    def spaces(self) -> list[str]:
+        """The embedding spaces, as they were announced."""
+        with TopicReader(self.kafka, f"{self.app}.spaces") as reader:
+            return [str(json.loads(m.value or b"")["space"]) for m in reader.read_to_end()]
+
+    def member_id(self, instance: int) -> str | None:
+        """The id under which an instance is in the group."""
+        return self.admin.member_id(self.app, f"{self.app}-{instance}")
+
+    def checkpoints(self, instance: int = 0) -> list[Path]:
+        """The checkpoints that are kept, newest first."""
+        return checkpoints(self.state_dir(instance) / CHECKPOINTS)
+
+    def lock_holder(self, instance: int = 0) -> int:
+        """The process that holds the state directory, or held it last; 0 before the first."""
+        lock = self.state_dir(instance) / "lock"
+        return int((lock.read_text() if lock.exists() else "") or 0)
+
+    def told(self) -> str:
+        """The end of what the processes logged, the newest last."""
+        logs = sorted(self.folder.glob("log-*"), key=lambda path: path.stat().st_mtime)
+        return "\n".join(path.read_text()[-2_000:] for path in logs[-3:])
+
+    def _new_log(self, instance: int) -> Path:
+        return self.folder / f"log-{next(self._numbers):04d}-{instance}"
+
+    def _settings(self, overrides: Sequence[str], instance: int, state_dir: Path) -> list[str]:
+        own = (f"app.instance={instance}", f"app.state_dir={state_dir}")
+        return [word for override in (*own, *overrides) for word in ("--set", override)]

@@ -1,0 +1,163 @@
+"""kill -9, at random moments, in bursts, and where it hurts most."""
+
+from __future__ import annotations
+
+import random
+import time
+from collections import Counter
+
+from benchmarks.chaos.auditor import Verdict
+from benchmarks.chaos.deployment import Deployment
+from benchmarks.chaos.forms import Form
+from benchmarks.chaos.killer import Death, Killer
+from benchmarks.chaos.outcome import Outcome
+from benchmarks.chaos.replays import compare_with_replay
+from benchmarks.chaos.settings import MAX_EVENTS, SAVE_NEVER, SAVE_OFTEN, SMALL
+from benchmarks.chaos.site import Site
+from benchmarks.chaos.witness import Witness
+from benchmarks.chaos.worker import Worker
+
+# Moments of death, and how the process is started that dies there.
+MOMENTS: list[tuple[str, tuple[str, ...]]] = [
+    ("starting", ()),
+    ("anywhere", (SAVE_NEVER,)),
+    ("recovering", (SAVE_NEVER,)),
+    ("in_transaction", ()),
+    ("in_open_epoch", ()),
+    ("in_open_epoch", ()),
+    ("between_commit_and_learning", (SAVE_OFTEN,)),
+    ("in_checkpoint", (SAVE_OFTEN,)),
+]
+CHANCE = frozenset({"starting", "anywhere"})
+EXACTLY_ONCE = "every message has exactly one result"
+REPLAY = "an uninterrupted replay of the journal gives the same records and states, bit for bit"
+LIMIT_S = 240.0
+
+
+def at_moments(form: Form, site: Site) -> Outcome:
+    """Killed in a transaction, an open epoch, a checkpoint's write, a recovery: nothing shows."""
+    rng, outcome = random.Random(7), Outcome()
+    with site.deployment(SMALL) as deployment, Witness(deployment) as witness:
+        killer, deaths = Killer(deployment, witness, rng), list[Death]()
+        while len(deaths) < form.kills:
+            deaths += [killer.kill(*moment) for moment in rng.sample(MOMENTS, len(MOMENTS))]
+        deployment.source.produce(200)
+        verdict = _drained(deployment)
+        witness.settle(0.5)
+        _check_deaths(outcome, deaths, witness)
+        _check_count(outcome, verdict)
+        _check_order(outcome, deployment)
+        comparison = compare_with_replay(deployment)
+    outcome.did = f"{len(deaths)} times kill -9 at {len({d.moment for d in deaths})} chosen moments"
+    outcome.expect(REPLAY, comparison.equal and comparison.saved > 5, comparison)
+    return outcome
+
+
+def at_random(form: Form, site: Site) -> Outcome:
+    """Two workers killed at random, also in bursts .1 to 1 s apart: nothing lost or doubled."""
+    rng, outcome = random.Random(11), Outcome()
+    outcome.did = f"{form.kills} times kill -9 of 2 workers at random, 3 of 5 within .1 to 1 s"
+    with (
+        site.deployment(SMALL, num_instances=2) as deployment,
+        deployment.auditor() as auditor,
+    ):
+        workers = {i: deployment.start(instance=i) for i in (0, 1)}
+        ended = Counter[int]()
+        try:
+            with deployment.source.streaming(150):
+                auditor.wait_for_more(LIMIT_S)
+                for number in range(form.kills):
+                    burst = number % 5 >= 2
+                    time.sleep(rng.uniform(0.1, 1.0) if burst else rng.uniform(1.0, 6.0))
+                    instance = rng.randrange(2)
+                    ended[workers[instance].poll() is not None] += 1
+                    workers[instance] = _replace(deployment, workers[instance], instance)
+                    auditor.look()
+            waited_s = auditor.wait_for_all(LIMIT_S)
+            codes = [worker.drain()[0] for worker in workers.values()]
+        finally:
+            _kill(workers)
+        _check_count(outcome, auditor.verdict())
+        comparison = compare_with_replay(deployment)
+    outcome.expect("no process ends but by the kill", not ended[True], f"{ended[True]} did")
+    outcome.expect("they catch up and drain", codes == [0, 0], f"{codes} after {waited_s:.0f} s")
+    outcome.expect(REPLAY, comparison.equal, comparison)
+    return outcome
+
+
+def at_least_once(form: Form, site: Site) -> Outcome:
+    """Without transactions: none lost, and a death repeats at most one commit interval."""
+    rng, outcome = random.Random(13), Outcome()
+    sections = {**SMALL, "delivery": {**SMALL["delivery"], "mode": "at_least_once"}}
+    moments = ["is_written", "anywhere", "is_written", "starting", "is_written"]
+    with site.deployment(sections) as deployment, Witness(deployment) as witness:
+        killer = Killer(deployment, witness, rng)
+        deaths = [killer.kill(moments[n % len(moments)]) for n in range(form.kills)]
+        deployment.source.produce(200)
+        verdict = _drained(deployment)
+    outcome.did = f"{len(deaths)} times kill -9 under `delivery.mode: at_least_once`"
+    harmless = not (verdict.lost or verdict.foreign or verdict.misjudged)
+    outcome.expect("every message has a result", harmless, verdict)
+    most = len(deaths) * MAX_EVENTS
+    outcome.expect(
+        "repeats are at most one transaction's messages a kill",
+        verdict.repeated <= most,
+        f"{verdict.repeated} repeats, at most {most}",
+    )
+    return outcome
+
+
+def _drained(deployment: Deployment) -> Verdict:
+    """Let a process finish everything, end it in order, and count."""
+    with deployment.auditor() as auditor, deployment.start(SAVE_OFTEN) as worker:
+        try:
+            auditor.wait_for_all(LIMIT_S)
+            code, _ = worker.drain()
+            assert code == 0, worker.told()
+        finally:
+            worker.kill()
+        return auditor.verdict()
+
+
+def _replace(deployment: Deployment, worker: Worker, instance: int) -> Worker:
+    worker.kill()
+    worker.wait()
+    return deployment.start(instance=instance)
+
+
+def _kill(workers: dict[int, Worker]) -> None:
+    for worker in workers.values():
+        worker.kill()
+        worker.wait()
+
+
+def _check_count(outcome: Outcome, verdict: Verdict) -> None:
+    outcome.expect(EXACTLY_ONCE, verdict.exact, verdict)
+
+
+def _check_order(outcome: Outcome, deployment: Deployment) -> None:
+    """One worker's results lie in the order of their messages; spaces are announced once."""
+    with deployment.auditor() as auditor:
+        auditor.wait_for_all(LIMIT_S)
+        in_order = [sorted(found) == list(found) for found in auditor.by_partition()]
+    outcome.expect("results are in the order of their messages", all(in_order), in_order)
+    announced = deployment.spaces()
+    right = announced == ["0/provisional", "0/space-1"]
+    outcome.expect("each embedding space is announced once", right, announced)
+
+
+def _check_deaths(outcome: Outcome, deaths: list[Death], witness: Witness) -> None:
+    """The processes had worked, and what they left behind shows where they died."""
+    worked = sum(death.num_landed > 0 for death in deaths)
+    outcome.expect("they had worked", worked >= 0.6 * len(deaths), f"{worked} of {len(deaths)}")
+    proven = Counter(death.moment for death in deaths if death.proven)
+    wanted = {moment for moment, _ in MOMENTS} - CHANCE
+    told = ", ".join(f"{moment} {num}" for moment, num in sorted(proven.items()))
+    outcome.expect("they died at these moments", proven.keys() >= wanted, told)
+    ends = [d.journal_end for d in deaths if d.moment == "in_open_epoch" and d.proven]
+    records = witness.records
+    outcome.expect(
+        "a successor goes on with the epoch that was open",
+        any(records[n - 1].epoch == records[n].epoch for n in ends),
+        f"{len(ends)} deaths in an open epoch",
+    )

@@ -1,0 +1,89 @@
+"""The broker restarts, in order or not, and once stays away for long."""
+
+from __future__ import annotations
+
+import random
+import time
+
+from benchmarks.chaos.auditor import Auditor
+from benchmarks.chaos.broker import ChaosBroker
+from benchmarks.chaos.forms import Form
+from benchmarks.chaos.kills import EXACTLY_ONCE
+from benchmarks.chaos.outcome import Outcome
+from benchmarks.chaos.settings import SMALL
+from benchmarks.chaos.site import Site
+from benchmarks.chaos.worker import DRAIN_S, Worker
+
+PROGRESS_S = 60.0
+# What piled up during the outage is processed after it.
+CATCH_UP_S = 600.0
+RATE = 60.0
+
+
+def outages(form: Form, site: Site) -> Outcome:
+    """The broker goes away and comes back: so does the work, and nothing hangs."""
+    rng, outcome = random.Random(19), Outcome()
+    outcome.did = (
+        f"{form.restarts} broker restarts, clean and hard in turn, 2 workers; "
+        f"one absence of {form.outage_s:.0f} s, with a SIGTERM in it"
+    )
+    with (
+        site.own_broker() as broker,
+        site.deployment(SMALL, broker=broker, num_instances=2) as deployment,
+        deployment.auditor() as auditor,
+    ):
+        workers = {i: deployment.start(instance=i) for i in (0, 1)}
+        back_s = []
+        try:
+            with deployment.source.streaming(RATE):
+                auditor.wait_for_more(PROGRESS_S)
+                for number in range(form.restarts - 1):
+                    _go_away(broker, hard=bool(number % 2))
+                    time.sleep(rng.uniform(0.0, 8.0))
+                    back_s.append(_come_back(broker, auditor))
+                _go_away(broker, hard=True)
+                time.sleep(form.outage_s / 2)
+                stopped = workers[1].drain()
+                time.sleep(form.outage_s / 2)
+                back_s.append(_come_back(broker, auditor))
+                ended = [worker.poll() for worker in (workers[0],)]
+                workers[1] = deployment.start(instance=1)
+            caught_up_s = auditor.wait_for_all(CATCH_UP_S)
+            codes = [worker.drain()[0] for worker in workers.values()]
+        finally:
+            _kill(workers)
+        verdict = auditor.verdict()
+    outcome.expect(
+        f"results go on within {PROGRESS_S:.0f} s of the broker's return",
+        max(back_s) <= PROGRESS_S,
+        f"longest {max(back_s):.1f} s",
+    )
+    outcome.expect(
+        f"SIGTERM is obeyed within {DRAIN_S:.0f} s during the absence",
+        stopped[0] is not None,
+        f"exit {stopped[0]} after {stopped[1]:.1f} s",
+    )
+    outcome.expect("the other worker lives through all of it", ended == [None], ended)
+    outcome.expect("they catch up and drain", codes == [0, 0], f"{codes}, {caught_up_s:.0f} s")
+    outcome.expect(EXACTLY_ONCE, verdict.exact, verdict)
+    return outcome
+
+
+def _go_away(broker: ChaosBroker, *, hard: bool) -> None:
+    if hard:
+        broker.kill()
+    else:
+        broker.shut_down()
+
+
+def _come_back(broker: ChaosBroker, auditor: Auditor) -> float:
+    """Seconds from the broker's return to the first result that was committed after it."""
+    broker.restart()
+    auditor.look()
+    return auditor.wait_for_more(PROGRESS_S, num=20)
+
+
+def _kill(workers: dict[int, Worker]) -> None:
+    for worker in workers.values():
+        worker.kill()
+        worker.wait()

@@ -1,0 +1,185 @@
+"""Messages that cannot be read, and one that kills whoever reads it."""
+
+from __future__ import annotations
+
+import random
+import time
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+import psutil
+
+from benchmarks.chaos import deadly
+from benchmarks.chaos.auditor import Auditor
+from benchmarks.chaos.deployment import Deployment
+from benchmarks.chaos.forms import Form
+from benchmarks.chaos.kills import EXACTLY_ONCE
+from benchmarks.chaos.ledger import NUM_PARTITIONS
+from benchmarks.chaos.outcome import Outcome
+from benchmarks.chaos.settings import NUM_CHANNELS, SMALL
+from benchmarks.chaos.site import Site
+
+LIMIT_S = 1_500.0
+MOST_GROWTH_MB, MOST_SLOWER = 100.0, 0.10
+MOST_DEATHS = 6
+DEADLY_ENTRY = ("-P", str(Path(deadly.__file__)))
+
+
+@dataclass(frozen=True)
+class Bad:
+    """A message that cannot be read, and the reason that its dead letter must give."""
+
+    value: bytes | None
+    reason: str
+    key: bytes = b"m1"
+
+
+KINDS: dict[str, Bad] = {
+    "no bytes": Bad(b"", "empty"),
+    "tombstone": Bad(None, "empty"),
+    "cut off": Bad(b'{"c0": 1', "bad_json"),
+    "only a brace": Bad(b"{", "bad_json"),
+    "trailing text": Bad(b'{"c0": 1} x', "bad_json"),
+    "single quotes": Bad(b"{'c0': 1}", "bad_json"),
+    "binary": Bad(b"\xff\xfe\x00\x80", "bad_json"),
+    "zeros": Bad(bytes(1_000), "bad_json"),
+    "byte order mark": Bad(b'\xef\xbb\xbf{"c0": 1}', "bad_json"),
+    "NaN": Bad(b'{"c0": NaN}', "bad_json"),
+    "array": Bad(b"[]", "wrong_type"),
+    "null": Bad(b"null", "wrong_type"),
+    "text": Bad(b'"x"', "wrong_type"),
+    "number": Bad(b"12", "wrong_type"),
+    "text in a channel": Bad(b'{"c0": "x"}', "wrong_type"),
+    "object in a channel": Bad(b'{"c0": {}}', "wrong_type"),
+    "array in a channel": Bad(b'{"c0": [1, 2]}', "wrong_type"),
+    "beyond float64": Bad(b'{"c0": 1e999}', "not_finite"),
+    "beyond float32": Bad(b'{"c0": 1e39}', "not_finite"),
+    "no channel": Bad(b'{"z": 1}', "missing_field"),
+    "nested too deeply": Bad(b'{"z": ' + b"[" * 20_000, "too_deep"),
+    "key not UTF-8": Bad(b'{"c0": 1}', "bad_key", key=b"\xff\xfe"),
+    "key too long": Bad(b'{"c0": 1}', "bad_key", key=b"k" * 300),
+    "too large": Bad(b'{"c0": 1, "z": "' + b"x" * 1_100_000 + b'"}', "too_large"),
+}
+# Large ones are rare, or the stream would consist of little else.
+RARE = {"too large": 0.05, "nested too deeply": 0.2}
+
+
+@dataclass(frozen=True)
+class Speed:
+    """How a daemon went through a backlog.
+
+    Attributes:
+        per_s: Readable messages a second.
+        cpu_us: The process's time on a processor for each.
+        growth_mb: Memory at its most, above that after a fifth of the input.
+    """
+
+    per_s: float
+    cpu_us: float
+    growth_mb: float
+
+
+def poison(form: Form, site: Site) -> Outcome:
+    """Bad among good: all set aside with reason and origin, no neighbour touched, hardly slower."""
+    outcome = Outcome(f"{form.bad:,} bad messages of {len(KINDS)} kinds among {form.good:,} good")
+    with (
+        _deployment(site) as without,
+        _deployment(site) as deployment,
+        without.auditor() as other,
+        deployment.auditor() as auditor,
+    ):
+        _fill(without, form.good, 0)
+        _fill(deployment, form.good, form.bad)
+        # Side by side, so that both share whatever else the machine does.
+        with ThreadPoolExecutor(2) as pool:
+            beside = pool.submit(_speed, without, other, form.good)
+            poisoned, clean = _speed(deployment, auditor, form.good), beside.result()
+        verdict, kinds = auditor.verdict(), deployment.source.ledger.kinds
+        wrong = Counter(
+            f"{kind} as {auditor.reasons.get(place)}"
+            for place, kind in kinds.items()
+            if kind and auditor.reasons.get(place) != KINDS[kind].reason
+        )
+        num_kinds = len({kind for kind in kinds.values() if kind})
+    outcome.expect("every one has its result, and no neighbour is touched", verdict.exact, verdict)
+    told = f"{num_kinds} kinds, {verdict.dead:,} letters; wrong: {dict(wrong) or 'none'}"
+    outcome.expect("each is a dead letter with its reason and origin", not wrong, told)
+    slower = poisoned.cpu_us / clean.cpu_us - 1
+    told = (
+        f"{poisoned.cpu_us:.0f} instead of {clean.cpu_us:.0f} µs of processor time a good message "
+        f"({slower:+.1%}); {poisoned.per_s:,.0f} instead of {clean.per_s:,.0f}/s"
+    )
+    outcome.expect(f"throughput falls by less than {MOST_SLOWER:.0%}", slower < MOST_SLOWER, told)
+    grew = poisoned.growth_mb
+    text = f"memory grows by less than {MOST_GROWTH_MB:.0f} MB"
+    outcome.expect(text, grew < MOST_GROWTH_MB, f"{grew:.0f} MB, {clean.growth_mb:.0f} without")
+    return outcome
+
+
+def killing(_: Form, site: Site) -> Outcome:
+    """A message that kills the process three times is set aside; its neighbours are scored."""
+    outcome = Outcome("one message, among 600, that kills the process with signal 9")
+    with site.deployment(SMALL, unreadable=0.0) as deployment, deployment.auditor() as auditor:
+        deployment.source.produce(300)
+        send = deployment.source.send
+        send(deadly.DEADLY, key=b"m1", partition=1, kind="poison")
+        deployment.source.produce(300)
+        deaths, limit_s = 0, time.monotonic() + 400.0
+        while auditor.num_seen() < deployment.num_produced and time.monotonic() < limit_s:
+            with deployment.start(entry=DEADLY_ENTRY) as worker:
+                while worker.poll() is None and auditor.num_seen() < deployment.num_produced:
+                    auditor.look()
+                deaths += worker.poll() is not None
+                worker.drain()
+        verdict, reasons = auditor.verdict(), list(auditor.reasons.values())
+    text = f"it is set aside as poison after at most {MOST_DEATHS} deaths"
+    right = reasons == ["poison"] and 3 <= deaths <= MOST_DEATHS
+    outcome.expect(text, right, f"{deaths} deaths, reasons {reasons}")
+    outcome.expect(EXACTLY_ONCE, verdict.exact, verdict)
+    return outcome
+
+
+def _deployment(site: Site) -> Deployment:
+    return site.deployment({}, num_channels=NUM_CHANNELS, unreadable=0.0)
+
+
+def _fill(deployment: Deployment, good: int, bad: int) -> None:
+    """Good messages, with bad ones among them at random places."""
+    rng, source = random.Random(31), deployment.source
+    weights = [RARE.get(kind, 1.0) for kind in KINDS]
+    kinds = [*KINDS, *rng.choices([*KINDS], weights, k=max(0, bad - len(KINDS)))][:bad]
+    places = iter([*sorted(rng.sample(range(200, good), bad)), good])
+    place = next(places)
+    for number in range(good):
+        source.reading()
+        while number == place:
+            kind = kinds.pop()
+            partition, wrong = rng.randrange(NUM_PARTITIONS), KINDS[kind]
+            source.send(wrong.value, key=wrong.key, partition=partition, kind=kind)
+            place = next(places)
+    source.flush()
+
+
+def _speed(deployment: Deployment, auditor: Auditor, good: int) -> Speed:
+    """Run a daemon over everything, and measure it from a fifth on."""
+    with deployment.start() as worker:
+        process = psutil.Process(worker.pid)
+        auditor.wait_for_more(LIMIT_S, good // 5)
+        begun, began_s, cpu_s = auditor.num_seen(), time.monotonic(), _cpu_s(process)
+        least = most = process.memory_info().rss
+        until_s = began_s + LIMIT_S
+        while auditor.num_seen() < deployment.num_produced and time.monotonic() < until_s:
+            auditor.look()
+            most = max(most, process.memory_info().rss)
+        seconds, cpu_s = time.monotonic() - began_s, _cpu_s(process) - cpu_s
+        worker.drain()
+    share = (deployment.num_produced - begun) / deployment.num_produced
+    num = good * share
+    return Speed(num / seconds, 1e6 * cpu_s / num, (most - least) / 1e6)
+
+
+def _cpu_s(process: psutil.Process) -> float:
+    times = process.cpu_times()
+    return float(times.user + times.system)

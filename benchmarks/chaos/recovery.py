@@ -1,0 +1,53 @@
+"""How long a start takes, by what happened since the last checkpoint."""
+
+from __future__ import annotations
+
+import time
+
+from benchmarks.chaos.forms import Form
+from benchmarks.chaos.kills import EXACTLY_ONCE
+from benchmarks.chaos.outcome import Outcome
+from benchmarks.chaos.settings import NUM_CHANNELS, SAVE_NEVER
+from benchmarks.chaos.site import Site
+from benchmarks.chaos.worker import until
+from streamssl.config.sections import CheckpointConfig
+
+LIMIT_S = 600.0
+RECOVERY_S = 30.0
+
+
+def recovery(form: Form, site: Site) -> Outcome:
+    """After kill -9 the state is back within 30 s at the default interval of checkpoints."""
+    interval = CheckpointConfig().every_events
+    outcome = Outcome(f"kill -9 with {form.backlogs} events since the checkpoint, 8 channels")
+    sections = {"checkpoint": {"every_s": 1e9}}
+    with (
+        site.deployment(sections, num_channels=NUM_CHANNELS) as deployment,
+        deployment.auditor() as auditor,
+    ):
+        took: dict[int, float] = {}
+        worker = deployment.start(SAVE_NEVER)
+        try:
+            for num_events in form.backlogs:
+                deployment.source.produce(num_events - deployment.num_produced)
+                until(worker.is_recovered, LIMIT_S)
+                auditor.wait_for_all(LIMIT_S)
+                worker.kill()
+                worker.wait()
+                began_s = time.monotonic()
+                worker = deployment.start(SAVE_NEVER)
+                until(worker.is_recovered, LIMIT_S, pace_s=0.02)
+                took[num_events] = time.monotonic() - began_s
+            deployment.source.produce(1_000)
+            auditor.wait_for_all(LIMIT_S)
+            code, _ = worker.drain()
+        finally:
+            worker.kill()
+            worker.wait()
+        verdict = auditor.verdict()
+    told = ", ".join(f"{num:,} events {seconds:.1f} s" for num, seconds in took.items())
+    within = [seconds for num, seconds in took.items() if num <= interval]
+    text = f"recovered within {RECOVERY_S:.0f} s of the start, up to {interval:,} events"
+    outcome.expect(text, max(within) <= RECOVERY_S, told)
+    outcome.expect(EXACTLY_ONCE, verdict.exact and code == 0, verdict)
+    return outcome

@@ -1,0 +1,128 @@
+"""At full speed for long: nothing that a process holds may grow."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import numpy as np
+import psutil
+from kafka.admin import ConfigResource
+
+from benchmarks.chaos.auditor import Auditor
+from benchmarks.chaos.deployment import Deployment
+from benchmarks.chaos.forms import Form
+from benchmarks.chaos.kills import EXACTLY_ONCE
+from benchmarks.chaos.outcome import Outcome
+from benchmarks.chaos.settings import NUM_CHANNELS
+from benchmarks.chaos.site import Site
+
+LIMIT_S = 300.0
+SAMPLE_S = 0.5
+# Its stores are full by then: a reservoir of this size, networks, calibration, buffers.
+RESERVOIR_BYTES = 2 * 2**20
+WARM_SHARE = 0.4
+LAG = 8_000
+# A slope is noise where it is within this many standard errors, or adds less than this in all.
+ERRORS, PAGES_MB = 3.0, 16.0
+KEPT_BYTES = str(256 * 2**20)
+
+
+@dataclass(frozen=True)
+class Vitals:
+    """What a process held at one moment."""
+
+    seconds: float
+    rss_mb: float
+    files: int
+    threads: int
+
+
+def soak(form: Form, site: Site) -> Outcome:
+    """At full speed memory stays within noise, and files and threads do not grow."""
+    outcome = Outcome(f"{form.soak_s:.0f} s at full speed, {NUM_CHANNELS} channels")
+    sections = {"replay": {"max_bytes": RESERVOIR_BYTES}}
+    with (
+        site.deployment(sections, num_channels=NUM_CHANNELS) as deployment,
+        deployment.auditor() as auditor,
+    ):
+        _bound_outputs(deployment)
+        with deployment.start() as worker:
+            with _always_behind(deployment, auditor):
+                auditor.wait_for_more(LIMIT_S, 2_000)
+                begun = auditor.num_results()
+                vitals = list(_watch(psutil.Process(worker.pid), auditor, form.soak_s))
+                rate = (auditor.num_results() - begun) / form.soak_s
+            auditor.wait_for_all(LIMIT_S)
+            code, _ = worker.drain()
+        verdict = auditor.verdict()
+    half = vitals[int(WARM_SHARE * len(vitals)) :]
+    slope, error, grew = _slope(half)
+    told = f"{slope:+.2f} ± {error:.2f} MB/min, {grew:+.1f} MB in all, at {half[-1].rss_mb:.0f} MB"
+    flat = slope <= ERRORS * error or grew <= PAGES_MB
+    outcome.expect("the slope of memory is within noise", flat, told)
+    for name in ("files", "threads"):
+        first, last = (max(getattr(v, name) for v in part) for part in _halves(half))
+        outcome.expect(f"{name} do not grow", last <= first, f"{first}, then {last}")
+    told = f"{verdict}; {rate:,.0f} results/s, exit {code}"
+    outcome.expect(EXACTLY_ONCE, verdict.exact and code == 0, told)
+    return outcome
+
+
+def _bound_outputs(deployment: Deployment) -> None:
+    """Half an hour of results need not stay on the disk once they are counted."""
+    topics = [f"{deployment.app}.{output}" for output in ("scores", "embeddings")]
+    wanted = {"retention.bytes": KEPT_BYTES}
+    deployment.admin.client.alter_configs([ConfigResource("TOPIC", t, wanted) for t in topics])
+
+
+@contextmanager
+def _always_behind(deployment: Deployment, auditor: Auditor) -> Iterator[None]:
+    """Keep so much input waiting that the daemon never waits for any."""
+    over = threading.Event()
+
+    def fill() -> None:
+        while not over.is_set():
+            if deployment.num_produced - auditor.num_results() < LAG:
+                deployment.source.produce(1_000)
+            else:
+                time.sleep(0.01)
+
+    thread = threading.Thread(target=fill, daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        over.set()
+        thread.join()
+
+
+def _watch(process: psutil.Process, auditor: Auditor, seconds: float) -> Iterator[Vitals]:
+    began_s = next_s = time.monotonic()
+    while (now_s := time.monotonic()) - began_s < seconds:
+        auditor.look()
+        if now_s >= next_s:
+            next_s += SAMPLE_S
+            rss_mb = process.memory_info().rss / 1e6
+            yield Vitals(now_s - began_s, rss_mb, process.num_fds(), process.num_threads())
+
+
+def _slope(vitals: list[Vitals]) -> tuple[float, float, float]:
+    """Slope of memory (MB a minute), its standard error, and what it adds up to.
+
+    Memory moves in steps that last, so that neighbours in time tell the same: the error is that
+    of ten means.
+    """
+    parts = np.array_split(np.array([(v.seconds / 60, v.rss_mb) for v in vitals]), 10)
+    minutes, mb = np.array([part.mean(axis=0) for part in parts]).T
+    (slope, _), residuals, *_ = np.polyfit(minutes, mb, 1, full=True)
+    spread = float(((minutes - minutes.mean()) ** 2).sum())
+    error = float(np.sqrt(residuals.sum() / (len(parts) - 2) / spread))
+    return float(slope), error, float(slope) * float(minutes[-1] - minutes[0])
+
+
+def _halves(vitals: list[Vitals]) -> tuple[list[Vitals], list[Vitals]]:
+    return vitals[: len(vitals) // 2], vitals[len(vitals) // 2 :]

@@ -1,0 +1,58 @@
+"""Every scenario by its name; a stage of the long form ends within 40 minutes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from benchmarks.chaos import (
+    corruption,
+    drains,
+    expiry,
+    kills,
+    outages,
+    poison,
+    rebalances,
+    recovery,
+    slow_output,
+    soak,
+    zombies,
+)
+from benchmarks.chaos.forms import Form
+from benchmarks.chaos.outcome import Outcome
+from benchmarks.chaos.site import Site
+
+Stage = Callable[[Form, Site], Outcome]
+
+STAGES: dict[str, Stage] = {
+    "kills-random": kills.at_random,
+    "kills-moments": kills.at_moments,
+    "kills-at-least-once": kills.at_least_once,
+    "corruption": corruption.corruption,
+    "corruption-exit-codes": corruption.exit_codes,
+    "drains": drains.drains,
+    "outages": outages.outages,
+    "rebalances": rebalances.rebalances,
+    "rebalances-slow-learning": rebalances.slow_learning,
+    "rebalances-expiry": expiry.expiry,
+    "rebalances-recovery": recovery.recovery,
+    "zombies": zombies.zombies,
+    "zombies-successors": zombies.successors,
+    "zombies-own-time-outs": zombies.own_time_outs,
+    "poison": poison.poison,
+    "poison-killing": poison.killing,
+    "slow-output": slow_output.slow_output,
+    "slow-output-lag": slow_output.lag,
+    "soak": soak.soak,
+}
+
+
+def stages_named(name: str) -> list[str]:
+    """The stages that a name means: one of them, or all that begin with it; empty means all.
+
+    Raises:
+        ValueError: There is none.
+    """
+    found = [stage for stage in STAGES if not name or stage == name or stage.startswith(f"{name}-")]
+    if not found:
+        raise ValueError(f"no stage is named {name!r}; there are {', '.join(STAGES)}")
+    return found

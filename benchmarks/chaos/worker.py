@@ -1,0 +1,147 @@
+"""One daemon as a process of the command line, and what it tells whoever asks."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+COMMAND = ("-c", "from streamssl.cli.app import main; main()")
+DRAIN_S = 20.0
+
+
+class Worker(subprocess.Popen[bytes]):
+    """A process.
+
+    Args:
+        arguments: Of the command line.
+        log: Where its standard error goes.
+        state_dir: Where its state is.
+        entry: What Python runs.
+        stdout: Where its answer goes; the log by default.
+
+    Attributes:
+        log: Its own log.
+        state_dir: Where its state is.
+    """
+
+    def __init__(
+        self,
+        *arguments: str,
+        log: Path,
+        state_dir: Path,
+        entry: Sequence[str] = COMMAND,
+        stdout: int | None = None,
+    ) -> None:
+        self.log, self.state_dir = log, state_dir
+        self._address = ""
+        clean = {k: v for k, v in os.environ.items() if not k.startswith("STREAMSSL_")}
+        with log.open("ab") as stream:
+            super().__init__(
+                [sys.executable, *entry, *arguments],
+                stdout=stream if stdout is None else stdout,
+                stderr=stream,
+                env={**clean, "OMP_NUM_THREADS": "1"},
+                start_new_session=True,  # a group with the learner's process: both can be stopped
+            )
+
+    def freeze(self) -> None:
+        """Stop it where it stands, the learner's process included."""
+        os.killpg(self.pid, signal.SIGSTOP)
+
+    def thaw(self) -> None:
+        """Let it go on."""
+        os.killpg(self.pid, signal.SIGCONT)
+
+    def __exit__(self, *error: Any) -> None:
+        """Whatever ends the body, the process does not live on."""
+        self.kill()
+        super().__exit__(*error)
+
+    def probe(self, path: str) -> tuple[int, str]:
+        """Code and body of one answer; code 0 where nobody answers."""
+        try:
+            with urllib.request.urlopen(f"http://{self._where()}{path}", timeout=2) as answer:
+                return answer.status, answer.read().decode()
+        except urllib.error.HTTPError as error:
+            with error:
+                return error.code, error.read().decode()
+        except (OSError, ValueError):
+            return 0, ""
+
+    def status(self) -> dict[str, Any]:
+        """What it says of itself; empty where it does not answer."""
+        code, body = self.probe("/status")
+        told: dict[str, Any] = json.loads(body) if code == 200 else {}
+        return told
+
+    def num_held(self) -> int:
+        """Partitions that it holds; -1 where it does not answer."""
+        _, body = self.probe("/metrics")
+        found = re.search(r"^streamssl_partitions_assigned{.*} (\S+)$", body, re.MULTILINE)
+        return int(float(found[1])) if found else -1
+
+    def longest_learning_s(self) -> float:
+        """Time in all learning steps: not less than the longest of them."""
+        _, body = self.probe("/metrics")
+        name = r"^streamssl_stage_duration_seconds_sum{stage=\"learn\"} (\S+)$"
+        found = re.search(name, body, re.MULTILINE)
+        return float(found[1]) if found else 0.0
+
+    @contextmanager
+    def frozen(self) -> Iterator[None]:
+        """Stopped where it stands while the body runs."""
+        self.send_signal(signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            self.send_signal(signal.SIGCONT)
+
+    def is_draining(self) -> bool:
+        """Whether it has said that it drains."""
+        return '"draining"' in self.log.read_text()
+
+    def is_recovered(self) -> bool:
+        """Whether its start is over."""
+        return self.probe("/startupz")[0] == 200
+
+    def drain(self, limit_s: float = DRAIN_S) -> tuple[int | None, float]:
+        """Ask it to end: exit code (None: it had to be killed) and seconds."""
+        began_s = time.monotonic()
+        self.terminate()
+        try:
+            return self.wait(limit_s), time.monotonic() - began_s
+        except subprocess.TimeoutExpired:
+            self.kill()
+            self.wait()
+            return None, time.monotonic() - began_s
+
+    def told(self) -> str:
+        """The end of its log."""
+        return self.log.read_text()[-4_000:]
+
+    def _where(self) -> str:
+        if not self._address:
+            lines = [line for line in self.log.read_text().splitlines() if '"telemetry"' in line]
+            self._address = json.loads(lines[-1])["address"] if lines else ""
+        return self._address
+
+
+def until(holds: Callable[[], bool], limit_s: float, pace_s: float = 0.1) -> bool:
+    """Wait for something; whether it came in time."""
+    deadline = time.monotonic() + limit_s
+    while not holds():
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(pace_s)
+    return True

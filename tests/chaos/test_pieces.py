@@ -1,0 +1,82 @@
+"""The parts of the fault suite that decide: the count, the results, the page."""
+
+from __future__ import annotations
+
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+from benchmarks.chaos.auditor import Auditor
+from benchmarks.chaos.ledger import Ledger
+from benchmarks.chaos.outcome import Outcome
+from benchmarks.chaos.report import page
+from benchmarks.chaos.results import Result, Results
+from benchmarks.chaos.soak import Vitals, _slope
+from benchmarks.chaos.stages import STAGES, stages_named
+
+
+def counted(scored: dict[tuple[int, int], int], dead: dict[tuple[int, int], int]) -> Auditor:
+    """An auditor that has read all of this; of the input, (0, 2) and (0, 3) are bad."""
+    auditor = Auditor.__new__(Auditor)
+    auditor.scored, auditor.dead = Counter(scored), Counter(dead)
+    auditor._ledger = Ledger()
+    auditor._ledger.kinds = {(0, 0): "", (0, 1): "", (0, 2): "cut off", (0, 3): "empty"}
+    return auditor
+
+
+def test_only_one_result_of_the_right_kind_each_is_exact(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Lost, repeated, foreign and misjudged messages are each seen."""
+    monkeypatch.setattr(Auditor, "_at_end", lambda _: True)
+    good, bad = {(0, 0): 1, (0, 1): 1}, {(0, 2): 1, (0, 3): 1}
+    assert counted(good, bad).verdict().exact
+    assert counted({(0, 0): 1}, bad).verdict().lost == 1
+    assert counted(good | {(0, 0): 3}, bad).verdict().repeated == 2
+    assert counted(good | {(9, 9): 1}, bad).verdict().foreign == 1
+    assert counted(good | {(0, 2): 1}, {(0, 3): 1}).verdict().misjudged == 1
+    both = counted(good, bad | {(0, 0): 1}).verdict()
+    assert (both.repeated, both.misjudged) == (1, 1)
+
+
+def test_what_was_deleted_unread_is_not_lost(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is counted by itself, unless it was read in time."""
+    monkeypatch.setattr(Auditor, "_at_end", lambda _: True)
+    auditor = counted({(0, 1): 1}, {(0, 2): 1, (0, 3): 1})
+    auditor._ledger.expired = {(0, 0), (0, 1)}
+    verdict = auditor.verdict()
+    assert (verdict.exact, verdict.unread) == (True, 1)
+
+
+def test_results_come_back_and_broken_ones_show(tmp_path: Path) -> None:
+    """A finished stage is kept as it was; the page says what was run, and what was broken."""
+    results, outcome = Results(tmp_path), Outcome("5 kills")
+    outcome.expect("none lost", True, "0 lost")
+    outcome.expect("none | repeated", False, "3 repeated")
+    results.put(Result("kills-random", "short", 90.0, outcome))
+    found = results.get("short", "kills-random")
+    assert found is not None
+    assert found.outcome == outcome
+    assert results.get("long", "kills-random") is None
+    assert found.outcome.broken() == ["none | repeated: 3 repeated"]
+    row = page([found]).splitlines()[-1]
+    assert row == (
+        "| short | 5 kills | none lost: 0 lost<br>**BROKEN** none \\| repeated: 3 repeated | 1.5 | "
+        "`make chaos STAGE=kills-random FORM=short` |"
+    )
+
+
+def test_a_stage_is_named_by_itself_or_by_its_first_word() -> None:
+    """`STAGE=kills` means all of them; a wrong name lists the right ones."""
+    assert stages_named("") == list(STAGES)
+    assert stages_named("kills") == ["kills-random", "kills-moments", "kills-at-least-once"]
+    assert stages_named("kills-random") == ["kills-random"]
+    with pytest.raises(ValueError, match="there are kills-random"):
+        stages_named("kill")
+
+
+@pytest.mark.parametrize(("mb_a_minute", "leaks"), [(0.0, False), (30.0, True)])
+def test_a_leak_is_told_from_noise(mb_a_minute: float, leaks: bool) -> None:
+    """Memory that wobbles does not leak; memory that climbs does."""
+    held = [300 + mb_a_minute * s / 60 + (s % 7) for s in range(60)]
+    slope, error, grew = _slope([Vitals(float(s), mb, 9, 9) for s, mb in enumerate(held)])
+    assert (slope > 3 * error and grew > 16) is leaks

@@ -1,0 +1,44 @@
+"""The faults of `benchmarks/chaos`, in their short form; what each promises is in its docstring.
+
+They wait more than they work, so several are under way at a time.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from benchmarks.chaos.forms import FORMS
+from benchmarks.chaos.outcome import Outcome
+from benchmarks.chaos.site import Site
+from benchmarks.chaos.stages import STAGES
+from tests.conftest import RunningBroker
+
+AT_A_TIME = 3
+pytestmark = [pytest.mark.kafka, pytest.mark.timeout(900)]
+
+
+@pytest.fixture(scope="module")
+def outcomes(
+    kafka_broker: RunningBroker,
+    tmp_path_factory: pytest.TempPathFactory,
+    request: pytest.FixtureRequest,
+) -> Iterator[dict[str, Future[Outcome]]]:
+    """The stages that were asked for, begun in their order."""
+    wanted = {name for item in request.session.items for name in STAGES if f"[{name}]" in item.name}
+    with ThreadPoolExecutor(AT_A_TIME) as pool:
+
+        def begin(name: str) -> Future[Outcome]:
+            folder: Path = tmp_path_factory.mktemp(name)
+            return pool.submit(STAGES[name], FORMS["short"], Site(kafka_broker, folder))
+
+        yield {name: begin(name) for name in STAGES if name in wanted}
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_what_was_promised_held(stage: str, outcomes: dict[str, Future[Outcome]]) -> None:
+    """Every promise of the scenario was kept."""
+    assert outcomes[stage].result().broken() == []
