@@ -61,6 +61,39 @@ def quality(
     typer.echo(f"wrote {output}")
 
 
+@bench_app.command()
+def speed(
+    parts: Annotated[
+        str,
+        typer.Option(help="Parts to measure, comma separated; '' only writes the page again."),
+    ] = "stages,kafka,memory,latency,keys",
+    events: Annotated[int, typer.Option(min=1_000, help="Events of each row on Kafka.")] = 120_000,
+    output: Annotated[Path, typer.Option(help="The page to write.")] = Path("docs/performance.md"),
+    work: Annotated[
+        Path, typer.Option(help="Folder that keeps the parts between commands.")
+    ] = Path("build/speed"),
+    seed: Annotated[int, typer.Option(help="Seed of the events.")] = 0,
+    overrides: SetOption = None,
+) -> None:
+    """Speed of every stage and of the whole, beside its floors and its peers."""
+    from streamssl.bench.speed.plan import Plan
+    from streamssl.bench.speed.run import SpeedRun, parse_parts
+    from streamssl.bench.speed.store import Store
+
+    names = parse_parts(parts)
+    plan = Plan(events=events, seed=seed, overrides=tuple(overrides or ()))
+    plan.config()  # a wrong setting is told before anything is measured
+    words = ["streamssl", "bench", "speed", "--events", str(events), "--seed", str(seed)]
+    words += [word for override in overrides or () for word in ("--set", override)]
+    console = Console(stderr=True)
+    run = SpeedRun(plan, Store(work), shlex.join(words), lambda what: console.print(what))
+    page = run.run(names)
+    output.parent.mkdir(parents=True, exist_ok=True)
+    output.write_text(page, encoding="utf-8")
+    typer.echo(page)
+    typer.echo(f"wrote {output}")
+
+
 def _command(
     suite: Suite, seeds: int, sets: str, jobs: int, peers: bool, overrides: list[str]
 ) -> str:

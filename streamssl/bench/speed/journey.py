@@ -1,0 +1,87 @@
+"""The part `stages`: the daemon's own stage times beside their floors, and profiles."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from streamssl.bench.speed.bars import JSON
+from streamssl.bench.speed.bed import Bed, Counted
+from streamssl.bench.speed.child import MeasurementError, measure
+from streamssl.bench.speed.exposition import Window
+from streamssl.bench.speed.kafka import Ours, floor_task, run_ours
+from streamssl.bench.speed.learner import SETTLED_EVENTS, Sampled, Task
+from streamssl.bench.speed.machine import measure_machine
+from streamssl.bench.speed.messages import sample_messages
+from streamssl.bench.speed.plan import NUM_CHANNELS, NUM_KEYS
+from streamssl.bench.speed.profiled import PROFILED, load_profiles
+from streamssl.bench.speed.results import Profile, Stages
+from streamssl.bench.speed.scripts import run_script
+from streamssl.bench.speed.stages import pick, slowest, stage_rows
+from streamssl.bench.speed.work import Traffic, stage_work
+
+Say = Callable[[str], None]
+
+
+def measure_stages(bed: Bed, say: Say) -> Stages:
+    """Machine, bare client, daemon, profiled daemon, learner under a sampler."""
+    say("machine")
+    machine = measure_machine()
+    say("bare client")
+    broker_s = bare_client(bed)
+    say("daemon")
+    rate, window, counted = run_ours(bed, Ours(f"{JSON}-stages", ""))
+    if window is None:
+        raise MeasurementError("too few events for a steady window of the stages")
+    config = bed.plan.config()
+    work = stage_work(config, NUM_CHANNELS, NUM_KEYS, _traffic(bed, counted, window))
+    rows = stage_rows(window, work, machine, broker_s)
+    say("profiles")
+    return Stages(
+        machine=machine,
+        rows=rows,
+        events_per_s=rate.per_s,
+        profiles=pick(_profile_daemon(bed), slowest(rows)),
+        compute=_profile_learner(bed),
+    )
+
+
+def bare_client(bed: Bed) -> dict[str, float]:
+    """Seconds per event of kafka-python alone: consuming, and producing in transactions."""
+    messages = sample_messages(bed.plan.config(), bed.events())
+    found = {}
+    for mode in ("consume", "produce"):
+        output, packed = bed.topic(bed.name("alone-out")), bed.topic(bed.name("alone-packed"))
+        task = floor_task(bed, messages, mode) | {"output": output, "packed": packed}
+        told = run_script("floors/kafka_python.py", task)
+        found[mode] = told["seconds"] / max(told["events"], 1)
+    return found
+
+
+def _traffic(bed: Bed, counted: Counted, window: Window) -> Traffic:
+    messages = sample_messages(bed.plan.config(), bed.events())
+    return Traffic(
+        in_bytes=bed.message_bytes("json"),
+        out_bytes=counted.num_bytes / max(counted.events, 1) + messages.packed_bytes,
+        state_bytes=window.last.total("checkpoint_bytes"),
+    )
+
+
+def _profile_daemon(bed: Bed) -> dict[str, Profile]:
+    """The same backlog once more, or the first part of it, under a profiler."""
+    row = Ours(f"{JSON}-profiled", "")
+    run_ours(bed, row, PROFILED, max(bed.plan.events // 2, 1))
+    paths = sorted(bed.folder.glob(f"{row.id}-*.yaml"))
+    return load_profiles(paths[-1]) if paths else {}
+
+
+def _profile_learner(bed: Bed) -> list[Profile]:
+    """The compute path alone, on the same events, all its threads."""
+    events = max(min(bed.plan.memory_events, 2 * SETTLED_EVENTS), 1)
+    task = Task(
+        events=events,
+        channels=NUM_CHANNELS,
+        keys=NUM_KEYS,
+        settings=bed.plan.settings,
+        seed=bed.plan.seed,
+    )
+    return measure("sampled", task, Sampled).profiles
