@@ -2,6 +2,8 @@
 PYTHON ?= python3
 UV_VERSION := 0.13.9
 DURATION ?=
+PARTS ?=
+EVENTS ?=
 BIN := .venv/bin
 
 .DEFAULT_GOAL := help

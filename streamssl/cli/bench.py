@@ -90,6 +90,7 @@ def speed(
     page = run.run(names)
     output.parent.mkdir(parents=True, exist_ok=True)
     output.write_text(page, encoding="utf-8")
+    run.store.copy_to(output.with_suffix(""))
     typer.echo(page)
     typer.echo(f"wrote {output}")
 

@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from streamssl.bench.speed.bars import JSON
-from streamssl.bench.speed.bed import Bed, Counted
+from streamssl.bench.speed.bed import Bed
 from streamssl.bench.speed.child import MeasurementError, measure
-from streamssl.bench.speed.exposition import Window
-from streamssl.bench.speed.kafka import Ours, floor_task, run_ours
+from streamssl.bench.speed.kafka import Ours, Ran, floor_task, run_ours
 from streamssl.bench.speed.learner import SETTLED_EVENTS, Sampled, Task
 from streamssl.bench.speed.machine import measure_machine
 from streamssl.bench.speed.messages import sample_messages
@@ -29,17 +28,16 @@ def measure_stages(bed: Bed, say: Say) -> Stages:
     say("bare client")
     broker_s = bare_client(bed)
     say("daemon")
-    rate, window, counted = run_ours(bed, Ours(f"{JSON}-stages", ""))
-    if window is None:
+    ran = run_ours(bed, Ours(f"{JSON}-stages", ""))
+    if ran.window is None:
         raise MeasurementError("too few events for a steady window of the stages")
-    config = bed.plan.config()
-    work = stage_work(config, NUM_CHANNELS, NUM_KEYS, _traffic(bed, counted, window))
-    rows = stage_rows(window, work, machine, broker_s)
+    work = stage_work(ran.config, NUM_CHANNELS, NUM_KEYS, _traffic(bed, ran))
+    rows = stage_rows(ran.window, work, machine, broker_s)
     say("profiles")
     return Stages(
         machine=machine,
         rows=rows,
-        events_per_s=rate.per_s,
+        events_per_s=ran.rate.per_s,
         profiles=pick(_profile_daemon(bed), slowest(rows)),
         compute=_profile_learner(bed),
     )
@@ -57,21 +55,21 @@ def bare_client(bed: Bed) -> dict[str, float]:
     return found
 
 
-def _traffic(bed: Bed, counted: Counted, window: Window) -> Traffic:
+def _traffic(bed: Bed, ran: Ran) -> Traffic:
     messages = sample_messages(bed.plan.config(), bed.events())
+    saved = ran.config.app.state_dir.glob("**/checkpoint-*")
+    sizes = [sum(file.stat().st_size for file in folder.iterdir()) for folder in saved]
     return Traffic(
         in_bytes=bed.message_bytes("json"),
-        out_bytes=counted.num_bytes / max(counted.events, 1) + messages.packed_bytes,
-        state_bytes=window.last.total("checkpoint_bytes"),
+        out_bytes=ran.counted.num_bytes / max(ran.counted.events, 1) + messages.packed_bytes,
+        state_bytes=max(sizes, default=0),
     )
 
 
 def _profile_daemon(bed: Bed) -> dict[str, Profile]:
     """The same backlog once more, or the first part of it, under a profiler."""
-    row = Ours(f"{JSON}-profiled", "")
-    run_ours(bed, row, PROFILED, max(bed.plan.events // 2, 1))
-    paths = sorted(bed.folder.glob(f"{row.id}-*.yaml"))
-    return load_profiles(paths[-1]) if paths else {}
+    ran = run_ours(bed, Ours(f"{JSON}-profiled", ""), PROFILED, max(bed.plan.events // 2, 1))
+    return load_profiles(bed.folder / f"{ran.config.app.name}.yaml")
 
 
 def _profile_learner(bed: Bed) -> list[Profile]:

@@ -76,17 +76,35 @@ def measure_kafka(bed: Bed, say: Say) -> Rates:
     return found
 
 
+@dataclass(frozen=True, slots=True)
+class Ran:
+    """A daemon that worked off the backlog.
+
+    Attributes:
+        rate: By the independent reader.
+        window: Of its own figures; None where it had too few events.
+        counted: What the reader found in `<app>.scores`.
+        config: Its configuration.
+    """
+
+    rate: Rate
+    window: Window | None
+    counted: Counted
+    config: Config
+
+
 def run_ours(
     bed: Bed, row: Ours, launch: tuple[str, ...] = RUN, num_events: int | None = None
-) -> tuple[Rate, Window | None, Counted]:
-    """Let the daemon work off the backlog; its rate, a steady window of its figures, the output."""
+) -> Ran:
+    """Let the daemon work off the backlog, or so many events of it."""
     config = ours_config(bed, row)
     scores = bed.topic(f"{config.app.name}.scores")
     with Daemon(config, bed.folder, launch) as daemon:
         readings = daemon.read_until(num_events or bed.plan.events, _TIMEOUT_S)
     counted = bed.count(scores, arrow_rows if config.outputs.scores.format == "arrow" else one)
     window = steady_window(readings, readings[-1].events)
-    return _ours_rate(row, counted, bed.plan.events, window, readings), window, counted
+    rate = _ours_rate(row, counted, bed.plan.events, window, readings)
+    return Ran(rate, window, counted, config)
 
 
 def ours_config(bed: Bed, row: Ours, *settings: str, topic: str | None = None) -> Config:
@@ -181,7 +199,7 @@ def _quix(bed: Bed, id_: str, name: str, detector: str) -> Callable[[], Rate]:
 
 
 def _ours(bed: Bed, row: Ours) -> Callable[[], Rate]:
-    return lambda: run_ours(bed, row)[0]
+    return lambda: run_ours(bed, row).rate
 
 
 def _rate(id_: str, name: str, counted: Counted, expected: int) -> Rate:

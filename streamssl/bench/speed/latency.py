@@ -26,11 +26,14 @@ from streamssl.bench.speed.kafka import Ours, ours_config
 from streamssl.bench.speed.pacer import Pace
 from streamssl.bench.speed.plan import NUM_CHANNELS, NUM_KEYS
 from streamssl.bench.speed.results import Latency, Quantiles
+from streamssl.config.sections import LearnConfig
 from streamssl.events import BoolArray, FloatArray, Message
 from streamssl.transport.kafka.client import TopicReader
 
 # Often enough that several fall into the window.
 CHECKPOINT_EVERY_S = 10
+# An epoch is a sixteenth of the events before it, up to `learn.every`.
+FULL_GROWN = 16 * LearnConfig().every
 _PRIMER_EVENTS = 64
 _GRACE_S = 30.0
 _READ_EVERY_S = 0.25
@@ -160,6 +163,7 @@ def _summary(observed: Observed, readings: list[Reading], pace: Pace, json_per_s
     burst_N = during(observed, burst_spans(readings, steps=200))
     saving_N = during(observed, checkpoints)
     everything_N = np.ones(len(observed.append_N), bool)
+    grown_N = np.arange(len(observed.append_N)) >= FULL_GROWN
     length_s = float(np.ptp(observed.append_N)) if len(observed.append_N) else 0.0
     return Latency(
         offered_per_s=pace.per_s,
@@ -170,6 +174,7 @@ def _summary(observed: Observed, readings: list[Reading], pace: Pace, json_per_s
             quantiles("while a checkpoint is written", observed, saving_N),
             quantiles("while the first training burst lasts", observed, burst_N),
             quantiles("otherwise", observed, ~saving_N & ~burst_N),
+            quantiles(f"from event {FULL_GROWN:,} on: epochs full-grown", observed, grown_N),
         ],
         checkpoints=len(checkpoints),
         steps=int(readings[-1].total("learn_steps_total", outcome="applied")) if readings else 0,

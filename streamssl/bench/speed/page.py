@@ -24,7 +24,8 @@ from streamssl.bench.speed.tables import (
 
 _INTRODUCTION = f"""\
 Everything here comes from one command on one machine, broker, daemon, peers and readers together
-on its cores; compare figures within the page only. Events are generated from a seed: a level for
+on its cores; compare figures within the page only. All figures and the profiles lie in
+`performance/` beside it. Events are generated from a seed: a level for
 every key, noise, one event in 2,000 far off. Settings of ours in every row:
 `{" ".join(SETTINGS)}`; all others are the defaults."""
 _STAGES = """\
@@ -43,7 +44,9 @@ an independent `read_committed` reader over the broker's append times, from the 
 one at 97 %. The floors do nothing but consume and produce messages of the same number, size and
 headers as the daemon's, in transactions of as many events as `delivery.max_events`. Quix Streams
 has its defaults (a commit every 5 s; ours commits within 50 ms), scores only, and has one model
-for all keys. Trained: samples of optimiser steps; learnt: rows that the statistics took in."""
+for all keys. HalfSpaceTrees asks for values between 0 and 1: behind MinMaxScaler it gets them;
+alone, which is printed for comparison only, most values fall off the same side. Trained: samples of
+optimiser steps; learnt: rows that the statistics took in."""
 _MEMORY = f"""\
 Decoded events in memory, scored and then learnt, in steady state; one thread, ours on two (networks
 beside statistics). *Statistical core alone* is `{" ".join(CORE)}`. `replay` goes from a Parquet

@@ -1,4 +1,4 @@
-"""The daemon with a profile of each stage, left as `<name>.profiles.json` beside its configuration."""
+"""The daemon with a profile of each stage, left as `<name>.profiles.json` beside its settings."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 
 import msgspec
 
-from streamssl.bench.speed.profiles import StageProfiles
+from streamssl.bench.speed.profiles import Sampler, StageProfiles
 from streamssl.bench.speed.results import Profile
 from streamssl.engine.watch import Watch
 
@@ -48,8 +48,21 @@ def profiling() -> Iterator[None]:
     """Profile the stages of the daemon that the block runs, and write down what was found."""
     found = StageProfiles()
     profile_stages(found)
+    others = Sampler(lambda thread: beside(found.current, thread))
     try:
-        yield
+        with others:
+            yield
     finally:
+        told = found.profiles() | {profile.name: profile for profile in others.profiles()}
         path = Path(sys.argv[sys.argv.index("-c", 1) + 1]).with_suffix(SUFFIX)
-        path.write_bytes(msgspec.json.encode(found.profiles()))
+        path.write_bytes(msgspec.json.encode(told))
+
+
+def beside(stage: str, thread: str) -> str | None:
+    """What other threads do while the main one is in a stage goes under one name.
+
+    Example:
+        >>> beside("commit", "kafka-producer"), beside("commit", "MainThread")
+        ('commit, other threads', None)
+    """
+    return f"{stage}, other threads" if stage and thread != "MainThread" else None

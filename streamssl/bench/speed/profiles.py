@@ -7,7 +7,7 @@ import pstats
 import sys
 import threading
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
@@ -17,15 +17,20 @@ from streamssl.bench.speed.results import Profile, Spot
 
 NUM_SPOTS = 8
 _EVERY_S = 0.002
-# A thread whose innermost frame is one of these waits and does nothing.
-_IDLE = {("threading.py", "wait"), ("thread.py", "_worker"), ("selectors.py", "select")}
+# A thread whose innermost frame is in one of these files waits and does nothing.
+_IDLE = {"threading.py", "thread.py", "selectors.py", "queue.py"}
 _PACKAGES = ("streamssl", "site-packages", "lib")
 
 
 class StageProfiles:
-    """One deterministic profile for each stage; nested stages count for the inner one."""
+    """One deterministic profile for each stage; nested stages count for the inner one.
+
+    Attributes:
+        current: The stage that lasts now, empty between stages.
+    """
 
     def __init__(self) -> None:
+        self.current = ""
         self._profiles: dict[str, cProfile.Profile] = {}
         self._open: list[cProfile.Profile] = []
 
@@ -33,6 +38,7 @@ class StageProfiles:
     def stage(self, name: str) -> Iterator[None]:
         """Profile what the block does as part of a stage."""
         profile = self._profiles.setdefault(name, cProfile.Profile())
+        outer, self.current = self.current, name
         if self._open:
             self._open[-1].disable()
         self._open.append(profile)
@@ -42,6 +48,7 @@ class StageProfiles:
         finally:
             profile.disable()
             self._open.pop()
+            self.current = outer
             if self._open:
                 self._open[-1].enable()
 
@@ -51,10 +58,15 @@ class StageProfiles:
 
 
 class Sampler(threading.Thread):
-    """Looks at every other thread's innermost frame 500 times a second."""
+    """Looks at every other thread's innermost frame 500 times a second.
 
-    def __init__(self) -> None:
+    Args:
+        name_of: What the samples of a thread are filed under, by the thread's name; None: not.
+    """
+
+    def __init__(self, name_of: Callable[[str], str | None] = lambda thread: thread) -> None:
         super().__init__(name="sampler", daemon=True)
+        self._name_of = name_of
         self._stopped = threading.Event()
         self._counts: dict[str, Counter[str]] = {}
 
@@ -72,12 +84,15 @@ class Sampler(threading.Thread):
             names = {thread.ident: thread.name for thread in threading.enumerate()}
             for ident, frame in sys._current_frames().items():
                 if ident != self.ident and not _idle(frame):
-                    name = _thread_name(names.get(ident, "unknown"))
-                    self._counts.setdefault(name, Counter())[_function(frame)] += 1
+                    self._take(self._name_of(_plain(names.get(ident, "unknown"))), frame)
 
     def profiles(self) -> list[Profile]:
-        """What was found, by thread; a pool's threads count as one."""
+        """What was found, by name."""
         return [_of_counts(name, counts) for name, counts in sorted(self._counts.items())]
+
+    def _take(self, name: str | None, frame: FrameType) -> None:
+        if name is not None:
+            self._counts.setdefault(name, Counter())[_function(frame)] += 1
 
 
 def _of_stats(name: str, stats: pstats.Stats) -> Profile:
@@ -120,12 +135,13 @@ def shown(path: str, line: int, function: str) -> str:
 
 def _function(frame: FrameType) -> str:
     code = frame.f_code
-    return shown(code.co_filename, frame.f_lineno, code.co_name)
+    return shown(code.co_filename, code.co_firstlineno, code.co_name)
 
 
 def _idle(frame: FrameType) -> bool:
-    return (Path(frame.f_code.co_filename).name, frame.f_code.co_name) in _IDLE
+    return Path(frame.f_code.co_filename).name in _IDLE
 
 
-def _thread_name(name: str) -> str:
-    return name.partition("_")[0]
+def _plain(thread: str) -> str:
+    """A thread's name; a pool's threads count as one."""
+    return thread.partition("_")[0]

@@ -98,7 +98,7 @@ class SpeedRun:
         rates = {row.id: row.per_s for row in kafka.rows} if kafka else {}
         if JSON not in rates:
             say("our JSON rate")
-            rates[JSON] = run_ours(bed, OURS[0])[0].per_s
+            rates[JSON] = run_ours(bed, OURS[0]).rate.per_s
         return measure_latency(bed, rates[JSON], say)
 
 

@@ -64,8 +64,9 @@ def slowest(rows: Iterable[StageRow], count: int = 3) -> list[str]:
 
 
 def pick(profiles: Mapping[str, Profile], names: Iterable[str]) -> list[Profile]:
-    """The profiles of those stages that have one."""
-    return [profiles[name] for name in names if name in profiles]
+    """The profiles of those stages, and of the other threads while each lasted."""
+    wanted = [full for name in names for full in (name, f"{name}, other threads")]
+    return [profiles[name] for name in wanted if name in profiles]
 
 
 def _row(

@@ -62,6 +62,12 @@ class Store:
         text = msgspec.json.format(msgspec.json.encode(Kept(origin=origin, part=part)), indent=1)
         (self._folder / f"{name}.json").write_bytes(text + b"\n")
 
+    def copy_to(self, folder: Path) -> None:
+        """Put all parts into another folder, too."""
+        folder.mkdir(parents=True, exist_ok=True)
+        for path in self._paths().values():
+            (folder / path.name).write_bytes(path.read_bytes())
+
     def parts(self) -> dict[str, Any]:
         """Every part that is there, by name."""
         return {
@@ -73,12 +79,14 @@ class Store:
         return {name: kept.origin for name, kept in self._kept().items()}
 
     def _kept(self) -> dict[str, Kept]:
-        paths = {name: self._folder / f"{name}.json" for name in PARTS}
         return {
             name: msgspec.json.decode(path.read_bytes(), type=Kept)
-            for name, path in paths.items()
-            if path.exists()
+            for name, path in self._paths().items()
         }
+
+    def _paths(self) -> dict[str, Path]:
+        paths = {name: self._folder / f"{name}.json" for name in PARTS}
+        return {name: path for name, path in paths.items() if path.exists()}
 
 
 def versions() -> str:
