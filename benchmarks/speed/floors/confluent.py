@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import sys
 import time
+from importlib.metadata import version
 from typing import Any
 from uuid import uuid4
 
@@ -78,7 +79,12 @@ def main() -> None:
         num_events += len(messages)
     seconds = time.perf_counter() - began_s
     consumer.close()
-    sys.stdout.write(json.dumps({"events": num_events, "seconds": seconds}) + "\n")
+    told = {
+        "events": num_events,
+        "seconds": seconds,
+        "client": f"confluent-kafka {version('confluent-kafka')}",
+    }
+    sys.stdout.write(json.dumps(told) + "\n")
 
 
 if __name__ == "__main__":

@@ -16,6 +16,7 @@ import json
 import sys
 import time
 from collections.abc import Iterator
+from importlib.metadata import version
 from typing import Any
 from uuid import uuid4
 
@@ -120,7 +121,12 @@ def main() -> None:
     seconds = time.perf_counter() - began_s
     if consumer is not None:
         consumer.close(autocommit=False)
-    sys.stdout.write(json.dumps({"events": num_events, "seconds": seconds}) + "\n")
+    told = {
+        "events": num_events,
+        "seconds": seconds,
+        "client": f"kafka-python {version('kafka-python')}",
+    }
+    sys.stdout.write(json.dumps(told) + "\n")
 
 
 if __name__ == "__main__":

@@ -13,6 +13,7 @@ import numpy as np
 import pyarrow as pa
 
 from streamssl.bench.speed.plan import NUM_CHANNELS, NUM_KEYS, NUM_PARTITIONS, Plan
+from streamssl.bench.speed.results import Rate
 from streamssl.bench.speed.stream import arrow_messages, generate, json_messages
 from streamssl.config.sections import KafkaConfig
 from streamssl.events import EventBatch, IntArray, Message
@@ -44,6 +45,17 @@ class Counted:
     steady_events: int
     steady_s: float
     num_bytes: int
+
+    def rate(self, id_: str, name: str, expected: int) -> Rate:
+        """A row of a table, with as many events as there should be."""
+        return Rate(
+            id=id_,
+            name=name,
+            events=self.steady_events,
+            seconds=self.steady_s,
+            counted=self.events,
+            expected=expected,
+        )
 
 
 def one(message: Message) -> int:  # noqa: ARG001 - as every way of counting

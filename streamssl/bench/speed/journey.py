@@ -7,14 +7,14 @@ from collections.abc import Callable
 from streamssl.bench.speed.bars import JSON
 from streamssl.bench.speed.bed import Bed
 from streamssl.bench.speed.child import MeasurementError, measure
-from streamssl.bench.speed.kafka import Ours, Ran, floor_task, run_ours
+from streamssl.bench.speed.floors import bare_client_s
 from streamssl.bench.speed.learner import SETTLED_EVENTS, Sampled, Task
 from streamssl.bench.speed.machine import measure_machine
 from streamssl.bench.speed.messages import sample_messages
+from streamssl.bench.speed.ours import Ours, Ran, run_ours
 from streamssl.bench.speed.plan import NUM_CHANNELS, NUM_KEYS
 from streamssl.bench.speed.profiled import PROFILED, load_profiles
 from streamssl.bench.speed.results import Profile, Stages
-from streamssl.bench.speed.scripts import run_script
 from streamssl.bench.speed.stages import pick, slowest, stage_rows
 from streamssl.bench.speed.work import Traffic, stage_work
 
@@ -26,7 +26,7 @@ def measure_stages(bed: Bed, say: Say) -> Stages:
     say("machine")
     machine = measure_machine()
     say("bare client")
-    broker_s = bare_client(bed)
+    broker_s = bare_client_s(bed)
     say("daemon")
     ran = run_ours(bed, Ours(f"{JSON}-stages", ""))
     if ran.window is None:
@@ -43,18 +43,6 @@ def measure_stages(bed: Bed, say: Say) -> Stages:
     )
 
 
-def bare_client(bed: Bed) -> dict[str, float]:
-    """Seconds per event of kafka-python alone: consuming, and producing in transactions."""
-    messages = sample_messages(bed.plan.config(), bed.events())
-    found = {}
-    for mode in ("consume", "produce"):
-        output, packed = bed.topic(bed.name("alone-out")), bed.topic(bed.name("alone-packed"))
-        task = floor_task(bed, messages, mode) | {"output": output, "packed": packed}
-        told = run_script("floors/kafka_python.py", task)
-        found[mode] = told["seconds"] / max(told["events"], 1)
-    return found
-
-
 def _traffic(bed: Bed, ran: Ran) -> Traffic:
     messages = sample_messages(bed.plan.config(), bed.events())
     saved = ran.config.app.state_dir.glob("**/checkpoint-*")
@@ -67,7 +55,7 @@ def _traffic(bed: Bed, ran: Ran) -> Traffic:
 
 
 def _profile_daemon(bed: Bed) -> dict[str, Profile]:
-    """The same backlog once more, or the first part of it, under a profiler."""
+    """The first half of the same backlog once more, under a profiler."""
     ran = run_ours(bed, Ours(f"{JSON}-profiled", ""), PROFILED, max(bed.plan.events // 2, 1))
     return load_profiles(bed.folder / f"{ran.config.app.name}.yaml")
 

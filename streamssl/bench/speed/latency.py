@@ -13,8 +13,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from collections.abc import Callable
 
 import msgspec
 import numpy as np
@@ -22,12 +21,19 @@ import numpy as np
 from streamssl.bench.speed.bed import Bed
 from streamssl.bench.speed.daemon import Daemon
 from streamssl.bench.speed.exposition import Reading
-from streamssl.bench.speed.kafka import Ours, ours_config
+from streamssl.bench.speed.ours import Ours, ours_config
 from streamssl.bench.speed.pacer import Pace
 from streamssl.bench.speed.plan import NUM_CHANNELS, NUM_KEYS
-from streamssl.bench.speed.results import Latency, Quantiles
+from streamssl.bench.speed.results import Latency
+from streamssl.bench.speed.waits import (
+    Observed,
+    burst_spans,
+    checkpoint_spans,
+    during,
+    match,
+    quantiles,
+)
 from streamssl.config.sections import LearnConfig
-from streamssl.events import BoolArray, FloatArray, Message
 from streamssl.transport.kafka.client import TopicReader
 
 # Often enough that several fall into the window.
@@ -37,15 +43,6 @@ FULL_GROWN = 16 * LearnConfig().every
 _PRIMER_EVENTS = 64
 _GRACE_S = 30.0
 _READ_EVERY_S = 0.25
-Span = tuple[float, float]
-
-
-@dataclass(frozen=True, slots=True)
-class Observed:
-    """When each event was appended, and when its result could be read, in seconds."""
-
-    append_N: FloatArray
-    readable_N: FloatArray
 
 
 class Watching(threading.Thread):
@@ -92,70 +89,8 @@ def measure_latency(bed: Bed, json_per_s: float, say: Callable[[str], None]) -> 
         watching.start()
         receipts += _pace_and_read(reader, pace)
         watching.stop()
-    observed = match(bed.read(pace.topic), receipts)
+    observed = match(bed.read(pace.topic), receipts, _PRIMER_EVENTS)
     return _summary(observed, watching.readings, pace, json_per_s)
-
-
-def match(appended: Iterable[Message], receipts: list[tuple[int, float]]) -> Observed:
-    """Join appends and receipts: a partition's results come in the order of its input.
-
-    Args:
-        appended: The input topic.
-        receipts: Partition of each result, and when it was read, in order.
-    """
-    append: dict[int, list[float]] = {}
-    for message in appended:
-        append.setdefault(message.partition, []).append(message.timestamp_ms / 1e3)
-    readable: dict[int, list[float]] = {}
-    for partition, at_s in receipts:
-        readable.setdefault(partition, []).append(at_s)
-    pairs = [
-        pair
-        for partition, moments in append.items()
-        for pair in zip(moments, readable.get(partition, []), strict=False)
-    ]
-    append_N, readable_N = np.array(sorted(pairs)).reshape(-1, 2).T
-    skip = min(_PRIMER_EVENTS, len(append_N))
-    return Observed(append_N[skip:], readable_N[skip:])
-
-
-def checkpoint_spans(readings: Iterable[Reading]) -> list[Span]:
-    """When checkpoints were written, from their moment of success and their duration."""
-    spans: list[Span] = []
-    before = 0.0
-    for reading in readings:
-        seconds = reading.total("checkpoint_duration_seconds_sum")
-        if seconds > before:
-            done_s = reading.total("checkpoint_last_success_timestamp_seconds")
-            spans.append((done_s - (seconds - before), done_s))
-        before = seconds
-    return spans
-
-
-def burst_spans(readings: list[Reading], steps: int) -> list[Span]:
-    """From the last reading without a training step to the first with the whole burst."""
-    counts = [reading.total("learn_steps_total", outcome="applied") for reading in readings]
-    before = [r.at_s for r, count in zip(readings, counts, strict=True) if count == 0]
-    after = [r.at_s for r, count in zip(readings, counts, strict=True) if count >= steps]
-    return [(before[-1], after[0])] if before and after else []
-
-
-def quantiles(name: str, observed: Observed, chosen_N: BoolArray) -> Quantiles:
-    """Latencies of the chosen events, in milliseconds."""
-    latency_N = 1e3 * (observed.readable_N - observed.append_N)[chosen_N]
-    if not len(latency_N):
-        return Quantiles(name=name, events=0, p50_ms=0.0, p99_ms=0.0, max_ms=0.0)
-    p50, p99 = np.quantile(latency_N, (0.5, 0.99)).tolist()
-    most = float(latency_N.max())
-    return Quantiles(name=name, events=len(latency_N), p50_ms=p50, p99_ms=p99, max_ms=most)
-
-
-def during(observed: Observed, spans: Iterable[Span]) -> BoolArray:
-    """`[N]` whether the event waited while one of the spans lasted."""
-    chosen_N = np.zeros(len(observed.append_N), bool)
-    for begin, end in spans:
-        chosen_N |= (observed.append_N <= end) & (observed.readable_N >= begin)
-    return chosen_N
 
 
 def _summary(observed: Observed, readings: list[Reading], pace: Pace, json_per_s: float) -> Latency:

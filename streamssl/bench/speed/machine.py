@@ -16,7 +16,7 @@ from streamssl.bench.speed.results import Machine
 _BYTES = 2**27
 _FEATURES = 256
 _ROWS = 1_024
-_TILE_32, _TILE_64 = 128, 32
+_TILE = 128
 TRIES = 20
 
 
@@ -25,8 +25,7 @@ def measure_machine(num_bytes: int = _BYTES, tries: int = TRIES) -> Machine:
     return Machine(
         cores=len(os.sched_getaffinity(0)),
         bytes_per_s=copy_rate(num_bytes, tries),
-        float32_per_s=float32_rate(tries),
-        float64_per_s=float64_rate(tries),
+        operations_per_s=matrix_rate(tries),
     )
 
 
@@ -37,23 +36,16 @@ def copy_rate(num_bytes: int = _BYTES, tries: int = TRIES) -> float:
     return 2 * num_bytes / best_s(lambda: np.copyto(target, source), tries)
 
 
-def float32_rate(tries: int = TRIES) -> float:
+def matrix_rate(tries: int = TRIES) -> float:
     """Operations per second of float32 products in tiles of 128 rows, by torch."""
     import torch
 
     generator = torch.Generator().manual_seed(0)
     rows = torch.rand(_ROWS, _FEATURES, generator=generator)
     weight = torch.rand(_FEATURES, _FEATURES, generator=generator)
-    tiles = torch.split(rows, _TILE_32)
-    return _operations() / best_s(lambda: [tile @ weight for tile in tiles], tries)
-
-
-def float64_rate(tries: int = TRIES) -> float:
-    """Operations per second of float64 products in tiles of 32 rows, by NumPy."""
-    rng = np.random.default_rng(0)
-    tiles = rng.random((_ROWS // _TILE_64, _TILE_64, _FEATURES))
-    weight = rng.random((_FEATURES, _FEATURES))
-    return _operations() / best_s(lambda: np.matmul(tiles, weight), tries)
+    tiles = torch.split(rows, _TILE)
+    operations = 2.0 * _ROWS * _FEATURES * _FEATURES
+    return operations / best_s(lambda: [tile @ weight for tile in tiles], tries)
 
 
 def best_s(work: Callable[[], object], tries: int) -> float:
@@ -65,7 +57,3 @@ def best_s(work: Callable[[], object], tries: int) -> float:
         work()
         best = min(best, time.perf_counter() - began_s)
     return best
-
-
-def _operations() -> float:
-    return 2.0 * _ROWS * _FEATURES * _FEATURES

@@ -16,7 +16,7 @@ from streamssl.bench.speed.bars import REPLAY, REPLAY_CORE
 from streamssl.bench.speed.child import MeasurementError, measure, output_of
 from streamssl.bench.speed.daemon import RUN
 from streamssl.bench.speed.learner import Task
-from streamssl.bench.speed.machine import float32_rate
+from streamssl.bench.speed.machine import matrix_rate
 from streamssl.bench.speed.plan import CORE, NUM_CHANNELS, NUM_KEYS, Plan
 from streamssl.bench.speed.results import Rate, Rates
 from streamssl.bench.speed.scripts import NO_PEERS, PEERS, has_peers, run_script
@@ -25,6 +25,10 @@ from streamssl.bench.speed.work import total_operations
 
 SHAPES = ((38, 1), (NUM_CHANNELS, NUM_KEYS))
 OURS = (("default", "streamssl, default", ()), ("core", "streamssl, statistical core alone", CORE))
+REPLAYS = (
+    (REPLAY, "streamssl replay, default", ()),
+    (REPLAY_CORE, "streamssl replay, statistical core alone", CORE),
+)
 # Detector -> (its name, the part of the peers' events that it gets: slow ones get a prefix).
 DETECTORS = {
     "hst": ("river HalfSpaceTrees behind MinMaxScaler", 1),
@@ -39,7 +43,7 @@ Say = Callable[[str], None]
 def measure_memory(plan: Plan, say: Say) -> Rates:
     """Every detector on both shapes, then `replay` at 38 channels."""
     found = Rates(rows=[], left_out=[] if has_peers() else [NO_PEERS])
-    found.float32_per_s = float32_rate()
+    found.operations_per_s = matrix_rate()
     with tempfile.TemporaryDirectory(prefix="speed-") as folder:
         for name, measurement in _rows(plan, Path(folder)):
             say(name)
@@ -79,11 +83,8 @@ def _rows(plan: Plan, folder: Path) -> Iterator[tuple[str, Callable[[], Rate]]]:
             values = _values_file(plan, folder, channels, keys)
             for detector in DETECTORS:
                 yield f"{detector}, {channels} channels", _peer(plan, detector, values, channels)
-    yield "replay", _replay(plan, folder, REPLAY, "streamssl replay, default", ())
-    yield (
-        "replay, core",
-        _replay(plan, folder, REPLAY_CORE, "streamssl replay, statistical core alone", CORE),
-    )
+    for id_, name, settings in REPLAYS:
+        yield name, _replay(plan, folder, id_, name, settings)
 
 
 def _ours(

@@ -36,7 +36,10 @@ class StageProfiles:
 
     @contextmanager
     def stage(self, name: str) -> Iterator[None]:
-        """Profile what the block does as part of a stage."""
+        """Profile what the block does as part of a stage; on other threads do nothing."""
+        if threading.current_thread() is not threading.main_thread():
+            yield
+            return
         profile = self._profiles.setdefault(name, cProfile.Profile())
         outer, self.current = self.current, name
         if self._open:

@@ -47,14 +47,12 @@ class Machine(msgspec.Struct, kw_only=True):
     Attributes:
         cores: Processors that this process may use.
         bytes_per_s: Read and written while a large array is copied.
-        float32_per_s: Operations of a float32 product of 128 x 256 with 256 x 256 (torch).
-        float64_per_s: Operations of float64 products of 32 x 256 with 256 x 256 (NumPy).
+        operations_per_s: Operations of float32 products of 128 x 256 with 256 x 256 (torch).
     """
 
     cores: int
     bytes_per_s: float
-    float32_per_s: float
-    float64_per_s: float
+    operations_per_s: float
 
 
 class StageRow(msgspec.Struct, kw_only=True):
@@ -122,12 +120,17 @@ class Stages(msgspec.Struct, kw_only=True):
 
 
 class Rates(msgspec.Struct, kw_only=True):
-    """The parts `kafka` and `memory`: rows, and what was left out and why."""
+    """The parts `kafka` and `memory`: rows, and what was left out and why.
+
+    Attributes:
+        operations: Of one event, by the id of the row.
+        operations_per_s: The matrix rate.
+    """
 
     rows: list[Rate]
     left_out: list[str] = []
     operations: dict[str, float] = {}
-    float32_per_s: float = 0.0
+    operations_per_s: float = 0.0
 
 
 class Latency(msgspec.Struct, kw_only=True):

@@ -64,8 +64,12 @@ def slowest(rows: Iterable[StageRow], count: int = 3) -> list[str]:
 
 
 def pick(profiles: Mapping[str, Profile], names: Iterable[str]) -> list[Profile]:
-    """The profiles of those stages, and of the other threads while each lasted."""
-    wanted = [full for name in names for full in (name, f"{name}, other threads")]
+    """The profiles of those stages, and of the other threads while each lasted.
+
+    A stage that was not profiled is part of another's profile.
+    """
+    own = dict.fromkeys(name if name in profiles else INSIDE.get(name, name) for name in names)
+    wanted = [full for name in own for full in (name, f"{name}, other threads")]
     return [profiles[name] for name in wanted if name in profiles]
 
 

@@ -49,9 +49,8 @@ def machine_line(machine: Machine) -> str:
     """What the floors were computed with."""
     return (
         f"{machine.cores} cores. One thread copies {machine.bytes_per_s / 1e9:.1f} GB/s (read and "
-        f"written) and does {machine.float32_per_s / 1e9:.1f} G operations/s in float32 products "
-        f"(torch, tiles of 128 x 256 x 256) and {machine.float64_per_s / 1e9:.1f} in float64 "
-        "(NumPy, tiles of 32)."
+        f"written) and does {machine.operations_per_s / 1e9:.1f} G operations/s in float32 products "
+        "(torch, tiles of 128 x 256 x 256)."
     )
 
 
@@ -85,7 +84,7 @@ def memory_table(part: Rates) -> str:
         name = {REPLAY: "default-38", REPLAY_CORE: "core-38"}.get(row.id, row.id)
         operations = part.operations.get(name)
         ratio = _ratio(row, rates.get(f"hst-{channels}"))
-        limit = part.float32_per_s / operations if operations and part.float32_per_s else None
+        limit = part.operations_per_s / operations if operations and part.operations_per_s else None
         rows.append(
             [
                 row.name,

@@ -3,8 +3,6 @@
 Counted is what the arithmetic needs, not what an implementation happens to do: products of
 matrices (two operations a multiply-add) and the columns that must be read and written once.
 Additions, exponentials and everything per batch are left out, so a floor is a lower bound.
-
-C = channels, T = steps of context, S = summary rows, H = hidden, D = embedding, F = features.
 """
 
 from __future__ import annotations
@@ -12,10 +10,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from streamssl.bench.speed.results import Machine
+from streamssl.bench.speed.sizes import LEAKY_UNITS, Sizes, sizes_of
 from streamssl.config.root import Config
 
-_FLOAT, _DOUBLE = 4, 8
-_LEAKY_UNITS = 96
+_FLOAT = 4
 _BINS = 320
 _TILE = 128  # rows that share one reading of the networks' weights
 _CHUNK = 1_024  # rows that share one reading of a shared covariance
@@ -29,23 +27,16 @@ class Work:
     """What one event costs a stage at least.
 
     Attributes:
-        single: Operations in float32 (the networks).
-        double: Operations in float64 (the statistics).
+        operations: In matrix products, float32.
         num_bytes: Bytes read and written.
     """
 
-    single: float = 0.0
-    double: float = 0.0
+    operations: float = 0.0
     num_bytes: float = 0.0
-
-    @property
-    def operations(self) -> float:
-        """Operations of either kind."""
-        return self.single + self.double
 
     def floor_s(self, machine: Machine) -> float:
         """Seconds that the machine needs at least: operations or bytes, whichever is slower."""
-        operating_s = self.single / machine.float32_per_s + self.double / machine.float64_per_s
+        operating_s = self.operations / machine.operations_per_s
         return max(operating_s, self.num_bytes / machine.bytes_per_s)
 
     def how(self, machine: Machine) -> str:
@@ -71,61 +62,6 @@ class Traffic:
     state_bytes: float = 0.0
 
 
-@dataclass(frozen=True, slots=True)
-class Sizes:
-    """The sizes that follow from the configuration."""
-
-    channels: int
-    window: int
-    summary: int
-    mixed: int
-    hidden: int
-    embedding: int
-    features: tuple[int, ...]
-    residuals: int
-
-    @property
-    def encoder(self) -> int:
-        """Multiply-adds of one window's embedding."""
-        flat = self.summary * self.mixed
-        mixing = self.summary * self.channels * self.mixed if self.mixed < self.channels else 0
-        layers = flat * self.hidden + self.hidden * self.embedding + flat * self.embedding
-        return self.summary * self.window * self.channels + mixing + layers
-
-    @property
-    def decoder(self) -> int:
-        """Multiply-adds of the whole decoder, which only training needs."""
-        return self.embedding * self.summary * self.channels
-
-    @property
-    def values(self) -> int:
-        """Values of one window."""
-        return self.window * self.channels
-
-
-def sizes_of(config: Config, num_channels: int) -> Sizes:
-    """Sizes of the networks and of the statistics' vectors."""
-    # Here, because the rooms below load torch.
-    from streamssl.modalities.sensor.encoder import BLOCKS, MAX_CHANNELS, RECENT, block_sizes
-    from streamssl.scorers.inputs import AVERAGED_VALUES, num_lags
-
-    halved = 2 if num_channels > MAX_CHANNELS else 1
-    summary = len(block_sizes(config.modality.window, RECENT // halved, BLOCKS // halved))
-    most = config.scorers.gaussian.max_features
-    averaged = min(most, (2 + max(1, AVERAGED_VALUES // num_channels)) * num_channels)
-    lagged = min(most, num_lags(num_channels) * num_channels)
-    return Sizes(
-        channels=num_channels,
-        window=config.modality.window,
-        summary=summary,
-        mixed=min(num_channels, MAX_CHANNELS),
-        hidden=config.learner.hidden,
-        embedding=config.learner.embedding,
-        features=(averaged, lagged, _LEAKY_UNITS, lagged),
-        residuals=(3 if config.scorers.residual.next_step else 2) * num_channels,
-    )
-
-
 def stage_work(
     config: Config, num_channels: int, num_keys: int, traffic: Traffic
 ) -> dict[str, Work]:
@@ -138,14 +74,14 @@ def stage_work(
         "poll": Work(num_bytes=traffic.in_bytes),
         "decode": Work(num_bytes=traffic.in_bytes + row_bytes),
         "window": Work(num_bytes=2 * _FLOAT * sizes.values),
-        "normalise": Work(num_bytes=2 * _FLOAT * sizes.values + 2 * _DOUBLE * num_channels),
+        "normalise": Work(num_bytes=2 * _FLOAT * sizes.values + 2 * _FLOAT * num_channels),
         "embed": _embed(config, sizes),
         "score": _score(config, sizes),
         "calibrate": Work(num_bytes=2 * _FLOAT * _BINS),
         "attribute": Work(
-            double=2.0 * sizes.features[1] ** 2, num_bytes=2 * _DOUBLE * sizes.features[1]
+            operations=2.0 * sizes.features[1] ** 2, num_bytes=2 * _FLOAT * sizes.features[1]
         ),
-        "encode": Work(num_bytes=_DOUBLE * 16 + traffic.out_bytes),
+        "encode": Work(num_bytes=_FLOAT * 16 + traffic.out_bytes),
         "publish": Work(num_bytes=traffic.out_bytes),
         "journal": Work(num_bytes=_JOURNAL_BYTES / config.delivery.max_events),
         "learn": _learn(config, sizes, num_keys, vectors),
@@ -165,7 +101,7 @@ def _embed(config: Config, sizes: Sizes) -> Work:
     readout = sizes.embedding * sizes.residuals
     weights = _FLOAT * (sizes.encoder + readout) / _TILE
     moved = _FLOAT * (sizes.values + sizes.embedding + sizes.residuals)
-    return Work(single=2.0 * (passes * sizes.encoder + readout), num_bytes=weights + moved)
+    return Work(operations=2.0 * (passes * sizes.encoder + readout), num_bytes=weights + moved)
 
 
 def _score(config: Config, sizes: Sizes) -> Work:
@@ -174,8 +110,8 @@ def _score(config: Config, sizes: Sizes) -> Work:
     if config.scorers.residual.enabled:
         features.append(min(sizes.residuals, config.scorers.gaussian.max_features))
     distances = sum(2.0 * size**2 for size in features)
-    moved = 2 * _DOUBLE * sum(features) + _DOUBLE * sum(size**2 for size in features) / _CHUNK
-    return Work(double=distances + 2.0 * sizes.channels * _LEAKY_UNITS, num_bytes=moved)
+    moved = 2 * _FLOAT * sum(features) + _FLOAT * sum(size**2 for size in features) / _CHUNK
+    return Work(operations=distances + 2.0 * sizes.channels * LEAKY_UNITS, num_bytes=moved)
 
 
 def _learn(config: Config, sizes: Sizes, num_keys: int, vectors: int) -> Work:
@@ -187,9 +123,8 @@ def _learn(config: Config, sizes: Sizes, num_keys: int, vectors: int) -> Work:
     updates = (1.0 + owned) * sum(2.0 * size**2 for size in features)
     factors = sum(size**3 for size in features) * (1.0 + owned) / _REFRESH_ROWS
     return Work(
-        single=_training(config, sizes),
-        double=updates + factors,
-        num_bytes=2 * _DOUBLE * vectors,
+        operations=_training(config, sizes) + updates + factors,
+        num_bytes=2 * _FLOAT * vectors,
     )
 
 
@@ -202,7 +137,7 @@ def _training(config: Config, sizes: Sizes) -> float:
     if objectives.next_step.weight > 0:
         passes += 1.0 / objectives.next_step.every
     if objectives.moco.weight > 0:
-        share = min(1.0, objectives.moco.samples / config.learn.batch)
+        share = min(1.0, objectives.moco.samples / config.learn.upkeep_batch)
         passes += 2.0 * share / objectives.moco.every
     sample = 2.0 * _BACKWARD * passes * (sizes.encoder + sizes.decoder)
     return config.learn.samples_per_event * sample

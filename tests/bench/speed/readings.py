@@ -5,7 +5,7 @@ from __future__ import annotations
 from streamssl.bench.speed.exposition import Reading, parse
 from streamssl.bench.speed.results import Machine
 
-MACHINE = Machine(cores=2, bytes_per_s=1e10, float32_per_s=1e11, float64_per_s=1e10)
+MACHINE = Machine(cores=2, bytes_per_s=1e10, operations_per_s=1e11)
 
 
 def reading(at_s: float, events: int, **stages: float) -> Reading:

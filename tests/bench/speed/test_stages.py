@@ -6,8 +6,10 @@ import pytest
 
 from streamssl.bench.speed.exposition import Window, steady_window
 from streamssl.bench.speed.plan import Plan
-from streamssl.bench.speed.stages import JOURNEY, REST, in_order, slowest, stage_rows
-from streamssl.bench.speed.work import Traffic, Work, sizes_of, stage_work, total_operations
+from streamssl.bench.speed.results import Profile
+from streamssl.bench.speed.sizes import sizes_of
+from streamssl.bench.speed.stages import JOURNEY, REST, in_order, pick, slowest, stage_rows
+from streamssl.bench.speed.work import Traffic, Work, stage_work, total_operations
 from tests.bench.speed.readings import MACHINE, reading
 
 WINDOW = Window(
@@ -42,7 +44,7 @@ def test_shares_add_up_to_the_whole_time() -> None:
 
 def test_a_stage_that_is_not_reported_is_said_to_lie_inside_another() -> None:
     """Embedding is part of scoring until the daemon times it; its floor is shown anyway."""
-    work = {"embed": Work(single=1e5)}
+    work = {"embed": Work(operations=1e5)}
     rows = {row.stage: row for row in stage_rows(WINDOW, work, MACHINE, BROKER_S)}
     assert rows["embed"].seconds_per_event is None
     assert rows["embed"].floor_s == pytest.approx(1e-6)
@@ -57,11 +59,19 @@ def test_floors_of_the_brokers_stages_come_from_the_bare_client() -> None:
 
 
 def test_a_floor_is_the_slower_of_operations_and_bytes() -> None:
-    """Each kind of operation at its own rate, and in words which of the two it was."""
-    assert Work(single=1e5, double=1e4, num_bytes=1e3).floor_s(MACHINE) == pytest.approx(2e-6)
-    assert "operations" in Work(single=1e5).how(MACHINE)
-    assert Work(single=1.0, num_bytes=1e5).floor_s(MACHINE) == pytest.approx(1e-5)
-    assert "bandwidth" in Work(single=1.0, num_bytes=1e5).how(MACHINE)
+    """And in words which of the two it was."""
+    assert Work(operations=1e5, num_bytes=1e3).floor_s(MACHINE) == pytest.approx(1e-6)
+    assert "operations" in Work(operations=1e5).how(MACHINE)
+    assert Work(operations=1.0, num_bytes=1e5).floor_s(MACHINE) == pytest.approx(1e-5)
+    assert "bandwidth" in Work(operations=1.0, num_bytes=1e5).how(MACHINE)
+
+
+def test_a_stage_without_a_profile_of_its_own_is_part_of_anothers() -> None:
+    """Each profile is shown once, with what the other threads did meanwhile."""
+    spots = {name: Profile(name=name, seconds=1.0, spots=[]) for name in ("score", "commit")}
+    spots["commit, other threads"] = spots["commit"]
+    found = pick(spots, ["embed", "score", "commit"])
+    assert [profile.name for profile in found] == ["score", "commit", "commit"]
 
 
 def test_the_steady_window_leaves_the_beginning_and_the_end_out() -> None:
@@ -82,9 +92,10 @@ def test_work_is_counted_from_the_configuration() -> None:
     assert sizes_of(config, 16).features == (80, 96, 96, 96)
     assert total_operations(config, 38, 1) > total_operations(config, 16, 1_000)
     wide = Plan(overrides=("learner.hidden=512",)).config()
-    assert stage_work(wide, 16, 1_000, traffic)["embed"].single > work["embed"].single
+    assert stage_work(wide, 16, 1_000, traffic)["embed"].operations > work["embed"].operations
     idle = Plan().config("learn.enabled=false")
-    assert stage_work(idle, 16, 1_000, traffic)["learn"].single == 0.0
+    learning = stage_work(idle, 16, 1_000, traffic)["learn"]
+    assert 0.0 < learning.operations < work["learn"].operations
 
 
 def test_the_encoders_operations_are_those_of_its_weights() -> None:
