@@ -49,8 +49,8 @@ def machine_line(machine: Machine) -> str:
     """What the floors were computed with."""
     return (
         f"{machine.cores} cores. One thread copies {machine.bytes_per_s / 1e9:.1f} GB/s (read and "
-        f"written) and does {machine.operations_per_s / 1e9:.1f} G operations/s in float32 products "
-        "(torch, tiles of 128 x 256 x 256)."
+        f"written) and does {machine.operations_per_s / 1e9:.1f} G operations/s in float32 "
+        "products (torch, tiles of 128 x 256 x 256)."
     )
 
 
