@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import shlex
+import signal
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
@@ -87,12 +91,23 @@ def speed(
     words += [word for override in overrides or () for word in ("--set", override)]
     console = Console(stderr=True)
     run = SpeedRun(plan, Store(work), shlex.join(words), lambda what: console.print(what))
-    page = run.run(names)
+    with _terminable():
+        page = run.run(names)
     output.parent.mkdir(parents=True, exist_ok=True)
     output.write_text(page, encoding="utf-8")
     run.store.copy_to(output.with_suffix(""))
     typer.echo(page)
     typer.echo(f"wrote {output}")
+
+
+@contextmanager
+def _terminable() -> Iterator[None]:
+    """End on SIGTERM as on any error: broker and daemons are processes that would live on."""
+    before = signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def _command(
