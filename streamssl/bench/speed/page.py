@@ -36,8 +36,8 @@ matrix rate or bytes (each column read and written once) over the bandwidth, whi
 It leaves out additions, exponentials and everything that a batch costs once."""
 _PROFILES = """\
 The three slowest stages under a deterministic profiler (which makes calls dearer than they are),
-on the daemon's main thread; then the learner alone on the same events, all its threads sampled up to
-500 times a second."""
+on the daemon's main thread; then the learner alone on the same events, all its threads sampled up
+to 500 times a second."""
 _KAFKA = """\
 16 floats an event as JSON, 1,000 keys, 4 partitions, a backlog; exactly once. Counted afterwards by
 an independent `read_committed` reader over the broker's append times, from the event at 30 % to the
