@@ -4,10 +4,12 @@ UV_VERSION := 0.13.9
 DURATION ?=
 FORM ?= long
 STAGE ?=
+PARTS ?=
+EVENTS ?=
 BIN := .venv/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help setup test test-fast lint demo chaos lock clean
+.PHONY: help setup test test-fast lint demo chaos bench-speed peers lock lock-peers clean
 
 help: ## Show the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/'
@@ -52,10 +54,24 @@ demo: setup ## A live stream with injected faults, learned from and scored (DURA
 chaos: setup ## Faults on a real Kafka, hours of them; goes on where it ended (STAGE=kills, FORM=short)
 	$(BIN)/python -m benchmarks.chaos --form $(FORM) $(if $(STAGE),--stage $(STAGE))
 
+bench-speed: setup peers ## Speed beside its floors and peers -> docs/performance.md (PARTS=kafka EVENTS=20000)
+	$(BIN)/streamssl bench speed $(if $(PARTS),--parts $(PARTS)) $(if $(EVENTS),--events $(EVENTS))
+
+peers: .venv-peers/.ready ## Make .venv-peers with Quix Streams, river, rrcf and deep-river
+
+.venv-peers/.ready: benchmarks/speed/peers.lock | .venv/.ready
+	$(PYTHON) -m venv .venv-peers
+	VIRTUAL_ENV=.venv-peers $(BIN)/uv pip install --quiet --require-hashes -r benchmarks/speed/peers.lock
+	touch $@
+
 lock: ## Renew requirements.lock from pyproject.toml
 	$(BIN)/uv pip compile --quiet --universal --generate-hashes --python-version 3.11 \
 	  --constraint constraints.txt --all-extras --group dev --no-header --no-annotate \
 	  pyproject.toml -o requirements.lock
 
-clean: ## Remove the virtual environment and the tools' caches
-	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+lock-peers: ## Renew benchmarks/speed/peers.lock from the group `peers`
+	$(BIN)/uv pip compile --quiet --universal --generate-hashes --python-version 3.11 \
+	  --no-header --no-annotate --group pyproject.toml:peers -o benchmarks/speed/peers.lock
+
+clean: ## Remove the virtual environments and the tools' caches
+	rm -rf .venv .venv-peers .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

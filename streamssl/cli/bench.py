@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import shlex
+import signal
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
@@ -59,6 +63,51 @@ def quality(
         )
     report.write(output)
     typer.echo(f"wrote {output}")
+
+
+@bench_app.command()
+def speed(
+    parts: Annotated[
+        str,
+        typer.Option(help="Parts to measure, comma separated; '' only writes the page again."),
+    ] = "stages,kafka,memory,latency,keys",
+    events: Annotated[int, typer.Option(min=1_000, help="Events of each row on Kafka.")] = 120_000,
+    output: Annotated[Path, typer.Option(help="The page to write.")] = Path("docs/performance.md"),
+    work: Annotated[
+        Path, typer.Option(help="Folder that keeps the parts between commands.")
+    ] = Path("build/speed"),
+    seed: Annotated[int, typer.Option(help="Seed of the events.")] = 0,
+    overrides: SetOption = None,
+) -> None:
+    """Speed of every stage and of the whole, beside its floors and its peers."""
+    from streamssl.bench.speed.plan import Plan
+    from streamssl.bench.speed.run import SpeedRun, parse_parts
+    from streamssl.bench.speed.store import Store
+
+    names = parse_parts(parts)
+    plan = Plan(events=events, seed=seed, overrides=tuple(overrides or ()))
+    plan.config()  # a wrong setting is told before anything is measured
+    words = ["streamssl", "bench", "speed", "--events", str(events), "--seed", str(seed)]
+    words += [word for override in overrides or () for word in ("--set", override)]
+    console = Console(stderr=True)
+    run = SpeedRun(plan, Store(work), shlex.join(words), lambda what: console.print(what))
+    with _terminable():
+        page = run.run(names)
+    output.parent.mkdir(parents=True, exist_ok=True)
+    output.write_text(page, encoding="utf-8")
+    run.store.copy_to(output.with_suffix(""))
+    typer.echo(page)
+    typer.echo(f"wrote {output}")
+
+
+@contextmanager
+def _terminable() -> Iterator[None]:
+    """End on SIGTERM as on any error: broker and daemons are processes that would live on."""
+    before = signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def _command(

@@ -1,0 +1,1 @@
+"""Bare clients and peers that the speed benchmark runs beside streamssl."""

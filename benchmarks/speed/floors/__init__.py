@@ -1,0 +1,1 @@
+"""Bare Kafka clients: consume, produce in transactions, and nothing in between."""
