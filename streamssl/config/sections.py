@@ -89,7 +89,7 @@ class DeliveryConfig(Section):
         "`at_least_once`: none is lost, repeats carry the same id.",
     )
     commit_interval_ms: Count = Field(50, description="Longest time a result waits to be sent.")
-    max_events: Count = Field(2_000, description="Most messages in one transaction.")
+    max_events: Count = Field(1_024, description="Most messages in one transaction.")
 
 
 class InputConfig(Section):
@@ -193,7 +193,7 @@ class LearnConfig(Section):
     """When learning happens and how much."""
 
     enabled: bool = Field(True, description="False: the networks are never trained.")
-    every: int = Field(1_024, ge=32, description="Events of a full-grown epoch.")
+    every: int = Field(4_096, ge=32, description="Events of a full-grown epoch.")
     max_wait_s: Seconds = Field(5.0, description="A live epoch ends after this time.")
     batch: int = Field(
         32, ge=2, description="Samples of a step of the burst (fewer above 128 channels)."

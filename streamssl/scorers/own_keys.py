@@ -17,6 +17,7 @@ MEMORY_EPOCHS = 64.0
 CHALLENGE = 2.0
 CHALLENGE_EVENTS = 256
 SWAPS_PER_EPOCH = 4
+NOBODY = -1
 
 
 class OwnKeys:
@@ -31,12 +32,12 @@ class OwnKeys:
         self.columns = KeyColumns(
             entry=((), np.int64, 0), activity=((), np.float64, 0.0), events=((), np.int64, 0)
         )
+        self._owner_E = np.full(own_keys + 1, NOBODY)
 
     @property
     def num_entries(self) -> int:
         """Entries in use, the shared one included."""
-        entry = self.columns["entry"]
-        return 1 + int(entry.max(initial=0))
+        return 1 + int(np.flatnonzero(self._owner_E != NOBODY).max(initial=0))
 
     def assign(self, slot_B: IntArray) -> list[tuple[int, int]]:
         """Count an epoch's rows and give out entries.
@@ -49,6 +50,7 @@ class OwnKeys:
             (slot, entry) of the keys that have an entry of their own from now on.
         """
         columns, runs = self.columns, Runs(slot_B)
+        self._forget_dropped()
         columns["activity"][:] *= 1.0 - 1.0 / MEMORY_EPOCHS
         columns["activity"][runs.slots] += runs.counts
         columns["events"][runs.slots] += runs.counts
@@ -60,11 +62,10 @@ class OwnKeys:
 
     def _fill(self, ranked: IntArray) -> list[tuple[int, int]]:
         """Give the free entries to the first of `ranked`."""
-        taken = set(self.columns["entry"].tolist())
-        free = [entry for entry in range(1, self.own_keys + 1) if entry not in taken]
-        given = list(zip(ranked.tolist(), free, strict=False))
+        free = 1 + np.flatnonzero(self._owner_E[1:] == NOBODY)
+        given = list(zip(ranked.tolist(), free.tolist(), strict=False))
         for slot, entry in given:
-            self.columns["entry"][slot] = entry
+            self._give(slot, entry)
         return given
 
     def _swap(self, ranked: IntArray) -> list[tuple[int, int]]:
@@ -72,7 +73,7 @@ class OwnKeys:
         columns, given = self.columns, []
         activity = columns["activity"]
         for slot in ranked[:SWAPS_PER_EPOCH].tolist():
-            owners = np.flatnonzero(columns["entry"])
+            owners = self._owner_E[self._owner_E != NOBODY]
             if (
                 columns["entry"][slot]
                 or columns["events"][slot] < CHALLENGE_EVENTS
@@ -81,15 +82,32 @@ class OwnKeys:
                 continue
             weakest = owners[np.lexsort((columns["entry"][owners], activity[owners]))[0]]
             if activity[slot] > CHALLENGE * activity[weakest]:
-                columns["entry"][slot] = columns["entry"][weakest]
-                columns["entry"][weakest] = 0
-                given.append((slot, int(columns["entry"][slot])))
+                entry, columns["entry"][weakest] = int(columns["entry"][weakest]), 0
+                self._give(slot, entry)
+                given.append((slot, entry))
         return given
+
+    def _give(self, slot: int, entry: int) -> None:
+        self.columns["entry"][slot] = entry
+        self._owner_E[entry] = slot
+
+    def _forget_dropped(self) -> None:
+        """Entries whose keys were dropped since are free again."""
+        entry = self.columns["entry"]
+        owned = np.flatnonzero(self._owner_E != NOBODY)
+        slots = self._owner_E[owned]
+        gone = (slots >= len(entry)) | (entry[np.minimum(slots, len(entry) - 1)] != owned)
+        self._owner_E[owned[gone]] = NOBODY
 
     def state_dict(self) -> dict[str, Any]:
         """Who owns what."""
         return self.columns.state_dict()
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Take over what `state_dict` gave."""
+        """Take over what `state_dict` gave; under fewer entries, the owners that still fit."""
         self.columns.load_state_dict(state)
+        entry = self.columns["entry"]
+        entry[entry > self.own_keys] = 0
+        slots = np.flatnonzero(entry)
+        self._owner_E[:] = NOBODY
+        self._owner_E[entry[slots]] = slots

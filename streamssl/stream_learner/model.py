@@ -32,7 +32,7 @@ from streamssl.stream_learner.results import build_results
 from streamssl.stream_learner.rows import OpenEpoch, pick_hash
 from streamssl.stream_learner.stream_time import StreamTime
 
-FRESH_WINDOWS = 256
+FRESH_WINDOWS = 512
 
 
 class Judged(NamedTuple):

@@ -49,3 +49,19 @@ def test_state_carries_the_owners() -> None:
     other.load_state_dict(own.state_dict())
     assert other.columns["entry"].tolist() == [1, 2, 0]
     assert other.num_entries == 3
+
+
+def test_a_dropped_key_leaves_its_entry() -> None:
+    """The entry of a key that is forgotten goes to the next in line."""
+    own = own_keys()
+    own.columns.clear(np.array([0]))
+    assert own.assign(np.repeat([1, 2], [200, 100])) == [(2, 1)]
+    assert own.columns["entry"].tolist() == [0, 2, 1]
+
+
+def test_fewer_entries_keep_the_owners_that_fit() -> None:
+    """A configuration with fewer entries goes on with the first ones."""
+    other = OwnKeys(own_keys=1)
+    other.load_state_dict(own_keys().state_dict())
+    assert other.columns["entry"].tolist() == [1, 0, 0]
+    assert other.num_entries == 2
