@@ -42,8 +42,10 @@ class Addressed:
 
     def num_bytes(self) -> int:
         """Size as the broker counts it, rounded up."""
-        headers = sum(len(name) + len(value) + 10 for name, value in self.headers)
-        return len(self.key or b"") + len(self.value or b"") + headers + RECORD_OVERHEAD
+        size = len(self.key or b"") + len(self.value or b"") + RECORD_OVERHEAD
+        for name, value in self.headers:
+            size += len(name) + len(value) + 10
+        return size
 
 
 # The offset at which a record stands, or why it was not acknowledged.
