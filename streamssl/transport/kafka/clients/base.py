@@ -26,6 +26,8 @@ METADATA_AGE_MS = 60_000
 # the usual wait of 100 ms would then be the throughput.
 RETRY_BACKOFF_MS = 5
 LINGER_MS, BATCH_BYTES = 2, 256 * 1024
+# How long a producer waits for the first answer of a coordinator, or for metadata.
+BLOCK_S = 5.0
 
 
 class Addressed:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from typing import Any
@@ -10,6 +11,7 @@ from kafka import KafkaProducer, OffsetAndMetadata, TopicPartition, errors
 
 from streamssl.transport.kafka.clients.base import (
     BATCH_BYTES,
+    BLOCK_S,
     LINGER_MS,
     RETRY_BACKOFF_MS,
     Addressed,
@@ -19,6 +21,9 @@ from streamssl.transport.kafka.clients.base import (
 )
 from streamssl.transport.kafka.patience import TROUBLE
 from streamssl.transport.kafka.security import Settings
+
+# How long the parts of a split batch are waited for, after those that went out whole.
+SPLIT_S = 5.0
 
 
 class PythonProducer:
@@ -36,7 +41,7 @@ class PythonProducer:
             | {
                 "request_timeout_ms": options.request_timeout_ms,
                 "delivery_timeout_ms": options.delivery_ms,
-                "max_block_ms": 5_000,
+                "max_block_ms": int(BLOCK_S * 1_000),
                 "max_request_size": options.max_request_bytes,
                 "batch_size": BATCH_BYTES,
                 "linger_ms": LINGER_MS,
@@ -59,13 +64,16 @@ class PythonProducer:
     def send(self, records: Sequence[Addressed], timeout_s: float) -> list[Sent]:
         """Write; return when each is acknowledged or given up: one outcome a record."""
         futures: list[Any] = []
+        failure: list[Sent] = []
         try:
             futures.extend(map(self._send, records))
             self._producer.flush(timeout=timeout_s)
         except TROUBLE as error:
-            sent = [_outcome(future, timeout_s) for future in futures]
-            return [*sent, *[error] * (len(records) - len(sent))]
-        return [_outcome(future, timeout_s) for future in futures]
+            failure = [error] * (len(records) - len(futures))
+        # A flush does not wait for what a batch that was too large is split into. One limit for
+        # all of them: waited for one by one, thousands that nobody answers would take hours.
+        give_up = time.monotonic() + SPLIT_S
+        return [*(_outcome(future, give_up) for future in futures), *failure]
 
     def send_positions(self, topic: str, positions: Mapping[int, int], group: Membership) -> None:
         """Add input positions to the transaction.
@@ -121,11 +129,10 @@ def _transactional(options: ProducerOptions) -> Settings:
     }
 
 
-def _outcome(future: Any, timeout_s: float) -> Sent:
+def _outcome(future: Any, give_up: float) -> Sent:
     try:
         if not future.succeeded():
-            # A flush does not wait for what a batch that was too large is split into.
-            future.get(timeout=timeout_s)
+            future.get(timeout=max(0.0, give_up - time.monotonic()))
     except TROUBLE as error:
         return error
     return int(future.value.offset)

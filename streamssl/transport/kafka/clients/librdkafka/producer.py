@@ -13,12 +13,15 @@ from confluent_kafka import Producer as Client
 from kafka import errors
 
 from streamssl.config.sections import KafkaConfig
-from streamssl.transport.kafka.clients.base import Addressed, Membership, ProducerOptions, Sent
+from streamssl.transport.kafka.clients.base import (
+    BLOCK_S,
+    Addressed,
+    Membership,
+    ProducerOptions,
+    Sent,
+)
 from streamssl.transport.kafka.clients.librdkafka.errors import translated, translating
 from streamssl.transport.kafka.clients.librdkafka.settings import LOGGER, producer_settings
-
-# As long as kafka-python's producer waits for the first answer of a coordinator.
-INIT_S = 5.0
 
 
 class RdProducer:
@@ -37,7 +40,7 @@ class RdProducer:
     def init_transactions(self) -> None:
         """Fence every earlier producer of this name, and end what it left open."""
         with translating():
-            self._in_use().init_transactions(INIT_S)
+            self._in_use().init_transactions(BLOCK_S)
 
     def begin_transaction(self) -> None:
         """What is sent from now on lands together."""
