@@ -57,7 +57,9 @@ class Troubles:
             self.end(TopicUnreadableError(damaged(where, error.str())))
         elif code in UNPACKABLE:
             self.end(TopicUnreadableError(codec_unknown(where, error.str())))
-        elif code != KafkaError._FATAL:  # the callback tells which
+        elif code == KafkaError._FATAL:
+            self.end(_fatal(error))
+        else:
             self._passing.append(translated(error))
 
     def note_error(self, error: KafkaError) -> None:
@@ -113,3 +115,9 @@ class Troubles:
         gone = {p: at for p, at in self.stuck.items() if at is not None}
         if gone:
             raise OutOfRangeError(gone)
+
+
+def _fatal(error: KafkaError) -> errors.KafkaError:
+    """What ended the client: its own code says only that something did, its text which."""
+    fenced = KafkaError(KafkaError.FENCED_INSTANCE_ID)
+    return translated(fenced if fenced.str() in error.str() else error)
