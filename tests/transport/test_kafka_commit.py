@@ -331,3 +331,17 @@ def test_an_abandoned_transaction_of_another_instance_is_waited_out(
     with stream.joined() as transport:
         Worker(transport).run(400 - 100)
     assert stream.published() == Counter(range(400))
+
+
+def test_records_that_fit_are_not_refused_for_their_company(stream: Stream) -> None:
+    """A topic may take little at once: what fits alone must land together with others like it."""
+    stream.produce(range(8))
+    with stream.opened() as transport:
+        lowered = ConfigResource("TOPIC", f"{stream.app}.scores", {"max.message.bytes": "2000"})
+        transport._open.admin.client.alter_configs([lowered])
+    with stream.joined() as transport:
+        whole = as_transaction(transport.poll(1, 10.0), 1)
+        (part,) = whole.parts.values()
+        part.records[:] = [OutputRecord("scores", None, b"7" * 900)] * 50
+        assert transport.commit(whole).kept == set(whole.parts)
+    assert stream.published().total() == 50

@@ -252,3 +252,32 @@ def _take_of_all(transport: KafkaTransport, num_messages: int) -> list[Slice]:
     slices = transport.poll(num_messages, 1.0)
     assert len(slices) == 4
     return slices
+
+
+def test_workers_of_both_clients_share_a_group(stream: Stream) -> None:
+    """Instances are moved from one client to the other one by one, and nothing is lost or doubled.
+
+    The parameter is the client of the first worker, which leads the group.
+    """
+    other = "kafka-python" if stream.kafka.client == "librdkafka" else "librdkafka"
+    stream.produce(range(200))
+    with stream.joined(0) as first:
+        own = Worker(first)
+        own.run(100)
+        stream.kafka = stream.kafka.model_copy(update={"client": other})
+        with stream.joined(1) as second:
+            theirs = Worker(second, 1)
+            _wait(lambda: own.step() + theirs.step() >= 0 and len(second.assignment()) == 2)
+            assert sorted({*first.assignment(), *second.assignment()}) == [0, 1, 2, 3]
+            stream.produce(range(200, 400))
+            _wait(lambda: own.step() + theirs.step() == 0 and _is_read(first, second))
+        stream.produce(range(400, 480))
+        _wait(lambda: len(first.assignment()) == 4 or own.step() < 0)
+        _wait(lambda: own.step() == 0 and _is_read(first))
+    assert stream.published() == Counter(range(480))
+
+
+def _is_read(*transports: KafkaTransport) -> bool:
+    """Whether all four partitions are held, and nothing of them is left."""
+    lags = [lag for transport in transports for lag in transport.lag().values()]
+    return lags == [0] * 4
