@@ -23,6 +23,9 @@ from streamssl.transport.kafka.clients.base import (
 from streamssl.transport.kafka.clients.librdkafka.errors import translated, translating
 from streamssl.transport.kafka.clients.librdkafka.settings import LOGGER, producer_settings
 
+# How long the outcomes that an error cut short are waited for.
+REST_S = 1.0
+
 
 class RdProducer:
     """A producer of librdkafka, every call of which has a time-out.
@@ -57,7 +60,9 @@ class RdProducer:
                 _produce(client, records, sent)
                 client.flush(timeout_s)
         except errors.KafkaError as error:
-            client.flush(timeout_s)
+            # A fatal error may hide what became of single records; it may be told once more.
+            with suppress(errors.KafkaError), translating():
+                client.flush(REST_S)
             return [error if one is late else one for one in sent]
         return list(sent)
 
