@@ -5,6 +5,7 @@ from __future__ import annotations
 import fnmatch
 import re
 from collections.abc import Iterator
+from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
 from streamssl.config.sections import OUTPUTS
@@ -22,6 +23,7 @@ _SERVER = re.compile(r"(\[[0-9a-fA-F:.]+\]|[^\s:,\[\]]+):(\d{1,5})")
 
 def broken_rules(config: Config) -> Iterator[Broken]:
     """Every rule that the configuration breaks, as (dotted path, what is wrong and what to do)."""
+    yield from _client(config)
     yield from _servers(config)
     yield from _sasl(config)
     yield from _ssl(config)
@@ -30,6 +32,23 @@ def broken_rules(config: Config) -> Iterator[Broken]:
     yield from _channels(config)
     yield from _learning(config)
     yield from _scoring(config)
+
+
+def _client(config: Config) -> Iterator[Broken]:
+    kafka = config.kafka
+    if kafka.client != "librdkafka":
+        return
+    if find_spec("confluent_kafka") is None:
+        yield (
+            "kafka.client",
+            "librdkafka is not installed; run `pip install streamssl[librdkafka]`, or set "
+            "kafka-python",
+        )
+    if kafka.sasl_mechanism == "GSSAPI":
+        yield (
+            "kafka.sasl_mechanism",
+            "the packaged librdkafka cannot do GSSAPI; set kafka.client: kafka-python",
+        )
 
 
 def _servers(config: Config) -> Iterator[Broken]:

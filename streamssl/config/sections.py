@@ -46,8 +46,13 @@ class AppConfig(Section):
 
 
 class KafkaConfig(Section):
-    """How to reach the broker; security settings are passed to kafka-python unchanged."""
+    """How to reach the broker; security settings are named as kafka-python names them."""
 
+    client: Literal["kafka-python", "librdkafka"] = Field(
+        "kafka-python",
+        description="Library that consumes and produces; `librdkafka` is faster and needs "
+        "`pip install streamssl[librdkafka]`.",
+    )
     bootstrap_servers: str = Field("localhost:9092", description="host:port, comma separated.")
     security_protocol: Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"] = Field(
         "PLAINTEXT", description="Encryption (SSL) and authentication (SASL) of the connection."

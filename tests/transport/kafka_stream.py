@@ -5,10 +5,11 @@ from __future__ import annotations
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from typing import Any, ClassVar, Literal
 
+import pytest
 from kafka import errors
 
 from streamssl.config.root import Config
@@ -23,8 +24,17 @@ from streamssl.events import OutputRecord, Range, Slice
 from streamssl.transport.base import PartitionOutput, Receipt, Transaction
 from streamssl.transport.journal import JournalRecord
 from streamssl.transport.kafka import KafkaTransport
+from streamssl.transport.kafka import connection as connection_module
 from streamssl.transport.kafka.client import TopicReader, TopicWriter, create_topic
-from streamssl.transport.kafka.producer import Producer
+from streamssl.transport.kafka.clients import library_of
+from streamssl.transport.kafka.clients.base import (
+    Addressed,
+    GroupConsumer,
+    Library,
+    Producer,
+    ProducerOptions,
+    Sent,
+)
 
 
 class Stream:
@@ -147,7 +157,17 @@ def as_transaction(slices: list[Slice], seq: int, instance: int = 0) -> Transact
     return Transaction(JournalRecord(instance=instance, seq=seq, epoch=1, ranges=ranges), parts)
 
 
-class FaultyProducer(Producer):
+class WrappedProducer:
+    """A producer of either library, for a test to change what it does."""
+
+    def __init__(self, inner: Producer) -> None:
+        self.inner = inner
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.inner, name)
+
+
+class FaultyProducer(WrappedProducer):
     """A producer that goes wrong once for each fault in `faults`, oldest first.
 
     Faults: `before` (the commit is never sent), `after` (it lands, its answer is lost), `late`
@@ -157,32 +177,47 @@ class FaultyProducer(Producer):
 
     faults: ClassVar[list[str]] = []
 
-    def send(self, *args: Any, **kwargs: Any) -> Any:
-        if self.faults[:1] == ["expired"]:
-            self.faults.pop(0)
-            return Expired()
-        return super().send(*args, **kwargs)
+    def send(self, records: Sequence[Addressed], timeout_s: float) -> list[Sent]:
+        if self.faults[:1] != ["expired"]:
+            return self.inner.send(records, timeout_s)
+        self.faults.pop(0)
+        expired = errors.KafkaTimeoutError("expired in a test")
+        return [expired, *self.inner.send(records[1:], timeout_s)]
 
     def commit_transaction(self) -> None:
         fault = self.faults.pop(0) if self.faults else "none"
         if fault == "before":
             raise errors.KafkaTimeoutError("the request was lost in a test")
         if fault == "late":
-            _later(0.15, super().commit_transaction)
+            _later(0.15, self.inner.commit_transaction)
             raise errors.KafkaTimeoutError("the request was late in a test")
-        super().commit_transaction()
+        self.inner.commit_transaction()
         if fault == "after":
             raise errors.KafkaTimeoutError("the answer was lost in a test")
 
 
-class Expired:
-    """The future of a send that was given up."""
+class WrappedLibrary:
+    """Either library, with other producers."""
 
-    def succeeded(self) -> bool:
-        return False
+    def __init__(self, inner: Library, wrapper: Callable[[Producer], Any]) -> None:
+        self._inner = inner
+        self._wrapper = wrapper
 
-    def get(self, **_: float) -> None:
-        raise errors.KafkaTimeoutError("expired in a test")
+    def new_consumer(self, **options: Any) -> GroupConsumer:
+        return self._inner.new_consumer(**options)
+
+    def new_producer(self, options: ProducerOptions) -> Producer:
+        producer: Producer = self._wrapper(self._inner.new_producer(options))
+        return producer
+
+
+def wrap_producers(monkeypatch: pytest.MonkeyPatch, wrapper: Callable[[Producer], Any]) -> None:
+    """From now on transports write with wrapped producers."""
+
+    def wrapped(kafka: KafkaConfig) -> Library:
+        return WrappedLibrary(library_of(kafka), wrapper)
+
+    monkeypatch.setattr(connection_module, "library_of", wrapped)
 
 
 def _later(seconds: float, call: Callable[[], None]) -> None:

@@ -7,16 +7,15 @@ from collections.abc import Callable
 
 import pytest
 
-from streamssl.transport.kafka import outbox as outbox_module
 from tests.conftest import RunningBroker
-from tests.transport.kafka_stream import FaultyProducer, Stream, Worker
+from tests.transport.kafka_stream import FaultyProducer, Stream, Worker, wrap_producers
 
 pytestmark = pytest.mark.kafka
 
 
 @pytest.fixture
-def stream(kafka_broker: RunningBroker, unique_name: Callable[[str], str]) -> Stream:
-    return Stream(kafka_broker.bootstrap_servers, unique_name)
+def stream(kafka_broker: RunningBroker, unique_name: Callable[[str], str], client: str) -> Stream:
+    return Stream(kafka_broker.bootstrap_servers, unique_name, settings={"client": client})
 
 
 def test_without_faults_every_result_comes_once(stream: Stream) -> None:
@@ -37,7 +36,7 @@ def test_what_was_not_acknowledged_is_sent_again(
     """A send that expired is repeated before the journal record and the positions."""
     faults = ["expired", "expired"]
     monkeypatch.setattr(FaultyProducer, "faults", faults)
-    monkeypatch.setattr(outbox_module, "Producer", FaultyProducer)
+    wrap_producers(monkeypatch, FaultyProducer)
     stream.produce(range(100))
     with stream.joined(mode="at_least_once") as transport:
         Worker(transport).run(100)

@@ -6,7 +6,7 @@ import random
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from typing import Literal
 
 import pytest
@@ -15,21 +15,26 @@ from kafka.admin import ConfigResource
 
 from streamssl.events import OutputRecord
 from streamssl.transport.base import FencedError, TransportUnavailableError
-from streamssl.transport.kafka import outbox as outbox_module
+from streamssl.transport.kafka.clients.base import Addressed, Membership, Sent
 from streamssl.transport.kafka.connection import Connection
 from streamssl.transport.kafka.outbox import RecordTooLargeError
-from streamssl.transport.kafka.producer import discard
-from streamssl.transport.kafka.source import offsets_of
 from streamssl.transport.kafka.topics import RECORD_BYTES
 from tests.conftest import RunningBroker
-from tests.transport.kafka_stream import FaultyProducer, Stream, Worker, as_transaction
+from tests.transport.kafka_stream import (
+    FaultyProducer,
+    Stream,
+    Worker,
+    WrappedProducer,
+    as_transaction,
+    wrap_producers,
+)
 
 pytestmark = pytest.mark.kafka
 
 
 @pytest.fixture
-def stream(kafka_broker: RunningBroker, unique_name: Callable[[str], str]) -> Stream:
-    return Stream(kafka_broker.bootstrap_servers, unique_name)
+def stream(kafka_broker: RunningBroker, unique_name: Callable[[str], str], client: str) -> Stream:
+    return Stream(kafka_broker.bootstrap_servers, unique_name, settings={"client": client})
 
 
 @pytest.fixture
@@ -37,7 +42,7 @@ def faults(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """What goes wrong in the next transactions; see `FaultyProducer`."""
     planned: list[str] = []
     monkeypatch.setattr(FaultyProducer, "faults", planned)
-    monkeypatch.setattr(outbox_module, "Producer", FaultyProducer)
+    wrap_producers(monkeypatch, FaultyProducer)
     return planned
 
 
@@ -93,22 +98,25 @@ def test_membership_is_kept_while_a_commit_is_settled(
 def test_a_transaction_that_the_broker_timed_out_is_written_again(
     kafka_broker: RunningBroker,
     unique_name: Callable[[str], str],
+    client: str,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Being fenced by our own time-out is settled, not taken for another process."""
     stream = Stream(
-        kafka_broker.bootstrap_servers, unique_name, settings={"transaction_timeout_ms": 1_000}
+        kafka_broker.bootstrap_servers,
+        unique_name,
+        settings={"client": client, "transaction_timeout_ms": 1_000},
     )
     stream.produce(range(8))
     stall = [threading.Event()]
 
-    class Stalling(FaultyProducer):
-        def send_offsets_to_transaction(self, *args: object) -> None:
+    class Stalling(WrappedProducer):
+        def send_positions(self, topic: str, at: Mapping[int, int], group: Membership) -> None:
             if stall:
                 stall.pop().wait(2.5)
-            super().send_offsets_to_transaction(*args)
+            self.inner.send_positions(topic, at, group)
 
-    monkeypatch.setattr(outbox_module, "Producer", Stalling)
+    wrap_producers(monkeypatch, Stalling)
     with stream.joined() as transport:
         Worker(transport).run(8)
         assert transport.num_settled >= 1
@@ -118,15 +126,15 @@ def test_a_transaction_that_the_broker_timed_out_is_written_again(
 def test_a_commit_that_nobody_answers_ends(
     kafka_broker: RunningBroker, unique_name: Callable[[str], str]
 ) -> None:
-    """The library's own waits for ever, and its thread with it."""
+    """kafka-python's own waits for ever, and its thread with it."""
     stream = Stream(
         kafka_broker.bootstrap_servers, unique_name, settings={"transaction_timeout_ms": 1_000}
     )
     with stream.opened() as transport:
         producer = transport._open.outbox.build()
         producer.begin_transaction()
-        producer.send(f"{stream.app}.scores", b"1", partition=0)
-        discard(producer)
+        producer.send([Addressed(f"{stream.app}.scores", 0, OutputRecord("", None, b"1"))], 5.0)
+        producer.discard()
         began = time.monotonic()
         with pytest.raises(errors.KafkaTimeoutError, match="did not answer"):
             producer.commit_transaction()
@@ -223,11 +231,14 @@ def test_a_thawed_process_does_not_fence_the_one_in_its_place(
 def test_a_limit_that_was_lowered_is_told(
     kafka_broker: RunningBroker,
     unique_name: Callable[[str], str],
+    client: str,
     mode: Literal["exactly_once", "at_least_once"],
 ) -> None:
     """The broker refuses for good what it took at the start: an error, not an endless wait."""
     stream = Stream(
-        kafka_broker.bootstrap_servers, unique_name, settings={"transaction_timeout_ms": 2_000}
+        kafka_broker.bootstrap_servers,
+        unique_name,
+        settings={"client": client, "transaction_timeout_ms": 2_000},
     )
     stream.produce(range(8))
     with stream.joined(mode=mode) as transport:
@@ -255,11 +266,11 @@ def test_a_right_that_was_revoked_is_told(
     if wrapped:
         refusal = errors.KafkaError("Cannot perform the send", refusal)
 
-    class Refused(FaultyProducer):
-        def send(self, *_: object, **__: object) -> None:
-            raise refusal
+    class Refused(WrappedProducer):
+        def send(self, records: Sequence[Addressed], _: float) -> list[Sent]:
+            return [refusal] * len(records)
 
-    monkeypatch.setattr(outbox_module, "Producer", Refused)
+    wrap_producers(monkeypatch, Refused)
     stream.produce(range(8))
     with (
         stream.joined(mode=mode) as transport,
@@ -292,11 +303,13 @@ def test_a_record_over_the_limit_is_told_and_poisons_nothing(stream: Stream) -> 
 
 
 def test_an_abandoned_transaction_of_another_instance_is_waited_out(
-    kafka_broker: RunningBroker, unique_name: Callable[[str], str]
+    kafka_broker: RunningBroker, unique_name: Callable[[str], str], client: str
 ) -> None:
     """What a worker that died in the middle had taken is taken by the other, once."""
     stream = Stream(
-        kafka_broker.bootstrap_servers, unique_name, settings={"transaction_timeout_ms": 2_000}
+        kafka_broker.bootstrap_servers,
+        unique_name,
+        settings={"client": client, "transaction_timeout_ms": 2_000},
     )
     stream.produce(range(400))
     dead = stream.transport(1)
@@ -309,13 +322,26 @@ def test_an_abandoned_transaction_of_another_instance_is_waited_out(
     producer = dead._open.outbox._producer
     assert producer is not None
     producer.begin_transaction()
-    for piece in slices:
-        producer.send(f"{stream.app}.scores", b"-1", partition=piece.partition)
-    producer.flush()
-    positions = {piece.partition: piece.stop for piece in slices}
-    group = dead._open.source.metadata()
-    producer.send_offsets_to_transaction(offsets_of(stream.topic, positions), group)
+    unseen = OutputRecord("scores", None, b"-1")
+    producer.send([Addressed(f"{stream.app}.scores", s.partition, unseen) for s in slices], 5.0)
+    group = dead._open.source.membership()
+    assert group is not None
+    producer.send_positions(stream.topic, {s.partition: s.stop for s in slices}, group)
     dead.close()  # without an abort: the broker must time the transaction out
     with stream.joined() as transport:
         Worker(transport).run(400 - 100)
     assert stream.published() == Counter(range(400))
+
+
+def test_records_that_fit_are_not_refused_for_their_company(stream: Stream) -> None:
+    """A topic may take little at once: what fits alone must land together with others like it."""
+    stream.produce(range(8))
+    with stream.opened() as transport:
+        lowered = ConfigResource("TOPIC", f"{stream.app}.scores", {"max.message.bytes": "2000"})
+        transport._open.admin.client.alter_configs([lowered])
+    with stream.joined() as transport:
+        whole = as_transaction(transport.poll(1, 10.0), 1)
+        (part,) = whole.parts.values()
+        part.records[:] = [OutputRecord("scores", None, b"7" * 900)] * 50
+        assert transport.commit(whole).kept == set(whole.parts)
+    assert stream.published().total() == 50

@@ -6,7 +6,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable
-from typing import Literal
+from typing import Any, Literal
 
 import pytest
 from kafka.admin import MemberToRemove
@@ -16,6 +16,7 @@ from streamssl.transport.base import TransportUnavailableError
 from streamssl.transport.kafka import KafkaTransport
 from streamssl.transport.kafka import receiver as receiver_module
 from streamssl.transport.kafka.client import TopicWriter
+from streamssl.transport.kafka.clients.kafka_python.consumer import PythonConsumer
 from tests.conftest import RunningBroker
 from tests.transport.kafka_stream import Stream, Worker, numbers
 
@@ -23,8 +24,8 @@ pytestmark = pytest.mark.kafka
 
 
 @pytest.fixture
-def stream(kafka_broker: RunningBroker, unique_name: Callable[[str], str]) -> Stream:
-    return Stream(kafka_broker.bootstrap_servers, unique_name)
+def stream(kafka_broker: RunningBroker, unique_name: Callable[[str], str], client: str) -> Stream:
+    return Stream(kafka_broker.bootstrap_servers, unique_name, settings={"client": client})
 
 
 def test_two_workers_lose_and_double_nothing_while_partitions_move(stream: Stream) -> None:
@@ -204,13 +205,14 @@ def test_what_another_worker_took_while_the_session_was_lost_is_dropped(stream: 
     assert stream.published() == Counter(range(120))
 
 
+@pytest.mark.parametrize("client", ["kafka-python"], indirect=True)
 def test_a_session_lost_within_a_rebalance_is_noticed(stream: Stream) -> None:
-    """The client itself says nothing then, and a partition would pass for held all the time."""
+    """kafka-python itself says nothing then, and a partition would pass for held all the time."""
     stream.produce(range(80))
     with stream.joined(0) as away:
         worker = Worker(away)
         slices = _take_of_all(away, 40)
-        held, coordinator = away.assignment(), away._open.source._consumer._coordinator
+        held, coordinator = away.assignment(), _python(away)._coordinator
         coordinator.rejoining = True  # as in the middle of a rebalance
         coordinator.request_rejoin()
         _expel(away)
@@ -231,6 +233,13 @@ def _expel(transport: KafkaTransport) -> None:
     )
 
 
+def _python(transport: KafkaTransport) -> Any:
+    """kafka-python's own consumer."""
+    consumer = transport._open.source._consumer
+    assert isinstance(consumer, PythonConsumer)
+    return consumer._consumer
+
+
 def _take_of_all(transport: KafkaTransport, num_messages: int) -> list[Slice]:
     """One slice of every partition, the first ones of a new transaction."""
     receiver = transport._open.source._receiver
@@ -243,3 +252,32 @@ def _take_of_all(transport: KafkaTransport, num_messages: int) -> list[Slice]:
     slices = transport.poll(num_messages, 1.0)
     assert len(slices) == 4
     return slices
+
+
+def test_workers_of_both_clients_share_a_group(stream: Stream) -> None:
+    """Instances are moved from one client to the other one by one, and nothing is lost or doubled.
+
+    The parameter is the client of the first worker, which leads the group.
+    """
+    other = "kafka-python" if stream.kafka.client == "librdkafka" else "librdkafka"
+    stream.produce(range(200))
+    with stream.joined(0) as first:
+        own = Worker(first)
+        own.run(100)
+        stream.kafka = stream.kafka.model_copy(update={"client": other})
+        with stream.joined(1) as second:
+            theirs = Worker(second, 1)
+            _wait(lambda: own.step() + theirs.step() >= 0 and len(second.assignment()) == 2)
+            assert sorted({*first.assignment(), *second.assignment()}) == [0, 1, 2, 3]
+            stream.produce(range(200, 400))
+            _wait(lambda: own.step() + theirs.step() == 0 and _is_read(first, second))
+        stream.produce(range(400, 480))
+        _wait(lambda: len(first.assignment()) == 4 or own.step() < 0)
+        _wait(lambda: own.step() == 0 and _is_read(first))
+    assert stream.published() == Counter(range(480))
+
+
+def _is_read(*transports: KafkaTransport) -> bool:
+    """Whether all four partitions are held, and nothing of them is left."""
+    lags = [lag for transport in transports for lag in transport.lag().values()]
+    return lags == [0] * 4

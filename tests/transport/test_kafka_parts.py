@@ -11,9 +11,8 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from kafka import ConsumerGroupMetadata, TopicPartition, errors
+from kafka import TopicPartition, errors
 from kafka.coordinator.base import Generation
-from kafka.structs import MemberState
 
 from streamssl.config.sections import KafkaConfig
 from streamssl.config.settings import load_config
@@ -21,11 +20,12 @@ from streamssl.events import Message, OutputRecord, Range
 from streamssl.transport.base import PartitionOutput, Transaction, TransportUnavailableError
 from streamssl.transport.journal import JournalRecord
 from streamssl.transport.kafka.assignments import Assignments
+from streamssl.transport.kafka.clients.base import Addressed, Membership
+from streamssl.transport.kafka.clients.kafka_python.rejoin import HonestAssignor, KeptJoins
 from streamssl.transport.kafka.exactly_once import ExactlyOnce
-from streamssl.transport.kafka.outbox import Addressed, RecordTooLargeError, check_sizes, is_fenced
+from streamssl.transport.kafka.outbox import RecordTooLargeError, check_sizes, is_fenced
 from streamssl.transport.kafka.patience import Patience, StoppedError, bounded
 from streamssl.transport.kafka.quiet import quieten
-from streamssl.transport.kafka.rejoin import HonestAssignor, KeptJoins
 from streamssl.transport.kafka.security import client_settings
 from streamssl.transport.kafka.stash import Stash
 
@@ -73,13 +73,13 @@ def test_security_settings_are_passed_on(tmp_path: Path) -> None:
 
 def test_an_incarnation_ends_with_its_assignment() -> None:
     """Coming back begins a new incarnation; losing is like revoking."""
-    assignments, zero, one = Assignments(), TopicPartition("t", 0), TopicPartition("t", 1)
-    assignments.on_partitions_assigned([zero, one])
+    assignments = Assignments()
+    assignments.assign([0, 1])
     assert assignments.held() == {0: 1, 1: 1}
-    assignments.on_partitions_revoked([zero])
+    assignments.revoke([0])
     assert assignments.held() == {1: 1}
-    assignments.on_partitions_assigned([zero])
-    assignments.on_partitions_lost([one])
+    assignments.assign([0])
+    assignments.lose([1])
     assert assignments.held() == {0: 2}
 
 
@@ -111,15 +111,15 @@ def test_every_attempt_to_join_looks_whether_the_membership_was_lost() -> None:
 
 def test_a_lost_membership_claims_nothing() -> None:
     """Thawed, a member does not claim what it was assigned before: another may hold it by now."""
-    assignments, zero, one = Assignments(), TopicPartition("t", 0), TopicPartition("t", 1)
+    assignments, old = Assignments(), [TopicPartition("t", 0), TopicPartition("t", 1)]
     assignor = HonestAssignor("t", assignments.held)
-    assignments.on_partitions_assigned([zero, one])
-    assignor.member_assignment = [zero, one]  # as the client notes it
+    assignments.assign([0, 1])
+    assignor.member_assignment = old  # as the client notes it
     assert claims(assignor) == [0, 1]
-    assignor.member_assignment = [zero, one]
-    assignments.on_partitions_revoked([zero])
+    assignor.member_assignment = old
+    assignments.revoke([0])
     assert claims(assignor) == [1]
-    assignments.on_partitions_lost([one])
+    assignments.lose([1])
     assert claims(assignor) == []
 
 
@@ -130,10 +130,10 @@ def claims(assignor: HonestAssignor) -> list[int]:
 
 def test_a_loss_is_told_from_a_rebalance() -> None:
     """Only what ended with the membership may land under a later incarnation."""
-    assignments, zero, one = Assignments(), TopicPartition("t", 0), TopicPartition("t", 1)
-    assignments.on_partitions_assigned([zero, one])
-    assignments.on_partitions_revoked([zero])
-    assignments.on_partitions_lost([one])
+    assignments = Assignments()
+    assignments.assign([0, 1])
+    assignments.revoke([0])
+    assignments.lose([1])
     assert assignments.lost() == {(1, 1)}
 
 
@@ -242,14 +242,14 @@ def test_only_what_was_lost_waits_for_the_end_of_a_rebalance(
     lost: set[tuple[int, int]], num_turns: int
 ) -> None:
     """Another member may take long to rejoin; what is held without a break lands meanwhile."""
-    state, turned = [MemberState.REBALANCING], list[None]()
+    is_stable, turned = [False], list[None]()
 
     def pump() -> None:
         turned.append(None)
-        state[:] = [MemberState.STABLE] if len(turned) == 2 else state
+        is_stable[:] = [len(turned) == 2]
 
     source = SimpleNamespace(
-        metadata=lambda: ConsumerGroupMetadata("g", 5, "a", state=state[0]),
+        membership=lambda: Membership("a", is_stable[0], None),
         lost=lambda: lost,
         pump=pump,
     )
@@ -257,5 +257,5 @@ def test_only_what_was_lost_waits_for_the_end_of_a_rebalance(
     committer._source, committer._patience = source, Patience(lambda: False)
     part = PartitionOutput(Range(0, 0, 1, 1, 0), 1)
     record = JournalRecord(instance=0, seq=1, epoch=1)
-    assert committer._membership(Transaction(record, {0: part})).generation_id == 5
+    assert committer._membership(Transaction(record, {0: part})).member_id == "a"
     assert len(turned) == num_turns

@@ -140,6 +140,20 @@ def test_another_partition_that_expires_does_not_stop_a_read() -> None:
     assert [m.offset for m in reader.read(1, 500, 502)] == [500, 501]
 
 
+class Member:
+    """Partitions that all end at the same position, as a group's consumer sees them."""
+
+    def __init__(self, end: int) -> None:
+        self.end = end
+        self.positions: dict[int, int] = {}
+
+    def newest(self, partitions: Iterable[int]) -> dict[int, int]:
+        return dict.fromkeys(partitions, self.end)
+
+    def seek(self, partition: int, position: int) -> None:
+        self.positions[partition] = position
+
+
 class Commits:
     """Remembers commits; refuses them while told to."""
 
@@ -155,19 +169,18 @@ class Commits:
 
 def test_a_beginning_is_committed_before_it_is_used() -> None:
     """Refused, it is chosen anew; what is not held is left to others."""
-    consumer, commit = MemoryConsumer(num_messages=20), Commits()
+    consumer, commit = Member(20), Commits()
     held: dict[int, int] = {0: 1, 1: 1}
-    options: dict[str, Any] = {"topic": "t", "start": "latest", "timeout_ms": 1_000}
-    positions = Positions(consumer, **options, held=lambda: held, commit=commit)
-    fresh = [TopicPartition("t", p) for p in (0, 1, 2)]
+    member: Any = consumer
+    positions = Positions(member, topic="t", start="latest", held=lambda: held, commit=commit)
     commit.refusing = True
     with pytest.raises(errors.CommitFailedError):
-        positions.begin(fresh)
+        positions.begin([0, 1, 2])
     assert not consumer.positions
-    commit.refusing, consumer.stable = False, 25
-    positions.begin(fresh)
+    commit.refusing, consumer.end = False, 25
+    positions.begin([0, 1, 2])
     assert commit.seen == [{0: 25, 1: 25}]
-    assert consumer.positions == {TopicPartition("t", 0): 25, TopicPartition("t", 1): 25}
+    assert consumer.positions == {0: 25, 1: 25}
     held.clear()
-    positions.begin(fresh)
+    positions.begin([0, 1, 2])
     assert len(commit.seen) == 1

@@ -13,6 +13,10 @@ from pydantic import ValidationError
 
 from streamssl.config.sections import OutputsConfig
 from streamssl.transport.base import TransportUnavailableError
+from streamssl.transport.kafka import KafkaTransport
+from streamssl.transport.kafka.clients import LIBRARIES
+from streamssl.transport.kafka.clients.kafka_python.consumer import PythonConsumer
+from streamssl.transport.kafka.clients.librdkafka.consumer import RdConsumer
 from streamssl.transport.kafka.security import client_settings
 from streamssl.transport.kafka.topics import RECORD_BYTES, Admin
 from tests.conftest import RunningBroker
@@ -79,15 +83,17 @@ def test_an_output_topic_with_too_few_partitions_is_refused(stream: Stream) -> N
         stream.transport(outputs=OutputsConfig(create_topics=False)).open()
 
 
-def test_outputs_grow_with_the_input(stream: Stream) -> None:
+@pytest.mark.parametrize("client", list(LIBRARIES))
+def test_outputs_grow_with_the_input(stream: Stream, client: str) -> None:
     """Partitions that are added to the input while the daemon runs are scored too."""
+    stream.kafka = stream.kafka.model_copy(update={"client": client})
     stream.produce(range(6))
     with stream.joined() as transport:
         worker = Worker(transport)
         worker.run(6)
         transport._open.admin.client.create_partitions({stream.topic: 4})
         stream.num_partitions = 4
-        transport._open.source._consumer._cluster.request_update()
+        _look_for_partitions(transport)
         stream.produce(range(6, 14))
         worker.run(8)
         assert set(transport.assignment()) == {0, 1, 2, 3}
@@ -111,3 +117,13 @@ def test_a_broker_that_is_not_there_is_told_in_time(stream: Stream) -> None:
     with pytest.raises(TransportUnavailableError, match="bootstrap_servers"):
         stream.transport().open()
     assert time.monotonic() - began < 6.0
+
+
+def _look_for_partitions(transport: KafkaTransport) -> None:
+    """What both clients do by themselves within a minute."""
+    consumer = transport._open.source._consumer
+    if isinstance(consumer, PythonConsumer):
+        consumer._consumer._cluster.request_update()
+    else:
+        assert isinstance(consumer, RdConsumer)
+        consumer._client.list_topics(timeout=5.0)

@@ -107,8 +107,11 @@ class KafkaWorld:
 
     num_partitions = 2
 
-    def __init__(self, bootstrap_servers: str, name: Callable[[str], str]) -> None:
+    def __init__(
+        self, bootstrap_servers: str, name: Callable[[str], str], client: str = "kafka-python"
+    ) -> None:
         self._servers = bootstrap_servers
+        self._kafka = KafkaConfig(bootstrap_servers=bootstrap_servers, client=client)
         self._topic, self._app = name("events"), name("app")
         self._admin = KafkaAdminClient(bootstrap_servers=bootstrap_servers)
         self._admin.create_topics([NewTopic(self._topic, self.num_partitions, 1)])
@@ -124,7 +127,7 @@ class KafkaWorld:
     def transport(self, instance: int = 0) -> KafkaTransport:
         config = Config(
             app=AppConfig(name=self._app, instance=instance),
-            kafka=KafkaConfig(bootstrap_servers=self._servers),
+            kafka=self._kafka,
             input=InputConfig(topic=self._topic),
             outputs=OutputsConfig(replication_factor=1),
         )

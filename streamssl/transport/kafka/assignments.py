@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Set
 
-from kafka import ConsumerRebalanceListener, TopicPartition
 
+class Assignments:
+    """Counts a partition's assignments; only sets flags, so that any thread may call it.
 
-class Assignments(ConsumerRebalanceListener):  # type: ignore[misc]  # untyped library
-    """Counts a partition's assignments; the callbacks only set flags.
-
-    They run on the client's I/O thread, where no request may be made and any delay stalls the
-    heartbeat. Each replaces the whole mapping, so that readers never see half a change.
+    kafka-python's callbacks run on the client's I/O thread, where no request may be made and
+    any delay stalls the heartbeat. Each replaces the whole mapping, so that readers never see
+    half a change.
     """
 
     def __init__(self) -> None:
@@ -27,20 +26,20 @@ class Assignments(ConsumerRebalanceListener):  # type: ignore[misc]  # untyped l
         """(partition, incarnation) that ended with the membership, not by a rebalance."""
         return self._lost
 
-    def on_partitions_assigned(self, assigned: Iterable[TopicPartition]) -> None:
+    def assign(self, partitions: Iterable[int]) -> None:
         """A new incarnation of each begins."""
-        partitions = [p.partition for p in assigned]
-        for partition in partitions:
+        fresh = list(partitions)
+        for partition in fresh:
             self._times[partition] = self._times.get(partition, 0) + 1
-        self._held = {**self._held, **{p: self._times[p] for p in partitions}}
+        self._held = {**self._held, **{p: self._times[p] for p in fresh}}
 
-    def on_partitions_revoked(self, revoked: Iterable[TopicPartition]) -> None:
+    def revoke(self, partitions: Iterable[int]) -> None:
         """The incarnation of each has ended."""
-        gone = {p.partition for p in revoked}
+        gone = set(partitions)
         self._held = {p: i for p, i in self._held.items() if p not in gone}
 
-    def on_partitions_lost(self, lost: Iterable[TopicPartition]) -> None:
+    def lose(self, partitions: Iterable[int]) -> None:
         """The group moved on without us."""
-        gone = {p.partition for p in lost}
+        gone = set(partitions)
         self._lost = {*self._lost, *((p, i) for p, i in self._held.items() if p in gone)}
-        self.on_partitions_revoked(lost)
+        self.revoke(gone)

@@ -7,8 +7,8 @@ from functools import partial
 from kafka import errors
 
 from streamssl.transport.base import FencedError, Receipt, Transaction
+from streamssl.transport.kafka.clients.base import Addressed
 from streamssl.transport.kafka.commit import Committer
-from streamssl.transport.kafka.outbox import Addressed
 from streamssl.transport.kafka.patience import FIRST_PAUSE_S, HOPELESS, LONGEST_PAUSE_S, bounded
 
 

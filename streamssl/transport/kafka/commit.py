@@ -6,15 +6,13 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from functools import partial
 
-from kafka import ConsumerGroupMetadata
-from kafka.structs import MemberState
-
 from streamssl.events import OutputRecord
 from streamssl.transport.base import Receipt, Transaction, partition_of
 from streamssl.transport.holding import returned, still_held
 from streamssl.transport.journal import JournalRecord
+from streamssl.transport.kafka.clients.base import Addressed, Membership
 from streamssl.transport.kafka.journal_reader import JournalReader
-from streamssl.transport.kafka.outbox import Addressed, Outbox, check_sizes, raise_permanent
+from streamssl.transport.kafka.outbox import Outbox, check_sizes, raise_permanent
 from streamssl.transport.kafka.patience import FIRST_PAUSE_S, HOPELESS, Patience
 from streamssl.transport.kafka.source import Source
 from streamssl.transport.kafka.topics import Admin
@@ -74,7 +72,7 @@ class Committer(ABC):
     def commit(self, transaction: Transaction) -> Receipt:
         """Land the transaction, or what is still held of it."""
 
-    def _membership(self, transaction: Transaction) -> ConsumerGroupMetadata:
+    def _membership(self, transaction: Transaction) -> Membership:
         """The membership under which positions may be committed; waits until there is one.
 
         Where ranges were lost with an earlier one, it must be known too what has come back.
@@ -82,10 +80,10 @@ class Committer(ABC):
         is given what a member has not given up.
         """
         while True:
-            group, lost = self._source.metadata(), self._source.lost()
+            group, lost = self._source.membership(), self._source.lost()
             if group is not None:
                 waits = any((p, part.incarnation) in lost for p, part in transaction.parts.items())
-                if not waits or group.state is MemberState.STABLE:
+                if not waits or group.is_stable:
                     return group
             self._patience.pause(FIRST_PAUSE_S, self._keep_turning)
 

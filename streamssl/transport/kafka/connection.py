@@ -10,6 +10,7 @@ from kafka import TopicPartition
 
 from streamssl.config.root import Config
 from streamssl.transport.kafka.at_least_once import AtLeastOnce
+from streamssl.transport.kafka.clients import library_of
 from streamssl.transport.kafka.exactly_once import ExactlyOnce
 from streamssl.transport.kafka.fence import Fence
 from streamssl.transport.kafka.journal_reader import JournalReader
@@ -43,6 +44,7 @@ class Connection:
         self._exactly_once = config.delivery.mode == "exactly_once"
         self._member = f"{app.name}-{app.instance}"
         self._settings = client_settings(config.kafka)
+        self._library = library_of(config.kafka)
         self._patience = patience
         self._opened = ExitStack()
         try:
@@ -79,7 +81,7 @@ class Connection:
         self.admin = retry(lambda: Admin(self._settings))
         self._finally(self.admin.close)
         self.num_partitions, limits = retry(self._check_topics)
-        self.outbox = self._new_outbox(max(limits.values()))
+        self.outbox = self._new_outbox(limits)
         self.outbox.use(retry(self.outbox.build))
         self._finally(self.outbox.drop)
         self.source = retry(self._new_source)
@@ -116,11 +118,12 @@ class Connection:
             transaction_timeout_s=self._kafka.transaction_timeout_ms / 1_000,
         )
 
-    def _new_outbox(self, max_request_bytes: int) -> Outbox:
+    def _new_outbox(self, limits: Mapping[str, int]) -> Outbox:
         return Outbox(
-            self._settings,
+            self._library,
+            request_timeout_ms=self._kafka.request_timeout_ms,
             transaction_timeout_ms=self._kafka.transaction_timeout_ms,
-            max_request_bytes=max_request_bytes,
+            limits=limits,
             fence=self._new_fence() if self._exactly_once else None,
         )
 
@@ -130,11 +133,10 @@ class Connection:
 
     def _new_source(self) -> Source:
         return Source(
-            self._settings,
+            self._library,
             topic=self._topic,
             group=self._app,
             member=self._member,
-            session_timeout_ms=self._kafka.session_timeout_ms,
             start=self._start,
             patience=self._patience,
         )

@@ -6,11 +6,11 @@ import logging
 import time
 from functools import partial
 
-from kafka import ConsumerGroupMetadata, errors
-from kafka.structs import MemberState
+from kafka import errors
 
 from streamssl.transport.base import FencedError, Receipt, Transaction
 from streamssl.transport.journal import JournalRecord
+from streamssl.transport.kafka.clients.base import Membership, Producer
 from streamssl.transport.kafka.commit import Committer
 from streamssl.transport.kafka.outbox import is_fenced
 from streamssl.transport.kafka.patience import (
@@ -19,8 +19,6 @@ from streamssl.transport.kafka.patience import (
     TROUBLE,
     bounded,
 )
-from streamssl.transport.kafka.producer import Producer
-from streamssl.transport.kafka.source import offsets_of
 
 log = logging.getLogger(__name__)
 
@@ -79,13 +77,14 @@ class ExactlyOnce(Committer):
             self._patience.pause(pause_s, self._keep_turning)
             pause_s = min(2 * pause_s, LONGEST_PAUSE_S)
 
-    def _attempt(self, transaction: Transaction, group: ConsumerGroupMetadata) -> int:
+    def _attempt(self, transaction: Transaction, group: Membership) -> int:
         positions = {p: part.range.stop for p, part in transaction.parts.items()}
         write = partial(
             self._outbox.write,
             self._addressed(transaction),
             self._journalled(transaction.journal),
-            offsets_of(self._input_topic, positions),
+            self._input_topic,
+            positions,
             group,
         )
         limit_s = self._transaction_timeout_s + ANSWER_S
@@ -123,13 +122,12 @@ class ExactlyOnce(Committer):
         A process that was frozen, or cut off, for long would otherwise fence the one that took
         its place meanwhile, and both would end.
         """
-        if self._source.metadata() is None:
+        if self._source.membership() is None:
             return
         ask = partial(self._admin.member_id, self._app, self._member)
         found = self._patience.retry(ask, self._keep_turning)
-        group = self._source.metadata()  # again: had we joined anew, it would not be stable
-        stable = group is not None and group.state is MemberState.STABLE
-        if group and stable and found not in (None, group.member_id):
+        group = self._source.membership()  # again: had we joined anew, it would not be stable
+        if group and group.is_stable and found not in (None, group.member_id):
             raise FencedError(self._replaced("it joined the group"))
 
     def _rebuild(self) -> Producer:

@@ -6,7 +6,7 @@ import logging
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from kafka import KafkaAdminClient, KafkaProducer, TopicPartition, errors
+from kafka import KafkaAdminClient, TopicPartition, errors
 from kafka.admin import (
     AbortTransactionSpec,
     PartitionProducerState,
@@ -15,6 +15,7 @@ from kafka.admin import (
 )
 
 from streamssl.transport.base import TransportUnavailableError
+from streamssl.transport.kafka.clients.base import Producer
 
 log = logging.getLogger(__name__)
 
@@ -52,7 +53,7 @@ class Fence:
         self._topics = [*outputs, OFFSETS_TOPIC]
         self._warned: set[str] = set()
 
-    def take_over(self, producer: KafkaProducer) -> None:
+    def take_over(self, producer: Producer) -> None:
         """Fence every earlier producer, and end what hangs.
 
         Raises:

@@ -3,54 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
-from kafka import ConsumerGroupMetadata, errors
+from kafka import errors
 
-from streamssl.events import OutputRecord, StreamsslError
+from streamssl.events import StreamsslError
+from streamssl.transport.kafka.clients.base import (
+    Addressed,
+    Library,
+    Membership,
+    Producer,
+    ProducerOptions,
+    Sent,
+)
 from streamssl.transport.kafka.fence import Fence
-from streamssl.transport.kafka.patience import HOPELESS, TROUBLE
-from streamssl.transport.kafka.producer import Producer, discard
-from streamssl.transport.kafka.security import Settings
+from streamssl.transport.kafka.patience import HOPELESS
 
-# Bytes of a record beside its key, value and headers, generously.
-RECORD_OVERHEAD = 128
 LEAST_DELIVERY_MS = 500
-
 
 REFUSED_SIZES = (errors.MessageSizeTooLargeError, errors.RecordListTooLargeError)
 
 
 class RecordTooLargeError(StreamsslError):
     """An output record that the topic would refuse; sending it again would not help."""
-
-
-class Addressed:
-    """An output record with the topic and partition that it goes to."""
-
-    __slots__ = ("headers", "key", "partition", "topic", "value")
-
-    def __init__(self, topic: str, partition: int, record: OutputRecord) -> None:
-        self.topic = topic
-        self.partition = partition
-        self.key = record.key
-        self.value = record.value
-        self.headers = list(record.headers)
-
-    def num_bytes(self) -> int:
-        """Size as the broker counts it, rounded up."""
-        headers = sum(len(name) + len(value) + 10 for name, value in self.headers)
-        return len(self.key or b"") + len(self.value or b"") + headers + RECORD_OVERHEAD
-
-    def send(self, producer: Producer) -> Any:
-        """Hand it to the producer; the future says later what became of it."""
-        return producer.send(
-            self.topic,
-            value=self.value,
-            key=self.key,
-            headers=self.headers,
-            partition=self.partition,
-        )
 
 
 def check_sizes(records: Sequence[Addressed], limits: Mapping[str, int]) -> None:
@@ -73,53 +47,46 @@ class Outbox:
     """A producer that is thrown away and made anew after any doubt.
 
     Args:
-        settings: What all clients share.
+        library: Makes producers.
+        request_timeout_ms: Time-out of one request.
         transaction_timeout_ms: After this the broker aborts an abandoned transaction.
-        max_request_bytes: Largest request.
+        limits: Largest record of each output topic.
         fence: Takes over the stable name of this instance; None writes without transactions.
     """
 
     def __init__(
         self,
-        settings: Settings,
+        library: Library,
         *,
+        request_timeout_ms: int,
         transaction_timeout_ms: int,
-        max_request_bytes: int,
+        limits: Mapping[str, int],
         fence: Fence | None,
     ) -> None:
         # A send must be given up before the broker gives up the whole transaction.
         longest_ms = max(LEAST_DELIVERY_MS, transaction_timeout_ms * 8 // 10)
-        delivery_ms = min(settings["request_timeout_ms"] + 1_000, longest_ms)
+        delivery_ms = min(request_timeout_ms + 1_000, longest_ms)
+        self._library = library
         self._flush_s = delivery_ms / 1_000 + 2.0
         self._producer: Producer | None = None
         self._fence = fence
-        self._settings = {
-            **settings,
-            "request_timeout_ms": min(settings["request_timeout_ms"], delivery_ms - 100),
-            "delivery_timeout_ms": delivery_ms,
-            "max_block_ms": 5_000,
-            "max_request_size": max_request_bytes,
-            "batch_size": 256 * 1024,
-            "linger_ms": 2,
-            # After each commit the broker answers "concurrent transactions" until its markers
-            # are written; the default wait of 100 ms would then be the throughput.
-            "retry_backoff_ms": 5,
-            "enable_idempotence": True,
-            "acks": "all",
-            "metrics_enabled": False,
-        }
-        if fence is not None:
-            self._settings["transactional_id"] = fence.transactional_id
-            self._settings["transaction_timeout_ms"] = transaction_timeout_ms
+        self._options = ProducerOptions(
+            transactional_id=fence.transactional_id if fence else None,
+            transaction_timeout_ms=transaction_timeout_ms,
+            request_timeout_ms=min(request_timeout_ms, delivery_ms - 100),
+            delivery_ms=delivery_ms,
+            max_request_bytes=max(limits.values()),
+            max_batch_bytes=min(limits.values()),
+        )
 
     def build(self) -> Producer:
         """A new producer; a transactional one has fenced every earlier one of this name."""
-        producer = Producer(**self._settings)
+        producer = self._library.new_producer(self._options)
         try:
             if self._fence:
                 self._fence.take_over(producer)
         except BaseException:
-            discard(producer)
+            producer.discard()
             raise
         return producer
 
@@ -131,7 +98,7 @@ class Outbox:
         """Throw the producer away, with whatever it has not sent."""
         producer, self._producer = self._producer, None
         if producer is not None:
-            discard(producer)
+            producer.discard()
 
     def _in_use(self) -> Producer:
         if self._producer is None:
@@ -142,25 +109,30 @@ class Outbox:
         self,
         records: Sequence[Addressed],
         journal: Addressed,
-        offsets: Mapping[Any, Any],
-        group: ConsumerGroupMetadata,
+        topic: str,
+        positions: Mapping[int, int],
+        group: Membership,
     ) -> int:
         """One transaction: all of it or nothing.
+
+        Args:
+            records: Outputs.
+            journal: The journal record, which is sent last.
+            topic: Input topic.
+            positions: Where its partitions go on.
+            group: The membership under which they are committed.
 
         Returns:
             The position after the journal record.
         """
         producer = self._in_use()
         producer.begin_transaction()
-        futures = [record.send(producer) for record in [*records, journal]]
-        producer.flush(timeout=self._flush_s)
-        # An expired send fails its own future only: the commit would succeed without it.
-        for future in futures:
-            self._wait_for(future)
-        if offsets:
-            producer.send_offsets_to_transaction(dict(offsets), group)
+        # An expired send fails its own record only: the commit would succeed without it.
+        sent = [_offset(one) for one in producer.send([*records, journal], self._flush_s)]
+        if positions:
+            producer.send_positions(topic, positions, group)
         producer.commit_transaction()
-        return int(futures[-1].value.offset) + 1
+        return sent[-1] + 1
 
     def send_once(self, records: Sequence[Addressed]) -> tuple[list[Addressed], int]:
         """Write without a transaction.
@@ -172,31 +144,20 @@ class Outbox:
             RecordTooLargeError: The broker refuses a record for its size.
             KafkaError: Sending again would not help.
         """
-        producer = self._in_use()
-        futures: list[Any] = []
-        try:
-            futures.extend(record.send(producer) for record in records)
-            producer.flush(timeout=self._flush_s)
-        except TROUBLE as error:
-            raise_permanent(error)
-        done = [self._is_acknowledged(f) for f in futures]
-        done += [False] * (len(records) - len(futures))
-        failed = [r for r, fine in zip(records, done, strict=True) if not fine]
-        position = int(futures[-1].value.offset) + 1 if done and done[-1] else -1
-        return failed, position
+        sent = self._in_use().send(records, self._flush_s)
+        for one in sent:
+            if isinstance(one, BaseException):
+                raise_permanent(one)
+        both = zip(records, sent, strict=True)
+        failed = [record for record, one in both if isinstance(one, BaseException)]
+        last = sent[-1] if sent else None
+        return failed, last + 1 if isinstance(last, int) else -1
 
-    def _is_acknowledged(self, future: Any) -> bool:
-        try:
-            self._wait_for(future)
-        except TROUBLE as error:
-            raise_permanent(error)
-            return False
-        return True
 
-    def _wait_for(self, future: Any) -> None:
-        if not future.succeeded():
-            # A flush does not wait for what a batch that was too large is split into.
-            future.get(timeout=self._flush_s)
+def _offset(sent: Sent) -> int:
+    if isinstance(sent, BaseException):
+        raise sent
+    return sent
 
 
 def raise_permanent(error: BaseException) -> None:

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any, Literal
-
-from kafka import KafkaConsumer, TopicPartition
+from typing import Literal
 
 from streamssl.transport.base import TransportUnavailableError
+from streamssl.transport.kafka.clients.base import GroupConsumer
 
 
 @dataclass
@@ -27,54 +26,44 @@ class Positions:
         consumer: The group's consumer.
         topic: Input topic.
         start: Where a group without committed positions begins.
-        timeout_ms: Longest time of one question to the broker.
         held: Partitions held now, each with its incarnation.
         commit: Commits positions under the membership that stands.
     """
 
     def __init__(
         self,
-        consumer: KafkaConsumer,
+        consumer: GroupConsumer,
         *,
         topic: str,
         start: Literal["earliest", "latest"],
-        timeout_ms: int,
         held: Callable[[], Mapping[int, int]],
         commit: Callable[[Mapping[int, int]], None],
     ) -> None:
         self._consumer = consumer
         self._topic = topic
         self._start = start
-        self._timeout_ms = timeout_ms
         self._held = held
         self._commit = commit
         self._cursors: dict[int, Cursor] = {}
-
-    def committed(self, partition: int) -> int | None:
-        """The group's committed position, None if it never committed."""
-        tp = TopicPartition(self._topic, partition)
-        found: int | None = self._consumer.committed(tp, timeout_ms=self._timeout_ms)
-        return found
 
     def cursor(self, partition: int, incarnation: int, first: int) -> Cursor:
         """The cursor of an incarnation whose first message is at `first`."""
         cursor = self._cursors.get(partition)
         if cursor is None or cursor.incarnation != incarnation:
             # Not the first message's offset: markers of transactions may come before it.
-            start = self.committed(partition)
+            start = self._consumer.committed(partition)
             cursor = Cursor(incarnation, first if start is None else start)
             self._cursors[partition] = cursor
         return cursor
 
-    def begin(self, fresh: Iterable[TopicPartition]) -> None:
+    def begin(self, fresh: Iterable[int]) -> None:
         """The group has no committed position: begin where `input.start` says.
 
         The choice is committed before anything is taken: whoever holds the partition next goes
         on there, and would otherwise begin at an end that lies further on.
         """
         earliest = self._start == "earliest"
-        ask = self._consumer.beginning_offsets if earliest else self._consumer.end_offsets
-        found = self._offsets(ask, [tp.partition for tp in fresh])
+        found = (self._consumer.oldest if earliest else self._consumer.newest)(fresh)
         chosen = {p: offset for p, offset in found.items() if p in self._held()}
         if chosen:
             self._commit(chosen)
@@ -92,8 +81,8 @@ class Positions:
         Raises:
             TransportUnavailableError: The position lies beyond the end of the topic.
         """
-        oldest = self._offsets(self._consumer.beginning_offsets, [partition])[partition]
-        end = self._offsets(self._consumer.end_offsets, [partition])[partition]
+        oldest = self._consumer.oldest([partition])[partition]
+        end = self._consumer.newest([partition])[partition]
         if position < oldest:
             self._seek(partition, oldest, missed=(position, oldest))
         elif position > end:
@@ -106,10 +95,5 @@ class Positions:
     def _seek(self, partition: int, offset: int, missed: tuple[int, int] | None) -> None:
         incarnation = self._held().get(partition)
         if incarnation is not None:
-            self._consumer.seek(TopicPartition(self._topic, partition), offset)
+            self._consumer.seek(partition, offset)
             self._cursors[partition] = Cursor(incarnation, offset, missed)
-
-    def _offsets(self, ask: Any, partitions: list[int]) -> dict[int, int]:
-        tps = [TopicPartition(self._topic, p) for p in partitions]
-        found = ask(tps, timeout_ms=self._timeout_ms)
-        return {tp.partition: found[tp] for tp in tps}

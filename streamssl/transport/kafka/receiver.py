@@ -6,26 +6,26 @@ import time
 from collections.abc import Mapping
 from typing import Any
 
-from kafka import KafkaConsumer, TopicPartition, errors
-from kafka.structs import MemberState
+from kafka import errors
 
 from streamssl.events import Message
 from streamssl.transport.base import FencedError
 from streamssl.transport.kafka.assignments import Assignments
+from streamssl.transport.kafka.clients.base import (
+    GroupConsumer,
+    NoPositionError,
+    OutOfRangeError,
+)
 from streamssl.transport.kafka.patience import TROUBLE, Patience
 from streamssl.transport.kafka.positions import Positions
-from streamssl.transport.kafka.rejoin import KeptJoins
-from streamssl.transport.kafka.stash import Stash, to_message
-from streamssl.transport.kafka.unreadable import UNREADABLE, unreadable
+from streamssl.transport.kafka.stash import Stash
 
 STASH_MESSAGES, STASH_BYTES = 50_000, 32 * 2**20
 PUMP_MESSAGES = 200
-# Shortest poll while a rebalance is under way, in which the poll must take part.
-REBALANCE_MS = 50
 # How long the other partitions are looked for once something came: the broker answers a fetch
 # of idle partitions within `FETCH_WAIT_MS`.
-FETCH_WAIT_MS, LOOK_S = 50, 0.05
-PROBE_INTERVAL_S, PROBE_MS = 2.0, 1_000
+LOOK_S = 0.05
+PROBE_INTERVAL_S, PROBE_S = 2.0, 1.0
 
 
 class Receiver:
@@ -37,7 +37,6 @@ class Receiver:
 
     Args:
         consumer: The group's consumer.
-        topic: Input topic.
         assignments: Partitions held now.
         positions: Decides where a partition without a valid position goes on.
         patience: Told about trouble.
@@ -45,19 +44,16 @@ class Receiver:
 
     def __init__(
         self,
-        consumer: KafkaConsumer,
+        consumer: GroupConsumer,
         *,
-        topic: str,
         assignments: Assignments,
         positions: Positions,
         patience: Patience,
     ) -> None:
         self._consumer = consumer
-        self._topic = topic
         self._assignments = assignments
         self._positions = positions
         self._patience = patience
-        self._joins = KeptJoins(consumer)
         self._stash = Stash()
         self._stashed: dict[int, int] = {}
         self._probe_at = 0.0
@@ -116,16 +112,14 @@ class Receiver:
 
     def close(self, timeout_s: float) -> None:
         """Close the client."""
-        with self._joins.polling():
-            self._consumer.close(autocommit=False, timeout_ms=int(timeout_s * 1_000))
+        self._consumer.close(timeout_s)
 
     def lag_of(self, partition: int) -> int | None:
         """Messages of a partition that nobody has taken, None while its end is not known."""
-        tp = TopicPartition(self._topic, partition)
         try:
-            end = self._consumer.highwater(tp)
+            end = self._consumer.known_end(partition)
             first = self._stash.first(partition)
-            position = first if first is not None else self._consumer.position(tp, timeout_ms=50)
+            position = first if first is not None else self._consumer.position(partition)
         except TROUBLE:
             return None
         return None if end is None or position is None else max(0, end - position)
@@ -135,32 +129,26 @@ class Receiver:
         return any(self.lag_of(p) != 0 for p in held.keys() - self._stash.counts().keys())
 
     def _receive(self, timeout_s: float, max_records: int) -> bool:
-        # At least a millisecond, or the client never gets as far as asking.
-        least_ms = 1 if self._stable() else REBALANCE_MS
-        timeout_ms = max(least_ms, int(timeout_s * 1_000))
         try:
-            with self._joins.polling():
-                records = self._consumer.poll(timeout_ms=timeout_ms, max_records=max_records)
+            found = self._consumer.poll(timeout_s, max_records)
             self._follow()
         except errors.FencedInstanceIdError as error:
             raise FencedError("another process joined the group as this instance") from error
-        except errors.NoOffsetForPartitionError as error:
-            return self._guarded(self._begin, error.args[0])
-        except errors.OffsetOutOfRangeError as error:
-            return self._guarded(self._expired, error.args[0])
-        except UNREADABLE as error:
-            raise unreadable(self._consumer, error) from error
+        except NoPositionError as error:
+            return self._guarded(self._begin, error.partitions)
+        except OutOfRangeError as error:
+            return self._guarded(self._expired, error.positions)
         except TROUBLE as error:
             self._patience.endure(error)
             return False
-        for tp, found in records.items():
-            self._stash.put(tp.partition, map(to_message, found))
-            self._stashed[tp.partition] = self._assignments.held().get(tp.partition, 0)
-        if records:
+        for partition, messages in found.items():
+            self._stash.put(partition, messages)
+            self._stashed[partition] = self._assignments.held().get(partition, 0)
+        if found:
             self._patience.well()
         else:
             self._probe()
-        return bool(records)
+        return bool(found)
 
     def _guarded(self, decide: Any, about: Any) -> bool:
         try:
@@ -186,7 +174,8 @@ class Receiver:
         for partition in self._stash.counts():
             first = self._stash.first(partition)
             self._stash.drop(partition)
-            self._consumer.seek(TopicPartition(self._topic, partition), first)
+            if first is not None:
+                self._consumer.seek(partition, first)
 
     def _probe(self) -> None:
         """An idle stream and a broker that is away look the same: ask now and then."""
@@ -195,20 +184,17 @@ class Receiver:
             return
         self._probe_at = now + PROBE_INTERVAL_S
         try:
-            self._consumer.end_offsets([TopicPartition(self._topic, 0)], timeout_ms=PROBE_MS)
+            self._consumer.newest([0], PROBE_S)
             self._patience.well()
         except TROUBLE as error:
             self._patience.endure(error)
 
-    def _stable(self) -> bool:
-        return bool(self._consumer.group_metadata().state == MemberState.STABLE)
-
     def _begin(self, fresh: Any) -> None:
-        if self._stable():  # or else the rebalance decides first whose they are
+        if self._consumer.is_stable():  # or else the rebalance decides first whose they are
             self._positions.begin(fresh)
 
-    def _expired(self, positions: Mapping[TopicPartition, int]) -> None:
-        for tp, position in positions.items():
+    def _expired(self, positions: Mapping[int, int]) -> None:
+        for partition, position in positions.items():
             # What is stashed comes first; the client will report the gap again.
-            if self._stash.first(tp.partition) is None:
-                self._positions.skip_expired(tp.partition, position)
+            if self._stash.first(partition) is None:
+                self._positions.skip_expired(partition, position)

@@ -21,19 +21,45 @@ def unreadable(consumer: KafkaConsumer, error: BaseException) -> TopicUnreadable
     next `poll`; they are thrown away here, so that a later `poll` fails as this one did.
     """
     if isinstance(error, errors.LogTruncationError):
-        return TopicUnreadableError(_truncated(error))
+        return TopicUnreadableError(truncated(_places(error)))
     where = _stumbled(consumer)
     if isinstance(error, errors.UnsupportedCodecError):
-        return TopicUnreadableError(
-            f"the compression of {where} is not known here ({error}); install "
-            "kafka-python[crc32c,lz4,snappy,zstd], or let the producer use gzip, snappy, lz4 or "
-            "zstd"
-        )
-    return TopicUnreadableError(
-        f"the records of {where} are damaged ({error}); start again if the network did it; if "
+        return TopicUnreadableError(codec_unknown(where, str(error)))
+    return TopicUnreadableError(damaged(where, str(error)))
+
+
+def codec_unknown(where: str, reason: str) -> str:
+    """Text for records that cannot be unpacked here."""
+    return (
+        f"the compression of {where} is not known here ({reason}); install "
+        "kafka-python[crc32c,lz4,snappy,zstd], or let the producer use gzip, snappy, lz4 or "
+        "zstd"
+    )
+
+
+def damaged(where: str, reason: str) -> str:
+    """Text for records whose bytes are not what was written."""
+    return (
+        f"the records of {where} are damaged ({reason}); start again if the network did it; if "
         "not, restore the broker's log from a replica, or delete what comes before the next "
         "whole batch with kafka-delete-records.sh (it then counts as missed)"
     )
+
+
+def truncated(places: str) -> str:
+    """Text for a log that has lost what was read of it."""
+    return (
+        f"the broker lost what was read of {places} on (a replica that lagged "
+        "became the leader), and other messages may stand there now; start again to go on at "
+        "the committed position, without scoring what was written before it; to keep such "
+        "losses away set unclean.leader.election.enable=false on the topic"
+    )
+
+
+def named(topic: str, partition: int | None, offset: int | str) -> str:
+    """How a place is named."""
+    at = offset if isinstance(offset, str) else f"offset {offset}"
+    return f"{topic}, partition {partition}, from {at}"
 
 
 def _stumbled(consumer: KafkaConsumer) -> str:
@@ -48,19 +74,13 @@ def _stumbled(consumer: KafkaConsumer) -> str:
     return "one of: " + "; ".join(sorted(places))
 
 
-def _truncated(error: errors.LogTruncationError) -> str:
+def _places(error: errors.LogTruncationError) -> str:
     places = [
         _named(tp, "an unknown offset" if kept is None else kept.offset)
         for tp, kept in error.divergent_offsets.items()
     ]
-    return (
-        f"the broker lost what was read of {'; '.join(sorted(places))} on (a replica that lagged "
-        "became the leader), and other messages may stand there now; start again to go on at "
-        "the committed position, without scoring what was written before it; to keep such "
-        "losses away set unclean.leader.election.enable=false on the topic"
-    )
+    return "; ".join(sorted(places))
 
 
 def _named(tp: TopicPartition, offset: int | str) -> str:
-    at = offset if isinstance(offset, str) else f"offset {offset}"
-    return f"{tp.topic}, partition {tp.partition}, from {at}"
+    return named(tp.topic, tp.partition, offset)
