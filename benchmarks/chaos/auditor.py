@@ -122,8 +122,10 @@ class Auditor:
 
     def wait_for_all(self, limit_s: float) -> float:
         """Seconds until every message has a result; infinite where that never happens."""
-        wanted = len(self._ledger.kinds.keys() - self._ledger.expired)
-        return self._wait(lambda: self.num_seen() >= wanted, limit_s)
+        wanted = self._ledger.kinds.keys() - self._ledger.expired
+        return self._wait(
+            lambda: self.num_seen() >= len(wanted) and wanted <= self.results(), limit_s
+        )
 
     def verdict(self, limit_s: float = 30.0) -> Verdict:
         """The final count: everything that was written has been read, or is hidden for good."""

@@ -23,6 +23,7 @@ from streamssl.config import Config
 from streamssl.events import Decisions, EventBatch
 from streamssl.stream_learner import StreamLearner
 
+LIMIT_S = 240.0
 Damage = Callable[[Path, Path, random.Random], None]
 
 
@@ -65,15 +66,15 @@ def exit_codes(form: Form, site: Site) -> Outcome:
         for kind in rng.sample(kinds, num):
             deployment.source.produce(400)
             with deployment.start("checkpoint.every_events=100") as worker:
-                auditor.wait_for_all(60)
+                auditor.wait_for_all(LIMIT_S)
                 worker.drain()
             newer, older, *_ = deployment.checkpoints()
             DAMAGES[kind](newer, older, rng)
             with deployment.start("checkpoint.on_corruption=fail") as worker:
-                codes["fail"].append(worker.wait(60))
+                codes["fail"].append(worker.wait(LIMIT_S))
             deployment.source.produce(50)
             with deployment.start() as worker:
-                auditor.wait_for_all(60)
+                auditor.wait_for_all(LIMIT_S)
                 codes["previous"].append(worker.drain()[0])
         verdict = auditor.verdict()
     outcome.expect("`fail` ends with exit code 4", set(codes["fail"]) == {4}, codes["fail"])

@@ -12,7 +12,7 @@ from benchmarks.chaos.deployment import Deployment
 from benchmarks.chaos.forms import Form
 from benchmarks.chaos.kills import EXACTLY_ONCE
 from benchmarks.chaos.outcome import Outcome
-from benchmarks.chaos.settings import SMALL
+from benchmarks.chaos.settings import STEADY
 from benchmarks.chaos.site import Site
 from benchmarks.chaos.worker import DRAIN_S, Worker
 from streamssl.checkpoint import load
@@ -25,18 +25,17 @@ def drains(form: Form, site: Site) -> Outcome:
     rng, outcome = random.Random(17), Outcome(f"{form.drains} times SIGTERM under load")
     codes, longest_s, valid = [], 0.0, 0
     answers: list[tuple[int, int]] = []
-    with site.deployment(SMALL) as deployment, deployment.auditor() as auditor:
-        with deployment.source.streaming(40):
-            for _ in range(form.drains):
-                with deployment.start() as worker:
-                    _until_at_work(worker)
-                    time.sleep(rng.uniform(0.0, 1.0))
-                    auditor.look()
-                    with _probing(worker, answers):
-                        code, seconds = worker.drain()
-                codes.append(code)
-                longest_s = max(longest_s, seconds)
-                valid += _newest_is_valid(deployment)
+    with site.deployment(STEADY) as deployment, deployment.auditor() as auditor:
+        for _ in range(form.drains):
+            deployment.source.produce(100)
+            with deployment.start() as worker, deployment.source.streaming(200):
+                _until_at_work(worker)
+                time.sleep(rng.uniform(0.0, 1.0))
+                with _probing(worker, answers):
+                    code, seconds = worker.drain()
+            codes.append(code)
+            longest_s = max(longest_s, seconds)
+            valid += _newest_is_valid(deployment)
         with deployment.start() as worker:
             auditor.wait_for_all(LIMIT_S)
             codes.append(worker.drain()[0])

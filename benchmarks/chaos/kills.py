@@ -12,7 +12,7 @@ from benchmarks.chaos.forms import Form
 from benchmarks.chaos.killer import Death, Killer
 from benchmarks.chaos.outcome import Outcome
 from benchmarks.chaos.replays import compare_with_replay
-from benchmarks.chaos.settings import MAX_EVENTS, SAVE_NEVER, SAVE_OFTEN, SMALL
+from benchmarks.chaos.settings import MAX_EVENTS, SAVE_NEVER, SAVE_OFTEN, SMALL, STEADY
 from benchmarks.chaos.site import Site
 from benchmarks.chaos.witness import Witness
 from benchmarks.chaos.worker import Worker
@@ -61,7 +61,7 @@ def at_random(form: Form, site: Site) -> Outcome:
     rng, outcome = random.Random(11), Outcome()
     outcome.did = f"{form.kills} times kill -9 of 2 workers at random, 3 of 5 within .1 to 1 s"
     with (
-        site.deployment(SMALL, num_instances=2) as deployment,
+        site.deployment(STEADY, num_instances=2) as deployment,
         deployment.auditor() as auditor,
     ):
         workers = {i: deployment.start(instance=i) for i in (0, 1)}

@@ -10,7 +10,7 @@ from benchmarks.chaos.broker import ChaosBroker
 from benchmarks.chaos.forms import Form
 from benchmarks.chaos.kills import EXACTLY_ONCE
 from benchmarks.chaos.outcome import Outcome
-from benchmarks.chaos.settings import SMALL
+from benchmarks.chaos.settings import STEADY
 from benchmarks.chaos.site import Site
 from benchmarks.chaos.worker import DRAIN_S, Worker
 
@@ -29,7 +29,7 @@ def outages(form: Form, site: Site) -> Outcome:
     )
     with (
         site.own_broker() as broker,
-        site.deployment(SMALL, broker=broker, num_instances=2) as deployment,
+        site.deployment(STEADY, broker=broker, num_instances=2) as deployment,
         deployment.auditor() as auditor,
     ):
         workers = {i: deployment.start(instance=i) for i in (0, 1)}

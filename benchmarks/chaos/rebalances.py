@@ -12,7 +12,7 @@ from benchmarks.chaos.kills import EXACTLY_ONCE, REPLAY
 from benchmarks.chaos.ledger import NUM_PARTITIONS
 from benchmarks.chaos.outcome import Outcome
 from benchmarks.chaos.replays import compare_with_replay
-from benchmarks.chaos.settings import SMALL
+from benchmarks.chaos.settings import SMALL, STEADY
 from benchmarks.chaos.site import Site
 from benchmarks.chaos.worker import Worker, until
 from streamssl.transport.journal import JournalRecord
@@ -31,7 +31,7 @@ def rebalances(form: Form, site: Site) -> Outcome:
     """One worker becomes three and one again, in order and by kill -9: nothing lost or doubled."""
     outcome = Outcome(f"{form.rebalances} times 1 → 3 → 1 workers, by SIGTERM and kill -9 in turn")
     with (
-        site.deployment(SMALL, num_instances=3) as deployment,
+        site.deployment(STEADY, num_instances=3) as deployment,
         deployment.auditor() as auditor,
     ):
         first, ends = deployment.start(), list[bool]()
@@ -61,7 +61,7 @@ def rebalances(form: Form, site: Site) -> Outcome:
 def slow_learning(_: Form, site: Site) -> Outcome:
     """A worker joins while another learns for longer than a session: it waits, nobody is lost."""
     learn = {**SMALL["learn"], "burst_steps": SLOW_STEPS, "burst_slice": SLOW_STEPS}
-    sections = {**SMALL, "learn": learn, "kafka": {"session_timeout_ms": SESSION_MS}}
+    sections = {**STEADY, "learn": learn, "kafka": {"session_timeout_ms": SESSION_MS}}
     outcome = Outcome("a worker joins in the middle of a learning step")
     with (
         site.deployment(sections, num_instances=2) as deployment,

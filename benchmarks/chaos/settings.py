@@ -22,6 +22,8 @@ SMALL: dict[str, Any] = {
     "delivery": {"max_events": MAX_EVENTS},
     "checkpoint": {"every_events": 150, "every_s": 1e9, "keep": 10_000},
 }
+# The same with transactions as they are by default, where the point is to keep up.
+STEADY: dict[str, Any] = {**SMALL, "delivery": {}}
 # Saving every epoch's end shows in the state directory how far a process had come.
 SAVE_OFTEN = "checkpoint.every_events=1"
 SAVE_NEVER = "checkpoint.every_events=1000000000"

@@ -12,7 +12,7 @@ from benchmarks.chaos.deployment import Deployment
 from benchmarks.chaos.forms import Form
 from benchmarks.chaos.kills import EXACTLY_ONCE
 from benchmarks.chaos.outcome import Outcome
-from benchmarks.chaos.settings import SMALL
+from benchmarks.chaos.settings import STEADY
 from benchmarks.chaos.site import Site
 from benchmarks.chaos.worker import DRAIN_S, Worker, until
 
@@ -28,7 +28,7 @@ def zombies(form: Form, site: Site) -> Outcome:
         f"{form.zombies} times SIGSTOP of one of 2 workers past the session, then SIGCONT"
     )
     with (
-        site.deployment(SMALL, num_instances=2) as deployment,
+        site.deployment(STEADY, num_instances=2) as deployment,
         deployment.auditor() as auditor,
     ):
         workers = {i: deployment.start(instance=i) for i in (0, 1)}
@@ -58,7 +58,7 @@ def zombies(form: Form, site: Site) -> Outcome:
 def successors(form: Form, site: Site) -> Outcome:
     """Another process took the frozen one's very place: the old one ends, the new one stays."""
     outcome = Outcome(f"{form.zombies} times SIGSTOP, a successor as the same instance, SIGCONT")
-    with site.deployment(SMALL) as deployment, deployment.auditor() as auditor:
+    with site.deployment(STEADY) as deployment, deployment.auditor() as auditor:
         codes, alive = [], 0
         with deployment.source.streaming(RATE):
             worker = deployment.start()
@@ -83,7 +83,7 @@ def own_time_outs(form: Form, site: Site) -> Outcome:
     )
     with (
         site.own_broker() as broker,
-        site.deployment(SMALL, broker=broker) as deployment,
+        site.deployment(STEADY, broker=broker) as deployment,
         deployment.auditor() as auditor,
     ):
         went_on = []

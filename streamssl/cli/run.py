@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import logging
+import os
+import sys
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, NoReturn
 
 import typer
 
@@ -30,4 +33,16 @@ def run(
     # Here, so that a wrong configuration is told before torch is loaded.
     from streamssl.engine import run_daemon
 
-    raise typer.Exit(run_daemon(loaded, init_from=init_from))
+    leave(run_daemon(loaded, init_from=init_from))
+
+
+def leave(code: int) -> NoReturn:
+    """End the process at once: all is committed, saved and closed.
+
+    To take a loaded torch apart takes Python seconds where processors are busy (9 s seen), and an
+    orchestrator's patience ends.
+    """
+    logging.shutdown()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(code)

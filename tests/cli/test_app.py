@@ -44,6 +44,7 @@ def cli(
 
     def call(*args: str) -> Outcome:
         monkeypatch.setattr(sys, "argv", ["streamssl", *args])
+        monkeypatch.setattr("streamssl.cli.run.leave", sys.exit)
         root = logging.getLogger()
         handlers, level = root.handlers[:], root.level
         with pytest.raises(SystemExit) as ended:
