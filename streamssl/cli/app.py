@@ -19,9 +19,6 @@ from streamssl.version import __version__
 
 log = logging.getLogger(__name__)
 
-# Statistics and networks take turns at the interpreter; Python's own 5 ms are a long turn.
-SWITCH_S = 0.0005
-
 app = typer.Typer(
     help="Online, continual, self-supervised learning on Kafka streams: embeddings and "
     "calibrated anomaly scores.",
@@ -60,7 +57,6 @@ def main() -> NoReturn:
     0 ok, 1 runtime failure, 2 usage or configuration, 3 broker, 4 checkpoint, 5 device.
     """
     try:
-        sys.setswitchinterval(SWITCH_S)
         app()
     except StreamsslError as error:
         for line in str(error).splitlines():

@@ -7,16 +7,16 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, NoReturn
 
 import typer
 from rich.console import Console
 
 from streamssl.cli.options import SetOption
-from streamssl.cli.replay_view import progress, summary_lines
+from streamssl.cli.replay_view import Counts, progress, summary_lines
 from streamssl.config import Config, load_config, secret_values
 from streamssl.telemetry.logs import setup_logging
 
@@ -96,11 +96,21 @@ def _replay_file(
 ) -> None:
     began_s = time.monotonic()
     from streamssl.engine.backtest import Backtest, scorer_names
+    from streamssl.stream_learner.beside import take_short_turns
     from streamssl.transport.files import FileTransport
 
+    take_short_turns()
     transport = FileTransport(source, output, embeddings=embeddings, scorers=scorer_names(config))
-    with _terminated(), progress(Console(stderr=True), lambda: transport.fraction) as show:
-        backtest = Backtest(config, transport, on_progress=show)
+    with (
+        _terminated() as check,
+        progress(Console(stderr=True), lambda: transport.fraction) as show,
+    ):
+
+        def turned(counts: Counts) -> None:
+            check()
+            show(counts)
+
+        backtest = Backtest(config, transport, on_progress=turned)
         start_up_s = time.monotonic() - began_s
         done = backtest.run(save=save)
     written = [*transport.outputs, *([save] if save else [])]
@@ -109,11 +119,26 @@ def _replay_file(
 
 
 @contextmanager
-def _terminated() -> Iterator[None]:
-    """SIGTERM is an exception instead of sudden death, so that no half-written file stays."""
-    before = signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
+def _terminated() -> Iterator[Callable[[], None]]:
+    """SIGTERM is an exception instead of sudden death, so that no half-written file stays.
+
+    It gives a function that raises the exception once more: where a signal happens to meet a
+    library that tries to import something, the library takes it for a failed import.
+    """
+    told = False
+
+    def end(*_: object) -> NoReturn:
+        nonlocal told
+        told = True
+        sys.exit(128 + signal.SIGTERM)
+
+    def check() -> None:
+        if told:
+            end()
+
+    before = signal.signal(signal.SIGTERM, end)
     try:
-        yield
+        yield check
     finally:
         signal.signal(signal.SIGTERM, before)
 

@@ -17,7 +17,8 @@ MISSING = pa.array(
 )
 # Arrow's own objects, made once: plain ones are converted anew in every call.
 _IS_MISSING = pc.SetLookupOptions(value_set=MISSING)
-_NULL = pa.scalar(None, pa.string())
+# With their type: to find it, Arrow looks for modules that are not there, every time.
+_NULL, _ONE, _ZERO = (pa.scalar(text, pa.string()) for text in (None, "1", "0"))
 _NUMBER = r"^[+-]?((\d+\.?\d*|\.\d+)([eE][+-]?\d+)?|(?i:inf(inity)?))$"
 
 
@@ -83,8 +84,8 @@ def _parse(column: pa.StringArray) -> tuple[FloatArray, BoolArray]:
 def _parse_each(column: pa.StringArray) -> tuple[FloatArray, BoolArray]:
     cells = _without_missing(pc.utf8_trim_whitespace(column))
     lower = pc.utf8_lower(cells)
-    cells = pc.if_else(pc.equal(lower, "true"), "1", cells)
-    cells = pc.if_else(pc.equal(lower, "false"), "0", cells)
+    cells = pc.if_else(pc.equal(lower, "true"), _ONE, cells)
+    cells = pc.if_else(pc.equal(lower, "false"), _ZERO, cells)
     matches = pc.match_substring_regex(cells, _NUMBER)
     values = pc.if_else(matches, cells, _NULL).cast(pa.float64())
     return float64(values), ~_mask(pc.fill_null(matches, True))

@@ -71,6 +71,6 @@ class ArrowEmbeddings:
             "vector": pa.FixedSizeListArray.from_arrays(
                 pa.array(vector_BD.reshape(-1), pa.float32()), vector_BD.shape[1]
             ),
-            "space": pa.repeat(pa.scalar(results.space), len(batch)),
+            "space": pa.repeat(pa.scalar(results.space, pa.utf8()), len(batch)),
         }
         return self._envelope.packed_records(pa.RecordBatch.from_pydict(columns))

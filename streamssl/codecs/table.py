@@ -84,7 +84,7 @@ class TableDecoder:
 
     def _keys(self, rows: pa.RecordBatch, faults: Faults) -> pa.StringArray:
         if self._config.key_field is None:
-            return pa.repeat("", rows.num_rows)
+            return pa.repeat(pa.scalar("", pa.utf8()), rows.num_rows)
         column = rows.column(self._config.key_field)
         keys = texts(column, rows.schema.field(self._config.key_field)).fill_null("")
         for row, fault in long_keys(keys, self._config).items():

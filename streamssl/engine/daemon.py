@@ -22,6 +22,7 @@ from streamssl.engine.watch import Summary
 from streamssl.events import StreamsslError
 from streamssl.learner_host import Host, LocalHost, ProcessHost
 from streamssl.stream_learner import StreamLearner
+from streamssl.stream_learner.beside import take_short_turns
 from streamssl.telemetry import Health, Metrics, TelemetryServer
 from streamssl.transport.kafka import KafkaTransport
 
@@ -141,6 +142,7 @@ class Daemon:
 def _host(config: Config) -> Host:
     if config.learner.own_process:
         return ProcessHost(config)
+    take_short_turns()
     return LocalHost(StreamLearner.from_config(config), beside=True)
 
 

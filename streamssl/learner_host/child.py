@@ -23,12 +23,12 @@ from streamssl.learner_host.frames import receive, send
 from streamssl.learner_host.local import LocalHost
 from streamssl.learner_host.mirror import Mirror
 from streamssl.stream_learner import StreamLearner
+from streamssl.stream_learner.beside import take_short_turns
 from streamssl.telemetry import setup_logging
 
 log = logging.getLogger(__name__)
 
 PR_SET_PDEATHSIG = 1
-SWITCH_S = 0.0005  # statistics and networks take turns at the interpreter
 
 
 class Service:
@@ -141,7 +141,7 @@ def main() -> None:
         signal.signal(number, signal.SIG_IGN)
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
-    sys.setswitchinterval(SWITCH_S)
+    take_short_turns()
     try:
         serve(socket.socket(fileno=int(sys.argv[1])))
     except (EOFError, BrokenPipeError, ConnectionResetError):

@@ -68,7 +68,9 @@ class Ledger:
 
     def values(self) -> Counter[bytes | None]:
         """Output values that a read_committed subscriber would see."""
-        return Counter(r.value for sent in self.landed for r in sent if r.topic == "app.scores")
+        return Counter(
+            r.record.value for sent in self.landed for r in sent if r.topic == "app.scores"
+        )
 
 
 class Noted(WrappedProducer):

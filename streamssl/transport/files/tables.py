@@ -80,7 +80,7 @@ def _embeddings(results: Results) -> pa.Table:
         np.arange(num_events + 1, dtype=np.int32) * size,
         np.ascontiguousarray(results.embedding_BD, np.float32).reshape(-1),
     )
-    space = pa.repeat(results.space, num_events)
+    space = pa.repeat(pa.scalar(results.space, pa.utf8()), num_events)
     columns = [batch.offset, batch.keys, batch.event_time, vectors, space]
     return pa.table(columns, schema=EMBEDDINGS_SCHEMA)
 

@@ -6,6 +6,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from functools import partial
 
+from streamssl.config.sections import OUTPUTS
 from streamssl.events import OutputRecord
 from streamssl.transport.base import Receipt, Transaction, partition_of
 from streamssl.transport.holding import returned, still_held
@@ -111,8 +112,9 @@ class Committer(ABC):
         self._patience.note(error)
 
     def _addressed(self, transaction: Transaction) -> list[Addressed]:
+        names = {word: f"{self._app}.{word}" for word in OUTPUTS}
         records = [
-            Addressed(f"{self._app}.{record.topic}", partition_of(record, partition), record)
+            Addressed(names[record.topic], partition_of(record, partition), record)
             for partition, part in sorted(transaction.parts.items())
             for record in part.records
         ]

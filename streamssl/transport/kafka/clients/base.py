@@ -10,11 +10,15 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+import msgspec
+
 from streamssl.events import Message, OutputRecord
 from streamssl.transport.kafka.assignments import Assignments
 
 # Bytes of a record beside its key, value and headers, generously.
 RECORD_OVERHEAD = 128
+# More than the headers of our own making take, and the overhead.
+HEADERS = 4_096
 # How long the broker may keep a fetch of idle partitions.
 FETCH_WAIT_MS = 50
 # Small fetches, so that one round of all partitions fits into the stash and none waits long
@@ -30,22 +34,28 @@ LINGER_MS, BATCH_BYTES = 2, 256 * 1024
 BLOCK_S = 5.0
 
 
-class Addressed:
+class Addressed(msgspec.Struct, frozen=True, gc=False):
     """An output record with the topic and partition that it goes to."""
 
-    __slots__ = ("headers", "key", "partition", "topic", "value")
+    topic: str
+    partition: int
+    record: OutputRecord
 
-    def __init__(self, topic: str, partition: int, record: OutputRecord) -> None:
-        self.topic = topic
-        self.partition = partition
-        self.key = record.key
-        self.value = record.value
-        self.headers = list(record.headers)
+    @property
+    def headers(self) -> list[tuple[str, bytes]]:
+        """As the libraries want them."""
+        return list(self.record.headers)
+
+    def is_far_below(self, limit: int) -> bool:
+        """Whether it is smaller beyond doubt; a dead letter's headers may be of any size."""
+        key, value = self.record.key or b"", self.record.value or b""
+        return len(key) + len(value) + HEADERS < limit and self.record.topic != "dlq"
 
     def num_bytes(self) -> int:
         """Size as the broker counts it, rounded up."""
-        size = len(self.key or b"") + len(self.value or b"") + RECORD_OVERHEAD
-        for name, value in self.headers:
+        record = self.record
+        size = len(record.key or b"") + len(record.value or b"") + RECORD_OVERHEAD
+        for name, value in record.headers:
             size += len(name) + len(value) + 10
         return size
 

@@ -105,8 +105,8 @@ class PythonProducer:
     def _send(self, record: Addressed) -> Any:
         return self._producer.send(
             record.topic,
-            value=record.value,
-            key=record.key,
+            value=record.record.value,
+            key=record.record.key,
             headers=record.headers,
             partition=record.partition,
         )

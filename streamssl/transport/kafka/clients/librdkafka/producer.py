@@ -106,8 +106,8 @@ def _produce(client: Client, records: Sequence[Addressed], sent: list[Sent]) -> 
     for index, record in enumerate(records):
         produce(
             record.topic,
-            record.value,
-            record.key,
+            record.record.value,
+            record.record.key,
             record.partition,
             partial(told, index),
             headers=record.headers,
