@@ -7,7 +7,8 @@ import logging
 import random
 import shutil
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -34,7 +35,6 @@ def corruption(form: Form, site: Site) -> Outcome:
     saved = site.folder / "saved"
     epochs = _save_two(saved)
     counts, detected, previous, refused = Counter[str](), 0, 0, 0
-    logging.getLogger("streamssl.checkpoint").setLevel(logging.ERROR)
     for number in range(form.corruptions):
         kind = kinds[number % len(kinds)]
         folder = site.folder / "damaged"
@@ -43,7 +43,8 @@ def corruption(form: Form, site: Site) -> Outcome:
         DAMAGES[kind](newer, older, rng)
         counts[kind] += 1
         detected += kind == "missing" or _is_refused(newer)
-        found = checkpoint.load_newest(folder, on_corruption="previous")
+        with _without_warnings():
+            found = checkpoint.load_newest(folder, on_corruption="previous")
         previous += found is not None and found.epoch == epochs[0]
         refused += kind == "missing" or _ends_with_4(folder)
         shutil.rmtree(folder)
@@ -54,6 +55,18 @@ def corruption(form: Form, site: Site) -> Outcome:
     text = "with `checkpoint.on_corruption: fail` the start ends with exit code 4"
     outcome.expect(text, refused == form.corruptions, f"{refused} of {form.corruptions}")
     return outcome
+
+
+@contextmanager
+def _without_warnings() -> Iterator[None]:
+    """A thousand warnings that say what was done on purpose."""
+    log = logging.getLogger("streamssl.checkpoint")
+    before = log.level
+    log.setLevel(logging.ERROR)
+    try:
+        yield
+    finally:
+        log.setLevel(before)
 
 
 def exit_codes(form: Form, site: Site) -> Outcome:
