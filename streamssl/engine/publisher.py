@@ -53,7 +53,6 @@ class Publisher:
         self._intake = intake
         self._watch = watch
         self._clock = clock
-        self._gone: dict[int, int] = {}  # incarnations that were given up last
 
     def commit(
         self, draft: Draft, outputs: dict[int, PartitionOutput], *, state_crc32c: int
@@ -81,10 +80,11 @@ class Publisher:
             self._give_up(partition, outputs[partition])
 
     def _give_up(self, partition: int, output: PartitionOutput) -> None:
-        """A partition has left: what was scored of it goes, and all that is scored after it."""
-        if self._gone.get(partition) == output.incarnation:
-            return
-        self._gone[partition] = output.incarnation
+        """A partition has left: what was scored of it goes, with all that was scored after it.
+
+        A transaction that was taken in before this was known does the same again when its turn
+        comes; no newer incarnation has been taken in by then (`Intake.fits`).
+        """
         give_up(self._learner, partition, output.range.start)
         self._positions.drop(self._learner.epoch, partition)
         self._intake.forget(partition)

@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from streamssl.events import Slice
 from streamssl.transport.memory_broker import MemoryBroker
 from tests.engine.real_world import SMALL, RealWorld
 from tests.engine.test_loop import expected_ids
@@ -158,6 +159,35 @@ def test_rebalances_at_any_moment_lose_and_double_nothing(
 
     world.engine(hook=hook, cuts=random.Random(seed)).run()
     assert world.ids() == expected_ids(world)
+    learner, published, differing = world.replay()
+    assert published == world.scores()
+    assert not differing
+    assert learner.state_crc32c() == world.learners[0].state_crc32c()
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_what_was_taken_in_before_a_loss_was_known_is_not_learnt(tmp_path: Path, seed: int) -> None:
+    """Input that pauses: half a transaction waits while a partition turns out to be lost."""
+    world, rng = World(tmp_path, num_partitions=3, delivery={"max_events": 4}), random.Random(seed)
+    world.produce_noise(400, seed)
+    commits = [0]
+
+    def hook(moment: str) -> None:
+        commits[0] += moment == "commit"
+        if moment == "commit" and commits[0] > 20 and commits[0] % 5 == 0:
+            move(world.broker, rng.randrange(3), 0)
+
+    engine = world.engine(hook=hook, cuts=random.Random(seed))
+    poll = world.transport.poll
+
+    def pausing(most: int, timeout_s: float) -> list[Slice]:
+        return [] if rng.random() < 0.4 else poll(most, timeout_s)
+
+    world.transport.poll = pausing  # type: ignore[method-assign]
+    world.transport.exhausted = lambda: len(world.ids()) >= 400  # type: ignore[method-assign]
+    engine.run()
+    assert world.ids() == expected_ids(world)
+    assert any(record.dropped for record in world.journal())
     learner, published, differing = world.replay()
     assert published == world.scores()
     assert not differing
