@@ -143,6 +143,8 @@ class Engine:
             self._scoring = self._score(draft)
         if before:
             self._publish(before)
+        if not (draft or before):  # Nobody else asks how learning and saving went.
+            self._epoch_learnt()
         reason = None if self._scoring else self._epochs.over()
         if reason and not self._stopping.is_set():
             self._close_epoch(reason)

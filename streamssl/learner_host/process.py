@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import select
 import signal
 import socket
 import subprocess
@@ -185,6 +186,10 @@ class ProcessHost(Host):
         """Checkpoints whose writing has ended since the last call."""
         if wait and self.saving:
             self._note(self._ask(_same, "finish_saving")())
+        elif self.saving:
+            self._take_answers()
+            if not self._waiting:
+                self._ask(_nothing, "look")()
         written, self._written = self._written, []
         return written
 
@@ -218,6 +223,11 @@ class ProcessHost(Host):
             send(self._connection, message)
         except OSError as error:
             raise self._vanished() from error
+
+    def _take_answers(self) -> None:
+        """Read the answers that are there."""
+        while self._waiting and select.select([self._connection], [], [], 0.0)[0]:
+            self._take_answer()
 
     def _take_answer(self) -> None:
         """Read the answer to the oldest question."""

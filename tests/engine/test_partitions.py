@@ -183,7 +183,7 @@ def test_what_was_taken_in_before_a_loss_was_known_is_not_learnt(tmp_path: Path,
     def pausing(most: int, timeout_s: float) -> list[Slice]:
         return [] if rng.random() < 0.4 else poll(most, timeout_s)
 
-    world.transport.poll = pausing  # type: ignore[method-assign]
+    world.transport.poll = pausing  # type: ignore[method-assign,assignment]
     world.transport.exhausted = lambda: len(world.ids()) >= 400  # type: ignore[method-assign]
     engine.run()
     assert world.ids() == expected_ids(world)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import time
 from collections import deque
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,7 +15,7 @@ import pytest
 from streamssl.checkpoint import checkpoints
 from streamssl.config.root import Config
 from streamssl.events import Decisions, EventBatch, StreamsslError
-from streamssl.learner_host import Host, LearnerProcessError, LocalHost, ProcessHost
+from streamssl.learner_host import Host, LearnerProcessError, LocalHost, ProcessHost, Written
 from streamssl.stream_learner import StreamLearner
 from tests.stream_learner.streams import SMALL, stream
 
@@ -127,6 +128,21 @@ def test_checkpoints_are_written_beside_and_restored(kind: str, tmp_path: Path) 
     assert other.advance(probe).raw.tobytes() == learner.advance(probe).raw.tobytes()
     assert other.restore(tmp_path / "empty", "fail") is None
     other.close()
+
+
+def test_the_end_of_saving_is_told_though_nothing_else_is_asked(host: Host, tmp_path: Path) -> None:
+    """On an idle stream, too, a checkpoint that was written is known to be."""
+    host.begin(BATCH.take(slice(0, 32)))()
+    host.begin_close(Decisions("count"))()
+    host.remember({}, 5)
+    host.save(tmp_path, 1)
+    written: list[Written] = []
+    until = time.monotonic() + 30.0
+    while not written:
+        assert time.monotonic() < until
+        written = host.saved()
+    assert [one.journal for one in written] == [5]
+    assert not host.saving
 
 
 def test_an_unusable_checkpoint_is_told_with_its_exit_code(host: Host, tmp_path: Path) -> None:
