@@ -3,21 +3,30 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from typing import Any
 
 from kafka import KafkaProducer, OffsetAndMetadata, TopicPartition, errors
+from kafka.producer.producer_batch import ProducerBatch
 
 from streamssl.transport.kafka.clients.base import (
     BATCH_BYTES,
     BLOCK_S,
     LINGER_MS,
+    RECORD_OVERHEAD,
     RETRY_BACKOFF_MS,
     Addressed,
     Membership,
     ProducerOptions,
     Sent,
+)
+from streamssl.transport.kafka.clients.kafka_python.batches import (
+    append,
+    batched,
+    new_batch,
+    outcomes,
 )
 from streamssl.transport.kafka.patience import TROUBLE
 from streamssl.transport.kafka.security import Settings
@@ -35,6 +44,9 @@ class PythonProducer:
     """
 
     def __init__(self, settings: Settings, options: ProducerOptions) -> None:
+        self._in_transactions = options.transactional_id is not None
+        self._batch_bytes = min(BATCH_BYTES, options.max_batch_bytes - RECORD_OVERHEAD)
+        self._max_bytes = options.max_request_bytes
         self._transaction_timeout_ms = options.transaction_timeout_ms
         self._producer = KafkaProducer(
             **settings
@@ -63,17 +75,21 @@ class PythonProducer:
 
     def send(self, records: Sequence[Addressed], timeout_s: float) -> list[Sent]:
         """Write; return when each is acknowledged or given up: one outcome a record."""
-        futures: list[Any] = []
-        failure: list[Sent] = []
+        sent: list[Sent] = [-1] * len(records)
+        handed: list[tuple[list[int], ProducerBatch]] = []
         try:
-            futures.extend(map(self._send, records))
+            for tp, places in _by_partition(records).items():
+                handed.extend(self._hand_over(tp, places, records))
             self._producer.flush(timeout=timeout_s)
         except TROUBLE as error:
-            failure = [error] * (len(records) - len(futures))
+            sent = [error] * len(records)
         # A flush does not wait for what a batch that was too large is split into. One limit for
         # all of them: waited for one by one, thousands that nobody answers would take hours.
         give_up = time.monotonic() + SPLIT_S
-        return [*(_outcome(future, give_up) for future in futures), *failure]
+        for places, batch in handed:
+            for place, outcome in zip(places, outcomes(batch, give_up), strict=True):
+                sent[place] = outcome
+        return sent
 
     def send_positions(self, topic: str, positions: Mapping[int, int], group: Membership) -> None:
         """Add input positions to the transaction.
@@ -102,14 +118,32 @@ class PythonProducer:
         # that lives on would retry them.
         self._producer._sender.force_close()
 
-    def _send(self, record: Addressed) -> Any:
-        return self._producer.send(
-            record.topic,
-            value=record.record.value,
-            key=record.record.key,
-            headers=record.headers,
-            partition=record.partition,
-        )
+    def _hand_over(
+        self, tp: TopicPartition, places: list[int], records: Sequence[Addressed]
+    ) -> Iterator[tuple[list[int], ProducerBatch]]:
+        """Put the records of one partition where the sender finds them."""
+        producer = self._producer
+        if producer._metadata.partitions_for_topic(tp.topic) is None:
+            producer._wait_on_metadata(tp.topic, BLOCK_S * 1_000)
+        if self._in_transactions:
+            producer._transaction_manager.maybe_add_partition_to_transaction(tp)
+        done = 0
+        for size, body in batched([records[place].record for place in places], self._batch_bytes):
+            if len(body) > self._max_bytes:
+                raise errors.MessageSizeTooLargeError(f"a record of {len(body)} bytes")
+            batch = new_batch(tp, size, body)
+            append(producer._accumulator, batch)
+            yield places[done : done + size], batch
+            done += size
+        producer._sender.wakeup()
+
+
+def _by_partition(records: Sequence[Addressed]) -> dict[TopicPartition, list[int]]:
+    """Places of the records that go to each partition, in their order."""
+    places: dict[tuple[str, int], list[int]] = defaultdict(list)
+    for place, record in enumerate(records):
+        places[record.topic, record.partition].append(place)
+    return {TopicPartition(*where): found for where, found in places.items()}
 
 
 def offsets_of(topic: str, positions: Mapping[int, int]) -> dict[TopicPartition, Any]:
@@ -127,12 +161,3 @@ def _transactional(options: ProducerOptions) -> Settings:
         "transactional_id": options.transactional_id,
         "transaction_timeout_ms": options.transaction_timeout_ms,
     }
-
-
-def _outcome(future: Any, give_up: float) -> Sent:
-    try:
-        if not future.succeeded():
-            future.get(timeout=max(0.0, give_up - time.monotonic()))
-    except TROUBLE as error:
-        return error
-    return int(future.value.offset)
