@@ -18,11 +18,7 @@ import numpy as np
 
 from streamssl.events import BoolArray, FloatArray, IntArray
 from streamssl.keys import KeyColumns, Runs
-from streamssl.scorers.histogram import (
-    NUM_BINS,
-    add_scores,
-    log_position,
-)
+from streamssl.scorers.histogram import NUM_BINS, Above, add_scores, add_to_pool, log_position
 
 POOL_SCORES = 64.0
 PRIOR_SCORES = 32.0
@@ -50,9 +46,9 @@ class Calibration:
         runs = Runs(slot_B)
         pool_N = self.pool_N / max(self.pool_N.sum(), 1.0)
         trust_K = POOL_SCORES * np.exp(-self.columns["seen"][runs.slots] / POOL_SCORES)
-        counts_KN = self.columns["scores"][runs.slots] + trust_K[:, None] * pool_N
-        doubt_K = np.exp(-counts_KN.sum(1) / PRIOR_SCORES)
-        known_B = tail_probability(counts_KN + SMALLEST_COUNT, runs.group, raw_B)
+        above = Above(self.columns["scores"][runs.slots], pool_N, trust_K, every=SMALLEST_COUNT)
+        doubt_K = np.exp((NUM_BINS * SMALLEST_COUNT - above.total_K) / PRIOR_SCORES)
+        known_B = tail_probability(above, runs.group, raw_B)
         doubt_B = doubt_K[runs.group]
         return (1.0 - doubt_B) * known_B + doubt_B / (1.0 + raw_B * raw_B)
 
@@ -63,11 +59,10 @@ class Calibration:
 
     def learn(self, slot_B: IntArray, raw_B: FloatArray) -> None:
         """Add an epoch's scores: every one of a fitted scorer, anomalies too."""
-        runs, scores = Runs(slot_B), self.columns["scores"]
-        scores[runs.slots] = add_scores(scores[runs.slots], runs.group, raw_B, self.memory)
+        runs = Runs(slot_B)
+        add_scores(self.columns["scores"], runs, np.arange(len(raw_B)), raw_B, self.memory)
         self.columns["seen"][runs.slots] += runs.counts
-        whole = np.zeros(len(raw_B), np.int64)
-        self.pool_N = add_scores(self.pool_N[None], whole, raw_B, self.memory)[0]
+        add_to_pool(self.pool_N, raw_B, self.memory)
 
     def state_dict(self) -> dict[str, Any]:
         """Everything learned."""
@@ -79,33 +74,30 @@ class Calibration:
         self.pool_N = np.array(state["pool"])
 
 
-def tail_probability(counts_KN: FloatArray, group_B: IntArray, raw_B: FloatArray) -> FloatArray:
+def tail_probability(above: Above, group_B: IntArray, raw_B: FloatArray) -> FloatArray:
     """p-values under histograms without empty bins.
 
     Args:
-        counts_KN: `[K, N]` scores per bin, all > 0.
+        above: The histograms.
         group_B: `[B]` histogram of each score.
         raw_B: `[B]` scores.
     """
-    above_KN = np.cumsum(counts_KN[:, ::-1], axis=1)[:, ::-1]
-    share_K = np.clip(TAIL_SCORES / above_KN[:, 0], *TAIL_SHARES)
-    tail_K, spread_K = _place_above(above_KN, share_K), _place_above(above_KN, SPREAD * share_K)
+    share_K = np.clip(TAIL_SCORES / above.total_K, *TAIL_SHARES)
+    tail_K, spread_K = _place_above(above, share_K), _place_above(above, SPREAD * share_K)
     fold_K = np.maximum(tail_K - spread_K, 1.0) / np.log(SPREAD)
     place_B = log_position(raw_B)
     bin_B = np.minimum(place_B.astype(np.int64), NUM_BINS - 1)
     into_B = np.minimum(place_B - bin_B, 1.0)
-    inside_B = (above_KN[group_B, bin_B] - into_B * counts_KN[group_B, bin_B]) / above_KN[
-        group_B, 0
-    ]
+    here_B, next_B = above.around(group_B, bin_B)
+    inside_B = (here_B - into_B * (here_B - next_B)) / above.total_K[group_B]
     excess_B = np.maximum(place_B - tail_K[group_B], 0.0)
     tail_B = share_K[group_B] * np.exp(-excess_B / fold_K[group_B])
     return np.where(excess_B > 0.0, tail_B, inside_B)
 
 
-def _place_above(above_KN: FloatArray, share_K: FloatArray) -> FloatArray:
+def _place_above(above: Above, share_K: FloatArray) -> FloatArray:
     """`[K]` place, in bins, above which each share of the scores lies."""
-    rows, wanted_K = np.arange(len(above_KN)), share_K * above_KN[:, 0]
-    bin_K = (above_KN > wanted_K[:, None]).sum(1) - 1
-    next_K = np.append(above_KN, np.zeros((len(rows), 1)), axis=1)[rows, bin_K + 1]
-    here_K = above_KN[rows, bin_K]
+    wanted_K = share_K * above.total_K
+    bin_K = above.bin_under(wanted_K)
+    here_K, next_K = above.around(np.arange(len(share_K)), bin_K)
     return bin_K + (here_K - wanted_K) / (here_K - next_K)

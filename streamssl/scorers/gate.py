@@ -17,7 +17,7 @@ import numpy as np
 from streamssl.events import BoolArray, FloatArray, IntArray
 from streamssl.keys import KeyColumns, Runs
 from streamssl.scan import BLOCK, EmaScan
-from streamssl.scorers.histogram import NUM_BINS, add_scores, quantile
+from streamssl.scorers.histogram import NUM_BINS, Above, add_scores, add_to_pool, quantile
 
 FREE_ROWS = 256
 MEMORY = 20_000
@@ -57,8 +57,8 @@ class Gate:
 
     def thresholds(self, slots: IntArray) -> FloatArray:
         """`[K]` score up to which a row is learnt, shrunk to all keys' while a key is young."""
-        pool = self.pool_N * (POOL_ROWS / max(self.pool_N.sum(), 1.0))
-        return quantile(self.columns["scores"][slots] + pool, self.gate)
+        share_K = np.full(len(slots), POOL_ROWS / max(self.pool_N.sum(), 1.0))
+        return quantile(Above(self.columns["scores"][slots], self.pool_N, share_K), self.gate)
 
     def learn(self, slot_B: IntArray, score_B: FloatArray) -> BoolArray:
         """Judge an epoch's rows (each key's in order) and move the gate on.
@@ -112,10 +112,8 @@ class Gate:
     def _remember(self, runs: Runs, score_B: FloatArray, open_B: BoolArray) -> None:
         """Add the scores of rows outside quarantine to the key's and the pool's histogram."""
         rows = np.flatnonzero(open_B)
-        scores = self.columns["scores"]
-        scores[runs.slots] = add_scores(scores[runs.slots], runs.group[rows], score_B[rows], MEMORY)
-        whole = np.zeros(len(rows), np.int64)
-        self.pool_N = add_scores(self.pool_N[None], whole, score_B[rows], MEMORY)[0]
+        add_scores(self.columns["scores"], runs, rows, score_B[rows], MEMORY)
+        add_to_pool(self.pool_N, score_B[rows], MEMORY)
 
     def state_dict(self) -> dict[str, Any]:
         """Everything learned."""

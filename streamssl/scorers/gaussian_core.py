@@ -19,7 +19,7 @@ from streamssl.keys import KeyColumns, Runs
 from streamssl.scorers.base import Admitted, Features, Measured
 from streamssl.scorers.gate import Gate
 from streamssl.scorers.gaussian_bank import GaussianBank
-from streamssl.scorers.histogram import NUM_BINS, add_scores, quantile
+from streamssl.scorers.histogram import NUM_BINS, Above, add_scores, quantile
 from streamssl.scorers.inputs import ChannelVector, num_lags, num_last
 from streamssl.scorers.own_keys import OwnKeys
 from streamssl.scorers.tiles import tile_rows
@@ -174,8 +174,9 @@ class GaussianCore:
         """min(1, t / score) with t the key's running quantile; then the quantile moves on."""
         runs, score_B = Runs(measured.slot_B), measured.scores_BP[:, 3]
         counts = self.columns["student"]
-        limit_K = quantile(counts[runs.slots], STUDENT_QUANTILE)
-        counts[runs.slots] = add_scores(counts[runs.slots], runs.group, score_B, STUDENT_MEMORY)
+        nobody = np.zeros(NUM_BINS), np.zeros(len(runs.slots))
+        limit_K = quantile(Above(counts[runs.slots], *nobody), STUDENT_QUANTILE)
+        add_scores(counts, runs, np.arange(len(score_B)), score_B, STUDENT_MEMORY)
         return np.minimum(1.0, limit_K[runs.group] / np.maximum(score_B, 1e-9))
 
     def _give_entries(self, measured: Measured) -> None:
