@@ -18,7 +18,6 @@ from streamssl.config.sections import KafkaConfig
 from streamssl.events import Message, StreamsslError
 from streamssl.transport.kafka.reader import open_consumer
 from streamssl.transport.kafka.security import client_settings
-from streamssl.transport.kafka.stash import to_message
 from streamssl.transport.kafka.topics import RECORD_BYTES, Admin
 
 # Partition, offset and timestamp (seconds since 1970) of a record that the broker took.
@@ -137,7 +136,7 @@ class TopicReader:
     def poll(self, timeout_s: float) -> list[tuple[str, list[Message]]]:
         """What has come since: (topic, messages of one of its partitions in offset order)."""
         found = self._consumer.poll(timeout_ms=int(timeout_s * 1_000), max_records=10_000)
-        return [(tp.topic, list(map(to_message, records))) for tp, records in found.items()]
+        return [(tp.topic, messages) for tp, messages in found.items()]
 
     def read_to_end(self, timeout_s: float = 30.0) -> list[Message]:
         """Everything up to what is written now; waits for open transactions to end.

@@ -11,8 +11,9 @@ from kafka import KafkaConsumer, TopicPartition, errors
 from streamssl.events import Message
 from streamssl.transport.base import InputExpiredError
 from streamssl.transport.kafka.patience import TROUBLE, Patience
+from streamssl.transport.kafka.records import give_messages
 from streamssl.transport.kafka.security import Settings
-from streamssl.transport.kafka.stash import Stash, to_message
+from streamssl.transport.kafka.stash import Stash
 from streamssl.transport.kafka.topics import Admin
 from streamssl.transport.kafka.unreadable import UNREADABLE, unreadable
 
@@ -25,15 +26,17 @@ STALLED_S = 5.0
 
 
 def open_consumer(settings: Settings) -> KafkaConsumer:
-    """A consumer of committed records without a group, for `assign`."""
-    return KafkaConsumer(
-        **settings,
-        isolation_level="read_committed",
-        enable_auto_commit=False,
-        auto_offset_reset="none",
-        allow_auto_create_topics=False,
-        fetch_max_wait_ms=50,
-        metrics_enabled=False,
+    """A consumer of committed records without a group, for `assign`; it gives messages."""
+    return give_messages(
+        KafkaConsumer(
+            **settings,
+            isolation_level="read_committed",
+            enable_auto_commit=False,
+            auto_offset_reset="none",
+            allow_auto_create_topics=False,
+            fetch_max_wait_ms=50,
+            metrics_enabled=False,
+        )
     )
 
 
@@ -139,7 +142,7 @@ class RangeReader:
         try:
             self._fetch_for(partition)
             for tp, records in self._consumer.poll(timeout_ms=200, max_records=5_000).items():
-                self._stash.put(tp.partition, map(to_message, records))
+                self._stash.put(tp.partition, records)
         except errors.OffsetOutOfRangeError as error:
             self._check_range(partition, start, stop, self._received(partition))
             for tp in error.args[0]:

@@ -5,21 +5,8 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterable, Mapping
 from itertools import takewhile
-from typing import Any
 
 from streamssl.events import Message
-
-
-def to_message(record: Any) -> Message:
-    """A record of kafka-python as this package's `Message`."""
-    return Message(
-        record.partition,
-        record.offset,
-        record.key,
-        record.value,
-        record.timestamp,
-        tuple(record.headers),
-    )
 
 
 class Stash:

@@ -20,8 +20,8 @@ from streamssl.transport.kafka.clients.base import (
 )
 from streamssl.transport.kafka.clients.kafka_python.producer import offsets_of
 from streamssl.transport.kafka.clients.kafka_python.rejoin import HonestAssignor, KeptJoins
+from streamssl.transport.kafka.records import give_messages
 from streamssl.transport.kafka.security import Settings
-from streamssl.transport.kafka.stash import to_message
 from streamssl.transport.kafka.unreadable import UNREADABLE, unreadable
 
 # Shortest poll: at least a millisecond, or the client never gets as far as asking, and longer
@@ -90,6 +90,7 @@ class PythonConsumer:
             allow_auto_create_topics=False,
             metrics_enabled=False,
         )
+        give_messages(self._consumer)
         self._joins = KeptJoins(self._consumer)
 
     def join(self) -> None:
@@ -111,14 +112,14 @@ class PythonConsumer:
         timeout_ms = max(least_ms, int(timeout_s * 1_000))
         try:
             with self._joins.polling():
-                records = self._consumer.poll(timeout_ms=timeout_ms, max_records=max_messages)
+                found = self._consumer.poll(timeout_ms=timeout_ms, max_records=max_messages)
         except errors.NoOffsetForPartitionError as error:
             raise NoPositionError(tp.partition for tp in error.args[0]) from error
         except errors.OffsetOutOfRangeError as error:
             raise OutOfRangeError({tp.partition: at for tp, at in error.args[0].items()}) from error
         except UNREADABLE as error:
             raise unreadable(self._consumer, error) from error
-        return {tp.partition: list(map(to_message, found)) for tp, found in records.items()}
+        return {tp.partition: messages for tp, messages in found.items()}
 
     def membership(self) -> Membership | None:
         """The place in the group, None while there is none."""
