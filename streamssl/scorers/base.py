@@ -59,6 +59,7 @@ class Measured(Columns):
         averaged_BF, lagged_BF, leaky_BF: The feature vectors.
         center_BC, scale_BC: The key's statistics at that time.
         scores_BP: The four distances, in the order of `gaussian_core.PARTS`.
+        top_B: Channel that contributes most to the lagged one, by the cheap method.
     """
 
     slot_B: IntArray
@@ -70,6 +71,7 @@ class Measured(Columns):
     center_BC: FloatArray
     scale_BC: FloatArray
     scores_BP: FloatArray
+    top_B: IntArray
 
     @property
     def raw(self) -> FloatArray:

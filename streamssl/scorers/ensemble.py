@@ -140,10 +140,6 @@ class Ensemble:
         named = self.scorers.items()
         return [s for name, s in named if name in self.names or name in ALWAYS_LEARNING]
 
-    def top_channel(self, scored: Scored) -> IntArray:
-        """`[B]` channel that contributes most, by the cheap method."""
-        return self.gaussian.explanation.top_channel(scored.seen.measured)
-
     def expected(self, scored: Scored) -> FloatArray:
         """`[A, C]` newest values that the statistics expected, in the input's units."""
         return self.gaussian.explanation.expected(scored.seen.measured)

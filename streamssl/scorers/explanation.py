@@ -27,22 +27,6 @@ class CoreExplanation:
     def __init__(self, *, core: GaussianCore, leaky_CH: FloatArray) -> None:
         self.core, self.leaky_CH = core, leaky_CH
 
-    def top_channel(self, measured: Measured) -> IntArray:
-        """`[B]` channel with the largest contribution to the lagged distance (the cheap one)."""
-        vector, bank = self.core.lagged, self.core.banks["lagged"]
-        pull_BF = self._pull(measured, "lagged")
-        top_B = np.zeros(len(pull_BF), np.int64)
-        for entry, rows in _by_entry(measured.entry_B):
-            single = attribution.single_contributions(pull_BF[rows], bank.whiten_EFF[entry])
-            if vector.projected:
-                direction_XF = vector.projection() * bank.inverse_scale_EF[entry]
-                single = attribution.projected_contributions(
-                    pull_BF[rows], bank.whiten_EFF[entry], direction_XF, vector.num_channels
-                )
-            blocks = single.reshape(len(single), -1, vector.num_channels)
-            top_B[rows] = blocks.max(1).argmax(1)
-        return top_B
-
     def contributions(self, seen: Seen) -> FloatArray:
         """`[A, C]` share of the four squared distances that each channel explains, summed."""
         measured = seen.measured

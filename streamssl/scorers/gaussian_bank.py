@@ -60,6 +60,7 @@ class GaussianBank:
         self.covariance_EFF = np.zeros((0, num_features, num_features), np.float32)
         self.inverse_scale_EF = np.ones((0, num_features), np.float32)
         self.whiten_EFF = np.zeros((0, num_features, num_features), np.float32)
+        self.precision_EF = np.zeros((0, num_features), np.float32)  # its diagonal
         self.ensure(1)
 
     def bytes_per_entry(self) -> int:
@@ -76,6 +77,7 @@ class GaussianBank:
             fill = 1.0 if name == "inverse_scale_EF" else 0.0
             new = np.full((missing, *old.shape[1:]), fill, old.dtype)
             setattr(self, name, np.concatenate([old, new]))
+        self.precision_EF = np.pad(self.precision_EF, ((0, missing), (0, 0)))
 
     def fitted(self, rows: int) -> BoolArray:
         """`[E]` whether an entry has learned at least `rows` rows and was refreshed."""
@@ -176,6 +178,11 @@ class GaussianBank:
         self.whiten_EFF[entries] = inverse.transpose(0, 2, 1)
         self.inverse_scale_EF[entries] = 1.0 / scale
         self.unrefreshed_E[entries] = 0.0
+        self._note_precision(entries)
+
+    def _note_precision(self, entries: IntArray) -> None:
+        whiten = self.whiten_EFF[entries]
+        self.precision_EF[entries] = np.einsum("efg,efg->ef", whiten, whiten)
 
     def seed_entry(
         self, entry: int, center_F: FloatArray, scale_F: FloatArray, rows: float
@@ -188,7 +195,7 @@ class GaussianBank:
         self.weight_E[entry] = min(rows, self.weight_E[0])
         self.mean_EF[entry] = center_F + scale_F * self.mean_EF[0]
         self.covariance_EFF[entry] = self.covariance_EFF[0] * np.outer(scale_F, scale_F)
-        self.whiten_EFF[entry] = 0.0
+        self.whiten_EFF[entry] = self.precision_EF[entry] = 0.0
         self.inverse_scale_EF[entry] = 1.0
         self.unrefreshed_E[entry] = 0.0
         if self.fitted(0)[0] and self.weight_E[entry] > 0:
@@ -203,6 +210,8 @@ class GaussianBank:
         for name in STATE:
             check_shape(name, state[name], getattr(self, name).shape[1:])
             setattr(self, name, np.array(state[name]))
+        self.precision_EF = np.zeros((len(self.weight_E), self.num_features), np.float32)
+        self._note_precision(np.arange(len(self.weight_E)))
 
 
 STATE = (

@@ -16,6 +16,7 @@ import numpy as np
 
 from streamssl.events import BoolArray, Float32Array, FloatArray, IntArray
 from streamssl.keys import KeyColumns, Runs
+from streamssl.scorers import attribution
 from streamssl.scorers.base import Admitted, Features, Measured
 from streamssl.scorers.gate import Gate
 from streamssl.scorers.gaussian_bank import GaussianBank
@@ -94,12 +95,30 @@ class GaussianCore:
             center_BC=features.center_BC,
             scale_BC=features.scale_BC,
             scores_BP=np.empty((len(features), len(PARTS))),
+            top_B=np.zeros(len(features), np.int64),
         )
         shared, tiling = self.shared(measured, entry_B == 0), tile_rows(entry_B)
         for column, part in enumerate(PARTS):
-            distances = self.banks[part].distances(tiling, shared[part])
+            distances = self.banks[part].distances(tiling, shared[part], pull=part == "lagged")
             measured.scores_BP[:, column] = distances.score_B
+            if distances.pull_BF is not None:
+                measured.top_B[:] = self._top_channels(distances.pull_BF, entry_B)
         return measured
+
+    def _top_channels(self, pull_BF: Float32Array, entry_B: IntArray) -> IntArray:
+        """`[B]` channel with the largest contribution to the lagged distance."""
+        vector, bank = self.lagged, self.banks["lagged"]
+        if not vector.projected:
+            single_BF = pull_BF**2 / np.maximum(bank.precision_EF[entry_B], attribution.SMALLEST)
+            return single_BF.reshape(-1, vector.num_blocks, vector.num_channels).max(1).argmax(1)
+        top_B = np.zeros(len(pull_BF), np.int64)
+        for entry in np.unique(entry_B).tolist():
+            rows = entry_B == entry
+            direction_XF = vector.projection() * bank.inverse_scale_EF[entry]
+            top_B[rows] = attribution.projected_contributions(
+                pull_BF[rows], bank.whiten_EFF[entry], direction_XF, vector.num_channels
+            ).argmax(1)
+        return top_B
 
     def scoring_entries(self, own_B: IntArray) -> IntArray:
         """The own entry, or the shared one where that has learned much more so far."""

@@ -29,7 +29,7 @@ def build_results(
     explained = np.flatnonzero(scored.anomaly_B)
     anomalies = scored.take(explained)
     attribution_AC = ensemble.attribution(anomalies)
-    top_field = ensemble.top_channel(scored)
+    top_field = scored.seen.measured.top_B.copy()
     top_field[explained] = attribution_AC.argmax(1)
     threshold = ensemble.budget.threshold()
     return Results(
