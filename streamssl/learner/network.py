@@ -58,7 +58,11 @@ class WindowNetwork(nn.Module):
 
     def encode(self, x_BTC: Tensor) -> Tensor:
         """Embedding `[B, D]` of a window."""
-        embedding_BD: Tensor = self.encoder(x_BTC)
+        return self.embed(self.summarise(x_BTC))
+
+    def embed(self, summary_BSC: Tensor) -> Tensor:
+        """Embedding `[B, D]` of a window's summary, which is all that the encoder looks at."""
+        embedding_BD: Tensor = self.encoder(summary_BSC)
         return embedding_BD
 
     def project(self, h_BD: Tensor) -> Tensor:
@@ -72,7 +76,12 @@ class WindowNetwork(nn.Module):
 
     def summarise(self, x_BTC: Tensor) -> Tensor:
         """What the decoder is asked for `[B, S, C]`: fine near the present, coarse before."""
-        return torch.matmul(self.encoder.summary_ST, x_BTC)
+        return self.encoder.summarise(x_BTC)
+
+    @property
+    def rows_S(self) -> Tensor:  # noqa: N802 - a shape suffix
+        """How many rows of the window each summary row is the mean of."""
+        return self.encoder.rows_S
 
     def decode(self, h_BD: Tensor) -> Tensor:
         """The summary `[B, S, C]` of the window that an embedding stands for."""
@@ -93,10 +102,12 @@ class WindowNetwork(nn.Module):
         The residuals are actual minus expected: the last row reconstructed, the window's mean
         reconstructed and, with `next_step`, the last row given the rows before it.
         """
-        embedding_BD = self.encode(x_BTC)
+        summary_BSC = self.summarise(x_BTC)
+        embedding_BD = self.embed(summary_BSC)
         reconstructed_BR = torch.addmm(readout.bias_R, embedding_BD, readout.weight_DR)
         last_BC = x_BTC[:, -1]
-        residual_BR = torch.cat([last_BC, x_BTC.mean(1)], 1) - reconstructed_BR
+        mean_BC = torch.matmul(self.encoder.share_S, summary_BSC)
+        residual_BR = torch.cat([last_BC, mean_BC], 1) - reconstructed_BR
         if next_step:
             surprise_BC = last_BC - self.predict(self.encode(past(x_BTC)))
             residual_BR = torch.cat([residual_BR, surprise_BC], 1)

@@ -1,6 +1,6 @@
 """Denoising autoencoder (Vincent et al. 2008, https://doi.org/10.1145/1390156.1390294).
 
-B = samples, T = steps, C = channels.
+B = samples, S = summary rows, C = channels.
 """
 
 from __future__ import annotations
@@ -11,11 +11,18 @@ from torch import Tensor
 from streamssl.objectives.base import Network, Objective, Sample, Term, smooth_l1
 
 
-def corrupt(x_BTC: Tensor, generator: torch.Generator, *, noise: float, mask: float) -> Tensor:
-    """Add white noise and hide whole channels, each with probability `mask`."""
-    noise_BTC = torch.empty_like(x_BTC).normal_(0.0, noise, generator=generator)
-    draw_B1C = torch.empty_like(x_BTC[:, :1]).uniform_(generator=generator)
-    return noise_BTC.add_(x_BTC).mul_(draw_B1C >= mask)
+def corrupt(
+    summary_BSC: Tensor, rows_S: Tensor, generator: torch.Generator, *, noise: float, mask: float
+) -> Tensor:
+    """Add white noise and hide whole channels, each with probability `mask`.
+
+    The mean of R rows with noise of their own is off by that noise over the root of R: the
+    encoder sees summaries only, so it is added there, and there is half as much to draw.
+    """
+    noise_BSC = torch.empty_like(summary_BSC).normal_(0.0, noise, generator=generator)
+    noise_BSC.mul_(rows_S.rsqrt()[:, None]).add_(summary_BSC)
+    draw_B1C = torch.empty_like(summary_BSC[:, :1]).uniform_(generator=generator)
+    return noise_BSC.mul_(draw_B1C >= mask)
 
 
 class Autoencoder(Objective):
@@ -37,7 +44,6 @@ class Autoencoder(Objective):
     ) -> Term:
         """Smooth-L1(decode(f(corrupted)), clean)."""
         del teacher
-        x_BTC = sample.window_BTC
-        corrupted_BTC = corrupt(x_BTC, generator, noise=self.noise, mask=self.mask)
-        reconstruction_BSC = student.decode(student.encode(corrupted_BTC))
-        return Term(smooth_l1(reconstruction_BSC, student.summarise(x_BTC)))
+        summary_BSC, rows_S = student.summarise(sample.window_BTC), student.rows_S
+        corrupted_BSC = corrupt(summary_BSC, rows_S, generator, noise=self.noise, mask=self.mask)
+        return Term(smooth_l1(student.decode(student.embed(corrupted_BSC)), summary_BSC))

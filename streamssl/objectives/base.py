@@ -19,8 +19,15 @@ from streamssl.config.sections import ObjectiveConfig
 class Network(Protocol):
     """Student or teacher: an encoder and its heads."""
 
+    @property
+    def rows_S(self) -> Tensor:  # noqa: N802 - a shape suffix
+        """How many rows of the window each summary row is the mean of."""
+
     def encode(self, x_BTC: Tensor) -> Tensor:
         """Embedding `[B, D]` of a window."""
+
+    def embed(self, summary_BSC: Tensor) -> Tensor:
+        """Embedding `[B, D]` of a window's summary, which is all that the encoder looks at."""
 
     def project(self, h_BD: Tensor) -> Tensor:
         """Unit vectors `[B, P]` in which views are compared."""

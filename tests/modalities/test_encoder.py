@@ -41,15 +41,21 @@ def test_summary_rows_are_means(window: int) -> None:
 def test_any_number_of_channels(num_channels: int) -> None:
     """One channel or 500 give a finite embedding of the same size, an empty batch an empty one."""
     model = encoder(num_channels, 32)
-    assert model(torch.randn(3, 32, num_channels)).shape == (3, 8)
-    assert model(torch.zeros(0, 32, num_channels)).shape == (0, 8)
-    assert model(torch.full((2, 32, num_channels), 5.0)).isfinite().all()
+
+    def embed(x_BTC: torch.Tensor) -> torch.Tensor:
+        embedding_BD: torch.Tensor = model(model.summarise(x_BTC))
+        return embedding_BD
+
+    assert embed(torch.randn(3, 32, num_channels)).shape == (3, 8)
+    assert embed(torch.zeros(0, 32, num_channels)).shape == (0, 8)
+    assert embed(torch.full((2, 32, num_channels), 5.0)).isfinite().all()
 
 
 def test_every_row_and_channel_counts() -> None:
     """A change of any value of the window moves the embedding."""
     x_BTC = torch.randn(1, 12, 3, requires_grad=True)
-    encoder(3, 12)(x_BTC).square().sum().backward()
+    model = encoder(3, 12)
+    model(model.summarise(x_BTC)).square().sum().backward()
     assert x_BTC.grad is not None
     assert (x_BTC.grad.abs() > 0).all()
 
@@ -59,4 +65,4 @@ def test_an_embedding_does_not_depend_on_batch_mates() -> None:
     model = encoder(3, 12).train()
     x_BTC = torch.randn(6, 12, 3)
     changed_BTC = torch.cat([x_BTC[:3], 5 * torch.randn(3, 12, 3)])
-    assert torch.equal(model(x_BTC)[:3], model(changed_BTC)[:3])
+    assert torch.equal(model(model.summarise(x_BTC))[:3], model(model.summarise(changed_BTC))[:3])

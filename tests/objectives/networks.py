@@ -32,8 +32,17 @@ class TinyNetwork(nn.Module):
 
     def encode(self, x_BTC: Tensor) -> Tensor:
         """Embedding `[B, D]`."""
-        embedding_BD: Tensor = self.encoder(x_BTC.flatten(1))
+        return self.embed(x_BTC)
+
+    def embed(self, summary_BSC: Tensor) -> Tensor:
+        """Embedding `[B, D]`."""
+        embedding_BD: Tensor = self.encoder(summary_BSC.flatten(1))
         return embedding_BD
+
+    @property
+    def rows_S(self) -> Tensor:
+        """Every row by itself."""
+        return torch.ones(NUM_STEPS)
 
     def project(self, h_BD: Tensor) -> Tensor:
         """Unit vectors `[B, P]`."""

@@ -85,7 +85,8 @@ def test_autoencoder_against_numpy() -> None:
     """Huber's loss between the clean window and the decoding of the corrupted one."""
     student, sample = TinyNetwork(0), make_sample(9)
     weights = {name: p.detach().double().numpy() for name, p in student.named_parameters()}
-    noisy = corrupt(sample.window_BTC, seeded(5), noise=0.2, mask=0.25).double().numpy()
+    every_row = student.rows_S
+    noisy = corrupt(sample.window_BTC, every_row, seeded(5), noise=0.2, mask=0.25).double().numpy()
     hidden = noisy.reshape(9, -1) @ weights["encoder.weight"].T + weights["encoder.bias"]
     decoded = hidden @ weights["decoder.weight"].T + weights["decoder.bias"]
     expected = huber(decoded - sample.window_BTC.double().numpy().reshape(9, -1))
@@ -95,13 +96,14 @@ def test_autoencoder_against_numpy() -> None:
 
 def test_corruption_masks_whole_channels_and_adds_noise() -> None:
     """A quarter of the (window, channel) pairs is zero throughout, the rest moves by the noise."""
-    x_BTC = torch.ones(400, 6, 10)
-    corrupted = corrupt(x_BTC, seeded(0), noise=0.2, mask=0.25)
+    x_BSC, rows_S = torch.ones(400, 6, 10), torch.tensor([4.0, 4.0, 2.0, 2.0, 1.0, 1.0])
+    corrupted = corrupt(x_BSC, rows_S, seeded(0), noise=0.2, mask=0.25)
     hidden = (corrupted == 0).all(1)
     assert hidden.float().mean().item() == pytest.approx(0.25, abs=0.03)
     assert torch.equal((corrupted == 0).any(1), hidden)
-    kept = corrupted[~hidden[:, None].expand_as(corrupted)]
-    assert (kept - 1).std().item() == pytest.approx(0.2, rel=0.05)
+    for summary_row, rows in zip(corrupted.unbind(1), rows_S.tolist(), strict=True):
+        kept = summary_row[~hidden]
+        assert (kept - 1).std().item() == pytest.approx(0.2 / rows**0.5, rel=0.05)
 
 
 def test_overlapping_windows_are_not_negatives() -> None:

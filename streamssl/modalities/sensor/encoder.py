@@ -55,12 +55,14 @@ class WindowEncoder(nn.Module):
 
     summary_ST: Tensor
     share_S: Tensor
+    rows_S: Tensor
 
     def __init__(self, *, num_channels: int, window: int, hidden: int, embedding: int) -> None:
         super().__init__()
         halved = 2 if num_channels > MAX_CHANNELS else 1
         sizes = block_sizes(window, RECENT // halved, BLOCKS // halved)
         self.register_buffer("summary_ST", summary_matrix(sizes), persistent=False)
+        self.register_buffer("rows_S", torch.tensor(sizes).float(), persistent=False)
         share_S = torch.tensor(sizes) / window
         self.register_buffer("share_S", share_S, persistent=False)
         mixed = min(num_channels, MAX_CHANNELS)
@@ -70,9 +72,12 @@ class WindowEncoder(nn.Module):
         self.output = nn.Linear(hidden, embedding)
         self.linear = nn.Linear(features, embedding, bias=False)
 
-    def forward(self, x_BTC: Tensor) -> Tensor:
-        """The embedding `[B, D]` of each window."""
-        summary_BSC = torch.matmul(self.summary_ST, x_BTC)
+    def summarise(self, x_BTC: Tensor) -> Tensor:
+        """The summary `[B, S, C]` of each window."""
+        return torch.matmul(self.summary_ST, x_BTC)
+
+    def forward(self, summary_BSC: Tensor) -> Tensor:
+        """The embedding `[B, D]` of each summary."""
         if self.mix is not None:
             summary_BSC = self.mix(summary_BSC)
         features_BF = summary_BSC.flatten(1)
