@@ -50,11 +50,11 @@ def draw_batches(
 
 
 def make_sample(windows: Windows, *, span_s: float, device: torch.device) -> Sample:
-    """A batch of windows with their past, times and views, on `device`."""
+    """A batch of windows with their times, pasts and views, on `device`."""
     window_BTC = torch.from_numpy(windows[0]).to(device)
     return Sample(
         window_BTC=window_BTC,
-        past_BTC=past(window_BTC),
+        past=past,
         augment=view,
         event_time_B=torch.from_numpy(windows[1]).to(device),
         span_s=span_s,

@@ -48,14 +48,14 @@ class Sample:
 
     Attributes:
         window_BTC: Normalised windows, zero = missing or not yet seen.
-        past_BTC: The same windows one row earlier.
+        past: Gives windows as they were one row earlier.
         augment: Gives an augmented view of windows; two calls give two views.
         event_time_B: Event time of each window's last row, in seconds.
         span_s: Seconds of event time that a window spans, about; nearer ones overlap.
     """
 
     window_BTC: Tensor
-    past_BTC: Tensor
+    past: Callable[[Tensor], Tensor]
     augment: Callable[[Tensor, torch.Generator], Tensor]
     event_time_B: Tensor
     span_s: float

@@ -15,5 +15,5 @@ class NextStep(Objective):
     ) -> Term:
         """Smooth-L1(q(f(past)), last row)."""
         del teacher, generator
-        predicted_BC = student.predict(student.encode(sample.past_BTC))
+        predicted_BC = student.predict(student.encode(sample.past(sample.window_BTC)))
         return Term(smooth_l1(predicted_BC, sample.window_BTC[:, -1]))

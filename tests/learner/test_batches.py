@@ -65,5 +65,5 @@ def test_a_sample_holds_windows_past_and_views() -> None:
     sample = make_sample(windows(6), span_s=8.0, device=torch.device("cpu"))
     generator = torch.Generator().manual_seed(0)
     first, second = (sample.augment(sample.window_BTC, generator) for _ in range(2))
-    assert torch.equal(sample.past_BTC[:, 1:], sample.window_BTC[:, :-1])
+    assert torch.equal(sample.past(sample.window_BTC)[:, 1:], sample.window_BTC[:, :-1])
     assert not torch.equal(first, second)

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from streamssl.config.sections import ObjectivesConfig
+from streamssl.modalities.sensor.views import past
 from streamssl.objectives import OBJECTIVES, Objective, Sample
 
 NUM_STEPS, NUM_CHANNELS, SIZE = 6, 3, 5
@@ -67,11 +68,9 @@ def make_sample(num_samples: int, seed: int = 1) -> Sample:
     """Random windows a second apart; the augmentation adds a little noise."""
     window = np.random.default_rng(seed).normal(size=(num_samples, NUM_STEPS, NUM_CHANNELS))
     window_BTC = torch.from_numpy(window).float()
-    past_BTC = torch.zeros_like(window_BTC)
-    past_BTC[:, 1:] = window_BTC[:, :-1]
     return Sample(
         window_BTC=window_BTC,
-        past_BTC=past_BTC,
+        past=past,
         augment=lambda x_BTC, g: x_BTC + 0.1 * torch.randn(x_BTC.shape, generator=g),
         event_time_B=torch.arange(num_samples, dtype=torch.float64),
         span_s=float(NUM_STEPS),

@@ -73,7 +73,7 @@ def test_next_step_against_numpy() -> None:
     """Huber's loss of the linear prediction from the past alone."""
     student, sample = TinyNetwork(0), make_sample(9)
     weights = {name: p.detach().double().numpy() for name, p in student.named_parameters()}
-    flat = sample.past_BTC.double().numpy().reshape(9, -1)
+    flat = sample.past(sample.window_BTC).double().numpy().reshape(9, -1)
     hidden = flat @ weights["encoder.weight"].T + weights["encoder.bias"]
     predicted = hidden @ weights["predictor.weight"].T + weights["predictor.bias"]
     expected = huber(predicted - sample.window_BTC[:, -1].double().numpy())
