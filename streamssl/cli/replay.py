@@ -100,6 +100,8 @@ def _replay_file(
     from streamssl.transport.files import FileTransport
 
     take_short_turns()
+    if embeddings and not config.learner.enabled:
+        raise typer.BadParameter("needs learner.enabled: true", param_hint="--embeddings")
     transport = FileTransport(source, output, embeddings=embeddings, scorers=scorer_names(config))
     with (
         _terminated() as check,

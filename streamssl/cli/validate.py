@@ -42,7 +42,7 @@ def validate(
 
 def highlights(config: Config) -> list[str]:
     """The settings that an operator wants to see again; no secrets."""
-    kafka, learn = config.kafka, config.learn
+    kafka = config.kafka
     weights = {
         name: section["weight"]
         for name, section in config.objectives.model_dump().items()
@@ -56,15 +56,21 @@ def highlights(config: Config) -> list[str]:
         "outputs": ", ".join(_outputs(config)),
         "delivery": f"{config.delivery.mode}, within {config.delivery.commit_interval_ms} ms",
         "alerts": f"at most {_budget(config)}",
-        "learning": f"every {learn.every:,} events or {learn.max_wait_s:g} s"
-        if learn.enabled
-        else "statistics only, networks untrained",
+        "learning": _learning(config),
         "objectives": ", ".join(f"{name} {weight:g}" for name, weight in weights.items()),
         "telemetry": f"http://{config.telemetry.host}:{config.telemetry.port}"
         if config.telemetry.enabled
         else "off",
     }
     return [f"  {name:12} {text}" for name, text in rows.items()]
+
+
+def _learning(config: Config) -> str:
+    if not config.learner.enabled:
+        return "statistics only, no networks"
+    if not config.learn.enabled:
+        return "statistics only, networks untrained"
+    return f"every {config.learn.every:,} events or {config.learn.max_wait_s:g} s"
 
 
 def _outputs(config: Config) -> Iterator[str]:

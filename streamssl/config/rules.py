@@ -31,6 +31,7 @@ def broken_rules(config: Config) -> Iterator[Broken]:
     yield from _topics(config)
     yield from _channels(config)
     yield from _learning(config)
+    yield from _networks(config)
     yield from _scoring(config)
 
 
@@ -160,12 +161,26 @@ def _channels(config: Config) -> Iterator[Broken]:
 def _learning(config: Config) -> Iterator[Broken]:
     objectives = config.objectives
     weights = (objectives.moco.weight, objectives.next_step.weight, objectives.autoencoder.weight)
-    if config.learn.enabled and not any(weights):
+    if config.learner.enabled and config.learn.enabled and not any(weights):
         yield (
             "objectives",
             "all weights are 0, so the networks have nothing to learn; raise one, or set "
             "learn.enabled: false",
         )
+
+
+def _networks(config: Config) -> Iterator[Broken]:
+    scorers = config.scorers
+    needing = {
+        "scorers.residual.enabled": scorers.residual.enabled,
+        "scorers.memory.enabled": scorers.memory.enabled,
+        "outputs.embeddings.enabled": config.outputs.embeddings.enabled,
+        "alerts.neighbours": config.alerts.neighbours > 0,
+    }
+    for path, needed in needing.items():
+        if needed and not config.learner.enabled:
+            off = "0" if path == "alerts.neighbours" else "false"
+            yield path, f"needs the networks; set it to {off}, or learner.enabled: true"
 
 
 def _scoring(config: Config) -> Iterator[Broken]:

@@ -173,6 +173,9 @@ class SensorConfig(Section):
 class LearnerConfig(Section):
     """The networks."""
 
+    enabled: bool = Field(
+        True, description="False: there are none; the statistics alone score, without embeddings."
+    )
     device: str = Field(
         "cpu", pattern=r"^(cpu|cuda(:\d+)?)$", description="`cpu`, `cuda` or `cuda:<index>`."
     )

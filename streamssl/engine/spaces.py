@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from streamssl.codecs.spaces import SpaceValue, encode_space
-from streamssl.learner.learner import PROVISIONAL
+from streamssl.learner.spaces import NO_SPACE, PROVISIONAL
 from streamssl.transport.base import PartitionOutput
 from streamssl.transport.journal import JournalRecord
 
@@ -20,7 +20,9 @@ def new_space(
     """
     results = ((p, part.results[0]) for p, part in sorted(outputs.items()) if part.results)
     partition, first = next(results, (0, None))
-    return None if first is None or first.space == announced else (partition, first.space)
+    if first is None or first.space == announced or first.space.endswith(f"/{NO_SPACE}"):
+        return None
+    return partition, first.space
 
 
 def announce(

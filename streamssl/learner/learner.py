@@ -18,14 +18,12 @@ from streamssl.learner.device import find_device
 from streamssl.learner.network import WindowNetwork
 from streamssl.learner.report import Inference, LearnReport, Tally
 from streamssl.learner.schedule import Schedule
+from streamssl.learner.spaces import FIRST_SPACE, PROVISIONAL
 from streamssl.learner.tiles import in_tiles
 from streamssl.learner.trainer import Trainer
 from streamssl.modalities import Windows
 from streamssl.objectives import build_objectives
 from streamssl.replay import POLICIES
-
-PROVISIONAL = "provisional"
-FIRST_SPACE = "space-1"
 
 
 class Learner:

@@ -85,6 +85,8 @@ class Ensemble:
         )
         self.incidents = Incidents(incident_gap=alerts.incident_gap)
         budget = parse_budget(alerts.budget)
+        # Without embeddings there is nothing to remember.
+        self._always = ALWAYS_LEARNING if sizes.embedding else ALWAYS_LEARNING[:1]
         self.budget = AlertBudget(share=budget.share, per_day=budget.per_day)
 
     def measure(self, features: Features) -> Measured:
@@ -138,7 +140,7 @@ class Ensemble:
 
     def _learning(self) -> list[Scorer]:
         named = self.scorers.items()
-        return [s for name, s in named if name in self.names or name in ALWAYS_LEARNING]
+        return [s for name, s in named if name in self.names or name in self._always]
 
     def expected(self, scored: Scored) -> FloatArray:
         """`[A, C]` newest values that the statistics expected, in the input's units."""

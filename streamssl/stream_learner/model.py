@@ -21,7 +21,7 @@ from streamssl.events import (
     Results,
 )
 from streamssl.keys import KeyColumns, KeyTable
-from streamssl.learner import Inference, Learner, LearnReport
+from streamssl.learner import AbsentLearner, Inference, Learner, LearnReport
 from streamssl.modalities import MODALITIES, Modality, Windows
 from streamssl.scorers import Admitted, Features, Measured, Sizes
 from streamssl.scorers.ensemble import Ensemble, Scored
@@ -65,20 +65,12 @@ class StreamModel:
         self.modality: Modality = MODALITIES[config.modality.kind].build(
             config.modality, num_channels=num_channels, seed=seed
         )
-        self.learner = Learner(
-            num_channels=num_channels,
-            window=config.modality.window,
-            learner=config.learner,
-            learn=config.learn,
-            objectives=config.objectives,
-            replay=config.replay,
-            seed=seed,
-        )
+        self.learner = self._new_learner()
         self.ensemble = Ensemble(
             sizes=Sizes(
                 leaky_CH=self.modality.leaky_CH,
                 num_residuals=(3 if config.scorers.residual.next_step else 2) * num_channels,
-                embedding=config.learner.embedding,
+                embedding=config.learner.embedding if config.learner.enabled else 0,
                 seed=seed,
             ),
             scorers=config.scorers,
@@ -90,6 +82,20 @@ class StreamModel:
         self.num_seen = 0
         self.num_learnt = 0
         self.digest = 0
+
+    def _new_learner(self) -> Learner | AbsentLearner:
+        config = self.config
+        if not config.learner.enabled:
+            return AbsentLearner()
+        return Learner(
+            num_channels=len(self.fields),
+            window=config.modality.window,
+            learner=config.learner,
+            learn=config.learn,
+            objectives=config.objectives,
+            replay=config.replay,
+            seed=config.app.seed,
+        )
 
     @property
     def space(self) -> str:
@@ -104,7 +110,7 @@ class StreamModel:
                 columns.ensure(self.keys.num_slots)
             features, rows, advance = self.modality.read(slot_B, batch.values_BC)
         with self._stage("normalise"):
-            windows = self.modality.windows(rows)
+            windows = self._windows(rows, len(batch))
         inference, measured = self._beside.run(
             lambda: self._embed(windows), lambda: self._measure(features)
         )
@@ -123,6 +129,11 @@ class StreamModel:
                 batch, scored, incidents, self.ensemble, epoch, self.space, self.config.alerts
             )
         return Judged(results, scored, features, windows, advance, incidents, fresh)
+
+    def _windows(self, rows: Any, num_events: int) -> Windows:
+        if not self.config.learner.enabled:
+            return np.zeros((num_events, 0, 0), np.float32)
+        return self.modality.windows(rows)
 
     def _embed(self, windows: Windows) -> Inference:
         with self._stage("embed"):
@@ -214,6 +225,8 @@ class StreamModel:
 
     def _window_share(self) -> float:
         """Share of an epoch's rows whose windows are kept for the networks."""
+        if not self.config.learner.enabled:
+            return 0.0
         return min(1.0, FRESH_WINDOWS / self.target())
 
     def _evict(self) -> int:
@@ -283,7 +296,7 @@ class StreamModel:
             num_events=len(learn_B),
             num_learnt=int(learn_B.sum()),
             num_gated=int((~learn_B).sum()),
-            num_thinned=int((learn_B & ~offered_B).sum()),
+            num_thinned=int((learn_B & ~offered_B).sum()) if self.config.learner.enabled else 0,
             num_trained=learned.num_trained,
             num_steps=learned.num_steps,
             num_steps_nonfinite=learned.num_steps_nonfinite,

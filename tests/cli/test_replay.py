@@ -217,6 +217,11 @@ def test_mistakes_end_with_exit_code_2_and_write_nothing(tmp_path: Path) -> None
         run("--input", tmp_path / "none.csv", "--output", out)
     with pytest.raises(ConfigError):
         run("--input", source, "--output", out, "--set", "learn.nope=1")
+    bare = ("learner.enabled=false", "scorers.residual.enabled=false", "alerts.neighbours=0")
+    settings = [f"--set={one}" for one in (*bare, "outputs.embeddings.enabled=false")]
+    vectors = tmp_path / "vectors.parquet"
+    told = run("--input", source, "--output", out, "--embeddings", vectors, *settings)
+    assert (told.exit_code, "learner.enabled" in told.output) == (2, True)
     assert run("--output", out).exit_code == 2
     assert run("--output", out, "--input", source, "--journal").exit_code == 2
     assert run("--output", out, "--input", source, "--save", source / "saved").exit_code == 2

@@ -97,6 +97,27 @@ def test_broken_rules_name_the_setting_and_the_remedy(
     assert any(remedy in line for line in lines), caught.value
 
 
+def test_what_needs_the_networks_is_named_where_there_are_none() -> None:
+    """Every setting that asks for them, with its remedy; without them all is well."""
+    off: dict[str, Any] = {"learner": {"enabled": False}}
+    with pytest.raises(ConfigError) as caught:
+        load_config(off, environ={})
+    told = {p.path: str(p) for p in caught.value.problems}
+    assert set(told) == {
+        "scorers.residual.enabled",
+        "outputs.embeddings.enabled",
+        "alerts.neighbours",
+    }
+    assert all("set it to" in text for text in told.values())
+    off |= {
+        "scorers": {"residual": {"enabled": False}},
+        "outputs": {"embeddings": {"enabled": False}},
+        "alerts": {"neighbours": 0},
+        "objectives": NO_WEIGHTS,
+    }
+    assert not load_config(off, environ={}).learner.enabled
+
+
 def test_no_objectives_are_fine_without_learning() -> None:
     """Switching learning off needs no objectives."""
     values = {"objectives": NO_WEIGHTS, "learn": {"enabled": False}}

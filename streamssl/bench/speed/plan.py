@@ -15,9 +15,10 @@ DEFAULT_EVENTS = 120_000
 # At least one trained sample per 4 events, and a backlog must not thin learning.
 TRAINED_PER_EVENT = max(0.25, LearnConfig().samples_per_event)
 SETTINGS = (f"learn.samples_per_event={TRAINED_PER_EVENT}", "learn.thin_above_lag=1000000000")
-# What is left when nothing of the networks is asked for.
+# The statistics alone.
 CORE = (
-    "learn.enabled=false",
+    "learner.enabled=false",
+    "alerts.neighbours=0",
     "scorers.residual.enabled=false",
     "outputs.embeddings.enabled=false",
 )

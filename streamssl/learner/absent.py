@@ -1,0 +1,50 @@
+"""No networks: what stands in for the learner where `learner.enabled` is off.
+
+B = events.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from streamssl.learner.report import Inference, LearnReport
+from streamssl.learner.spaces import NO_SPACE
+from streamssl.modalities import Windows
+
+
+class AbsentLearner:
+    """Embeds nothing, learns nothing, keeps nothing."""
+
+    space = NO_SPACE
+    replay_records = 0
+    replay_bytes = 0
+
+    def infer(self, windows: Windows, *, next_step: bool = False) -> Inference:
+        """Embeddings and residuals without dimensions."""
+        del next_step
+        nothing_B0 = np.zeros((len(windows), 0), np.float32)
+        return Inference(nothing_B0, nothing_B0)
+
+    def learn(self, *_: Any, **__: Any) -> LearnReport:
+        """No step is taken."""
+        return LearnReport()
+
+    def state_dict(self) -> dict[str, Any]:
+        """There is none."""
+        return {}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Refuse the state of networks.
+
+        Raises:
+            ValueError: There is one.
+        """
+        if state:
+            raise ValueError("it holds networks, and learner.enabled is false")
+
+    def weights_digest(self) -> int:
+        """Of no weights."""
+        return 0
