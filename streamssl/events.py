@@ -260,6 +260,8 @@ class Results:
 
 SEVERITIES = ("none", "low", "medium", "high", "critical")
 INCIDENT_STATES = ("none", "start", "ongoing", "end")
+# The embedding space until the first training burst is over.
+PROVISIONAL = "provisional"
 
 
 @dataclass(frozen=True, slots=True)

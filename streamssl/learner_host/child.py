@@ -51,6 +51,10 @@ class Service:
             return None, None, (error.exit_code, str(error))
         return value, self._mirror(), None
 
+    def build(self) -> dict[str, str | None]:
+        """As `Host.build`."""
+        return dict(self._host.build())
+
     def advance(self, batch: dict[str, Any]) -> Any:
         """Results without their batch."""
         results = self._host.advance(batch_of(batch))

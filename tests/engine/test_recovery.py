@@ -11,7 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from streamssl.checkpoint import CheckpointError, checkpoints
+from streamssl.checkpoint import CheckpointError
+from streamssl.checkpoint.store import checkpoints
 from streamssl.engine import daemon as daemon_module
 from streamssl.engine import loop
 from streamssl.engine.positions import Positions
@@ -250,7 +251,7 @@ def test_another_state_at_recovery_is_journalled_as_rebased(
 
     monkeypatch.setattr(FakeLearner, "close_epoch", close)
     if not same_build:
-        monkeypatch.setattr(loop, "environment_hash", lambda _: "other")
+        monkeypatch.setattr(loop, "environment_hash", lambda *_: "other")
     last = world.journal()[-1]
     world.engine(health=health, on_progress=lambda _: reasons.extend(told(health))).run()
     assert reasons == []
