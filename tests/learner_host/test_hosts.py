@@ -161,6 +161,15 @@ def test_an_unusable_checkpoint_is_told_with_its_exit_code(host: Host, tmp_path:
     assert told.value.exit_code == 4
 
 
+def test_a_learner_that_cannot_be_made_is_told_with_its_exit_code() -> None:
+    """A device that is not there ends with exit code 5, though another process looked for it."""
+    host = ProcessHost(Config.model_validate({"learner": {"device": "cuda:99"}}))
+    with pytest.raises(StreamsslError, match=r"set learner\.device to cpu") as told:
+        host.build()
+    assert told.value.exit_code == 5
+    host.close()
+
+
 def test_a_learner_that_still_starts_ends_at_once() -> None:
     """Nobody waits for its imports where the engine has failed before."""
     host = ProcessHost(CONFIG)
