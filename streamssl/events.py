@@ -260,6 +260,8 @@ class Results:
 
 SEVERITIES = ("none", "low", "medium", "high", "critical")
 INCIDENT_STATES = ("none", "start", "ongoing", "end")
+# The embedding space until the first training burst is over, and where there are no networks.
+PROVISIONAL, NO_SPACE = "provisional", "none"
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,8 +18,7 @@ from benchmarks.chaos.forms import Form
 from benchmarks.chaos.outcome import Outcome
 from benchmarks.chaos.settings import SMALL
 from benchmarks.chaos.site import Site
-from streamssl import checkpoint
-from streamssl.checkpoint import CheckpointError, CorruptCheckpointError
+from streamssl.checkpoint import CheckpointError, CorruptCheckpointError, store
 from streamssl.config import Config
 from streamssl.events import Decisions, EventBatch
 from streamssl.stream_learner import StreamLearner
@@ -39,12 +38,12 @@ def corruption(form: Form, site: Site) -> Outcome:
         kind = kinds[number % len(kinds)]
         folder = site.folder / "damaged"
         shutil.copytree(saved, folder)
-        older, newer = reversed(checkpoint.checkpoints(folder))
+        older, newer = reversed(store.checkpoints(folder))
         DAMAGES[kind](newer, older, rng)
         counts[kind] += 1
         detected += kind == "missing" or _is_refused(newer)
         with _without_warnings():
-            found = checkpoint.load_newest(folder, on_corruption="previous")
+            found = store.load_newest(folder, on_corruption="previous")
         previous += found is not None and found.epoch == epochs[0]
         refused += kind == "missing" or _ends_with_4(folder)
         shutil.rmtree(folder)
@@ -104,7 +103,7 @@ def _save_two(folder: Path) -> tuple[int, int]:
         learner.process(_batch(rng, 400 * number, 400))
         learner.close_epoch(Decisions("count", 1.0))
         state = {"learner": learner.state_dict(), "engine": {"seq": number}}
-        checkpoint.save(folder, state, position={"epoch": learner.epoch}, keep=9)
+        store.save(folder, state, position={"epoch": learner.epoch}, keep=9)
         epochs.append(learner.epoch)
     return epochs[0], epochs[1]
 
@@ -121,7 +120,7 @@ def _batch(rng: np.random.Generator, first: int, num: int) -> EventBatch:
 
 def _is_refused(folder: Path) -> bool:
     try:
-        checkpoint.load(folder)
+        store.load(folder)
     except CorruptCheckpointError:
         return True
     return False
@@ -129,7 +128,7 @@ def _is_refused(folder: Path) -> bool:
 
 def _ends_with_4(folder: Path) -> bool:
     try:
-        checkpoint.load_newest(folder, on_corruption="fail")
+        store.load_newest(folder, on_corruption="fail")
     except CheckpointError as error:
         return error.exit_code == 4
     return False

@@ -15,7 +15,7 @@ import pyarrow.parquet as pq
 from benchmarks.chaos.auditor import Auditor
 from benchmarks.chaos.ledger import NUM_PARTITIONS, Source
 from benchmarks.chaos.worker import COMMAND, Worker
-from streamssl.checkpoint import checkpoints
+from streamssl.checkpoint.store import checkpoints
 from streamssl.config.sections import KafkaConfig, OutputsConfig
 from streamssl.engine.start import CHECKPOINTS
 from streamssl.events import Headers

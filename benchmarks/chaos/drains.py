@@ -15,7 +15,7 @@ from benchmarks.chaos.outcome import Outcome
 from benchmarks.chaos.settings import STEADY
 from benchmarks.chaos.site import Site
 from benchmarks.chaos.worker import DRAIN_S, Worker
-from streamssl.checkpoint import load
+from streamssl.checkpoint.store import load
 
 LIMIT_S = 240.0
 

@@ -7,7 +7,7 @@ from collections import Counter
 from dataclasses import dataclass
 
 from benchmarks.chaos.deployment import Deployment, Published
-from streamssl import checkpoint
+from streamssl.checkpoint.store import load
 from streamssl.stream_learner import StreamLearner
 from streamssl.transport.journal import JournalRecord
 
@@ -77,7 +77,7 @@ def saved_states(deployment: Deployment, instance: int = 0) -> dict[int, int]:
     """Epoch and digest of every checkpoint."""
     learner, found = StreamLearner.from_config(deployment.config), {}
     for path in deployment.checkpoints(instance):
-        learner.load_state_dict(checkpoint.load(path).state["learner"])
+        learner.load_state_dict(load(path).state["learner"])
         found[learner.epoch] = learner.state_crc32c()
     return found
 

@@ -83,7 +83,7 @@ def replay(
     setup_logging("WARNING", secrets=secret_values(loaded))
     if input is None:
         # Here and below, so that a wrong configuration is told before torch is loaded.
-        from streamssl.engine import replay_journal
+        from streamssl.engine.replay import replay_journal
 
         with _terminated():
             code = replay_journal(loaded, output)

@@ -30,10 +30,14 @@ def run(
     """Score, learn from and publish a stream until stopped (SIGTERM drains and exits 0)."""
     loaded = load_config(config, overrides or ())
     setup_logging(loaded.telemetry.log_level, secrets=secret_values(loaded))
-    # Here, so that a wrong configuration is told before torch is loaded.
+    # Here, so that a wrong configuration is told before much is loaded. The learner's process is
+    # begun first: to load torch takes it longest, and beside it this one loads the rest.
+    from streamssl.learner_host import ProcessHost
+
+    learner = ProcessHost(loaded) if loaded.learner.own_process else None
     from streamssl.engine import run_daemon
 
-    leave(run_daemon(loaded, init_from=init_from))
+    leave(run_daemon(loaded, learner, init_from))
 
 
 def leave(code: int) -> NoReturn:

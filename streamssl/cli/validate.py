@@ -89,7 +89,7 @@ def _budget(config: Config) -> str:
 
 def memory_report(config: Config, num_channels: int) -> list[str]:
     """What the state costs in memory for so many channels, as the components themselves say."""
-    from streamssl.checkpoint import snapshot
+    from streamssl.checkpoint.snapshot import snapshot
     from streamssl.stages import Stages
     from streamssl.stream_learner.model import StreamModel
 

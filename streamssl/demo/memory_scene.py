@@ -15,7 +15,7 @@ from streamssl.config.settings import Config, load_config
 from streamssl.demo.scene import Acknowledged
 from streamssl.engine.loop import Engine
 from streamssl.events import Message
-from streamssl.learner_host import LocalHost
+from streamssl.learner_host.local import LocalHost
 from streamssl.stream_learner import StreamLearner
 from streamssl.telemetry.health import Health
 from streamssl.telemetry.metrics import Metrics

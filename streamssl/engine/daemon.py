@@ -8,7 +8,7 @@ import os
 import signal
 import threading
 from collections.abc import Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, closing, nullcontext
 from dataclasses import asdict
 from pathlib import Path
 from types import FrameType
@@ -20,9 +20,7 @@ from streamssl.config.root import Config
 from streamssl.engine.loop import Engine
 from streamssl.engine.watch import Summary
 from streamssl.events import StreamsslError
-from streamssl.learner_host import Host, LocalHost, ProcessHost
-from streamssl.stream_learner import StreamLearner
-from streamssl.stream_learner.beside import take_short_turns
+from streamssl.learner_host import Host, ProcessHost
 from streamssl.telemetry import Health, Metrics, TelemetryServer
 from streamssl.transport.kafka import KafkaTransport
 
@@ -32,11 +30,14 @@ HURRIED_EXIT = 143
 DRAIN_LIMIT_S = 18.0
 
 
-def run_daemon(config: Config, init_from: Path | None = None) -> int:
+def run_daemon(
+    config: Config, learner: ProcessHost | None = None, init_from: Path | None = None
+) -> int:
     """Run one instance on Kafka until SIGTERM or SIGINT drains it.
 
     Args:
         config: The configuration.
+        learner: The learner's process, which is ended here; without one the learner runs in this.
         init_from: Folder of a checkpoint to begin from where the state directory holds none.
 
     Returns:
@@ -44,7 +45,11 @@ def run_daemon(config: Config, init_from: Path | None = None) -> int:
     """
     health = Health()
     try:
-        with lock(config.app.state_dir), Daemon(config, init_from, health) as daemon:
+        with (
+            closing(learner) if learner else nullcontext(),
+            lock(config.app.state_dir),
+            Daemon(config, learner, init_from, health) as daemon,
+        ):
             summary = daemon.run()
     except StreamsslError as error:
         health.fail(str(error))
@@ -63,11 +68,14 @@ class Daemon:
 
     Args:
         config: The configuration.
+        learner: The learner's process, if it has one.
         init_from: Folder of a checkpoint to begin from where the state directory holds none.
         health: The lifecycle.
     """
 
-    def __init__(self, config: Config, init_from: Path | None, health: Health) -> None:
+    def __init__(
+        self, config: Config, learner: ProcessHost | None, init_from: Path | None, health: Health
+    ) -> None:
         self._config = config
         self._health = health
         self._stopping = threading.Event()
@@ -75,7 +83,7 @@ class Daemon:
         self._metrics = metrics = Metrics()
         self._num_settled = 0
         self._transport = KafkaTransport(config, stopping=self._waiting)
-        host = _host(config)
+        host = learner or _local(config)
         self._opened.callback(host.close)
         self._engine = Engine(
             config=config,
@@ -139,9 +147,12 @@ class Daemon:
             self._health.broker_back()
 
 
-def _host(config: Config) -> Host:
-    if config.learner.own_process:
-        return ProcessHost(config)
+def _local(config: Config) -> Host:
+    # Here, so that an engine beside its learner's process never loads torch.
+    from streamssl.learner_host.local import LocalHost
+    from streamssl.stream_learner import StreamLearner
+    from streamssl.stream_learner.beside import take_short_turns
+
     take_short_turns()
     return LocalHost(StreamLearner.from_config(config), beside=True)
 

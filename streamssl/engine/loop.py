@@ -78,7 +78,6 @@ class Engine:
         self._live = live
         self._stopping = stopping or threading.Event()
         self._on_progress = on_progress
-        self._environment = environment_hash(config)
         self._watch = Watch(
             topic=transport.topic,
             budget=parse_budget(config.alerts.budget),
@@ -197,6 +196,7 @@ class Engine:
     def _recover(self) -> None:
         """Newest checkpoint, own journal, and the input read again."""
         self._watch.enter("recovering")
+        environment = environment_hash(self._config, self._host.build())
         begun = start(
             config=self._config,
             transport=self._transport,
@@ -204,7 +204,7 @@ class Engine:
             codec=self._codec,
             state_dir=self._state_dir,
             init_from=self._init_from,
-            environment=self._environment,
+            environment=environment,
             stopping=self._still_stopping,
         )
         self._positions, self._state_crc32c = begun.positions, begun.state_crc32c
@@ -221,7 +221,7 @@ class Engine:
             tail_events=self._config.modality.tail_events,
             clock=self._clock,
         )
-        self._gatherer, self._publisher = self._new_gatherer(), self._new_publisher()
+        self._gatherer, self._publisher = self._new_gatherer(), self._new_publisher(environment)
 
     def _still_stopping(self) -> bool:
         self._watch.alive()
@@ -243,10 +243,10 @@ class Engine:
             clock=self._clock,
         )
 
-    def _new_publisher(self) -> Publisher:
+    def _new_publisher(self, environment: str) -> Publisher:
         return Publisher(
             instance=self._config.app.instance,
-            environment=self._environment,
+            environment=environment,
             transport=self._transport,
             learner=self._host,
             codec=self._codec,

@@ -10,7 +10,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Protocol
 
-from streamssl.checkpoint import Checkpoint, CorruptCheckpointError, checkpoints, load
+from streamssl.checkpoint import CorruptCheckpointError
+from streamssl.checkpoint.store import Checkpoint, checkpoints, load
 from streamssl.codecs.registry import build_codec
 from streamssl.config.environment import environment_hash
 from streamssl.config.root import Config
@@ -20,6 +21,7 @@ from streamssl.engine.published import published
 from streamssl.engine.recovery import InputReader, JournalBrokenError, JournalReplay
 from streamssl.engine.start import CHECKPOINTS
 from streamssl.events import OutputRecord
+from streamssl.learner.build import build
 from streamssl.learner_host import StatefulLearner
 from streamssl.stream_learner import StreamLearner
 from streamssl.transport.journal import JournalRecord
@@ -107,7 +109,7 @@ def reproduce(
     records, _ = source.journal(0)
     positions = _begin(config, records, learner)
     first_epoch = learner.epoch
-    replay = JournalReplay(learner, codec, source, positions, environment_hash(config))
+    replay = JournalReplay(learner, codec, source, positions, environment_hash(config, build()))
     wanted = [(position, record) for position, record in records if record.seq > positions.seq]
     for position, record in wanted:
         for partition, part in replay.apply(record, position, publishing=True).items():

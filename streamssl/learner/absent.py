@@ -10,8 +10,8 @@ from typing import Any
 
 import numpy as np
 
+from streamssl.events import NO_SPACE
 from streamssl.learner.report import Inference, LearnReport
-from streamssl.learner.spaces import NO_SPACE
 from streamssl.modalities import Windows
 
 

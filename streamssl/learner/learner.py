@@ -12,18 +12,19 @@ import numpy as np
 import torch
 
 from streamssl.config.sections import LearnConfig, LearnerConfig, ObjectivesConfig, ReplayConfig
-from streamssl.events import Float32Array, FloatArray
+from streamssl.events import PROVISIONAL, Float32Array, FloatArray
 from streamssl.learner.batches import draw_batches, make_sample, window_span_s
 from streamssl.learner.device import find_device
 from streamssl.learner.network import WindowNetwork
 from streamssl.learner.report import Inference, LearnReport, Tally
 from streamssl.learner.schedule import Schedule
-from streamssl.learner.spaces import FIRST_SPACE, PROVISIONAL
 from streamssl.learner.tiles import in_tiles
 from streamssl.learner.trainer import Trainer
 from streamssl.modalities import Windows
 from streamssl.objectives import build_objectives
 from streamssl.replay import POLICIES
+
+FIRST_SPACE = "space-1"
 
 
 class Learner:

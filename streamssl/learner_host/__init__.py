@@ -1,4 +1,7 @@
-"""Where the learner runs: in the engine's process, or in one of its own beside it."""
+"""Where the learner runs: in the engine's process, or in one of its own beside it.
+
+`local` loads torch; what is here does not, and so an engine beside its learner never does.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +14,6 @@ from streamssl.learner_host.base import (
     StatefulLearner,
     Written,
 )
-from streamssl.learner_host.local import LocalHost
 from streamssl.learner_host.process import LearnerProcessError, ProcessHost
 
 __all__ = [
@@ -20,7 +22,6 @@ __all__ = [
     "Host",
     "Learner",
     "LearnerProcessError",
-    "LocalHost",
     "ProcessHost",
     "Restored",
     "StatefulLearner",

@@ -124,6 +124,14 @@ class Host(Learner, Protocol):
     remember_s: float
     saving: bool
 
+    def build(self) -> Mapping[str, str | None]:
+        """Versions, CPU and threads of the process that the learner runs in.
+
+        Raises:
+            StreamsslError: The learner cannot be made there.
+        """
+        ...
+
     def begin(self, batch: EventBatch) -> Given[Results]:
         """`advance`, perhaps while the caller does something else."""
         ...

@@ -48,8 +48,12 @@ class Service:
         try:
             value = getattr(self, name)(*arguments)
         except StreamsslError as error:
-            return None, None, (error.exit_code, str(error))
+            return refusal(error)
         return value, self._mirror(), None
+
+    def build(self) -> dict[str, str | None]:
+        """As `Host.build`."""
+        return dict(self._host.build())
 
     def advance(self, batch: dict[str, Any]) -> Any:
         """Results without their batch."""
@@ -110,6 +114,11 @@ class Service:
         return [(w.journal, w.num_bytes, w.seconds) for w in self._host.saved(wait=wait)]
 
 
+def refusal(error: StreamsslError) -> Any:
+    """The answer to a request that an error prevented."""
+    return None, None, (error.exit_code, str(error))
+
+
 def batch_of(columns: dict[str, Any]) -> EventBatch:
     """A batch from what a frame made of it."""
     return EventBatch(**{**columns, "fields": tuple(columns["fields"])})
@@ -121,7 +130,11 @@ def serve(connection: socket.socket) -> None:
     config = Config.model_validate(receive(connection))
     setup_logging(config.telemetry.log_level)
     threading.Thread(target=_listen, args=(connection, requests), daemon=True).start()
-    service = Service(config)
+    try:
+        service = Service(config)
+    except StreamsslError as error:
+        send(connection, refusal(error))  # Whatever was asked.
+        return
     while True:
         send(connection, service.answer(requests.get()))
 

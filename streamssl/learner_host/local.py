@@ -9,8 +9,11 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
-from streamssl.checkpoint import CheckpointError, Snapshot, load_newest, snapshot, write
+from streamssl.checkpoint import CheckpointError
+from streamssl.checkpoint.snapshot import Snapshot, snapshot
+from streamssl.checkpoint.store import load_newest, write
 from streamssl.events import Decisions, EpochReport, EventBatch, Results
+from streamssl.learner.build import build
 from streamssl.learner_host.base import (
     Closed,
     Given,
@@ -84,6 +87,10 @@ class LocalHost(Host):
     def state_crc32c(self) -> int:
         """CRC of the state that scores the open epoch."""
         return self._learner.state_crc32c()
+
+    def build(self) -> Mapping[str, str | None]:
+        """Versions, CPU and threads of this process."""
+        return build()
 
     def begin(self, batch: EventBatch) -> Given[Results]:
         """`advance`, at once."""

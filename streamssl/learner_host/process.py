@@ -50,24 +50,27 @@ class Answer(Given[T]):
     Args:
         take: Reads the next answer, whosever it is.
         give: What to make of the value.
+
+    Attributes:
+        here: Whether it has arrived.
     """
 
     def __init__(self, take: Callable[[], None], give: Callable[[Any], T]) -> None:
         self._take, self._give = take, give
         self._value: Any = None
         self._error: StreamsslError | None = None
-        self._here = False
+        self.here = False
 
     def arrived(self, value: Any, error: tuple[int, str] | None) -> None:
         """It is there."""
-        self._value, self._here = value, True
+        self._value, self.here = value, True
         if error is not None:
             self._error = StreamsslError(error[1])
             self._error.exit_code = error[0]
 
     def __call__(self) -> T:
         """The value; the error that prevented it is raised."""
-        while not self._here:
+        while not self.here:
             self._take()
         if self._error is not None:
             raise self._error
@@ -75,7 +78,7 @@ class Answer(Given[T]):
 
 
 class ProcessHost(Host):
-    """Starts the learner's process and speaks for it.
+    """Starts the learner's process and speaks for it; does not wait until it has started.
 
     What is asked for is sent at once and answered in order; only `begin` and `begin_close` let
     the caller go on meanwhile. How many events the open epoch has, and how many it takes, is
@@ -98,7 +101,7 @@ class ProcessHost(Host):
         self._took: list[Took] = []
         self.saving = False
         self._send(config.model_dump(mode="json", exclude=NOT_ITS_OWN))
-        self._first = self._ask(_nothing, "look")
+        self._build: Answer[Mapping[str, str | None]] = self._ask(_same, "build")
 
     @property
     def pid(self) -> int:
@@ -145,6 +148,10 @@ class ProcessHost(Host):
     def close_epoch(self, decisions: Decisions) -> EpochReport:
         """Learn the open epoch and open the next."""
         return self.begin_close(decisions)().report
+
+    def build(self) -> Mapping[str, str | None]:
+        """Versions, CPU and threads of the learner's process."""
+        return self._build()
 
     def begin(self, batch: EventBatch) -> Given[Results]:
         """`advance`, while the caller does something else."""
@@ -201,6 +208,8 @@ class ProcessHost(Host):
     def close(self) -> None:
         """End the process."""
         self._connection.close()
+        if not self._build.here:  # It still imports, and would not see the connection's end.
+            self._process.kill()
         try:
             self._process.wait(CLOSE_S)
         except subprocess.TimeoutExpired:
@@ -209,7 +218,7 @@ class ProcessHost(Host):
 
     @property
     def _known(self) -> Mirror:
-        self._first()
+        self._build()  # The first answer: before it nothing is known.
         return self._state
 
     def _ask(self, give: Callable[[Any], T], *request: Any) -> Answer[T]:

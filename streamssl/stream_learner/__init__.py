@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from streamssl import checkpoint
+from streamssl.checkpoint import CheckpointError, store
 from streamssl.config.root import Config
 from streamssl.config.settings import load_config
 from streamssl.events import (
@@ -186,7 +186,7 @@ class StreamLearner:
         if self.num_open_events:
             self.close_epoch(Decisions("end"))
         position: dict[str, Any] = {"epoch": self.epoch}
-        return checkpoint.save(Path(directory), self.state_dict(), position=position, keep=1)
+        return store.save(Path(directory), self.state_dict(), position=position, keep=1)
 
     def load(self, directory: Path | str) -> None:
         """Take over the newest checkpoint under `directory`, of `save` or of a daemon.
@@ -194,9 +194,9 @@ class StreamLearner:
         Raises:
             CheckpointError: There is none that can be used.
         """
-        found = checkpoint.load_newest(Path(directory), on_corruption="fail")
+        found = store.load_newest(Path(directory), on_corruption="fail")
         if found is None:
-            raise checkpoint.CheckpointError(f"{directory} holds no checkpoint; check the path")
+            raise CheckpointError(f"{directory} holds no checkpoint; check the path")
         self.load_state_dict(found.state.get("learner", found.state))
 
     def state_dict(self) -> dict[str, Any]:
@@ -223,7 +223,7 @@ class StreamLearner:
             try:
                 self._model.load_state_dict(state["model"])
             except (RuntimeError, KeyError, ValueError) as error:
-                raise checkpoint.CheckpointError(
+                raise CheckpointError(
                     "the state is of another configuration: load it under the sizes (learner.*, "
                     f"modality.window, scorers.*) that it was saved under ({error})"
                 ) from error

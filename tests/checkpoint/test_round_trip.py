@@ -16,7 +16,8 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as npst
 from safetensors.numpy import load_file
 
-from streamssl.checkpoint import load, save, snapshot, write
+from streamssl.checkpoint.snapshot import snapshot
+from streamssl.checkpoint.store import load, save, write
 
 DTYPES = ("float64", "float32", "float16", "int64", "int32", "int8", "uint8", "uint64", "bool")
 scalars = st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=20)

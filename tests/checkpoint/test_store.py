@@ -14,15 +14,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from streamssl.checkpoint import (
-    CheckpointError,
-    CorruptCheckpointError,
-    checkpoints,
-    load,
-    load_newest,
-    save,
-)
+from streamssl.checkpoint import CheckpointError, CorruptCheckpointError
 from streamssl.checkpoint import store as store_module
+from streamssl.checkpoint.store import checkpoints, load, load_newest, save
 
 
 def put(folder: Path, epoch: int, keep: int = 3) -> Path:

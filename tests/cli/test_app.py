@@ -14,7 +14,8 @@ import pytest
 
 from streamssl import __version__
 from streamssl import engine as engine_module
-from streamssl.checkpoint import CheckpointError, snapshot
+from streamssl.checkpoint import CheckpointError
+from streamssl.checkpoint.snapshot import snapshot
 from streamssl.cli.app import main
 from streamssl.cli.reference import PAGES
 from streamssl.cli.validate import memory_report
@@ -25,6 +26,7 @@ from tests.stream_learner.streams import small_learner, stream
 
 ROOT = Path(__file__).parents[2]
 SENSOR = str(ROOT / "configs" / "sensor.yaml")
+HERE = "learner.own_process=false"  # These tests end no process.
 
 
 @dataclass
@@ -66,13 +68,19 @@ def test_version_and_help(cli: Callable[..., Outcome]) -> None:
         assert verb in told.out
 
 
-def test_the_console_script_starts() -> None:
-    """The installed command runs, without loading torch for what does not need it."""
-    code = "import sys; from streamssl.cli import app; print('torch' in sys.modules)"
-    told = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60
+@pytest.mark.parametrize(
+    ("args", "code"), [(["--help"], 0), (["schema"], 0), (["run", "-c", "absent.yaml"], 2)]
+)
+def test_cheap_commands_load_no_torch(args: list[str], code: int) -> None:
+    """The installed command answers at once where nothing is computed."""
+    script = (
+        "import sys\nfrom streamssl.cli.app import main\n"
+        "try: main()\nfinally: print('torch' in sys.modules, file=sys.stderr)"
     )
-    assert told.stdout == "False\n"
+    told = subprocess.run(
+        [sys.executable, "-c", script, *args], capture_output=True, text=True, timeout=120
+    )
+    assert (told.returncode, told.stderr.splitlines()[-1]) == (code, "False")
 
 
 @pytest.mark.parametrize("args", [["nonsense"], ["run"], ["validate", "--nonsense"]])
@@ -98,16 +106,17 @@ def test_run_hands_over_to_the_engine(
     cli: Callable[..., Outcome], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     """The engine gets the loaded configuration; its code is the command's."""
-    seen: list[tuple[Config, Path | None]] = []
+    seen: list[tuple[Config, None, Path | None]] = []
 
-    def fake(config: Config, init_from: Path | None = None) -> int:
-        seen.append((config, init_from))
+    def fake(config: Config, learner: None, init_from: Path | None) -> int:
+        seen.append((config, learner, init_from))
         return 5
 
     monkeypatch.setattr(engine_module, "run_daemon", fake, raising=False)
-    args = ("run", "-c", SENSOR, "--set", "app.seed=9", "--init-from", str(tmp_path))
-    assert cli(*args).code == 5
-    assert seen == [(load_config(SENSOR, ["app.seed=9"]), tmp_path)]
+    overrides = ["app.seed=9", HERE]
+    sets = [word for override in overrides for word in ("--set", override)]
+    assert cli("run", "-c", SENSOR, *sets, "--init-from", str(tmp_path)).code == 5
+    assert seen == [(load_config(SENSOR, overrides), None, tmp_path)]
 
 
 @pytest.mark.parametrize(
@@ -130,7 +139,7 @@ def test_errors_of_the_engine(
         raise error
 
     monkeypatch.setattr(engine_module, "run_daemon", fail, raising=False)
-    told = cli("run", "-c", SENSOR)
+    told = cli("run", "-c", SENSOR, "--set", HERE)
     assert told.code == code
     assert text in told.err
     assert ("Traceback" in told.err) == (code == 1)

@@ -13,9 +13,9 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
-from streamssl import engine as engine_module
 from streamssl.cli.replay import replay
 from streamssl.config import Config
+from streamssl.engine import replay as replay_module
 from streamssl.engine.published import published
 
 COMMAND = "from streamssl.cli.app import main; main()"
@@ -62,7 +62,7 @@ def test_a_replay_of_the_journal_leaves_no_half_written_file(
             time.sleep(5.0)
         return 0
 
-    monkeypatch.setattr(engine_module, "replay_journal", replay_until_told)
+    monkeypatch.setattr(replay_module, "replay_journal", replay_until_told)
     before = signal.getsignal(signal.SIGTERM)
     app = typer.Typer()
     app.command()(replay)

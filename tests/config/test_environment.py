@@ -10,7 +10,10 @@ import pytest
 
 from streamssl.config.environment import environment_hash
 from streamssl.config.settings import Config, load_config
+from streamssl.learner.build import build
 from streamssl.threads import THREAD_VARIABLES
+
+BUILD = {"torch": "2.13.0+cpu", "cpu": "AVX2", "OMP_NUM_THREADS": None}
 
 
 @pytest.mark.parametrize(
@@ -20,7 +23,7 @@ from streamssl.threads import THREAD_VARIABLES
 def test_it_changes_with_what_a_score_depends_on(override: str) -> None:
     """Another seed, network, scorer or reading of the input is another environment."""
     other = load_config({}, [override], environ={})
-    assert environment_hash(other) != environment_hash(Config())
+    assert environment_hash(other, BUILD) != environment_hash(Config(), BUILD)
 
 
 @pytest.mark.parametrize(
@@ -35,16 +38,22 @@ def test_it_changes_with_what_a_score_depends_on(override: str) -> None:
 def test_it_ignores_what_the_journal_holds(override: str) -> None:
     """How results travel, and decisions that the journal records, leave it as it is."""
     other = load_config({}, [override], environ={})
-    assert environment_hash(other) == environment_hash(Config())
-    assert len(environment_hash(other)) == 8
+    assert environment_hash(other, BUILD) == environment_hash(Config(), BUILD)
+    assert len(environment_hash(other, BUILD)) == 8
+
+
+def test_it_changes_with_the_build() -> None:
+    """Another torch, or a processor of other capabilities, may give other bits."""
+    other = {**BUILD, "cpu": "AVX512"}
+    assert environment_hash(Config(), other) != environment_hash(Config(), BUILD)
 
 
 @pytest.mark.parametrize("name", THREAD_VARIABLES)
 def test_it_changes_with_the_number_of_threads(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
     """Sums depend on how many threads share them."""
-    before = environment_hash(Config())
+    before = environment_hash(Config(), build())
     monkeypatch.setenv(name, "7")
-    assert environment_hash(Config()) != before
+    assert environment_hash(Config(), build()) != before
 
 
 def test_threads_are_pinned_before_numpy_is_imported() -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
 
 import pytest
 
@@ -100,9 +99,8 @@ def test_an_incident_is_counted_once_everywhere(tmp_path: Path) -> None:
 
 def test_settled_transactions_are_exported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The daemon passes on how often the transport had to ask the journal."""
-    off: dict[str, Any] = {"telemetry": {"enabled": False}, "learner": {"own_process": False}}
-    config = World(tmp_path, **off).config()
-    daemon = Daemon(config, None, Health())
+    config = World(tmp_path, telemetry={"enabled": False}).config()
+    daemon = Daemon(config, None, None, Health())
     for num_settled in (0, 2, 2, 3):
         settled = SimpleNamespace(num_settled=num_settled, trouble="")
         monkeypatch.setattr(daemon, "_transport", settled)

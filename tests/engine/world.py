@@ -26,7 +26,7 @@ from streamssl.events import (
     Results,
     Slice,
 )
-from streamssl.learner_host import LocalHost
+from streamssl.learner_host.local import LocalHost
 from streamssl.transport.base import Receipt, Transaction
 from streamssl.transport.journal import JournalRecord, decode_record
 from streamssl.transport.memory import MemoryBroker, MemoryTransport

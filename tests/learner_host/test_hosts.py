@@ -12,10 +12,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from streamssl.checkpoint import checkpoints
+from streamssl.checkpoint.store import checkpoints
 from streamssl.config.root import Config
 from streamssl.events import Decisions, EventBatch, StreamsslError
-from streamssl.learner_host import Host, LearnerProcessError, LocalHost, ProcessHost, Written
+from streamssl.learner.build import build
+from streamssl.learner_host import Host, LearnerProcessError, ProcessHost, Written
+from streamssl.learner_host.local import LocalHost
 from streamssl.stream_learner import StreamLearner
 from tests.stream_learner.streams import SMALL, stream
 
@@ -157,6 +159,27 @@ def test_an_unusable_checkpoint_is_told_with_its_exit_code(host: Host, tmp_path:
     with pytest.raises(StreamsslError, match="corrupt") as told:
         host.restore(tmp_path, "previous")
     assert told.value.exit_code == 4
+
+
+def test_a_learner_that_cannot_be_made_is_told_with_its_exit_code() -> None:
+    """A device that is not there ends with exit code 5, though another process looked for it."""
+    host = ProcessHost(Config.model_validate({"learner": {"device": "cuda:99"}}))
+    with pytest.raises(StreamsslError, match=r"set learner\.device to cpu") as told:
+        host.build()
+    assert told.value.exit_code == 5
+    host.close()
+
+
+def test_a_learner_that_still_starts_ends_at_once() -> None:
+    """Nobody waits for its imports where the engine has failed before."""
+    host = ProcessHost(CONFIG)
+    host.close()
+    assert host._process.returncode == -signal.SIGKILL
+
+
+def test_the_build_is_that_of_the_learner_s_process(host: Host) -> None:
+    """What the environment's hash covers: the same in either place, here on one machine."""
+    assert host.build() == build()
 
 
 def test_a_killed_learner_is_told() -> None:

@@ -16,7 +16,7 @@ import msgspec
 from streamssl.bench.speed.profiles import Sampler
 from streamssl.bench.speed.results import CheckpointCost, KeysRow, Profile, Rate
 from streamssl.bench.speed.stream import chunks, generate
-from streamssl.checkpoint import snapshot
+from streamssl.checkpoint.snapshot import snapshot
 from streamssl.config.settings import load_config
 from streamssl.events import EventBatch
 from streamssl.stream_learner import StreamLearner
