@@ -16,6 +16,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from benchmarks.chaos.vitals import Vitals, vitals
+
 COMMAND = ("-c", "from streamssl.cli.app import main; main()")
 DRAIN_S = 20.0
 
@@ -92,20 +94,25 @@ class Worker(subprocess.Popen[bytes]):
         return int(float(found[1])) if found else -1
 
     def longest_learning_s(self) -> float:
-        """Time in all learning steps: not less than the longest of them."""
+        """A time that the longest learning step took at least: a bound of the histogram."""
         _, body = self.probe("/metrics")
-        name = r"^streamssl_stage_duration_seconds_sum{stage=\"learn\"} (\S+)$"
-        found = re.search(name, body, re.MULTILINE)
-        return float(found[1]) if found else 0.0
+        name = r"^streamssl_stage_duration_seconds_bucket{le=\"(\S+)\",stage=\"learn\"} (\S+)$"
+        found = [(float(le), float(num)) for le, num in re.findall(name, body, re.MULTILINE)]
+        most = max((num for _, num in found), default=0.0)
+        return max((le for le, num in found if num < most), default=0.0)
 
     @contextmanager
     def frozen(self) -> Iterator[None]:
         """Stopped where it stands while the body runs."""
-        self.send_signal(signal.SIGSTOP)
+        self.freeze()
         try:
             yield
         finally:
-            self.send_signal(signal.SIGCONT)
+            self.thaw()
+
+    def vitals(self) -> Vitals:
+        """What it and the learner's process hold, together."""
+        return vitals(self.pid)
 
     def is_draining(self) -> bool:
         """Whether it has said that it drains."""
