@@ -25,6 +25,8 @@ SAMPLE_S = 0.5
 # Its stores are full by then: a reservoir of this size, networks, calibration, buffers.
 RESERVOIR_BYTES = 2 * 2**20
 WARM_SHARE = 0.4
+# Often enough that whatever saving needs is there by then as well, and saving is in the figures.
+SAVE_S = 10.0
 # A slope is noise where it is within this many standard errors, or adds less than this in all.
 ERRORS, PAGES_MB = 3.0, 16.0
 KEPT_BYTES = str(256 * 2**20)
@@ -33,7 +35,7 @@ KEPT_BYTES = str(256 * 2**20)
 def soak(form: Form, site: Site) -> Outcome:
     """At full speed memory stays within noise, and files and threads do not grow."""
     outcome = Outcome(f"{form.soak_s:.0f} s at full speed, {NUM_CHANNELS} channels")
-    sections = {"replay": {"max_bytes": RESERVOIR_BYTES}}
+    sections = {"replay": {"max_bytes": RESERVOIR_BYTES}, "checkpoint": {"every_s": SAVE_S}}
     with (
         site.deployment(sections, num_channels=NUM_CHANNELS) as deployment,
         deployment.auditor() as auditor,

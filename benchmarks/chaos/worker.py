@@ -16,6 +16,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import psutil
+
 from benchmarks.chaos.vitals import Vitals, vitals
 
 COMMAND = ("-c", "from streamssl.cli.app import main; main()")
@@ -93,14 +95,6 @@ class Worker(subprocess.Popen[bytes]):
         found = re.search(r"^streamssl_partitions_assigned{.*} (\S+)$", body, re.MULTILINE)
         return int(float(found[1])) if found else -1
 
-    def longest_learning_s(self) -> float:
-        """A time that the longest learning step took at least: a bound of the histogram."""
-        _, body = self.probe("/metrics")
-        name = r"^streamssl_stage_duration_seconds_bucket{le=\"(\S+)\",stage=\"learn\"} (\S+)$"
-        found = [(float(le), float(num)) for le, num in re.findall(name, body, re.MULTILINE)]
-        most = max((num for _, num in found), default=0.0)
-        return max((le for le, num in found if num < most), default=0.0)
-
     @contextmanager
     def frozen(self) -> Iterator[None]:
         """Stopped where it stands while the body runs."""
@@ -109,6 +103,16 @@ class Worker(subprocess.Popen[bytes]):
             yield
         finally:
             self.thaw()
+
+    @contextmanager
+    def learner_frozen(self) -> Iterator[None]:
+        """The learner's process stopped where it stands while the body runs, the engine's not."""
+        (learner,) = psutil.Process(self.pid).children()
+        learner.suspend()
+        try:
+            yield
+        finally:
+            learner.resume()
 
     def vitals(self) -> Vitals:
         """What it and the learner's process hold, together."""
