@@ -69,7 +69,7 @@ class Speed:
     """How a daemon went through a backlog.
 
     Attributes:
-        per_s: Readable messages a second.
+        per_s: Messages a second.
         cpu_us: Time on a processor for each, engine and learner together.
         growth_mb: Memory at its most, above that after a fifth of the input.
     """
@@ -106,7 +106,7 @@ def poison(form: Form, site: Site) -> Outcome:
     outcome.expect("each is a dead letter with its reason and origin", not wrong, told)
     slower = poisoned.cpu_us / clean.cpu_us - 1
     told = (
-        f"{poisoned.cpu_us:.0f} instead of {clean.cpu_us:.0f} µs of processor time a good message "
+        f"{poisoned.cpu_us:.0f} instead of {clean.cpu_us:.0f} µs of processor time a message "
         f"({slower:+.1%}); {poisoned.per_s:,.0f} instead of {clean.per_s:,.0f}/s"
     )
     outcome.expect(f"throughput falls by less than {MOST_SLOWER:.0%}", slower < MOST_SLOWER, told)
@@ -171,6 +171,6 @@ def _speed(deployment: Deployment, auditor: Auditor, good: int) -> Speed:
             last = worker.vitals()
             most_mb = max(most_mb, last.memory_mb)
         worker.drain()
-    num = good * (1 - begun / deployment.num_produced)
+    num = auditor.num_seen() - begun
     seconds, cpu_s = last.at_s - first.at_s, last.cpu_s - first.cpu_s
     return Speed(num / seconds, 1e6 * cpu_s / num, most_mb - first.memory_mb)

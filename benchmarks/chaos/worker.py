@@ -91,9 +91,11 @@ class Worker(subprocess.Popen[bytes]):
 
     def num_held(self) -> int:
         """Partitions that it holds; -1 where it does not answer."""
-        _, body = self.probe("/metrics")
-        found = re.search(r"^streamssl_partitions_assigned{.*} (\S+)$", body, re.MULTILINE)
-        return int(float(found[1])) if found else -1
+        return int(sum(self._figures("partitions_assigned") or [-1]))
+
+    def lag(self) -> int:
+        """Messages that it has not processed yet, as it says; -1 where it does not answer."""
+        return int(sum(self._figures("input_lag_records") or [-1]))
 
     @contextmanager
     def frozen(self) -> Iterator[None]:
@@ -140,6 +142,12 @@ class Worker(subprocess.Popen[bytes]):
     def told(self) -> str:
         """The end of its log."""
         return self.log.read_text()[-4_000:]
+
+    def _figures(self, name: str) -> list[float]:
+        _, body = self.probe("/metrics")
+        return [
+            float(n) for n in re.findall(rf"^streamssl_{name}{{.*}} (\S+)$", body, re.MULTILINE)
+        ]
 
     def _where(self) -> str:
         if not self._address:
