@@ -70,14 +70,12 @@ class Auditor:
         scored: How often each message was scored.
         dead: How often each has a dead letter.
         reasons: Why.
-        num_bytes: Size of all records read.
     """
 
     def __init__(self, bootstrap_servers: str, app: str, topic: str, ledger: Ledger) -> None:
         self.scored: Counter[Place] = Counter()
         self.dead: Counter[Place] = Counter()
         self.reasons: dict[Place, str] = {}
-        self.num_bytes = 0
         self._ledger = ledger
         self._topic = topic
         self._scores = f"{app}.scores"
@@ -119,6 +117,14 @@ class Auditor:
         """Seconds until so many more results are seen; infinite where they never come."""
         wanted = self.num_results() + num
         return self._wait(lambda: self.num_results() >= wanted, limit_s)
+
+    def known(self) -> Set[Place]:
+        """The messages that the broker has acknowledged so far."""
+        return set(self._ledger.kinds)
+
+    def wait_for_later(self, limit_s: float, earlier: Set[Place], num: int = 1) -> float:
+        """Seconds until so many messages that are not among the earlier ones have a result."""
+        return self._wait(lambda: len(self.results() - earlier) >= num, limit_s)
 
     def wait_for_all(self, limit_s: float) -> float:
         """Seconds until every message has a result; infinite where that never happens."""
@@ -170,7 +176,6 @@ class Auditor:
         return all(self._consumer.position(tp) >= ends[tp] for tp in tps)
 
     def _note(self, record: Any) -> None:
-        self.num_bytes += len(record.value or b"") + len(record.key or b"")
         if record.topic == self._scores:
             topic, partition, offset, _ = self._decode(record.value).id.rsplit("/", 3)
             assert topic == self._topic, topic

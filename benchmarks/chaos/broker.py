@@ -10,9 +10,10 @@ import psutil
 from kafka import KafkaAdminClient
 from kafka.protocol.admin import AlterClientQuotasRequest
 
+from benchmarks.chaos.ledger import CLIENT
 from streamssl.transport.broker import DevBroker
 
-_ANY_CLIENT = [("client-id", None)]
+UNLIMITED = 10**12
 
 
 class ChaosBroker(DevBroker):
@@ -41,7 +42,7 @@ class ChaosBroker(DevBroker):
 
     @contextmanager
     def slow_writes(self, bytes_per_s: float) -> Iterator[None]:
-        """While the body runs, every client may write so much and not more."""
+        """While the body runs, every client but the source may write so much and not more."""
         self._quota(bytes_per_s, remove=False)
         try:
             yield
@@ -49,8 +50,11 @@ class ChaosBroker(DevBroker):
             self._quota(0.0, remove=True)
 
     def _quota(self, bytes_per_s: float, *, remove: bool) -> None:
-        operations = [("producer_byte_rate", float(round(bytes_per_s)), remove)]
-        request = AlterClientQuotasRequest(entries=[(_ANY_CLIENT, operations)], validate_only=False)
+        entries = [
+            ([("client-id", client)], [("producer_byte_rate", float(rate), remove)])
+            for client, rate in ((None, round(bytes_per_s)), (CLIENT, UNLIMITED))
+        ]
+        request = AlterClientQuotasRequest(entries=entries, validate_only=False)
         admin = KafkaAdminClient(bootstrap_servers=self.bootstrap_servers)
         try:
             answer = admin._manager.run(admin._manager.send, request)

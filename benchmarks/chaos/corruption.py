@@ -71,7 +71,7 @@ def _without_warnings() -> Iterator[None]:
 def exit_codes(form: Form, site: Site) -> Outcome:
     """A daemon on a damaged checkpoint: the previous one and exit 0, or exit 4, by policy."""
     rng, kinds = random.Random(29), [kind for kind in DAMAGES if kind != "missing"]
-    num = min(len(kinds), max(2, form.corruptions // 100))
+    num = min(len(kinds), max(1, form.corruptions // 100))
     outcome = Outcome(f"{num} daemons started on a damaged checkpoint, by each policy")
     codes: dict[str, list[int | None]] = {"fail": [], "previous": []}
     with site.deployment(SMALL) as deployment, deployment.auditor() as auditor:

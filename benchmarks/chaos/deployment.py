@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import json
 import subprocess
+import time
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from pathlib import Path
@@ -25,6 +26,8 @@ from streamssl.transport.kafka.security import client_settings
 from streamssl.transport.kafka.topics import Admin
 
 OUTPUTS = ("scores", "embeddings", "dlq", "spaces")
+# Messages that are kept waiting where a daemon shall be at full speed.
+LAG = 8_000
 # Key, value and headers of every record, by topic and partition.
 Published = dict[tuple[str, int], list[tuple[bytes | None, bytes | None, Headers]]]
 
@@ -107,6 +110,26 @@ class Deployment:
     def auditor(self) -> Auditor:
         """Somebody who counts the results."""
         return Auditor(self.kafka.bootstrap_servers, self.app, self.topic, self.source.ledger)
+
+    def keep_behind(self, auditor: Auditor) -> None:
+        """One turn of keeping so much input waiting that a daemon never waits for any."""
+        if self.num_produced - auditor.num_results() < LAG:
+            self.source.produce(1_000)
+        else:
+            time.sleep(0.01)
+
+    def num_bytes_written(self) -> int:
+        """Size of all output topics on the broker's disk."""
+        topics = [f"{self.app}.{output}" for output in (*OUTPUTS, "journal")]
+        found = self.admin.client.describe_log_dirs(topics)
+        sizes = [
+            p["partition_size"]
+            for b in found
+            for d in b["log_dirs"]
+            for t in d["topics"]
+            for p in t["partitions"]
+        ]
+        return sum(sizes)
 
     def state_dir(self, instance: int = 0) -> Path:
         """Where an instance keeps its state."""

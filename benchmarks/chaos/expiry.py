@@ -64,8 +64,8 @@ def _above(outcome: Outcome, deployment: Deployment, auditor: Auditor) -> None:
         reasons = _reasons(worker)
         ends = _ends(deployment)
         with worker.frozen():
-            deployment.source.produce(8_000)
-            cut = {p: end + 1_500 for p, end in ends.items()}
+            deployment.source.produce(1_600)
+            cut = {p: end + 200 for p, end in ends.items()}
             _delete(deployment, cut)
         _expire(deployment, {p: (end, cut[p]) for p, end in ends.items()})
         auditor.wait_for_all(LIMIT_S)

@@ -10,7 +10,8 @@ class Form:
     """Counts and times of all scenarios.
 
     Attributes:
-        kills: Processes killed in each of the three ways.
+        kills: Processes killed in each of five ways: at random, in bursts, in a checkpoint's
+            write, in a commit, in a recovery.
         drains: Processes ended by SIGTERM.
         restarts: Restarts of the broker, the one after the outage included.
         outage_s: The one long absence of the broker.
@@ -46,23 +47,23 @@ FORMS = {
     for form in (
         Form(
             name="short",
-            kills=5,
+            kills=3,
             drains=5,
             restarts=2,
             outage_s=15.0,
             rebalances=3,
-            backlogs=(0, 2_000, 5_000),
+            backlogs=(0, 5_000, 20_000),
             zombies=1,
             good=50_000,
             bad=1_000,
             corruptions=100,
             slow_s=20.0,
-            backlog=6_000,
+            backlog=3_000,
             soak_s=60.0,
         ),
         Form(
             name="long",
-            kills=100,
+            kills=20,
             drains=100,
             restarts=20,
             outage_s=600.0,

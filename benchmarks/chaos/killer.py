@@ -85,11 +85,10 @@ class Killer:
         return True
 
     def _wait_for_recovery(self, process: Worker) -> bool:
-        self._turn_until(process, lambda: process.probe("/startupz")[0] > 0, pace_s=0.01)
-        while not process.is_recovered():
-            if "recovering" in process.probe("/startupz")[1]:
-                return True
-        return False
+        """Something was replayed, and not everything."""
+        self._turn_until(process, lambda: process.probe("/startupz")[0] > 0)
+        self._turn_until(process, lambda: _has_replayed(process), pace_s=0.02)
+        return not process.is_recovered()
 
     def _stand_still(self, process: Worker, seen: Callable[[], bool]) -> None:
         while True:
@@ -112,3 +111,7 @@ class Killer:
             self._witness.look(pace_s)
             if self._witness.num_taken() >= self._deployment.num_produced:
                 self._deployment.source.produce(100)
+
+
+def _has_replayed(process: Worker) -> bool:
+    return process.status().get("recovered", 0) > 0 or process.is_recovered()

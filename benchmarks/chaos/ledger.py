@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import random
-import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -12,7 +11,10 @@ from typing import Any, Self
 
 from kafka import KafkaProducer
 
+from benchmarks.chaos.beside import beside
+
 NUM_PARTITIONS = 4
+CLIENT = "source"
 NUM_MACHINES = 8
 UNREADABLE = "unreadable"
 # Longer than any outage: what was handed over arrives when the broker is back.
@@ -69,6 +71,7 @@ class Source:
         self._lost: list[BaseException] = []
         self._producer = KafkaProducer(
             bootstrap_servers=bootstrap_servers.split(","),
+            client_id=CLIENT,
             acks="all",
             enable_idempotence=True,
             linger_ms=5,
@@ -85,15 +88,16 @@ class Source:
         future.add_callback(self._taken, kind)
         future.add_errback(self._lost.append)
 
-    def produce(self, num_messages: int) -> None:
+    def produce(self, num_messages: int, *, padding: int = 0) -> None:
         """Append readings of eight machines, a few of them unreadable; all acknowledged."""
         for _ in range(num_messages):
-            self.reading()
+            self.reading(padding=padding)
         self.flush()
 
-    def reading(self) -> None:
-        """Hand over one reading, or what should have been one."""
-        values = {name: round(self._rng.gauss(0, 1), 4) for name in self._names}
+    def reading(self, *, padding: int = 0) -> None:
+        """Hand over one reading, or what should have been one; `padding` bytes are no channel."""
+        values: dict[str, Any] = {n: round(self._rng.gauss(0, 1), 4) for n in self._names}
+        values |= {"note": "x" * padding} if padding else {}
         machine, readable = (
             self._rng.randrange(NUM_MACHINES),
             self._rng.random() >= self._unreadable,
@@ -114,14 +118,8 @@ class Source:
     @contextmanager
     def streaming(self, rate: float) -> Iterator[None]:
         """Readings at a rate while the body runs; acknowledged when it has ended."""
-        over = threading.Event()
-        thread = threading.Thread(target=self._stream, args=(rate, over.is_set), daemon=True)
-        thread.start()
-        try:
+        with beside(self._at_rate(rate)):
             yield
-        finally:
-            over.set()
-            thread.join()
         self.flush()
 
     def close(self) -> None:
@@ -134,13 +132,19 @@ class Source:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def _stream(self, rate: float, over: Callable[[], bool]) -> None:
+    def _at_rate(self, rate: float) -> Callable[[], None]:
+        """Hands over one reading if it is time for one, else waits a little."""
         began_s, num = time.monotonic(), 0
-        while not over():
-            while num < (time.monotonic() - began_s) * rate and not over():
+
+        def turn() -> None:
+            nonlocal num
+            if num < (time.monotonic() - began_s) * rate:
                 self.reading()
                 num += 1
-            time.sleep(0.005)
+            else:
+                time.sleep(0.005)
+
+        return turn
 
     def _taken(self, kind: str, metadata: Any) -> None:
         self.ledger.kinds[metadata.partition, metadata.offset] = kind

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import json
 from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
 
 from benchmarks.chaos.deployment import Deployment, Published
 from streamssl.checkpoint.store import load
@@ -51,12 +54,12 @@ def compare_with_replay(deployment: Deployment) -> Comparison:
     """
     published, again = deployment.published(), Published()
     wrong, num_transactions, num_saved = [], 0, 0
-    for instance in range(deployment.num_instances):
+    with ThreadPoolExecutor(deployment.num_instances) as pool:
+        replays = list(pool.map(partial(_replay, deployment), range(deployment.num_instances)))
+    for instance, (code, answer, output) in enumerate(replays):
         journal = deployment.journal(instance)
         if not journal:
             continue
-        output = deployment.folder / f"again-{instance}.parquet"
-        code, answer = deployment.replay(output, instance=instance)
         assert answer, f"the replay ended with {code}: {deployment.told()}"
         for place, records in deployment.reproduced(output).items():
             again.setdefault(place, []).extend(records)
@@ -71,6 +74,12 @@ def compare_with_replay(deployment: Deployment) -> Comparison:
         wrong_states=wrong,
         saved=num_saved,
     )
+
+
+def _replay(deployment: Deployment, instance: int) -> tuple[int, bytes, Path]:
+    """Exit code, answer and records of a replay; no answer where there is nothing to replay."""
+    output = deployment.folder / f"again-{instance}.parquet"
+    return *deployment.replay(output, instance=instance), output
 
 
 def saved_states(deployment: Deployment, instance: int = 0) -> dict[int, int]:

@@ -16,6 +16,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import psutil
+
+from benchmarks.chaos.vitals import Vitals, vitals
+
 COMMAND = ("-c", "from streamssl.cli.app import main; main()")
 DRAIN_S = 20.0
 
@@ -87,25 +91,34 @@ class Worker(subprocess.Popen[bytes]):
 
     def num_held(self) -> int:
         """Partitions that it holds; -1 where it does not answer."""
-        _, body = self.probe("/metrics")
-        found = re.search(r"^streamssl_partitions_assigned{.*} (\S+)$", body, re.MULTILINE)
-        return int(float(found[1])) if found else -1
+        return int(sum(self._figures("partitions_assigned") or [-1]))
 
-    def longest_learning_s(self) -> float:
-        """Time in all learning steps: not less than the longest of them."""
-        _, body = self.probe("/metrics")
-        name = r"^streamssl_stage_duration_seconds_sum{stage=\"learn\"} (\S+)$"
-        found = re.search(name, body, re.MULTILINE)
-        return float(found[1]) if found else 0.0
+    def lag(self) -> int:
+        """Messages that it has not processed yet, as it says; -1 where it does not answer."""
+        return int(sum(self._figures("input_lag_records") or [-1]))
 
     @contextmanager
     def frozen(self) -> Iterator[None]:
         """Stopped where it stands while the body runs."""
-        self.send_signal(signal.SIGSTOP)
+        self.freeze()
         try:
             yield
         finally:
-            self.send_signal(signal.SIGCONT)
+            self.thaw()
+
+    @contextmanager
+    def learner_frozen(self) -> Iterator[None]:
+        """The learner's process stopped where it stands while the body runs, the engine's not."""
+        (learner,) = psutil.Process(self.pid).children()
+        learner.suspend()
+        try:
+            yield
+        finally:
+            learner.resume()
+
+    def vitals(self) -> Vitals:
+        """What it and the learner's process hold, together."""
+        return vitals(self.pid)
 
     def is_draining(self) -> bool:
         """Whether it has said that it drains."""
@@ -129,6 +142,12 @@ class Worker(subprocess.Popen[bytes]):
     def told(self) -> str:
         """The end of its log."""
         return self.log.read_text()[-4_000:]
+
+    def _figures(self, name: str) -> list[float]:
+        _, body = self.probe("/metrics")
+        return [
+            float(n) for n in re.findall(rf"^streamssl_{name}{{.*}} (\S+)$", body, re.MULTILINE)
+        ]
 
     def _where(self) -> str:
         if not self._address:

@@ -223,8 +223,9 @@ class Engine:
         )
         self._gatherer, self._publisher = self._new_gatherer(), self._new_publisher(environment)
 
-    def _still_stopping(self) -> bool:
+    def _still_stopping(self, num_recovered: int) -> bool:
         self._watch.alive()
+        self.summary.recovered = num_recovered
         return self._stopping.is_set()
 
     def _new_gatherer(self) -> Gatherer:

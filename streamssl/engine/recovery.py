@@ -175,7 +175,7 @@ def recover(
     records: list[tuple[int, JournalRecord]],
     oldest: int,
     *,
-    stopping: Callable[[], bool] = lambda: False,
+    stopping: Callable[[int], bool] = lambda _: False,
 ) -> bool:
     """Bring the state to the end of the journal, or to a declared gap.
 
@@ -184,7 +184,8 @@ def recover(
         records: The journal from the record before its position on (if that is kept), each
             with the position after it.
         oldest: Oldest journal position kept.
-        stopping: Asked before each record whether to stop half-way.
+        stopping: Asked before each record, with the events replayed so far, whether to stop
+            half-way.
 
     Returns:
         Whether a gap had to be declared: the state is what it was, but for the epochs named
@@ -198,7 +199,7 @@ def recover(
         return True
     try:
         for position, record in records:
-            if stopping():
+            if stopping(replay.num_events):
                 return False
             replay.apply(record, position)
     except (InputExpiredError, InputDiffersError, JournalBrokenError) as error:

@@ -45,7 +45,7 @@ def start(
     state_dir: Path | None,
     init_from: Path | None,
     environment: str,
-    stopping: Callable[[], bool],
+    stopping: Callable[[int], bool],
 ) -> Start:
     """Bring a fresh learner to where this instance's journal ends.
 
@@ -57,7 +57,8 @@ def start(
         state_dir: Where checkpoints are.
         init_from: Where to begin if `state_dir` holds none.
         environment: Hash of configuration, build and thread count.
-        stopping: Asked before each journal record whether to stop half-way.
+        stopping: Asked before each journal record, with the events replayed so far, whether to
+            stop half-way.
 
     Raises:
         CheckpointError: No checkpoint is usable though there are some, `init_from` has none, or

@@ -36,7 +36,7 @@ class Summary:
         samples_trained: Fresh and replayed samples that optimiser steps learnt from.
         anomalies: Events above the threshold.
         incidents: Runs of anomalies that began.
-        recovered: Events replayed from the journal at the start.
+        recovered: Events replayed from the journal at the start, so far.
         missed: Messages that expired before they were read.
         seconds: Since the group was entered.
     """

@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from collections import Counter
 from pathlib import Path
 
 import pytest
 
 from benchmarks.chaos.auditor import Auditor
+from benchmarks.chaos.beside import beside
 from benchmarks.chaos.ledger import Ledger
 from benchmarks.chaos.outcome import Outcome
 from benchmarks.chaos.report import page
 from benchmarks.chaos.results import Result, Results
-from benchmarks.chaos.soak import Vitals, _slope
+from benchmarks.chaos.soak import PAGES_MB, _first_and_last, _slope
 from benchmarks.chaos.stages import STAGES, stages_named
+from benchmarks.chaos.vitals import Vitals, vitals
+from benchmarks.chaos.worker import until
 
 
 def counted(scored: dict[tuple[int, int], int], dead: dict[tuple[int, int], int]) -> Auditor:
@@ -74,9 +79,40 @@ def test_a_stage_is_named_by_itself_or_by_its_first_word() -> None:
         stages_named("kill")
 
 
-@pytest.mark.parametrize(("mb_a_minute", "leaks"), [(0.0, False), (30.0, True)])
+@pytest.mark.parametrize(("mb_a_minute", "leaks"), [(0.0, False), (60.0, True)])
 def test_a_leak_is_told_from_noise(mb_a_minute: float, leaks: bool) -> None:
     """Memory that wobbles does not leak; memory that climbs does."""
     held = [300 + mb_a_minute * s / 60 + (s % 7) for s in range(60)]
-    slope, error, grew = _slope([Vitals(float(s), mb, 9, 9) for s, mb in enumerate(held)])
-    assert (slope > 3 * error and grew > 16) is leaks
+    slope, error, grew = _slope([Vitals(s, mb, 0, 9, 9, 2) for s, mb in enumerate(held)])
+    assert (slope > 3 * error and grew > PAGES_MB) is leaks
+
+
+def test_what_is_open_for_a_moment_is_no_leak() -> None:
+    """A file that stays open is one; one that a checkpoint has open while it is written is not."""
+    held = [27] * 50
+    assert _first_and_last([27, 27, 29, *held, 29, 27]) == (27, 27)
+    assert _first_and_last([*held, *[28] * 20]) == (27, 28)
+
+
+def test_what_a_process_started_is_measured_with_it() -> None:
+    """The engine's figures include the learner's, a child of it."""
+    child = "import sys; block = b'x' * 50_000_000; print(flush=True); sys.stdin.read()"
+    parent = f"import subprocess, sys; subprocess.run([sys.executable, '-c', {child!r}])"
+    pipe = subprocess.PIPE
+    with subprocess.Popen([sys.executable, "-c", parent], stdin=pipe, stdout=pipe) as process:
+        assert process.stdout is not None
+        process.stdout.readline()
+        found = vitals(process.pid)
+        process.communicate()
+    assert found.processes == 2
+    assert found.memory_mb > 50
+    assert min(found.cpu_s, found.files, found.threads) > 0
+
+
+def test_what_fails_beside_a_scenario_is_told() -> None:
+    """It goes on until the body has ended, and an error in it does not stay hidden."""
+    turns: list[int] = []
+    with beside(lambda: turns.append(1)):
+        assert until(lambda: len(turns) > 2, 5.0)
+    with pytest.raises(ZeroDivisionError), beside(lambda: 1 // 0):
+        pass

@@ -12,7 +12,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from streamssl.events import ORIGINAL, UNREADABLE
@@ -107,6 +107,7 @@ def test_a_cell_beyond_pythons_limit_marks_one_row(tmp_path: Path) -> None:
     assert [UNREADABLE in row for row in rows] == [True, True, False]
 
 
+@settings(max_examples=40, deadline=None)
 @given(st.lists(st.lists(CELLS, min_size=2, max_size=2), max_size=8), st.integers(1, 40))
 def test_any_text_survives_csv(table: list[list[str]], num_bytes: int) -> None:
     """What Python's writer wrote is read back, however the file is cut into blocks."""

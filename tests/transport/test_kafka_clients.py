@@ -134,7 +134,7 @@ def test_positions_are_committed_under_a_membership(cluster: MockCluster, member
 
 @pytest.mark.parametrize("client", ["librdkafka"], indirect=True)
 def test_another_process_of_the_same_name_is_told(cluster: MockCluster, member: Member) -> None:
-    """The group has given our place away: no poll gives anything any more.
+    """The group has given our place away: every later poll says so, whatever is there to be read.
 
     kafka-python only logs a heartbeat that is answered so; it learns of it when it commits
     (`test_kafka_commit.py`).
@@ -142,7 +142,12 @@ def test_another_process_of_the_same_name_is_told(cluster: MockCluster, member: 
     for partition in (0, 1):
         member.consumer.seek(partition, 0)
     cluster.fail(mock_cluster.HEARTBEAT, *[FENCED_INSTANCE] * 20)
-    member.fails(errors.FencedInstanceIdError)
+    found: list[Message] = []
+    told = member.fails(errors.FencedInstanceIdError, found)
+    assert type(told) is errors.FencedInstanceIdError
+    _produce(cluster, 3)
+    assert type(member.fails(errors.FencedInstanceIdError, found)) is errors.FencedInstanceIdError
+    assert found == []
 
 
 def test_a_group_that_may_not_be_used_is_told(
