@@ -17,7 +17,7 @@ from streamssl.engine.recovery import rebuild
 from streamssl.engine.slices import cut, offset_after
 from streamssl.engine.watch import Watch
 from streamssl.events import Decoded, Slice
-from streamssl.learner_host import Learner
+from streamssl.learner_host import Host
 from streamssl.transport.base import InputExpiredError, Transport
 
 log = logging.getLogger(__name__)
@@ -35,7 +35,7 @@ class Gatherer:
     """
 
     transport: Transport
-    learner: Learner
+    learner: Host
     codec: Codec
     positions: Positions
     intake: Intake
@@ -53,7 +53,8 @@ class Gatherer:
 
         Args:
             in_flight: The transaction before, while it is not published yet. Nothing is waited
-                for then: what does not fill a transaction yet is kept for the next call.
+                for then, and once its results are there they wait for nothing either: what does
+                not fill a transaction yet is kept for the next call.
 
         Returns:
             None where there is nothing to be scored now.
@@ -71,12 +72,16 @@ class Gatherer:
                 draft.began_s, draft.polled_s = self.clock(), self.intake.polled_s
             for piece in pieces:
                 self._admit(piece, draft, in_flight)
-            if not pieces and in_flight:
+            if in_flight and (not pieces or self._should_publish(draft)):
                 self._open = draft
                 return None
             if not pieces and not (draft.parts and self.live):
                 break
         return draft if draft.parts else None
+
+    def _should_publish(self, draft: Draft) -> bool:
+        """Whether the transaction before can be published, and this one is not full yet."""
+        return self._room(draft) > 0 and self.learner.idle()
 
     def rest(self) -> Draft | None:
         """What was taken in and is not scored yet."""

@@ -140,6 +140,10 @@ class Host(Learner, Protocol):
         """`close_epoch`, likewise."""
         ...
 
+    def idle(self) -> bool:
+        """Whether everything that was asked for is there; waits for nothing."""
+        ...
+
     def restore(self, directory: Path, on_corruption: OnCorruption) -> Restored | None:
         """Take over the newest usable checkpoint of a folder; None where there is none.
 

@@ -102,6 +102,10 @@ class LocalHost(Host):
         closed = Closed(self.close_epoch(decisions), self.state_crc32c())
         return lambda: closed
 
+    def idle(self) -> bool:
+        """Always: nothing is under way when a call returns."""
+        return True
+
     def restore(self, directory: Path, on_corruption: OnCorruption) -> Restored | None:
         """Take over the newest usable checkpoint of a folder; None where there is none."""
         found = load_newest(directory, on_corruption=on_corruption)

@@ -175,6 +175,11 @@ class ProcessHost(Host):
         """Forget uncommitted rows of the open epoch, and the partition's context."""
         self._ask(_nothing, "discard", partition, from_offset)()
 
+    def idle(self) -> bool:
+        """Whether every question is answered."""
+        self._take_answers()
+        return not self._waiting
+
     def restore(self, directory: Path, on_corruption: OnCorruption) -> Restored | None:
         """Take over the newest usable checkpoint of a folder; None where there is none."""
         found = self._ask(_same, "restore", str(directory), on_corruption)()
