@@ -7,9 +7,10 @@ import random
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from typing import Any, Self
 
-from kafka import KafkaProducer
+from confluent_kafka import KafkaError, Message, Producer
 
 from benchmarks.chaos.beside import beside
 
@@ -68,25 +69,31 @@ class Source:
         self._names = [f"c{i}" for i in range(num_channels)]
         self._unreadable = unreadable
         self._rng = random.Random(0)
-        self._lost: list[BaseException] = []
-        self._producer = KafkaProducer(
-            bootstrap_servers=bootstrap_servers.split(","),
-            client_id=CLIENT,
-            acks="all",
-            enable_idempotence=True,
-            linger_ms=5,
-            request_timeout_ms=5_000,
-            delivery_timeout_ms=DELIVERY_MS,
-            max_block_ms=DELIVERY_MS,
-            max_request_size=8 * 2**20,
-            metrics_enabled=False,
+        self._lost: list[KafkaError] = []
+        self._producer = Producer(
+            {
+                "bootstrap.servers": bootstrap_servers,
+                "client.id": CLIENT,
+                "enable.idempotence": True,
+                "linger.ms": 5,
+                "request.timeout.ms": 5_000,
+                "message.timeout.ms": DELIVERY_MS,
+                "message.max.bytes": 8 * 2**20,
+                "log_level": 2,  # that the broker is away is meant
+            }
         )
 
     def send(self, value: bytes | None, *, key: bytes | None, partition: int, kind: str) -> None:
         """Hand over one message; `kind` says what is wrong with it."""
-        future = self._producer.send(self._topic, value=value, key=key, partition=partition)
-        future.add_callback(self._taken, kind)
-        future.add_errback(self._lost.append)
+        taken = partial(self._taken, kind)
+        while True:
+            try:
+                self._producer.produce(self._topic, value, key, partition, on_delivery=taken)
+            except BufferError:  # it waits for the broker
+                self._producer.poll(0.05)
+            else:
+                break
+        self._producer.poll(0)
 
     def produce(self, num_messages: int, *, padding: int = 0) -> None:
         """Append readings of eight machines, a few of them unreadable; all acknowledged."""
@@ -112,7 +119,8 @@ class Source:
         Raises:
             AssertionError: The broker refused a message, or did not answer in time.
         """
-        self._producer.flush(timeout_s)
+        waiting = self._producer.flush(timeout_s)
+        assert not waiting, f"{waiting} messages of the input were not taken in time"
         assert not self._lost, f"the input itself was not taken: {self._lost[:3]}"
 
     @contextmanager
@@ -123,8 +131,8 @@ class Source:
         self.flush()
 
     def close(self) -> None:
-        """Free the connection."""
-        self._producer.close(timeout=5)
+        """Give up what was not acknowledged."""
+        self._producer.purge()
 
     def __enter__(self) -> Self:
         return self
@@ -146,5 +154,8 @@ class Source:
 
         return turn
 
-    def _taken(self, kind: str, metadata: Any) -> None:
-        self.ledger.kinds[metadata.partition, metadata.offset] = kind
+    def _taken(self, kind: str, error: KafkaError | None, message: Message) -> None:
+        if error is not None:
+            self._lost.append(error)
+            return
+        self.ledger.kinds[message.partition(), message.offset()] = kind
