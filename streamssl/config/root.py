@@ -32,7 +32,7 @@ class Config(Section):
 
     Example:
         >>> Config().learn.every
-        1024
+        4096
     """
 
     app: AppConfig = AppConfig()

@@ -6,8 +6,10 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any, Literal
 
+import numpy as np
 import pytest
 from kafka.admin import MemberToRemove
 
@@ -15,8 +17,11 @@ from streamssl.events import Slice
 from streamssl.transport.base import TransportUnavailableError
 from streamssl.transport.kafka import KafkaTransport
 from streamssl.transport.kafka import receiver as receiver_module
+from streamssl.transport.kafka.assignments import Assignments
 from streamssl.transport.kafka.client import TopicWriter
+from streamssl.transport.kafka.clients.base import NoPositionError
 from streamssl.transport.kafka.clients.kafka_python.consumer import PythonConsumer
+from streamssl.transport.kafka.clients.librdkafka.consumer import RdConsumer
 from tests.conftest import RunningBroker
 from tests.transport.kafka_stream import Stream, Worker, numbers
 
@@ -26,6 +31,24 @@ pytestmark = pytest.mark.kafka
 @pytest.fixture
 def stream(kafka_broker: RunningBroker, unique_name: Callable[[str], str], client: str) -> Stream:
     return Stream(kafka_broker.bootstrap_servers, unique_name, settings={"client": client})
+
+
+@pytest.mark.parametrize("client", ["librdkafka"], indirect=True)
+def test_a_consumer_closes_in_the_middle_of_a_rebalance(stream: Stream) -> None:
+    """The library's own `close` would not return, and nothing else in the process would run."""
+    for pause_s in np.linspace(0.04, 0.16, 13):
+        consumer = RdConsumer(
+            stream.kafka,
+            topic=stream.topic,
+            group=stream.app,
+            member="m",
+            assignments=Assignments(),
+        )
+        consumer.join()
+        with suppress(NoPositionError):
+            consumer.poll(0.01, 1)
+        time.sleep(pause_s)
+        consumer.close(2.0)
 
 
 def test_two_workers_lose_and_double_nothing_while_partitions_move(stream: Stream) -> None:

@@ -8,6 +8,8 @@ Facts about confluent-kafka 2.16 that shaped it, each with its test where it can
   `trouble.py` remembers them until they are dealt with;
 - the group's metadata are opaque bytes, but only the generation in them says whether this is a
   member: `members.py`;
+- `close` hangs, and the interpreter with it, where an assignment was not looked at yet
+  (https://github.com/confluentinc/librdkafka/issues/4884): `consumer.py` polls once before;
 - freeing a client joins its threads: `producer.py` leaves that to a thread.
 """
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+import faulthandler
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from functools import partial
 from typing import Any
 
@@ -26,6 +28,9 @@ LEAST_POLL_S = 0.001
 # Partitions without a position are told one by one; begun one by one, the first would be read
 # before the others are fetched.
 TOGETHER_S = 0.02
+# Beyond the time-out of a `close`: then it has hung, and holds the interpreter's lock.
+LAST_RESORT_S = 5.0
+STDERR_FD = 2
 
 
 class RdConsumer:
@@ -146,7 +151,13 @@ class RdConsumer:
     def close(self, timeout_s: float) -> None:
         """Stop; a static member does not leave the group by this."""
         with translating():
-            bounded(self._client.close, timeout_s, _nothing)
+            bounded(partial(self._close, timeout_s), timeout_s, _nothing)
+
+    def _close(self, timeout_s: float) -> None:
+        # An assignment that nobody looked at makes the library's `close` hang for good.
+        self._client.consume(1, LEAST_POLL_S)
+        with _or_exit(timeout_s + LAST_RESORT_S):
+            self._client.close()
 
     def _sorted(self, records: Iterable[Any]) -> Mapping[int, list[Message]]:
         """The messages by partition; what came instead of one is noted.
@@ -254,6 +265,16 @@ def _check(answers: Iterable[TopicPartition]) -> None:
     for answer in answers:
         if answer.error is not None:
             raise translated(answer.error)
+
+
+@contextmanager
+def _or_exit(limit_s: float) -> Iterator[None]:
+    """End the process where the block does not end: the journal holds all that it did."""
+    faulthandler.dump_traceback_later(limit_s, exit=True, file=STDERR_FD)
+    try:
+        yield
+    finally:
+        faulthandler.cancel_dump_traceback_later()
 
 
 def _nothing() -> None:
