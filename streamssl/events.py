@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 import msgspec
 import numpy as np
@@ -264,8 +265,7 @@ INCIDENT_STATES = ("none", "start", "ongoing", "end")
 PROVISIONAL, NO_SPACE = "provisional", "none"
 
 
-@dataclass(frozen=True, slots=True)
-class Decisions:
+class Decisions(NamedTuple):
     """What was decided when an epoch closed; with its rows it determines the next state.
 
     Attributes:
@@ -273,10 +273,12 @@ class Decisions:
             file ended).
         learn_rate: Share of the epoch's rows offered to the optimiser (1.0 unless lag thins
             learning); which ones follows from a hash of the event id and the epoch.
+        hurried: Whether the next epoch's input waited already: a burst is cut into smaller slices.
     """
 
     reason: str = "count"
     learn_rate: float = 1.0
+    hurried: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,8 +1,10 @@
 """When a transaction and an epoch end.
 
 A transaction ends at the epoch's end, at `delivery.max_events` or, live, after
-`delivery.commit_interval_ms`; an epoch ends by count or, live, by clock. Files know no clock, so
-that a backtest does not depend on the machine's speed.
+`delivery.commit_interval_ms`; an epoch ends by count or, live, by clock. A live epoch ends sooner
+where nothing waits (scores wait for learning, and little is learnt quickly) and later where input
+does: small epochs cost the most per event. Files know no clock, so that a backtest does not depend
+on the machine's speed.
 """
 
 from __future__ import annotations
@@ -39,18 +41,44 @@ class Epochs:
         self._learner = learner
         self._max_messages = delivery.max_events
         self._commit_interval_s = delivery.commit_interval_ms / 1_000
-        self._max_wait_s = learn.max_wait_s
-        self._thin_above_lag = learn.thin_above_lag
+        self._learn = learn
         self._clock = clock
         self._began_s: float | None = None
         self._events_per_message = 1.0
+        self._more_waits = False
 
     def events_left(self, draft: Draft) -> int:
-        """Events that the open epoch still takes."""
-        return self._learner.target() - self._learner.num_open_events - draft.num_events
+        """Events that the open epoch still takes, if they are there."""
+        return 0 if self._is_full() else self._limit() - self._num_events(draft)
+
+    def has_enough(self, draft: Draft) -> bool:
+        """Whether the draft fills the open epoch: it takes more only of what is there."""
+        return self._num_events(draft) >= self._target()
+
+    def filled(self, draft: Draft) -> None:
+        """Note whether more input waits than a transaction takes."""
+        self._more_waits = draft.num_messages >= self._max_messages
+
+    def _target(self) -> int:
+        """Events at which the open epoch ends where nothing waits."""
+        target = self._learner.target()
+        return min(target, self._learn.live_every) if self._clock else target
+
+    def _limit(self) -> int:
+        """Events at which it ends in any case."""
+        target = self._target()
+        most = min(self._learn.max_stretch * target, self._learn.every)
+        return max(target, most) if self._clock else target
+
+    def _num_events(self, draft: Draft) -> int:
+        return self._learner.num_open_events + draft.num_events
+
+    def _is_full(self) -> bool:
+        most = self._limit() if self._more_waits else self._target()
+        return self._learner.num_open_events >= most
 
     def room(self, draft: Draft) -> int:
-        """Most messages that the draft still takes: an epoch is filled exactly.
+        """Most messages that the draft still takes: an epoch has no event too much.
 
         Where messages carry many events, about as many as are needed: what is decoded too much
         is decoded again.
@@ -71,7 +99,7 @@ class Epochs:
         if draft.parts:
             ends.append(draft.began_s + self._commit_interval_s)
         if self._learner.num_open_events or draft.num_events:
-            ends.append(self._first_event_s() + self._max_wait_s)
+            ends.append(self._first_event_s() + self._learn.max_wait_s)
         return max(0.0, min(ends) - now)
 
     def over(self) -> str | None:
@@ -79,17 +107,24 @@ class Epochs:
         if not self._learner.num_open_events:
             self._began_s = None
             return None
-        if self._learner.num_open_events >= self._learner.target():
+        if self._is_full():
             return "count"
-        if self._clock and self._clock() - self._first_event_s() >= self._max_wait_s:
+        if self._clock and self._clock() - self._first_event_s() >= self._learn.max_wait_s:
             return "clock"
         return None
 
     def decide(self, reason: str, lag: int) -> Decisions:
-        """Close the epoch: learning is thinned in proportion to a lag above the limit."""
+        """Close the epoch: learning is thinned in proportion to a lag above the limit.
+
+        Args:
+            reason: Why it ends.
+            lag: Messages that wait.
+        """
         self._began_s = None
-        rate = min(1.0, self._thin_above_lag / max(lag, 1)) if self._clock else 1.0
-        return Decisions(reason, rate)
+        if self._clock is None:
+            return Decisions(reason)
+        rate = min(1.0, self._learn.thin_above_lag / max(lag, 1))
+        return Decisions(reason, rate, self._learner.num_open_events > self._target())
 
     def _first_event_s(self) -> float:
         assert self._clock is not None

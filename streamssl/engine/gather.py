@@ -22,6 +22,9 @@ from streamssl.transport.base import InputExpiredError, Transport
 
 log = logging.getLogger(__name__)
 
+# Where something else waits already.
+QUICK_POLL_S = 0.002
+
 
 @dataclass
 class Gatherer:
@@ -46,47 +49,41 @@ class Gatherer:
     max_poll_messages: int
     live: bool
     clock: Callable[[], float]
-    _open: Draft | None = None
 
     def gather(self, in_flight: Draft | None = None) -> Draft | None:
         """Poll and decode until the transaction is full, or its time is over.
 
+        While the learner is busy what comes is taken in, and as soon as it is not, that is scored:
+        nothing waits for time to pass then.
+
         Args:
-            in_flight: The transaction before, while it is not published yet. Nothing is waited
-                for then, and once its results are there they wait for nothing either: what does
-                not fill a transaction yet is kept for the next call.
+            in_flight: The transaction before, while it is not published yet.
 
         Returns:
             None where there is nothing to be scored now.
         """
         if in_flight and self.attempts and self.attempts.undecided:
             return None
-        draft, self._open = self._open or Draft(), None
+        draft, is_busy = Draft(), in_flight is not None or not self.learner.idle()
         while not self.stopping.is_set():
             room, wait_s = self._room(draft), self.epochs.wait_s(draft)
             if room == 0 or wait_s == 0.0:
                 break
+            is_quick = is_busy or self.epochs.has_enough(draft)
             with self.watch.stage("poll"):
-                pieces = self.intake.take(room, 0.0 if in_flight else wait_s)
+                pieces = self.intake.take(room, QUICK_POLL_S if is_quick else wait_s)
             if not draft.parts:
                 draft.began_s, draft.polled_s = self.clock(), self.intake.polled_s
             for piece in pieces:
                 self._admit(piece, draft, in_flight)
-            if in_flight and (not pieces or self._should_publish(draft)):
-                self._open = draft
-                return None
-            if not pieces and not (draft.parts and self.live):
+            if self.learner.idle() if is_busy else not pieces and self._is_over(draft):
                 break
+        self.epochs.filled(draft)
         return draft if draft.parts else None
 
-    def _should_publish(self, draft: Draft) -> bool:
-        """Whether the transaction before can be published, and this one is not full yet."""
-        return self._room(draft) > 0 and self.learner.idle()
-
-    def rest(self) -> Draft | None:
-        """What was taken in and is not scored yet."""
-        draft, self._open = self._open, None
-        return draft if draft and draft.parts else None
+    def _is_over(self, draft: Draft) -> bool:
+        """Whether the draft is scored as it is where no input waits."""
+        return self.epochs.has_enough(draft) or not (draft.parts and self.live)
 
     def _room(self, draft: Draft) -> int:
         return min(self.epochs.room(draft), self.max_poll_messages)

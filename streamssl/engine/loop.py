@@ -272,17 +272,12 @@ class Engine:
     def _drain(self) -> None:
         """Publish what is in hand, save the last epoch's end, forget attempts."""
         self._watch.enter("draining")
-        for scoring in (self._scoring, self._rest()):
-            if scoring:
-                self._publish(scoring)
+        if self._scoring:
+            self._publish(self._scoring)
         self._epoch_learnt()
         self._checkpointed(self._checkpoints.flush(self._host))
         if self._attempts:
             self._attempts.clear()
-
-    def _rest(self) -> Scoring | None:
-        rest = self._gatherer.rest()
-        return self._score(rest) if rest else None
 
     def _over(self) -> bool:
         if self._stopping.is_set():

@@ -69,7 +69,7 @@ class Positions:
             "stops": [[p, stop] for p, stop in sorted(self.stops.items())],
             "fields": None if self.fields is None else list(self.fields),
             "space": self.space,
-            "closed": [[e, d.reason, d.learn_rate] for e, d in sorted(self.closed.items())],
+            "closed": [[e, *decisions] for e, decisions in sorted(self.closed.items())],
             "dropped": [list(entry) for entry in self.dropped],
             "changes": list(self.changes),
         }
@@ -83,7 +83,7 @@ class Positions:
             stops={int(p): int(stop) for p, stop in state["stops"]},
             fields=None if state["fields"] is None else tuple(map(str, state["fields"])),
             space=None if state["space"] is None else str(state["space"]),
-            closed={int(e): Decisions(str(r), float(rate)) for e, r, rate in state["closed"]},
+            closed={int(e): Decisions(*decisions) for e, *decisions in state["closed"]},
             dropped=[(int(e), int(p)) for e, p in state["dropped"]],
             changes=[str(change) for change in state["changes"]],
         )

@@ -102,7 +102,7 @@ class Publisher:
             tails=dict(draft.tails),
             dropped=list(positions.dropped),
             dead_letters=draft.journalled_dead_letters(),
-            closed={e: (d.reason, d.learn_rate) for e, d in positions.closed.items()},
+            closed=dict(positions.closed),
             fields=list(fields) if fields and positions.fields is None else None,
             space=new_space(outputs, positions.space),
             state_crc32c=state_crc32c,

@@ -123,6 +123,7 @@ class Learner:
         num_events: int,
         num_learnt: int,
         now_s: float,
+        hurried: bool = False,
     ) -> LearnReport:
         """Close an epoch: remember its windows, then take the steps that are due.
 
@@ -133,6 +134,7 @@ class Learner:
             num_events: Events of the epoch, gated ones included.
             num_learnt: Rows that passed the gate since the start.
             now_s: Event time that the stream has reached.
+            hurried: Whether input waits: a burst goes on in slices that the epoch can bear.
         """
         if not self._learn.enabled or not self._trainer.objectives:
             return LearnReport()
@@ -140,7 +142,7 @@ class Learner:
         if self._replay.max_age is not None:
             self._memory.expire(now_s - self._replay.max_age)
         self._memory.add(fresh_NTC, event_time_N, generator)
-        plan = self._schedule.plan(num_events=num_events, num_learnt=num_learnt)
+        plan = self._schedule.plan(num_events=num_events, num_learnt=num_learnt, hurried=hurried)
         batches = draw_batches(
             (fresh_NTC, event_time_N),
             self._memory,

@@ -12,6 +12,7 @@ FIRST_RATE = 1 / 25
 LAST_RATE = 1e-3
 WIDE_CHANNELS = 128  # streams of more channels take smaller batches
 SMALLEST_BATCH = 8
+HURRIED_EVENTS = 128  # events to a step of a burst while input waits
 
 
 def one_cycle(step: int, num_steps: int, peak: float) -> float:
@@ -68,12 +69,14 @@ class Schedule:
         """True once the first burst is done."""
         return self.burst_step >= self._learn.burst_steps
 
-    def plan(self, *, num_events: int, num_learnt: int) -> Plan:
-        """The steps to take now, for an epoch of `num_events`."""
+    def plan(self, *, num_events: int, num_learnt: int, hurried: bool = False) -> Plan:
+        """The steps to take now, for an epoch of `num_events`; fewer of a burst where hurried."""
         first, burst = self._num_planned, not self.burst_over
         rates: list[float] = []
         if num_learnt >= self._learn.burst_after:
-            rates = self._burst() if burst else self._upkeep(num_events)
+            rates = (
+                self._burst(num_events if hurried else None) if burst else self._upkeep(num_events)
+            )
         self._num_planned += len(rates)
         return Plan(rates, self._burst_batch if burst else self._upkeep_batch, first, burst)
 
@@ -91,10 +94,12 @@ class Schedule:
         self._num_planned = int(state["num_planned"])
         self._credit = float(state["credit"])
 
-    def _burst(self) -> list[float]:
+    def _burst(self, hurried_events: int | None) -> list[float]:
         """The burst's next slice: in one piece it would hold up scores for seconds."""
-        num_steps = self._learn.burst_steps
-        stop = min(self.burst_step + self._learn.burst_slice, num_steps)
+        num_steps, size = self._learn.burst_steps, self._learn.burst_slice
+        if hurried_events is not None:
+            size = min(size, max(1, hurried_events // HURRIED_EVENTS))
+        stop = min(self.burst_step + size, num_steps)
         steps = range(self.burst_step, stop)
         self.burst_step = stop
         return [one_cycle(step, num_steps, self._learner.learning_rate) for step in steps]

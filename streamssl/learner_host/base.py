@@ -56,7 +56,7 @@ class StatefulLearner(Learner, Protocol):
     stages: Stages
 
     def state_dict(self) -> dict[str, Any]:
-        """Everything, at an epoch boundary."""
+        """Everything, at an epoch boundary; copies, which no later call changes."""
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Take over what `state_dict` gave."""

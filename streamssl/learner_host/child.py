@@ -68,9 +68,9 @@ class Service:
         """As `Learner.discard`."""
         self._host.discard(partition, from_offset)
 
-    def close_epoch(self, reason: str, learn_rate: float) -> Any:
+    def close_epoch(self, *decisions: Any) -> Any:
         """As `Host.begin_close`."""
-        return self._host.begin_close(Decisions(reason, learn_rate))()
+        return self._host.begin_close(Decisions(*decisions))()
 
     def skip_to(self, epoch: int) -> None:
         """Open another epoch."""

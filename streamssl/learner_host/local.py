@@ -129,7 +129,8 @@ class LocalHost(Host):
         self._remembered = None  # Two copies in memory would be one too many.
         with self._learner.stages("checkpoint"):
             state = {"learner": self._learner.state_dict(), "engine": dict(engine)}
-            self._remembered = snapshot(state), self._learner.epoch, journal
+            # The learner's part is a copy already.
+            self._remembered = snapshot(state, copy=False), self._learner.epoch, journal
         self.remember_s = time.perf_counter() - began_s
 
     @property

@@ -162,9 +162,8 @@ class ProcessHost(Host):
         """`close_epoch`, likewise."""
         known = self._known
         known.epoch, known.num_open_events, known.target = known.epoch + 1, 0, known.next_target
-        words = (decisions.reason, decisions.learn_rate)
         return self._ask(
-            lambda closed: Closed(EpochReport(**closed[0]), closed[1]), "close_epoch", *words
+            lambda closed: Closed(EpochReport(**closed[0]), closed[1]), "close_epoch", *decisions
         )
 
     def rebuild(self, partition: int, batch: EventBatch | None) -> None:

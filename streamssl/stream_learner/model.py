@@ -204,6 +204,7 @@ class StreamModel:
                 num_events=round(len(learn_B) * decisions.learn_rate),
                 num_learnt=self.num_learnt,
                 now_s=self.time.now_s,
+                hurried=decisions.hurried,
             ),
             lambda: self._learn_statistics(rows.scored, admitted, passed_s, epoch),
         )

@@ -30,7 +30,7 @@ class JournalRecord(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=Tru
         dead_letters: (partition, offset, index) of inputs that could not be read; index -1 is
             the whole message, `POISON` one that killed the process and must not be decoded.
         closed: Decisions of the epochs that closed since the last record: epoch -> decisions
-            as (reason, learn_rate).
+            as (reason, learn_rate, hurried).
         fields: Channels decided by `fields: auto`; only in the record that decides them.
         space: (partition, name) of the embedding space that begins with this transaction, and the
             partition whose part holds its announcement; None where no space begins.
@@ -47,7 +47,7 @@ class JournalRecord(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=Tru
     tails: dict[int, tuple[int, int]] = {}
     dropped: list[tuple[int, int]] = []
     dead_letters: list[tuple[int, int, int]] = []
-    closed: dict[int, tuple[str, float]] = {}
+    closed: dict[int, Decisions] = {}
     fields: list[str] | None = None
     space: tuple[int, str] | None = None
     state_crc32c: int = 0
@@ -75,7 +75,7 @@ class JournalRecord(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=Tru
 
     def decisions(self) -> dict[int, Decisions]:
         """Decisions of the epochs that this record says are closed, in order."""
-        return {e: Decisions(reason, rate) for e, (reason, rate) in sorted(self.closed.items())}
+        return dict(sorted(self.closed.items()))
 
     def encode(self) -> bytes:
         """Compact JSON."""

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from streamssl.events import Decisions
 from tests.engine.world import World, stop_after
 
 
@@ -45,7 +46,33 @@ def test_a_live_epoch_ends_by_clock(tmp_path: Path) -> None:
     engine.run()
     first, second = world.journal()
     assert (first.epoch, second.epoch) == (1, 2)
-    assert second.closed == {1: ("clock", 1.0)}
+    assert second.closed == {1: Decisions("clock", 1.0)}
+
+
+def test_a_live_epoch_takes_what_waits_up_to_its_stretch(tmp_path: Path) -> None:
+    """Four events fill an epoch; of those that wait it takes twice as many, and says so."""
+    world = World(tmp_path, learn={"max_stretch": 2})
+    world.produce([0.5] * 19)
+    world.engine().run()
+    assert sizes(world) == [(1, 8), (2, 8), (3, 3)]
+    assert world.journal()[2].closed == {2: Decisions("count", 1.0, hurried=True)}
+    assert not world.replay()[2]
+
+
+def test_no_epoch_is_stretched_beyond_every(tmp_path: Path) -> None:
+    """The largest epoch stays the largest."""
+    world = World(tmp_path, learn={"max_stretch": 1_000, "every": 32})
+    world.produce([0.5] * 70)
+    world.engine().run()
+    assert sizes(world) == [(1, 32), (2, 32), (3, 6)]
+
+
+def test_a_backtest_stretches_no_epoch(tmp_path: Path) -> None:
+    """Without a clock nothing depends on what waits."""
+    world = World(tmp_path, learn={"max_stretch": 8})
+    world.produce([0.5] * 10)
+    world.engine(live=False).run()
+    assert sizes(world) == [(1, 4), (2, 4), (3, 2)]
 
 
 def test_without_a_clock_epochs_end_by_count_only(tmp_path: Path) -> None:
@@ -54,7 +81,7 @@ def test_without_a_clock_epochs_end_by_count_only(tmp_path: Path) -> None:
     world.produce([0.5] * 6)
     world.engine(live=False).run()
     assert sizes(world) == [(1, 4), (2, 2)]
-    assert world.journal()[1].closed == {1: ("count", 1.0)}
+    assert world.journal()[1].closed == {1: Decisions("count", 1.0)}
     assert world.learners[0].num_open_events == 2
 
 
@@ -81,7 +108,7 @@ def test_learning_is_thinned_under_lag_and_the_rate_is_journalled(tmp_path: Path
     engine = world.engine()
     world.transport.lags = {0: 400}
     engine.run()
-    assert world.journal()[1].closed == {1: ("count", 0.25)}
+    assert world.journal()[1].closed == {1: Decisions("count", 0.25)}
     learner, published, differing = world.replay()
     assert published == world.scores()
     assert not differing

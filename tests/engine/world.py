@@ -157,7 +157,9 @@ class World:
     def __init__(self, folder: Path, *, num_partitions: int = 1, **sections: Any) -> None:
         self.folder = folder
         self.broker = MemoryBroker(num_partitions=num_partitions, clock=lambda: 0.0)
-        self.sections = {"learn": {"every": 32, "max_wait_s": 1e9}, **sections}
+        # What waits depends on the polls: epochs are stretched only where a test is about that.
+        learn = {"every": 32, "max_wait_s": 1e9, "max_stretch": 1}
+        self.sections = sections | {"learn": learn | sections.get("learn", {})}
         self.now_s = 0.0
         self.learners: dict[int, Any] = {}
         self.engines: dict[int, Engine] = {}

@@ -126,8 +126,10 @@ def test_the_seed_and_the_epoch_decide_everything() -> None:
         learner = make_learner(seed=seed)
         for i in range(1, 5):
             x_NTC, time_N = windows(EPOCH, start=i)
-            counts = {"num_events": EPOCH, "num_learnt": EPOCH * i}
-            learner.learn(x_NTC, time_N, epoch=first_epoch + i, now_s=0.0, **counts)
+            epoch, num_learnt = first_epoch + i, EPOCH * i
+            learner.learn(
+                x_NTC, time_N, epoch=epoch, num_events=EPOCH, num_learnt=num_learnt, now_s=0.0
+            )
         return learner.weights_digest()
 
     torch.manual_seed(1)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import suppress
 from typing import Any
 
@@ -78,8 +78,11 @@ class PythonProducer:
         sent: list[Sent] = [-1] * len(records)
         handed: list[tuple[list[int], ProducerBatch]] = []
         try:
-            for tp, places in _by_partition(records).items():
+            by_partition = _by_partition(records)
+            self._announce(by_partition)
+            for tp, places in by_partition.items():
                 handed.extend(self._hand_over(tp, places, records))
+            self._producer._sender.wakeup()
             self._producer.flush(timeout=timeout_s)
         except TROUBLE as error:
             sent = [error] * len(records)
@@ -118,24 +121,28 @@ class PythonProducer:
         # that lives on would retry them.
         self._producer._sender.force_close()
 
+    def _announce(self, partitions: Collection[TopicPartition]) -> None:
+        """Add partitions to the transaction, all of them before the sender asks the broker."""
+        producer = self._producer
+        for tp in partitions:
+            if producer._metadata.partitions_for_topic(tp.topic) is None:
+                producer._wait_on_metadata(tp.topic, BLOCK_S * 1_000)
+        if self._in_transactions:
+            for tp in partitions:
+                producer._transaction_manager.maybe_add_partition_to_transaction(tp)
+
     def _hand_over(
         self, tp: TopicPartition, places: list[int], records: Sequence[Addressed]
     ) -> Iterator[tuple[list[int], ProducerBatch]]:
         """Put the records of one partition where the sender finds them."""
-        producer = self._producer
-        if producer._metadata.partitions_for_topic(tp.topic) is None:
-            producer._wait_on_metadata(tp.topic, BLOCK_S * 1_000)
-        if self._in_transactions:
-            producer._transaction_manager.maybe_add_partition_to_transaction(tp)
         done = 0
         for size, body in batched([records[place].record for place in places], self._batch_bytes):
             if len(body) > self._max_bytes:
                 raise errors.MessageSizeTooLargeError(f"a record of {len(body)} bytes")
             batch = new_batch(tp, size, body)
-            append(producer._accumulator, batch)
+            append(self._producer._accumulator, batch)
             yield places[done : done + size], batch
             done += size
-        producer._sender.wakeup()
 
 
 def _by_partition(records: Sequence[Addressed]) -> dict[TopicPartition, list[int]]:
