@@ -136,7 +136,7 @@ class KeyTable:
     """
 
     def __init__(self) -> None:
-        self._slots: dict[tuple[int, str], int] = {}
+        self._slots: dict[int, dict[str, int]] = {}
         self._keys: dict[int, tuple[int, str]] = {}
         self._free: list[int] = []
         self._retired: list[int] = []
@@ -150,7 +150,11 @@ class KeyTable:
 
     def __len__(self) -> int:
         """Number of keys."""
-        return len(self._slots)
+        return len(self._keys)
+
+    def held(self) -> dict[tuple[int, str], int]:
+        """Slot of each (partition, key)."""
+        return {key: slot for slot, key in self._keys.items()}
 
     @property
     def num_slots(self) -> int:
@@ -169,26 +173,25 @@ class KeyTable:
             rows = np.flatnonzero(batch.partition == partition)
             encoded = batch.keys.take(pa.array(rows)).dictionary_encode()
             code_B = encoded.indices.to_numpy(zero_copy_only=False)
-            first = rows[np.unique(code_B, return_index=True)[1]]
             names = encoded.dictionary.to_pylist()
-            begins = zip(batch.offset[first].tolist(), batch.index[first].tolist(), strict=True)
-            slots = [
-                self._slot(partition, key, begin, fresh)
-                for key, begin in zip(names, begins, strict=True)
-            ]
+            known = self._slots.setdefault(partition, {})
+            slots = [*map(known.get, names)]
+            if None in slots:
+                first = rows[np.unique(code_B, return_index=True)[1]]
+                for code in [code for code, slot in enumerate(slots) if slot is None]:
+                    row = first[code]
+                    begin = int(batch.offset[row]), int(batch.index[row])
+                    fresh.append(self._new_slot(partition, names[code], begin))
+                    slots[code] = fresh[-1]
             slot_B[rows] = np.array(slots, np.int64)[code_B]
         return slot_B, np.array(fresh, np.int64)
 
-    def _slot(self, partition: int, key: str, begin: tuple[int, int], fresh: list[int]) -> int:
-        slot = self._slots.get((partition, key))
-        if slot is None:
-            slot = self._free.pop() if self._free else self.num_slots
-            self.columns.ensure(slot + 1)
-            self._slots[partition, key] = slot
-            self._keys[slot] = (partition, key)
-            self.columns["partition"][slot] = partition
-            self.columns["first_offset"][slot], self.columns["first_index"][slot] = begin
-            fresh.append(slot)
+    def _new_slot(self, partition: int, key: str, begin: tuple[int, int]) -> int:
+        slot = self._free.pop() if self._free else self.num_slots
+        self.columns.ensure(slot + 1)
+        self._slots[partition][key], self._keys[slot] = slot, (partition, key)
+        self.columns["partition"][slot] = partition
+        self.columns["first_offset"][slot], self.columns["first_index"][slot] = begin
         return slot
 
     def touch(self, slot_B: IntArray, epoch: int, time_B: npt.NDArray[np.float64]) -> None:
@@ -204,7 +207,7 @@ class KeyTable:
         """
         if expired is None and len(self) <= max_keys:
             return np.zeros(0, np.int64)
-        live = np.fromiter(self._slots.values(), np.int64, len(self._slots))
+        live = np.fromiter(self._keys, np.int64, len(self._keys))
         gone = live[expired[live]] if expired is not None else live[:0]
         rest = np.setdiff1d(live, gone)
         excess = len(rest) - max_keys
@@ -230,7 +233,8 @@ class KeyTable:
     def retire(self, slots: IntArray) -> None:
         """Forget the keys of `slots`; rows of the open epoch may still point at the slots."""
         for slot in slots.tolist():
-            del self._slots[self._keys.pop(slot)]
+            partition, key = self._keys.pop(slot)
+            del self._slots[partition][key]
         self._retired.extend(slots.tolist())
         self.columns["partition"][slots] = -1
 
@@ -245,7 +249,7 @@ class KeyTable:
     def state_dict(self) -> dict[str, Any]:
         """Keys, slots and columns."""
         return {
-            "keys": [[p, k, slot] for (p, k), slot in self._slots.items()],
+            "keys": [[p, k, slot] for (p, k), slot in self.held().items()],
             "free": list(self._free),
             "retired": list(self._retired),
             "columns": self.columns.state_dict(),
@@ -253,8 +257,10 @@ class KeyTable:
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Take over what `state_dict` gave."""
-        self._slots = {(int(p), str(k)): int(slot) for p, k, slot in state["keys"]}
-        self._keys = {slot: key for key, slot in self._slots.items()}
+        self._slots, self._keys = {}, {}
+        for partition, key, slot in state["keys"]:
+            self._keys[int(slot)] = int(partition), str(key)
+            self._slots.setdefault(int(partition), {})[str(key)] = int(slot)
         self._free = [int(slot) for slot in state["free"]]
         self._retired = [int(slot) for slot in state["retired"]]
         self.columns.load_state_dict(state["columns"])

@@ -221,7 +221,7 @@ class LearnConfig(Section):
     burst_after: Count = Field(1_000, description="Learnt rows before the first training burst.")
     burst_steps: int = Field(200, ge=0, description="Optimiser steps of the first burst.")
     burst_slice: Count = Field(
-        16,
+        32,
         description="Most burst steps at one epoch's end; while input waits, one per 128 events.",
     )
     samples_per_event: float = Field(

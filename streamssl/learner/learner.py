@@ -15,7 +15,7 @@ from streamssl.config.sections import LearnConfig, LearnerConfig, ObjectivesConf
 from streamssl.events import PROVISIONAL, Float32Array, FloatArray
 from streamssl.learner.batches import draw_batches, make_sample, window_span_s
 from streamssl.learner.device import find_device
-from streamssl.learner.network import WindowNetwork
+from streamssl.learner.network import Readout, WindowNetwork
 from streamssl.learner.report import Inference, LearnReport, Tally
 from streamssl.learner.schedule import Schedule
 from streamssl.learner.tiles import in_tiles
@@ -72,7 +72,9 @@ class Learner:
         self._learn = learn or LearnConfig()
         self._replay = replay or ReplayConfig()
         self._seed = seed
-        self._digest: int | None = None  # of the weights as they are, None while unknown
+        # Of the weights as they are, None while unknown.
+        self._digest: int | None = None
+        self._readout: Readout | None = None
         self._device = find_device(self._learner.device)
         torch.set_num_threads(self._learner.num_threads)
         self._trainer = self._build(num_channels, window, objectives or ObjectivesConfig())
@@ -108,8 +110,8 @@ class Learner:
             next_step: Whether the residuals hold those of the next-step prediction, which takes
                 a second pass.
         """
-        teacher = self._trainer.teacher
-        readout = teacher.readout()
+        teacher, readout = self._trainer.teacher, self._readout or self._trainer.teacher.readout()
+        self._readout = readout
         return Inference(
             *in_tiles(lambda tile: teacher.infer(tile, readout, next_step), windows, self._device)
         )
@@ -155,7 +157,7 @@ class Learner:
         torch_generator = self._torch_generator(epoch)
         span_s = window_span_s(event_time_N, fresh_NTC.shape[1])
         tally = Tally()
-        self._digest = None
+        self._digest = self._readout = None
         for number, (rate, windows) in enumerate(
             zip(plan.rates, batches, strict=False), plan.first
         ):
@@ -174,7 +176,7 @@ class Learner:
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Go on from a state of the same sizes, bit for bit."""
-        self._digest = None
+        self._digest = self._readout = None
         self._trainer.load_state_dict(state["trainer"])
         self._schedule.load_state_dict(state["schedule"])
         self._memory.load_state_dict(state["replay"])

@@ -23,7 +23,6 @@ from streamssl.learner_host.frames import receive, send
 from streamssl.learner_host.local import LocalHost
 from streamssl.learner_host.mirror import Mirror
 from streamssl.stream_learner import StreamLearner
-from streamssl.stream_learner.beside import take_short_turns
 from streamssl.telemetry import setup_logging
 
 log = logging.getLogger(__name__)
@@ -39,7 +38,7 @@ class Service:
     """
 
     def __init__(self, config: Config) -> None:
-        self._learner = StreamLearner.from_config(config)
+        self._learner = StreamLearner(config, beside=False)
         self._host = LocalHost(self._learner, beside=True)
 
     def answer(self, request: list[Any]) -> Any:
@@ -154,7 +153,6 @@ def main() -> None:
         signal.signal(number, signal.SIG_IGN)
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
-    take_short_turns()
     try:
         serve(socket.socket(fileno=int(sys.argv[1])))
     except (EOFError, BrokenPipeError, ConnectionResetError):

@@ -36,6 +36,7 @@ class StreamLearner:
 
     Args:
         config: The configuration.
+        beside: Whether the statistics have a thread of their own; no result depends on it.
 
     Example:
         >>> import numpy as np, pyarrow as pa
@@ -48,14 +49,15 @@ class StreamLearner:
         (2, 8, (40, 8))
     """
 
-    def __init__(self, config: Config) -> None:
+    def __init__(self, config: Config, *, beside: bool = True) -> None:
         self.config = config
+        self._has_thread = beside
         self.epoch = 1
         self.stages = Stages()
         self._model: StreamModel | None = None
         # The first model of a process takes seconds to build (torch loads its optimisers then):
         # not at the first event, whose score somebody waits for.
-        StreamModel(fields=("any",), config=config, stages=self.stages)
+        self._new_model(("any",))
 
     @classmethod
     def from_config(cls, source: Config | Path | str | Mapping[str, Any]) -> StreamLearner:
@@ -217,9 +219,7 @@ class StreamLearner:
         self.epoch = int(state["epoch"])
         self._model = None
         if state["fields"] is not None:
-            self._model = StreamModel(
-                fields=tuple(state["fields"]), config=self.config, stages=self.stages
-            )
+            self._model = self._new_model(tuple(state["fields"]))
             try:
                 self._model.load_state_dict(state["model"])
             except (RuntimeError, KeyError, ValueError) as error:
@@ -227,6 +227,11 @@ class StreamLearner:
                     "the state is of another configuration: load it under the sizes (learner.*, "
                     f"modality.window, scorers.*) that it was saved under ({error})"
                 ) from error
+
+    def _new_model(self, fields: tuple[str, ...]) -> StreamModel:
+        return StreamModel(
+            fields=fields, config=self.config, stages=self.stages, beside=self._has_thread
+        )
 
     def _pieces(self, batch: EventBatch) -> list[EventBatch]:
         """The batch in pieces of which the windows take bounded memory; at least one."""
@@ -239,7 +244,7 @@ class StreamLearner:
         """The model of the batch's channels, built at the first batch."""
         check_batch(batch)
         if self._model is None:
-            self._model = StreamModel(fields=batch.fields, config=self.config, stages=self.stages)
+            self._model = self._new_model(batch.fields)
         elif batch.fields != self._model.fields:
             raise ValueError(f"channels {batch.fields} are not those learned: {self._model.fields}")
         return self._model

@@ -25,13 +25,22 @@ def take_short_turns() -> None:
 
 
 class Beside:
-    """Runs pairs of independent calls on two threads; the second is started at the first pair."""
+    """Runs pairs of independent calls on two threads; the second is started at the first pair.
 
-    def __init__(self) -> None:
-        self._executor = ThreadPoolExecutor(max_workers=1, thread_name_prefix="statistics")
+    Args:
+        on: False runs one after the other: where the other cores have work, as an engine's beside
+            its learner's process, two threads only cost what they take turns at.
+    """
+
+    def __init__(self, *, on: bool = True) -> None:
+        self._executor = (
+            ThreadPoolExecutor(max_workers=1, thread_name_prefix="statistics") if on else None
+        )
 
     def run(self, here: Callable[[], A], there: Callable[[], B]) -> tuple[A, B]:
         """Results of both, when both have ended; an error of either is raised then."""
+        if self._executor is None:
+            return here(), there()
         beside = self._executor.submit(there)
         try:
             found = here()

@@ -54,11 +54,14 @@ class StreamModel:
         fields: Names of the channels.
         config: The whole configuration.
         stages: Told how long what takes.
+        beside: Whether the statistics have a thread of their own.
     """
 
     FIRST_EPOCH = 32
 
-    def __init__(self, *, fields: tuple[str, ...], config: Config, stages: Stages) -> None:
+    def __init__(
+        self, *, fields: tuple[str, ...], config: Config, stages: Stages, beside: bool = True
+    ) -> None:
         self.fields, self.config, self._stage = fields, config, stages
         num_channels, seed = len(fields), config.app.seed
         self.keys = KeyTable()
@@ -77,7 +80,7 @@ class StreamModel:
             alerts=config.alerts,
         )
         self.time = StreamTime()
-        self._beside = Beside()
+        self._beside = Beside(on=beside)
         self.open = OpenEpoch()
         self.num_seen = 0
         self.num_learnt = 0

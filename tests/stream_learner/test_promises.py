@@ -167,8 +167,8 @@ def test_rebuilt_windows_continue_exactly() -> None:
     assert moved._model is not None
     for one in (learner, moved):
         one.advance(probe)
-    for (p, key), slot in moved._model.keys._slots.items():
-        other = learner._model.keys._slots[p, key]
+    for place, slot in moved._model.keys.held().items():
+        other = learner._model.keys.held()[place]
         np.testing.assert_array_equal(
             windows_of(moved._model.modality)[slot], windows_of(learner._model.modality)[other]
         )
@@ -218,7 +218,7 @@ def test_keys_are_bounded() -> None:
     assert learner._model is not None
     assert len(learner._model.keys) == 5
     recent = set(batch.keys.to_pylist()[-StreamModel.FIRST_EPOCH :])
-    assert {key for _, key in learner._model.keys._slots} <= recent
+    assert {key for _, key in learner._model.keys.held()} <= recent
 
 
 @pytest.mark.parametrize(

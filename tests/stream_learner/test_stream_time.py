@@ -77,5 +77,5 @@ def test_idle_keys_go_and_live_keys_stay() -> None:
     idle[:100] = False
     learner.process(one_wrong_clock(batch.take(np.flatnonzero(~idle)), 70))
     assert learner._model is not None
-    live = {key for _, key in learner._model.keys._slots}
+    live = {key for _, key in learner._model.keys.held()}
     assert live == set(keys.tolist()) - {keys[0]}

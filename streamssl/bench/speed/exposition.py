@@ -84,8 +84,15 @@ class Window:
 
     def per_event(self, name: str, **labels: str) -> float:
         """Growth of a counter, per event."""
-        grown = self.last.total(name, **labels) - self.first.total(name, **labels)
-        return grown / max(self.events, 1)
+        return self._grown(name, **labels) / max(self.events, 1)
+
+    def rows_per_closed_row(self, outcome: str) -> float:
+        """Rows of an outcome of learning, per row of the epochs that ended in between."""
+        closed = sum(self._grown("learn_rows_total", outcome=one) for one in ("learnt", "gated"))
+        return self._grown("learn_rows_total", outcome=outcome) / max(closed, 1.0)
+
+    def _grown(self, name: str, **labels: str) -> float:
+        return self.last.total(name, **labels) - self.first.total(name, **labels)
 
 
 def steady_window(

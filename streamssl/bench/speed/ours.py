@@ -73,8 +73,8 @@ def run_ours(
     window = steady_window(readings, readings[-1].events)
     seen = window or Window(readings[0], readings[-1])
     rate = counted.rate(row.id, row.name, bed.plan.events)
-    rate.trained_per_event = seen.per_event("learn_rows_total", outcome="trained")
-    rate.learnt_per_event = seen.per_event("learn_rows_total", outcome="learnt")
+    rate.trained_per_event = seen.rows_per_closed_row("trained")
+    rate.learnt_per_event = seen.rows_per_closed_row("learnt")
     return Ran(rate, window, counted, config)
 
 
