@@ -94,7 +94,7 @@ class DeliveryConfig(Section):
         "`at_least_once`: none is lost, repeats carry the same id.",
     )
     commit_interval_ms: Count = Field(50, description="Longest time a result waits to be sent.")
-    max_events: Count = Field(1_024, description="Most messages in one transaction.")
+    max_events: Count = Field(4_096, description="Most messages in one transaction.")
 
 
 class InputConfig(Section):
@@ -211,8 +211,8 @@ class LearnConfig(Section):
     )
     max_stretch: Count = Field(
         8,
-        description="Where more input waits, a live epoch takes up to so many times as much "
-        "(`every` at most): a fast stream is young for a shorter time; 1: never.",
+        description="Where more input waits, a live epoch takes up to so many times as much: a "
+        "fast stream is young for a shorter time, and ends of epochs cost it less; 1: never.",
     )
     batch: int = Field(
         32, ge=2, description="Samples of a step of the burst (fewer above 128 channels)."

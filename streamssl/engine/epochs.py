@@ -66,9 +66,7 @@ class Epochs:
 
     def _limit(self) -> int:
         """Events at which it ends in any case."""
-        target = self._target()
-        most = min(self._learn.max_stretch * target, self._learn.every)
-        return max(target, most) if self._clock else target
+        return self._target() * (self._learn.max_stretch if self._clock else 1)
 
     def _num_events(self, draft: Draft) -> int:
         return self._learner.num_open_events + draft.num_events

@@ -98,7 +98,7 @@ class Schedule:
         """The burst's next slice: in one piece it would hold up scores for seconds."""
         num_steps, size = self._learn.burst_steps, self._learn.burst_slice
         if hurried_events is not None:
-            size = min(size, max(1, hurried_events // HURRIED_EVENTS))
+            size = max(1, hurried_events // HURRIED_EVENTS)
         stop = min(self.burst_step + size, num_steps)
         steps = range(self.burst_step, stop)
         self.burst_step = stop

@@ -59,14 +59,6 @@ def test_a_live_epoch_takes_what_waits_up_to_its_stretch(tmp_path: Path) -> None
     assert not world.replay()[2]
 
 
-def test_no_epoch_is_stretched_beyond_every(tmp_path: Path) -> None:
-    """The largest epoch stays the largest."""
-    world = World(tmp_path, learn={"max_stretch": 1_000, "every": 32})
-    world.produce([0.5] * 70)
-    world.engine().run()
-    assert sizes(world) == [(1, 32), (2, 32), (3, 6)]
-
-
 def test_a_backtest_stretches_no_epoch(tmp_path: Path) -> None:
     """Without a clock nothing depends on what waits."""
     world = World(tmp_path, learn={"max_stretch": 8})

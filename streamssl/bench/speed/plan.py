@@ -12,8 +12,8 @@ NUM_PARTITIONS = 4
 NUM_CHANNELS = 16
 NUM_KEYS = 1_000
 DEFAULT_EVENTS = 120_000
-# At least one trained sample per 4 events, and a backlog must not thin learning.
-TRAINED_PER_EVENT = max(0.25, LearnConfig().samples_per_event)
+# More than one trained sample per 4 events, and a backlog must not thin learning.
+TRAINED_PER_EVENT = max(0.3, LearnConfig().samples_per_event)
 SETTINGS = (f"learn.samples_per_event={TRAINED_PER_EVENT}", "learn.thin_above_lag=1000000000")
 # The statistics alone.
 CORE = (
