@@ -27,7 +27,7 @@ from streamssl.transport.kafka.topics import Admin
 
 OUTPUTS = ("scores", "embeddings", "dlq", "spaces")
 # Messages that are kept waiting where a daemon shall be at full speed.
-LAG = 8_000
+LAG = 40_000
 # Key, value and headers of every record, by topic and partition.
 Published = dict[tuple[str, int], list[tuple[bytes | None, bytes | None, Headers]]]
 

@@ -67,7 +67,8 @@ def slow_learning(_: Form, site: Site) -> Outcome:
     How long a step takes differs between machines, so the learner's process is stopped in it.
     """
     burst = {"burst_steps": BURST_STEPS, "burst_slice": BURST_STEPS}
-    learn = {**SMALL["learn"], **burst, "max_wait_s": 1e6}  # epochs end by count
+    # Epochs end by count, however much waits, and the burst is one slice.
+    learn = {**SMALL["learn"], **burst, "max_wait_s": 1e6, "max_stretch": 1}
     sections = {**STEADY, "learn": learn, "kafka": {"session_timeout_ms": SESSION_MS}}
     outcome = Outcome("a worker joins in the middle of a learning step that takes long")
     with (

@@ -106,7 +106,7 @@ def _checkpoint(learner: StreamLearner, task: Task) -> CheckpointCost:
     """Copy the state as an epoch's end would, and save it as a stop would."""
     with tempfile.TemporaryDirectory(prefix="streamssl-") as folder:
         whole_s = _seconds(lambda: learner.save(folder))
-        copy_s = _seconds(lambda: snapshot(learner.state_dict()))
+        copy_s = _seconds(lambda: snapshot(learner.state_dict(), copy=False))
         files = [path for path in Path(folder).rglob("*") if path.is_file()]
         num_bytes = sum(path.stat().st_size for path in files)
     return CheckpointCost(keys=task.keys, copy_s=copy_s, save_s=whole_s, num_bytes=num_bytes)
