@@ -57,6 +57,8 @@ class KeyColumns:
         capacity = len(next(iter(self._arrays.values())))
         if num_slots > capacity:
             self._grow(max(num_slots, 2 * capacity))
+        for name, (_, _, initial) in self._specs.items():
+            self._arrays[name][self.num_slots : num_slots] = initial
         self.num_slots = num_slots
 
     def clear(self, slots: IntArray) -> None:
@@ -88,8 +90,9 @@ class KeyColumns:
             self._arrays[name] = np.array(state[name]) if state else np.empty((0, *shape), dtype)
 
     def _grow(self, capacity: int) -> None:
-        for name, (shape, dtype, initial) in self._specs.items():
-            grown = np.full((capacity, *shape), initial, dtype)
+        # Rows that no key has yet are not written, so that they take no memory.
+        for name, (shape, dtype, _) in self._specs.items():
+            grown = np.empty((capacity, *shape), dtype)
             grown[: self.num_slots] = self._arrays[name][: self.num_slots]
             self._arrays[name] = grown
 
