@@ -10,13 +10,14 @@ import psutil
 from kafka import KafkaAdminClient
 from kafka.protocol.admin import AlterClientQuotasRequest
 
+from benchmarks.chaos.freezing import Freezable
 from benchmarks.chaos.ledger import CLIENT
 from streamssl.transport.broker import DevBroker
 
 UNLIMITED = 10**12
 
 
-class ChaosBroker(DevBroker):
+class ChaosBroker(DevBroker, Freezable):
     """A real Kafka of one's own."""
 
     def shut_down(self) -> None:
@@ -30,15 +31,6 @@ class ChaosBroker(DevBroker):
     def thaw(self) -> None:
         """Let it go on, with all that was sent to it meanwhile."""
         self._signal(signal.SIGCONT)
-
-    @contextmanager
-    def frozen(self) -> Iterator[None]:
-        """Frozen while the body runs."""
-        self.freeze()
-        try:
-            yield
-        finally:
-            self.thaw()
 
     @contextmanager
     def slow_writes(self, bytes_per_s: float) -> Iterator[None]:

@@ -18,13 +18,14 @@ from typing import Any
 
 import psutil
 
+from benchmarks.chaos.freezing import Freezable
 from benchmarks.chaos.vitals import Vitals, vitals
 
 COMMAND = ("-c", "from streamssl.cli.app import main; main()")
 DRAIN_S = 20.0
 
 
-class Worker(subprocess.Popen[bytes]):
+class Worker(subprocess.Popen[bytes], Freezable):
     """A process.
 
     Args:
@@ -96,15 +97,6 @@ class Worker(subprocess.Popen[bytes]):
     def lag(self) -> int:
         """Messages that it has not processed yet, as it says; -1 where it does not answer."""
         return int(sum(self._figures("input_lag_records") or [-1]))
-
-    @contextmanager
-    def frozen(self) -> Iterator[None]:
-        """Stopped where it stands while the body runs."""
-        self.freeze()
-        try:
-            yield
-        finally:
-            self.thaw()
 
     @contextmanager
     def learner_frozen(self) -> Iterator[None]:

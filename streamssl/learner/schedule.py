@@ -74,9 +74,7 @@ class Schedule:
         first, burst = self._num_planned, not self.burst_over
         rates: list[float] = []
         if num_learnt >= self._learn.burst_after:
-            rates = (
-                self._burst(num_events if hurried else None) if burst else self._upkeep(num_events)
-            )
+            rates = self._burst(num_events, hurried) if burst else self._upkeep(num_events)
         self._num_planned += len(rates)
         return Plan(rates, self._burst_batch if burst else self._upkeep_batch, first, burst)
 
@@ -94,11 +92,10 @@ class Schedule:
         self._num_planned = int(state["num_planned"])
         self._credit = float(state["credit"])
 
-    def _burst(self, hurried_events: int | None) -> list[float]:
+    def _burst(self, num_events: int, hurried: bool) -> list[float]:
         """The burst's next slice: in one piece it would hold up scores for seconds."""
-        num_steps, size = self._learn.burst_steps, self._learn.burst_slice
-        if hurried_events is not None:
-            size = max(1, hurried_events // HURRIED_EVENTS)
+        num_steps = self._learn.burst_steps
+        size = max(1, num_events // HURRIED_EVENTS) if hurried else self._learn.burst_slice
         stop = min(self.burst_step + size, num_steps)
         steps = range(self.burst_step, stop)
         self.burst_step = stop

@@ -141,13 +141,18 @@ def test_a_range_that_was_lost_is_not_learnt_and_the_loss_is_replayed(tmp_path: 
 @settings(max_examples=10, deadline=None)
 @given(
     seed=st.integers(0, 2**32),
+    stretch=st.sampled_from([1, 8]),
     moments=st.lists(st.tuples(st.integers(1, 80), st.integers(0, 2)), min_size=1, max_size=8),
 )
 def test_rebalances_at_any_moment_lose_and_double_nothing(
-    tmp_path_factory: pytest.TempPathFactory, seed: int, moments: list[tuple[int, int]]
+    tmp_path_factory: pytest.TempPathFactory,
+    seed: int,
+    stretch: int,
+    moments: list[tuple[int, int]],
 ) -> None:
     """Partitions leave and come back at any moment: each event once, and the replay is equal."""
-    world = World(tmp_path_factory.mktemp("world"), num_partitions=3)
+    folder = tmp_path_factory.mktemp("world")
+    world = World(folder, num_partitions=3, learn={"max_stretch": stretch})
     world.produce_noise(120, seed)
     count = [0]
 

@@ -40,9 +40,11 @@ def test_kills_and_cuts_leave_no_trace(tmp_path: Path) -> None:
     assert a.epoch > 6
 
 
-def test_a_journal_replay_gives_every_byte_of_four_partitions(tmp_path: Path) -> None:
+@pytest.mark.parametrize("stretch", [1, 8])
+def test_a_journal_replay_gives_every_byte_of_four_partitions(tmp_path: Path, stretch: int) -> None:
     """Kills and moves over four partitions: journal and input give the same bytes again."""
-    world = RealWorld(tmp_path, num_partitions=4, **SMALL)
+    learn = {**SMALL["learn"], "max_stretch": stretch}
+    world = RealWorld(tmp_path, num_partitions=4, **{**SMALL, "learn": learn})
     world.produce_noise(420)
     count = [0]
 

@@ -37,18 +37,22 @@ def stream(kafka_broker: RunningBroker, unique_name: Callable[[str], str], clien
 def test_a_consumer_closes_in_the_middle_of_a_rebalance(stream: Stream) -> None:
     """The library's own `close` would not return, and nothing else in the process would run."""
     for pause_s in np.linspace(0.04, 0.16, 13):
+        assignments = Assignments()
         consumer = RdConsumer(
             stream.kafka,
             topic=stream.topic,
             group=stream.app,
             member="m",
-            assignments=Assignments(),
+            assignments=assignments,
         )
         consumer.join()
         with suppress(NoPositionError):
             consumer.poll(0.01, 1)
         time.sleep(pause_s)
+        began_s = time.monotonic()
         consumer.close(2.0)
+        assert time.monotonic() - began_s < 2.0
+        assert assignments.held() == {}
 
 
 def test_two_workers_lose_and_double_nothing_while_partitions_move(stream: Stream) -> None:

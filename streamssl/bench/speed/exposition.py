@@ -82,17 +82,16 @@ class Window:
         before = self.first.stages()
         return {name: value - before.get(name, 0.0) for name, value in self.last.stages().items()}
 
-    def per_event(self, name: str, **labels: str) -> float:
-        """Growth of a counter, per event."""
-        return self._grown(name, **labels) / max(self.events, 1)
-
     def rows_per_closed_row(self, outcome: str) -> float:
         """Rows of an outcome of learning, per row of the epochs that ended in between."""
-        closed = sum(self._grown("learn_rows_total", outcome=one) for one in ("learnt", "gated"))
-        return self._grown("learn_rows_total", outcome=outcome) / max(closed, 1.0)
+        closed = self._learn_rows("learnt") + self._learn_rows("gated")
+        return self._learn_rows(outcome) / max(closed, 1.0)
 
-    def _grown(self, name: str, **labels: str) -> float:
-        return self.last.total(name, **labels) - self.first.total(name, **labels)
+    def _learn_rows(self, outcome: str) -> float:
+        first, last = (
+            r.total("learn_rows_total", outcome=outcome) for r in (self.first, self.last)
+        )
+        return last - first
 
 
 def steady_window(

@@ -46,7 +46,8 @@ headers as the daemon's, in transactions of as many events as `delivery.max_even
 has its defaults (a commit every 5 s; ours commits within 50 ms), scores only, and has one model
 for all keys. HalfSpaceTrees asks for values between 0 and 1: behind MinMaxScaler it gets them;
 alone, which is printed for comparison only, most values fall off the same side. Trained: samples of
-optimiser steps; learnt: rows that the statistics took in."""
+optimiser steps; learnt: rows that the statistics took in; both by events of the epochs that ended
+in the window."""
 _MEMORY = f"""\
 Decoded events in memory, scored and then learnt, in steady state; one thread, ours on two (networks
 beside statistics). *Statistical core alone* is `{" ".join(CORE)}`. `replay` goes from a Parquet

@@ -12,7 +12,8 @@ def reading(at_s: float, events: int, **stages: float) -> Reading:
     """What /metrics says at a moment: events, and seconds in each stage."""
     lines = [f'streamssl_input_events_total{{topic="t",outcome="scored"}} {events}']
     lines += ['streamssl_input_events_total{topic="t",outcome="dead_letter"} 5']
-    lines += [f'streamssl_learn_rows_total{{outcome="trained"}} {events / 4}']
+    rows = {"learnt": 0.6 * events, "gated": 0.2 * events, "trained": 0.2 * events}
+    lines += [f'streamssl_learn_rows_total{{outcome="{o}"}} {n}' for o, n in rows.items()]
     lines += [
         f'streamssl_stage_duration_seconds_sum{{stage="{stage}"}} {seconds}'
         for stage, seconds in stages.items()

@@ -25,7 +25,12 @@ def test_a_stage_costs_what_its_sum_grew_by_per_event() -> None:
     assert WINDOW.events == 2_000
     assert rows["score"].seconds_per_event == pytest.approx(2e-3)
     assert rows["score"].share == pytest.approx(0.4)
-    assert WINDOW.per_event("learn_rows_total", outcome="trained") == pytest.approx(0.25)
+
+
+def test_learning_is_counted_by_rows_of_the_epochs_that_ended() -> None:
+    """Of ten events six were learnt, two gated and two are of the open epoch: they do not count."""
+    assert WINDOW.rows_per_closed_row("trained") == pytest.approx(0.25)
+    assert WINDOW.rows_per_closed_row("learnt") == pytest.approx(0.75)
 
 
 def test_stages_stand_in_the_journeys_order_and_unknown_ones_last() -> None:
