@@ -7,6 +7,8 @@ STAGE ?=
 PARTS ?=
 EVENTS ?=
 BIN := .venv/bin
+# The fault suite waits more than it works: the other tests run beside it.
+PYTEST := $(BIN)/pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder
 
 .DEFAULT_GOAL := help
 .PHONY: help setup test test-fast lint demo chaos bench-speed peers lock lock-peers clean
@@ -43,10 +45,10 @@ lint: setup ## Style, types and the direction of imports
 	$(BIN)/lint-imports
 
 test: lint ## Every test, those on a real Kafka included
-	$(BIN)/pytest
+	$(PYTEST)
 
 test-fast: setup ## The tests that need no Kafka
-	$(BIN)/pytest -m "not kafka"
+	$(PYTEST) -m "not kafka"
 
 demo: setup ## A live stream with injected faults, learned from and scored (DURATION=30s ends by itself)
 	$(BIN)/streamssl demo $(if $(DURATION),--duration $(DURATION))

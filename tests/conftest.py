@@ -10,8 +10,13 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import pytest
+from hypothesis import settings
 
 from streamssl.transport.broker import BrokerUnavailableError, DevBroker
+
+# The same examples at every run: a test that fails sometimes tells nobody what was changed.
+settings.register_profile("same", derandomize=True)
+settings.load_profile("same")
 
 
 def pytest_unconfigure() -> None:

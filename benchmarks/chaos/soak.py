@@ -11,7 +11,7 @@ from kafka.admin import ConfigResource
 
 from benchmarks.chaos.auditor import Auditor
 from benchmarks.chaos.beside import beside
-from benchmarks.chaos.deployment import Deployment
+from benchmarks.chaos.deployment import LAG, Deployment
 from benchmarks.chaos.forms import Form
 from benchmarks.chaos.kills import EXACTLY_ONCE
 from benchmarks.chaos.outcome import Outcome
@@ -42,6 +42,7 @@ def soak(form: Form, site: Site) -> Outcome:
         deployment.auditor() as auditor,
     ):
         _bound_outputs(deployment)
+        deployment.source.produce(LAG)
         with deployment.start() as worker:
             with beside(partial(deployment.keep_behind, auditor)):
                 auditor.wait_for_more(LIMIT_S, 2_000)

@@ -1,13 +1,14 @@
 """The faults of `benchmarks/chaos`, in their short form; what each promises is in its docstring.
 
-They wait more than they work, so several are under way at a time.
+They wait more than they work, so several are under way at a time, each in a process of its own:
+whoever writes its input and counts its results must not take turns with the others.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
-from pathlib import Path
+from concurrent.futures import Future, ProcessPoolExecutor
+from multiprocessing import get_context
 
 import pytest
 
@@ -32,11 +33,11 @@ def outcomes(
     """The stages that were asked for, the longest first."""
     wanted = {name for item in request.session.items for name in STAGES if f"[{name}]" in item.name}
     order = [*LONGEST, *(name for name in STAGES if name not in LONGEST)]
-    with ThreadPoolExecutor(AT_A_TIME) as pool:
+    with ProcessPoolExecutor(AT_A_TIME, get_context("spawn")) as pool:
 
         def begin(name: str) -> Future[Outcome]:
-            folder: Path = tmp_path_factory.mktemp(name)
-            return pool.submit(STAGES[name], FORMS["short"], Site(kafka_broker, folder))
+            site = Site(kafka_broker, tmp_path_factory.mktemp(name))
+            return pool.submit(STAGES[name], FORMS["short"], site)
 
         yield {name: begin(name) for name in order if name in wanted}
 

@@ -96,7 +96,7 @@ class CutTransport(TestTransport):
 
     def poll(self, max_messages: int, timeout_s: float) -> list[Slice]:  # noqa: ARG002
         poll = next(self.polls, None)
-        self.ended = poll is None
+        self.end(poll is None)
         incarnations = self.assignment()
         return [
             Slice(p, incarnations[p], start, stop, self._broker.read(self.topic, p, start, stop))

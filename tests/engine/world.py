@@ -122,6 +122,7 @@ class TestTransport(MemoryTransport):
         self._hook = hook
         self._cuts = cuts
         self.ended = False
+        self._held: Mapping[int, int] = {}
         self.idle: Callable[[], None] = lambda: None
         self.lags: Mapping[int, int] | None = None
 
@@ -129,13 +130,17 @@ class TestTransport(MemoryTransport):
         self._hook("poll")
         most = self._cuts.randint(1, max_messages) if self._cuts else max_messages
         pieces = super().poll(most, 0.0)
-        self.ended = not pieces
+        self.end(not pieces)
         if not pieces:
             self.idle()
         return pieces
 
+    def end(self, ended: bool) -> None:
+        """Whether all was read, unless a partition comes back."""
+        self.ended, self._held = ended, self.assignment()
+
     def exhausted(self) -> bool:
-        return self.ended
+        return self.ended and self._held == self.assignment()
 
     def lag(self) -> Mapping[int, int]:
         return super().lag() if self.lags is None else self.lags
