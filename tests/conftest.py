@@ -24,6 +24,16 @@ def pytest_unconfigure() -> None:
     logging.raiseExceptions = False
 
 
+@pytest.fixture(autouse=True)
+def logging_as_before() -> Iterator[None]:
+    """A command sets up logging for its whole process, of which a test is a part only."""
+    root = logging.getLogger()
+    handlers, level = root.handlers[:], root.level
+    yield
+    root.handlers[:] = handlers
+    root.setLevel(level)
+
+
 @dataclass(frozen=True)
 class RunningBroker:
     """A broker that the test did not start and must not stop."""

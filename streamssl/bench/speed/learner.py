@@ -64,8 +64,8 @@ def measure_rate(task: Task) -> Rate:
 
 
 def sample_process(task: Task) -> Sampled:
-    """Sample all threads during `process`, in steady state."""
-    learner = _learner(task)
+    """Sample all threads during `process`, in steady state, as in the daemon's learner process."""
+    learner = _learner(task, beside=False)
     _process(learner, _events(task, task.events))
     batch = _events(task, task.events, seed=1)
     with Sampler() as sampler:
@@ -112,8 +112,8 @@ def _checkpoint(learner: StreamLearner, task: Task) -> CheckpointCost:
     return CheckpointCost(keys=task.keys, copy_s=copy_s, save_s=whole_s, num_bytes=num_bytes)
 
 
-def _learner(task: Task) -> StreamLearner:
-    return StreamLearner(load_config(None, task.settings, environ={}))
+def _learner(task: Task, *, beside: bool = True) -> StreamLearner:
+    return StreamLearner(load_config(None, task.settings, environ={}), beside=beside)
 
 
 def _events(
