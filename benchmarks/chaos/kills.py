@@ -15,7 +15,7 @@ from benchmarks.chaos.replays import compare_with_replay
 from benchmarks.chaos.settings import MAX_EVENTS, SAVE_NEVER, SAVE_OFTEN, SMALL, STEADY
 from benchmarks.chaos.site import Site
 from benchmarks.chaos.witness import Witness
-from benchmarks.chaos.worker import Worker
+from benchmarks.chaos.worker import Worker, end_all
 
 # Processes of one instance may use either client, one after the other. With librdkafka the moment
 # between journal and commit is too short to be hit from outside.
@@ -84,7 +84,7 @@ def at_random(form: Form, site: Site) -> Outcome:
             waited_s = auditor.wait_for_all(LIMIT_S)
             codes = [worker.drain()[0] for worker in workers.values()]
         finally:
-            _kill(workers)
+            end_all(workers.values())
         _check_count(outcome, auditor.verdict())
         comparison = compare_with_replay(deployment)
     outcome.expect("no process ends but by the kill", not ended[True], f"{ended[True]} did")
@@ -136,15 +136,8 @@ def _drained(deployment: Deployment) -> Verdict:
 
 
 def _replace(deployment: Deployment, worker: Worker, instance: int) -> Worker:
-    worker.kill()
-    worker.wait()
+    worker.end()
     return deployment.start(instance=instance)
-
-
-def _kill(workers: dict[int, Worker]) -> None:
-    for worker in workers.values():
-        worker.kill()
-        worker.wait()
 
 
 def _check_count(outcome: Outcome, verdict: Verdict) -> None:

@@ -12,7 +12,7 @@ from benchmarks.chaos.kills import EXACTLY_ONCE
 from benchmarks.chaos.outcome import Outcome
 from benchmarks.chaos.settings import STEADY
 from benchmarks.chaos.site import Site
-from benchmarks.chaos.worker import DRAIN_S, Worker, until
+from benchmarks.chaos.worker import DRAIN_S, end_all, until
 
 LIMIT_S = 240.0
 PROGRESS_S = 60.0
@@ -54,7 +54,7 @@ def outages(form: Form, site: Site) -> Outcome:
             caught_up_s = auditor.wait_for_all(CATCH_UP_S)
             codes = [worker.drain()[0] for worker in workers.values()]
         finally:
-            _kill(workers)
+            end_all(workers.values())
         verdict = auditor.verdict()
     outcome.expect(
         f"what is sent after the broker's return has results within {PROGRESS_S:.0f} s of it",
@@ -85,9 +85,3 @@ def _come_back(broker: ChaosBroker, auditor: Auditor) -> float:
     earlier = auditor.known()
     broker.restart()
     return auditor.wait_for_later(PROGRESS_S, earlier, num=20)
-
-
-def _kill(workers: dict[int, Worker]) -> None:
-    for worker in workers.values():
-        worker.kill()
-        worker.wait()

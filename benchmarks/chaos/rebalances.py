@@ -15,7 +15,7 @@ from benchmarks.chaos.outcome import Outcome
 from benchmarks.chaos.replays import compare_with_replay
 from benchmarks.chaos.settings import SMALL, STEADY
 from benchmarks.chaos.site import Site
-from benchmarks.chaos.worker import Worker, until
+from benchmarks.chaos.worker import Worker, end_all, until
 from streamssl.transport.journal import JournalRecord
 
 LIMIT_S = 240.0
@@ -48,8 +48,7 @@ def rebalances(form: Form, site: Site) -> Outcome:
             auditor.wait_for_all(LIMIT_S)
             code, _ = first.drain()
         finally:
-            first.kill()
-            first.wait()
+            first.end()
         verdict, comparison = auditor.verdict(), compare_with_replay(deployment)
         moves = list(_moves([deployment.journal(i) for i in range(3)]))
     done = f"{sum(ends)} of {form.rebalances}"
@@ -94,9 +93,7 @@ def slow_learning(_: Form, site: Site) -> Outcome:
             auditor.wait_for_all(LIMIT_S)
             codes = [worker.drain()[0] for worker in workers]
         finally:
-            for worker in workers:
-                worker.kill()
-                worker.wait()
+            end_all(workers)
         verdict, comparison = auditor.verdict(), compare_with_replay(deployment)
     text = "it joins during a step that takes longer than the session"
     told = f"in epoch {learnt + 1}: {stood_s:.1f} s and more, session {SESSION_MS / 1e3:.0f} s"

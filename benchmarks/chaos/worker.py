@@ -11,7 +11,7 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -120,6 +120,11 @@ class Worker(subprocess.Popen[bytes], Freezable):
         """Whether its start is over."""
         return self.probe("/startupz")[0] == 200
 
+    def end(self) -> None:
+        """End it with -9, if it has not ended, and wait until it is gone."""
+        self.kill()
+        self.wait()
+
     def drain(self, limit_s: float = DRAIN_S) -> tuple[int | None, float]:
         """Ask it to end: exit code (None: it had to be killed) and seconds."""
         began_s = time.monotonic()
@@ -127,8 +132,7 @@ class Worker(subprocess.Popen[bytes], Freezable):
         try:
             return self.wait(limit_s), time.monotonic() - began_s
         except subprocess.TimeoutExpired:
-            self.kill()
-            self.wait()
+            self.end()
             return None, time.monotonic() - began_s
 
     def told(self) -> str:
@@ -146,6 +150,12 @@ class Worker(subprocess.Popen[bytes], Freezable):
             lines = [line for line in self.log.read_text().splitlines() if '"telemetry"' in line]
             self._address = json.loads(lines[-1])["address"] if lines else ""
         return self._address
+
+
+def end_all(workers: Iterable[Worker]) -> None:
+    """Whatever ended a scenario, none of its processes lives on."""
+    for worker in workers:
+        worker.end()
 
 
 def until(holds: Callable[[], bool], limit_s: float, pace_s: float = 0.1) -> bool:

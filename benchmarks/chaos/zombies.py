@@ -14,7 +14,7 @@ from benchmarks.chaos.outcome import Outcome
 from benchmarks.chaos.replays import compare_with_replay
 from benchmarks.chaos.settings import STEADY
 from benchmarks.chaos.site import Site
-from benchmarks.chaos.worker import DRAIN_S, Worker, until
+from benchmarks.chaos.worker import DRAIN_S, Worker, end_all, until
 
 LIMIT_S = 240.0
 # Less than the defaults, and so are the waits; brokers allow no shorter session.
@@ -48,9 +48,7 @@ def zombies(form: Form, site: Site) -> Outcome:
             waited_s = auditor.wait_for_all(LIMIT_S)
             ends = [worker.drain() for worker in workers.values()]
         finally:
-            for worker in workers.values():
-                worker.kill()
-                worker.wait()
+            end_all(workers.values())
         verdict, comparison = auditor.verdict(), compare_with_replay(deployment)
     outcome.expect("the other worker took over and went on", taken_over == form.zombies, taken_over)
     outcome.expect("it joins again, and both work", rejoined == form.zombies, rejoined)
@@ -113,8 +111,7 @@ def own_time_outs(form: Form, site: Site) -> Outcome:
             auditor.wait_for_all(LIMIT_S)
             code, _ = worker.drain()
         finally:
-            worker.kill()
-            worker.wait()
+            worker.end()
         verdict = auditor.verdict()
     told = f"longest {max(went_on):.1f} s until 50 more results, exit {code}"
     outcome.expect("the same process goes on", max(went_on) <= LIMIT_S and code == 0, told)
@@ -155,8 +152,7 @@ def _succeed(
     except subprocess.TimeoutExpired:
         code = None
     finally:
-        old.kill()
-        old.wait()
+        old.end()
     auditor.look()
     went_on = auditor.wait_for_more(LIMIT_S, 100) <= LIMIT_S
     return new, code, went_on and new.poll() is None
