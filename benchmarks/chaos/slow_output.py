@@ -8,6 +8,7 @@ from functools import partial
 
 from benchmarks.chaos.auditor import Auditor
 from benchmarks.chaos.beside import beside
+from benchmarks.chaos.deployment import LAG
 from benchmarks.chaos.forms import Form
 from benchmarks.chaos.kills import EXACTLY_ONCE, REPLAY
 from benchmarks.chaos.ledger import NUM_PARTITIONS
@@ -36,8 +37,9 @@ def slow_output(form: Form, site: Site) -> Outcome:
         site.deployment({}, broker=broker, num_channels=NUM_CHANNELS) as deployment,
         deployment.auditor() as auditor,
     ):
+        deployment.source.produce(LAG)
         with deployment.start() as worker:
-            with beside(partial(deployment.keep_behind, auditor)):
+            with beside(partial(deployment.keep_behind, worker)):
                 until(lambda: worker.num_held() == NUM_PARTITIONS, LIMIT_S)
                 auditor.wait_for_more(LIMIT_S, 2_000)
                 written = deployment.num_bytes_written()

@@ -44,7 +44,7 @@ def soak(form: Form, site: Site) -> Outcome:
         _bound_outputs(deployment)
         deployment.source.produce(LAG)
         with deployment.start() as worker:
-            with beside(partial(deployment.keep_behind, auditor)):
+            with beside(partial(deployment.keep_behind, worker)):
                 auditor.wait_for_more(LIMIT_S, 2_000)
                 begun = auditor.num_results()
                 lags = list[int]()
