@@ -80,7 +80,9 @@ class KafkaConfig(Section):
     request_timeout_ms: Count = Field(5_000, description="Time-out of one request to the broker.")
     session_timeout_ms: Count = Field(10_000, description="Silence after which a member is lost.")
     transaction_timeout_ms: Count = Field(
-        10_000, description="After this the broker aborts an abandoned transaction."
+        10_000,
+        description="After this the broker aborts an abandoned transaction; 60 s where one was "
+        "too slow for it.",
     )
     start_timeout_s: Seconds = Field(30.0, description="How long a start waits for the broker.")
 

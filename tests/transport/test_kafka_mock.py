@@ -133,7 +133,6 @@ class Bench:
             limits=limits,
             outbox=self.outbox,
             patience=self.patience,
-            transaction_timeout_s=TRANSACTION_TIMEOUT_MS / 1_000,
             **parts,
         )
 

@@ -33,7 +33,6 @@ class Committer(ABC):
         journal: Tells what landed.
         admin: Knows who is in the group.
         patience: Told about trouble; may end the wait.
-        transaction_timeout_s: After this the broker aborts an abandoned transaction.
 
     Attributes:
         journal_position: Position after the newest own journal record that is known to stand.
@@ -53,7 +52,6 @@ class Committer(ABC):
         journal: JournalReader,
         admin: Admin,
         patience: Patience,
-        transaction_timeout_s: float,
     ) -> None:
         self._app = app
         self._input_topic = input_topic
@@ -65,7 +63,6 @@ class Committer(ABC):
         self._admin = admin
         self._member = member
         self._patience = patience
-        self._transaction_timeout_s = transaction_timeout_s
         self.journal_position = journal.end()
         self.num_settled = 0
 

@@ -115,7 +115,6 @@ class Connection:
             journal=self.journal,
             admin=self.admin,
             patience=self._patience,
-            transaction_timeout_s=self._kafka.transaction_timeout_ms / 1_000,
         )
 
     def _new_outbox(self, limits: Mapping[str, int]) -> Outbox:

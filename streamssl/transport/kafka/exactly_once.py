@@ -87,7 +87,7 @@ class ExactlyOnce(Committer):
             positions,
             group,
         )
-        limit_s = self._transaction_timeout_s + ANSWER_S
+        limit_s = self._outbox.transaction_timeout_s + ANSWER_S
         return bounded(write, limit_s, self._keep_turning)
 
     def _may_have_fenced_itself(self, began: float) -> bool:
@@ -96,7 +96,7 @@ class ExactlyOnce(Committer):
         It can be so only after trouble: the broker timed our transaction out, or the request of
         an earlier producer reached it late.
         """
-        timed_out = time.monotonic() - began > 0.8 * self._transaction_timeout_s
+        timed_out = time.monotonic() - began > 0.8 * self._outbox.transaction_timeout_s
         return timed_out or self._patience.troubled_within(OWN_FENCE_S)
 
     def _settle(self, record: JournalRecord, error: BaseException) -> int | None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 from kafka import errors
 
@@ -19,6 +21,10 @@ from streamssl.transport.kafka.fence import Fence
 from streamssl.transport.kafka.patience import HOPELESS
 
 LEAST_DELIVERY_MS = 500
+# What a transaction may take where the broker takes too slowly.
+SLOW_TRANSACTION_MS = 60_000
+# What a flush may take beyond the deliveries that it waits for; what of them is as good as all.
+FLUSH_S, NEARLY = 2.0, 0.8
 
 REFUSED_SIZES = (errors.MessageSizeTooLargeError, errors.RecordListTooLargeError)
 
@@ -47,6 +53,9 @@ def check_sizes(records: Sequence[Addressed], limits: Mapping[str, int]) -> None
 class Outbox:
     """A producer that is thrown away and made anew after any doubt.
 
+    Where a part of a transaction was acknowledged and time was over before the rest, the next
+    producer has more time: sent again under the same time-outs it would never land.
+
     Args:
         library: Makes producers.
         request_timeout_ms: Time-out of one request.
@@ -64,14 +73,12 @@ class Outbox:
         limits: Mapping[str, int],
         fence: Fence | None,
     ) -> None:
-        # A send must be given up before the broker gives up the whole transaction.
-        longest_ms = max(LEAST_DELIVERY_MS, transaction_timeout_ms * 8 // 10)
-        delivery_ms = min(request_timeout_ms + 1_000, longest_ms)
         self._library = library
-        self._flush_s = delivery_ms / 1_000 + 2.0
         self._producer: Producer | None = None
         self._fence = fence
-        self._options = ProducerOptions(
+        usual_ms = _longest_delivery_ms(transaction_timeout_ms)
+        delivery_ms = min(request_timeout_ms + 1_000, usual_ms)
+        self._options = self._usual = ProducerOptions(
             transactional_id=fence.transactional_id if fence else None,
             transaction_timeout_ms=transaction_timeout_ms,
             request_timeout_ms=min(request_timeout_ms, delivery_ms - 100),
@@ -79,6 +86,20 @@ class Outbox:
             max_request_bytes=max(limits.values()),
             max_batch_bytes=min(limits.values()),
         )
+        slow_ms = max(transaction_timeout_ms, SLOW_TRANSACTION_MS)
+        self._slow = replace(
+            self._usual,
+            transaction_timeout_ms=slow_ms,
+            # A broker that holds back a client answers it no more for a while.
+            request_timeout_ms=max(request_timeout_ms, _longest_delivery_ms(slow_ms) // 2),
+            delivery_ms=_longest_delivery_ms(slow_ms),
+        )
+        self._is_slow = False
+
+    @property
+    def transaction_timeout_s(self) -> float:
+        """After this the broker aborts what the producer in use has begun."""
+        return self._options.transaction_timeout_ms / 1_000
 
     def build(self) -> Producer:
         """A new producer; a transactional one has fenced every earlier one of this name."""
@@ -97,6 +118,8 @@ class Outbox:
 
     def drop(self) -> None:
         """Throw the producer away, with whatever it has not sent."""
+        self._options = self._slow if self._is_slow else self._usual
+        self._is_slow = False
         producer, self._producer = self._producer, None
         if producer is not None:
             producer.discard()
@@ -129,11 +152,20 @@ class Outbox:
         producer = self._in_use()
         producer.begin_transaction()
         # An expired send fails its own record only: the commit would succeed without it.
-        sent = [_offset(one) for one in producer.send([*records, journal], self._flush_s)]
+        sent = [_offset(one) for one in self._send(producer, [*records, journal])]
         if positions:
             producer.send_positions(topic, positions, group)
         producer.commit_transaction()
         return sent[-1] + 1
+
+    def _send(self, producer: Producer, records: Sequence[Addressed]) -> list[Sent]:
+        """Send, and note whether time was over before all of it was acknowledged."""
+        began_s, delivery_s = time.monotonic(), self._options.delivery_ms / 1_000
+        sent = producer.send(records, delivery_s + FLUSH_S)
+        num_landed = sum(isinstance(one, int) for one in sent)
+        took_all_time = time.monotonic() - began_s >= NEARLY * delivery_s
+        self._is_slow = took_all_time and 0 < num_landed < len(sent)
+        return sent
 
     def send_once(self, records: Sequence[Addressed]) -> tuple[list[Addressed], int]:
         """Write without a transaction.
@@ -145,7 +177,7 @@ class Outbox:
             RecordTooLargeError: The broker refuses a record for its size.
             KafkaError: Sending again would not help.
         """
-        sent = self._in_use().send(records, self._flush_s)
+        sent = self._send(self._in_use(), records)
         for one in sent:
             if isinstance(one, BaseException):
                 raise_permanent(one)
@@ -153,6 +185,11 @@ class Outbox:
         failed = [record for record, one in both if isinstance(one, BaseException)]
         last = sent[-1] if sent else None
         return failed, last + 1 if isinstance(last, int) else -1
+
+
+def _longest_delivery_ms(transaction_ms: int) -> int:
+    """A send must be given up before the broker gives up the whole transaction."""
+    return max(LEAST_DELIVERY_MS, transaction_ms * 8 // 10)
 
 
 def _offset(sent: Sent) -> int:

@@ -1,0 +1,108 @@
+"""A producer thrown away for slowness is followed by one with more time."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+
+import pytest
+from kafka import errors
+
+from streamssl.events import OutputRecord
+from streamssl.transport.kafka.clients.base import (
+    Addressed,
+    GroupConsumer,
+    Membership,
+    Producer,
+    ProducerOptions,
+    Sent,
+)
+from streamssl.transport.kafka.outbox import SLOW_TRANSACTION_MS, Outbox
+
+ROW = Addressed("app.scores", 0, OutputRecord("scores", None, b"1"))
+JOURNAL = Addressed("app.journal", 0, OutputRecord("journal", None, b"{}"))
+EXPIRED = errors.KafkaTimeoutError("expired")
+
+
+class FakeProducer:
+    """Acknowledges what a test says, after as long as it says."""
+
+    def __init__(self, sent: list[Sent], seconds: float) -> None:
+        self._sent, self._seconds = sent, seconds
+
+    def init_transactions(self) -> None: ...
+
+    def begin_transaction(self) -> None: ...
+
+    def send(self, records: Sequence[Addressed], timeout_s: float) -> list[Sent]:
+        assert len(records) == len(self._sent)
+        time.sleep(min(self._seconds, timeout_s))
+        return self._sent
+
+    def send_positions(
+        self, topic: str, positions: Mapping[int, int], group: Membership
+    ) -> None: ...
+
+    def commit_transaction(self) -> None: ...
+
+    def discard(self) -> None: ...
+
+
+class FakeLibrary:
+    """Notes what its producers are told."""
+
+    def __init__(self) -> None:
+        self.options: list[ProducerOptions] = []
+        self.next = FakeProducer([0, 7], 0.0)
+
+    def new_consumer(self, **_: object) -> GroupConsumer:
+        raise NotImplementedError
+
+    def new_producer(self, options: ProducerOptions) -> Producer:
+        self.options.append(options)
+        return self.next
+
+
+@pytest.mark.parametrize(
+    ("sent", "seconds", "slow"),
+    [
+        ([0, EXPIRED], 0.5, True),  # a part of it landed, and time was over
+        ([EXPIRED, EXPIRED], 0.5, False),  # nobody answered
+        ([0, EXPIRED], 0.0, False),  # refused at once
+        ([0, 7], 0.5, False),  # all of it landed just in time
+    ],
+)
+def test_who_answers_too_slowly_is_given_more_time(
+    sent: list[Sent], seconds: float, slow: bool
+) -> None:
+    """It lasts for one producer: the doubt after the next has usual time-outs again."""
+    library = FakeLibrary()
+    outbox = Outbox(
+        library,
+        request_timeout_ms=300,
+        transaction_timeout_ms=600,
+        limits={"app.scores": 1_000_000},
+        fence=None,
+    )
+    group = Membership("me", True, None)
+    turns: list[tuple[list[Sent], float]] = [
+        (sent, seconds),
+        ([EXPIRED, EXPIRED], 0.0),
+        ([0, 7], 0.0),
+    ]
+    for outcomes, after_s in turns:
+        library.next = FakeProducer(outcomes, after_s)
+        outbox.use(outbox.build())
+        if EXPIRED in outcomes:
+            with pytest.raises(errors.KafkaTimeoutError):
+                outbox.write([ROW], JOURNAL, "events", {0: 1}, group)
+        else:
+            assert outbox.write([ROW], JOURNAL, "events", {0: 1}, group) == 8
+        outbox.drop()
+    usual, second, third = library.options
+    assert third == usual
+    assert (second == usual) is not slow
+    if slow:
+        assert second.transaction_timeout_ms == SLOW_TRANSACTION_MS
+        assert usual.delivery_ms < second.request_timeout_ms < second.delivery_ms
+        assert second.delivery_ms < SLOW_TRANSACTION_MS
