@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 from kafka import errors
@@ -22,6 +24,7 @@ from streamssl.transport.kafka.outbox import SLOW_TRANSACTION_MS, Outbox
 ROW = Addressed("app.scores", 0, OutputRecord("scores", None, b"1"))
 JOURNAL = Addressed("app.journal", 0, OutputRecord("journal", None, b"{}"))
 EXPIRED = errors.KafkaTimeoutError("expired")
+GROUP = Membership("me", True, None)
 
 
 class FakeProducer:
@@ -63,6 +66,56 @@ class FakeLibrary:
         return self.next
 
 
+def new_outbox(library: FakeLibrary, request_timeout_ms: int = 300, fence: Any = None) -> Outbox:
+    """One whose usual transactions are short."""
+    return Outbox(
+        library,
+        request_timeout_ms=request_timeout_ms,
+        transaction_timeout_ms=600,
+        limits={"app.scores": 1_000_000},
+        fence=fence,
+    )
+
+
+def fail_slowly(outbox: Outbox, library: FakeLibrary) -> None:
+    """A part of a transaction lands, and time is over before the rest."""
+    library.next = FakeProducer([0, EXPIRED], 0.5)
+    outbox.use(outbox.build())
+    with pytest.raises(errors.KafkaTimeoutError):
+        outbox.write([ROW], JOURNAL, "events", {0: 1}, GROUP)
+    outbox.drop()
+
+
+@pytest.mark.parametrize("request_timeout_ms", [300, 5_000, 60_000, 300_000])
+def test_a_request_is_given_up_before_its_record_and_that_before_the_transaction(
+    request_timeout_ms: int,
+) -> None:
+    """However long requests may take, for a usual producer and for a patient one."""
+    library = FakeLibrary()
+    outbox = new_outbox(library, request_timeout_ms)
+    fail_slowly(outbox, library)
+    outbox.build()
+    for options in library.options:
+        assert options.request_timeout_ms < options.delivery_ms < options.transaction_timeout_ms
+    assert library.options[0].delivery_ms < library.options[1].delivery_ms
+
+
+def test_a_broker_that_allows_no_long_transactions_is_asked_for_short_ones() -> None:
+    """The refusal, which nothing but another setting would mend, ends no daemon."""
+    library = FakeLibrary()
+
+    def take_over(_: Producer) -> None:
+        if library.options[-1].transaction_timeout_ms == SLOW_TRANSACTION_MS:
+            raise errors.InvalidTransactionTimeoutError
+
+    fence = SimpleNamespace(transactional_id="app-0", take_over=take_over)
+    outbox = new_outbox(library, fence=fence)
+    fail_slowly(outbox, library)
+    outbox.use(outbox.build())
+    timeouts = [options.transaction_timeout_ms for options in library.options]
+    assert timeouts == [600, SLOW_TRANSACTION_MS, 600]
+
+
 @pytest.mark.parametrize(
     ("sent", "seconds", "slow"),
     [
@@ -77,14 +130,7 @@ def test_who_answers_too_slowly_is_given_more_time(
 ) -> None:
     """It lasts for one producer: the doubt after the next has usual time-outs again."""
     library = FakeLibrary()
-    outbox = Outbox(
-        library,
-        request_timeout_ms=300,
-        transaction_timeout_ms=600,
-        limits={"app.scores": 1_000_000},
-        fence=None,
-    )
-    group = Membership("me", True, None)
+    outbox = new_outbox(library)
     turns: list[tuple[list[Sent], float]] = [
         (sent, seconds),
         ([EXPIRED, EXPIRED], 0.0),
@@ -95,9 +141,9 @@ def test_who_answers_too_slowly_is_given_more_time(
         outbox.use(outbox.build())
         if EXPIRED in outcomes:
             with pytest.raises(errors.KafkaTimeoutError):
-                outbox.write([ROW], JOURNAL, "events", {0: 1}, group)
+                outbox.write([ROW], JOURNAL, "events", {0: 1}, GROUP)
         else:
-            assert outbox.write([ROW], JOURNAL, "events", {0: 1}, group) == 8
+            assert outbox.write([ROW], JOURNAL, "events", {0: 1}, GROUP) == 8
         outbox.drop()
     usual, second, third = library.options
     assert third == usual

@@ -18,7 +18,7 @@ from streamssl.transport.kafka.clients.base import (
     Sent,
 )
 from streamssl.transport.kafka.fence import Fence
-from streamssl.transport.kafka.patience import HOPELESS
+from streamssl.transport.kafka.patience import HOPELESS, TROUBLE
 
 LEAST_DELIVERY_MS = 500
 # What a transaction may take where the broker takes too slowly.
@@ -76,23 +76,25 @@ class Outbox:
         self._library = library
         self._producer: Producer | None = None
         self._fence = fence
-        usual_ms = _longest_delivery_ms(transaction_timeout_ms)
-        delivery_ms = min(request_timeout_ms + 1_000, usual_ms)
-        self._options = self._usual = ProducerOptions(
-            transactional_id=fence.transactional_id if fence else None,
-            transaction_timeout_ms=transaction_timeout_ms,
-            request_timeout_ms=min(request_timeout_ms, delivery_ms - 100),
-            delivery_ms=delivery_ms,
-            max_request_bytes=max(limits.values()),
-            max_batch_bytes=min(limits.values()),
+        self._options = self._usual = _in_time(
+            ProducerOptions(
+                transactional_id=fence.transactional_id if fence else None,
+                transaction_timeout_ms=transaction_timeout_ms,
+                request_timeout_ms=request_timeout_ms,
+                delivery_ms=request_timeout_ms + 1_000,
+                max_request_bytes=max(limits.values()),
+                max_batch_bytes=min(limits.values()),
+            )
         )
         slow_ms = max(transaction_timeout_ms, SLOW_TRANSACTION_MS)
-        self._slow = replace(
-            self._usual,
-            transaction_timeout_ms=slow_ms,
-            # A broker that holds back a client answers it no more for a while.
-            request_timeout_ms=max(request_timeout_ms, _longest_delivery_ms(slow_ms) // 2),
-            delivery_ms=_longest_delivery_ms(slow_ms),
+        # A broker that holds back a client answers it no more for a while.
+        self._slow = _in_time(
+            replace(
+                self._usual,
+                transaction_timeout_ms=slow_ms,
+                request_timeout_ms=max(request_timeout_ms, slow_ms // 2),
+                delivery_ms=slow_ms,
+            )
         )
         self._is_slow = False
 
@@ -103,6 +105,14 @@ class Outbox:
 
     def build(self) -> Producer:
         """A new producer; a transactional one has fenced every earlier one of this name."""
+        if self._options is not self._usual:
+            try:
+                return self._build()
+            except TROUBLE:  # a broker need not allow transactions as long as slow ones
+                self._options = self._usual
+        return self._build()
+
+    def _build(self) -> Producer:
         producer = self._library.new_producer(self._options)
         try:
             if self._fence:
@@ -187,9 +197,12 @@ class Outbox:
         return failed, last + 1 if isinstance(last, int) else -1
 
 
-def _longest_delivery_ms(transaction_ms: int) -> int:
+def _in_time(options: ProducerOptions) -> ProducerOptions:
     """A send must be given up before the broker gives up the whole transaction."""
-    return max(LEAST_DELIVERY_MS, transaction_ms * 8 // 10)
+    longest_ms = max(LEAST_DELIVERY_MS, options.transaction_timeout_ms * 8 // 10)
+    delivery_ms = min(options.delivery_ms, longest_ms)
+    request_timeout_ms = min(options.request_timeout_ms, delivery_ms - 100)
+    return replace(options, delivery_ms=delivery_ms, request_timeout_ms=request_timeout_ms)
 
 
 def _offset(sent: Sent) -> int:
