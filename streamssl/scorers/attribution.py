@@ -13,6 +13,7 @@ from __future__ import annotations
 import numpy as np
 
 from streamssl.events import Float32Array, FloatArray
+from streamssl.scorers.tiles import tiled_matmul
 
 SMALLEST = 1e-30  # a divisor, also in float32
 
@@ -31,8 +32,8 @@ def block_contributions(
     grid = precision(whiten_FF).reshape(num_blocks, num_channels, num_blocks, num_channels)
     block_CNN = np.einsum("ncmc->cnm", grid)
     pull_ACN = pull_AF.reshape(-1, num_blocks, num_channels).transpose(0, 2, 1)
-    solved = np.linalg.solve(block_CNN[None], pull_ACN[..., None])[..., 0]
-    return np.einsum("acn,acn->ac", pull_ACN, solved)
+    solved_ACN = np.matmul(pull_ACN[:, :, None], np.linalg.inv(block_CNN))[:, :, 0]
+    return np.einsum("acn,acn->ac", pull_ACN, solved_ACN)
 
 
 def single_contributions(pull_AF: Float32Array, whiten_FF: Float32Array) -> FloatArray:
@@ -63,9 +64,9 @@ def channels_of_units(
     contribution_AH: FloatArray, z_AC: FloatArray, weight_CH: FloatArray
 ) -> FloatArray:
     """`[A, C]` contributions of leaky units, shared out by |W z| of the newest row."""
-    size_ACH = np.abs(z_AC[:, :, None] * weight_CH)
-    share_ACH = size_ACH / np.maximum(size_ACH.sum(1, keepdims=True), SMALLEST)
-    return np.einsum("ach,ah->ac", share_ACH, contribution_AH)
+    size_AC, size_CH = np.abs(z_AC), np.abs(weight_CH)
+    part_AH = contribution_AH / np.maximum(tiled_matmul(size_AC, size_CH), SMALLEST)
+    return size_AC * tiled_matmul(part_AH, size_CH.T)
 
 
 def as_shares(contribution_AC: FloatArray) -> FloatArray:

@@ -168,10 +168,8 @@ class GaussianCore:
             weight_B[rows],
             refresh=shared_read,
         )
-        owners_B = own_B > 0
-        self._learn_rows(
-            measured.take(owners_B), own_B[owners_B], learn_B[owners_B], weight_B[owners_B]
-        )
+        owners = slice(None) if (own_B > 0).all() else own_B > 0
+        self._learn_rows(measured.take(owners), own_B[owners], learn_B[owners], weight_B[owners])
 
     def _learn_rows(
         self,

@@ -88,7 +88,9 @@ class OpenEpoch:
         """All rows (at least one) in order, with the kept windows that `window_B` points into."""
         rows = OpenRows.concat(self._rows)
         order = np.lexsort(rows.scored.seen.position_B3.T[::-1])
-        return rows.take(order), np.concatenate(self._windows)
+        if (np.diff(order) != 1).any():  # One partition's rows are in order as they came.
+            rows = rows.take(order)
+        return rows, np.concatenate(self._windows)
 
 
 def _outside(position_B3: IntArray, partition: int, from_offset: int) -> BoolArray:

@@ -59,7 +59,7 @@ def measure_rate(task: Task) -> Rate:
     """Events per second of `process`, in steady state."""
     learner = _learner(task)
     _process(learner, _events(task, task.events))
-    seconds = _process(learner, _events(task, task.events, seed=1))
+    seconds = _process(learner, _events(task, task.events, part=1))
     return Rate(id="", name="", events=task.events, seconds=seconds)
 
 
@@ -67,7 +67,7 @@ def sample_process(task: Task) -> Sampled:
     """Sample all threads during `process`, in steady state, as in the daemon's learner process."""
     learner = _learner(task, beside=False)
     _process(learner, _events(task, task.events))
-    batch = _events(task, task.events, seed=1)
+    batch = _events(task, task.events, part=1)
     with Sampler() as sampler:
         _process(learner, batch)
     return Sampled(profiles=sampler.profiles())
@@ -85,7 +85,7 @@ def measure_keys(task: Task) -> KeysFound:
     num_first = max(task.keys, task.events)
     _process(learner, _events(task, num_first, every_key_first=True))
     grown = resident_bytes() - before
-    seconds = _process(learner, _events(task, task.events, seed=1))
+    seconds = _process(learner, _events(task, task.events, part=1))
     row = KeysRow(
         keys=task.keys,
         seconds_per_event=seconds / task.events,
@@ -117,14 +117,15 @@ def _learner(task: Task, *, beside: bool = True) -> StreamLearner:
 
 
 def _events(
-    task: Task, num_events: int, *, seed: int = 0, every_key_first: bool = False
+    task: Task, num_events: int, *, part: int = 0, every_key_first: bool = False
 ) -> EventBatch:
     return generate(
         num_events,
         num_channels=task.channels,
         num_keys=task.keys,
         num_partitions=1 if task.keys == 1 else 4,
-        seed=task.seed + seed,
+        seed=task.seed,
+        part=part,
         every_key_first=every_key_first,
     )
 

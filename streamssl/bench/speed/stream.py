@@ -29,6 +29,7 @@ def generate(
     num_keys: int,
     num_partitions: int = 4,
     seed: int = 0,
+    part: int = 0,
     every_key_first: bool = False,
 ) -> EventBatch:
     """Events of random keys; a key's events are all in one partition.
@@ -39,6 +40,7 @@ def generate(
         num_keys: Keys, equally frequent.
         num_partitions: Partitions, filled with consecutive offsets.
         seed: Of everything.
+        part: Which part of the stream: others have other events of keys at the same levels.
         every_key_first: Whether the first events go through all keys once.
 
     Example:
@@ -46,12 +48,13 @@ def generate(
         >>> len(batch), batch.fields, sorted(set(batch.partition.tolist())) <= [0, 1, 2]
         (8, ('c0', 'c1'), True)
     """
-    rng = np.random.default_rng((seed, num_channels, num_keys))
+    levels = np.random.default_rng((seed, num_channels, num_keys))
+    level_KC = levels.normal(size=(num_keys, num_channels)).astype(np.float32)
+    rng = np.random.default_rng((seed, num_channels, num_keys, part))
     key_N = rng.integers(num_keys, size=num_events)
     if every_key_first:
         first = rng.permutation(num_keys)[:num_events]
         key_N[: len(first)] = first
-    level_KC = rng.normal(size=(num_keys, num_channels)).astype(np.float32)
     values_NC = 0.5 * level_KC[key_N]
     values_NC += rng.standard_normal((num_events, num_channels), dtype=np.float32)
     values_NC[rng.random(num_events) < _FAR_SHARE, 0] += _FAR

@@ -41,6 +41,17 @@ def test_the_stream_is_the_same_for_the_same_seed_and_keys_stay_in_their_partiti
         np.testing.assert_array_equal(first.offset[rows], np.arange(rows.sum()))
 
 
+def test_parts_of_a_stream_have_other_events_of_keys_at_the_same_levels() -> None:
+    """What is timed after a warm-up is no level shift of every key."""
+    first, second = (generate(6_000, num_channels=3, num_keys=2, part=part) for part in range(2))
+    assert not np.array_equal(first.values_BC, second.values_BC)
+    levels = [
+        [np.median(batch.values_BC[batch.partition == key], axis=0) for key in range(2)]
+        for batch in (first, second)
+    ]
+    np.testing.assert_allclose(levels[0], levels[1], atol=0.1)
+
+
 def test_messages_hold_every_event_once() -> None:
     """JSON of about 170 bytes an event at 16 floats, or Arrow with many rows."""
     batch = generate(1_200, num_channels=16, num_keys=50)
