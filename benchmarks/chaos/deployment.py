@@ -117,7 +117,7 @@ class Deployment:
         It is asked itself: an auditor may be behind by as much.
         """
         if 0 <= worker.lag() < LAG:
-            self.source.produce(2_000)
+            self.source.produce(LAG // 10)
         else:
             time.sleep(0.05)
 

@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
-from typing import Any, Self
+from typing import Self
 
 from confluent_kafka import KafkaError, Message, Producer
 
@@ -17,6 +17,7 @@ from benchmarks.chaos.beside import beside
 NUM_PARTITIONS = 4
 CLIENT = "source"
 NUM_MACHINES = 8
+NUM_READINGS = 1_024
 UNREADABLE = "unreadable"
 # Longer than any outage: what was handed over arrives when the broker is back.
 DELIVERY_MS = 1_200_000
@@ -66,9 +67,10 @@ class Source:
     ) -> None:
         self.ledger = Ledger()
         self._topic = topic
-        self._names = [f"c{i}" for i in range(num_channels)]
         self._unreadable = unreadable
         self._rng = random.Random(0)
+        # To draw from: making each anew would take as long as a daemon takes with it.
+        self._values = [self._value(num_channels) for _ in range(NUM_READINGS)]
         self._lost: list[KafkaError] = []
         self._producer = Producer(
             {
@@ -102,14 +104,12 @@ class Source:
         self.flush()
 
     def reading(self, *, padding: int = 0) -> None:
-        """Hand over one reading, or what should have been one; `padding` bytes are no channel."""
-        values: dict[str, Any] = {n: round(self._rng.gauss(0, 1), 4) for n in self._names}
-        values |= {"note": "x" * padding} if padding else {}
+        """Hand over one reading, or what should have been one; padded with so many blanks."""
         machine, readable = (
             self._rng.randrange(NUM_MACHINES),
             self._rng.random() >= self._unreadable,
         )
-        value = json.dumps(values).encode() if readable else b"{"
+        value = self._rng.choice(self._values) + b" " * padding if readable else b"{"
         kind = "" if readable else UNREADABLE
         self.send(value, key=b"m%d" % machine, partition=machine % NUM_PARTITIONS, kind=kind)
 
@@ -139,6 +139,10 @@ class Source:
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+    def _value(self, num_channels: int) -> bytes:
+        values = {f"c{i}": round(self._rng.gauss(0, 1), 4) for i in range(num_channels)}
+        return json.dumps(values).encode()
 
     def _at_rate(self, rate: float) -> Callable[[], None]:
         """Hands over one reading if it is time for one, else waits a little."""

