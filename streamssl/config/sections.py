@@ -50,7 +50,7 @@ class KafkaConfig(Section):
 
     client: Literal["kafka-python", "librdkafka"] = Field(
         "kafka-python",
-        description="Library that consumes and produces; `librdkafka` is faster and needs "
+        description="Library that consumes and produces; `librdkafka` needs "
         "`pip install streamssl[librdkafka]`.",
     )
     bootstrap_servers: str = Field("localhost:9092", description="host:port, comma separated.")
