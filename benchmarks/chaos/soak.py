@@ -30,8 +30,8 @@ SAVE_S = 10.0
 # A slope is noise where it is within this many standard errors, or adds less than this in all: the
 # allocators of two processes keep a little more for some minutes.
 ERRORS, PAGES_MB = 3.0, 32.0
-# A machine that others share now and then takes the source's turn: full speed all the same.
-WAITS = 0.95
+# Where others share the processors, source and daemon take turns: full speed all the same.
+WAITS = 0.5
 KEPT_BYTES = str(256 * 2**20)
 
 
