@@ -19,6 +19,7 @@ from streamssl.transport.kafka.clients.base import Addressed, Membership, Sent
 from streamssl.transport.kafka.connection import Connection
 from streamssl.transport.kafka.outbox import RecordTooLargeError
 from streamssl.transport.kafka.topics import RECORD_BYTES
+from streamssl.transport.kafka.transport import KafkaTransport
 from tests.conftest import RunningBroker
 from tests.transport.kafka_stream import (
     FaultyProducer,
@@ -225,6 +226,39 @@ def test_a_thawed_process_does_not_fence_the_one_in_its_place(
             assert worker.commit(taken).kept
             worker.run(8 - landed)
     assert stream.published() == Counter(range(8))
+
+
+def test_a_process_that_joins_anew_while_it_commits_is_not_taken_for_another(
+    stream: Stream, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """To the group, what it sends under its old id then comes from a member that was replaced."""
+    stream.produce(range(8))
+    with stream.joined() as transport:
+        source, outbox = transport._open.source, transport._open.outbox
+        worker, write = Worker(transport), transport._open.outbox.write
+
+        def join_anew_first(*arguments: object) -> int:
+            monkeypatch.setattr(outbox, "write", write)
+            _expel(transport)
+            old = arguments[-1]
+            assert isinstance(old, Membership)
+            until = time.monotonic() + 20.0
+            while (now := source.membership()) is None or now.member_id == old.member_id:
+                assert time.monotonic() < until, "it does not join again"
+                time.sleep(0.05)
+            return write(*arguments)  # type: ignore[arg-type]
+
+        monkeypatch.setattr(outbox, "write", join_anew_first)
+        worker.run(8)
+        stream.produce(range(8, 16))
+        worker.run(8)
+    assert stream.published() == Counter(range(16))
+
+
+def _expel(transport: KafkaTransport) -> None:
+    committer = transport._open.committer
+    app, member = committer._app, committer._member
+    committer._admin.remove_member(app, member, transport._open.source.member_id())
 
 
 @pytest.mark.parametrize("mode", ["exactly_once", "at_least_once"])

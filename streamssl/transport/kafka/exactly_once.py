@@ -22,6 +22,8 @@ from streamssl.transport.kafka.patience import (
 
 log = logging.getLogger(__name__)
 
+# The positions came under a membership that has ended: a rebalance, and no trouble.
+REBALANCED = (errors.CommitFailedError, errors.FencedInstanceIdError)
 # How long the answer to a transaction that the broker has aborted by itself is waited for.
 ANSWER_S = 5.0
 # How long after trouble a fence may still be of our own making.
@@ -62,9 +64,7 @@ class ExactlyOnce(Committer):
                 position = self._attempt(rest, group)
             except TROUBLE as error:
                 num_fenced = num_fenced + 1 if is_fenced(error) else 0
-                own_doing = num_fenced == 1 and self._may_have_fenced_itself(began)
-                replaced = isinstance(error, errors.FencedInstanceIdError)
-                if replaced or (num_fenced and not own_doing):
+                if self._is_replaced(error, group, num_fenced, began):
                     raise FencedError(self._replaced(type(error).__name__)) from error
                 if num_fenced:  # look before fencing back: another may have written already
                     self._outcome(rest.journal, self._read_journal())
@@ -90,6 +90,15 @@ class ExactlyOnce(Committer):
         limit_s = self._outbox.transaction_timeout_s + ANSWER_S
         return bounded(write, limit_s, self._keep_turning)
 
+    def _is_replaced(
+        self, error: BaseException, group: Membership, num_fenced: int, began: float
+    ) -> bool:
+        """Whether another process has our place: in the group, or as the producer of our name."""
+        if isinstance(error, errors.FencedInstanceIdError):
+            return not self._joined_anew_since(group)
+        own_doing = num_fenced == 1 and self._may_have_fenced_itself(began)
+        return num_fenced > 0 and not own_doing
+
     def _may_have_fenced_itself(self, began: float) -> bool:
         """True where a fence may be of our own making, not another process in our place.
 
@@ -99,9 +108,18 @@ class ExactlyOnce(Committer):
         timed_out = time.monotonic() - began > 0.8 * self._outbox.transaction_timeout_s
         return timed_out or self._patience.troubled_within(OWN_FENCE_S)
 
+    def _joined_anew_since(self, group: Membership) -> bool:
+        """True where our own new membership replaced that one, not another process.
+
+        A client that was expelled forgets its id and joins again; one that another process has
+        replaced keeps it until it is told.
+        """
+        now = self._source.membership()
+        return now is None or now.member_id != group.member_id
+
     def _settle(self, record: JournalRecord, error: BaseException) -> int | None:
         """Learn from the journal where a doubtful transaction landed; None: it did not."""
-        if not isinstance(error, errors.CommitFailedError):  # a rebalance is no trouble
+        if not isinstance(error, REBALANCED):
             self._endure(error)
         self._check_place()
         self.num_settled += 1
