@@ -20,6 +20,7 @@ class Form:
         zombies: Processes frozen until another has taken over.
         good: Messages that can be read.
         bad: Messages among them that cannot.
+        most_slower: By how much they may slow a daemon down; seconds tell less than minutes.
         corruptions: Checkpoints that are damaged.
         slow_s: How long the output is slow.
         backlog: Messages behind which learning is thinned.
@@ -36,6 +37,7 @@ class Form:
     zombies: int
     good: int
     bad: int
+    most_slower: float
     corruptions: int
     slow_s: float
     backlog: int
@@ -56,6 +58,7 @@ FORMS = {
             zombies=1,
             good=50_000,
             bad=1_000,
+            most_slower=0.2,
             corruptions=100,
             slow_s=20.0,
             backlog=3_000,
@@ -72,6 +75,7 @@ FORMS = {
             zombies=10,
             good=1_000_000,
             bad=10_000,
+            most_slower=0.1,
             corruptions=1_000,
             slow_s=120.0,
             backlog=60_000,

@@ -20,8 +20,10 @@ from benchmarks.chaos.settings import NUM_CHANNELS, SMALL
 from benchmarks.chaos.site import Site
 
 LIMIT_S = 1_500.0
-MOST_GROWTH_MB, MOST_SLOWER = 100.0, 0.10
+MOST_GROWTH_MB = 100.0
 MOST_DEATHS = 6
+# A burst of training costs as much as the messages of seconds, and moves with a daemon's speed.
+STEADY_COST = {"learn": {"burst_steps": 0}}
 DEADLY_ENTRY = ("-P", str(Path(deadly.__file__)))
 
 
@@ -109,7 +111,8 @@ def poison(form: Form, site: Site) -> Outcome:
         f"{poisoned.cpu_us:.0f} instead of {clean.cpu_us:.0f} µs of processor time a message "
         f"({slower:+.1%}); {poisoned.per_s:,.0f} instead of {clean.per_s:,.0f}/s"
     )
-    outcome.expect(f"throughput falls by less than {MOST_SLOWER:.0%}", slower < MOST_SLOWER, told)
+    text = f"throughput falls by less than {form.most_slower:.0%}"
+    outcome.expect(text, slower < form.most_slower, told)
     grew = poisoned.growth_mb
     text = f"memory of both processes grows by less than {MOST_GROWTH_MB:.0f} MB"
     outcome.expect(text, grew < MOST_GROWTH_MB, f"{grew:.0f} MB, {clean.growth_mb:.0f} without")
@@ -140,7 +143,7 @@ def killing(_: Form, site: Site) -> Outcome:
 
 
 def _deployment(site: Site) -> Deployment:
-    return site.deployment({}, num_channels=NUM_CHANNELS, unreadable=0.0)
+    return site.deployment(STEADY_COST, num_channels=NUM_CHANNELS, unreadable=0.0)
 
 
 def _fill(deployment: Deployment, good: int, bad: int) -> None:
