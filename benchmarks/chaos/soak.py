@@ -48,6 +48,7 @@ def soak(form: Form, site: Site) -> Outcome:
         with deployment.start() as worker:
             with beside(partial(deployment.keep_behind, worker)):
                 auditor.wait_for_more(LIMIT_S, 2_000)
+                worker.begin_all_threads()
                 begun = auditor.num_results()
                 lags = list[int]()
                 vitals = list(_watch(worker, auditor, form.soak_s, lags))

@@ -6,13 +6,14 @@ import json
 import os
 import re
 import signal
+import socket
 import subprocess
 import sys
 import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ import psutil
 
 from benchmarks.chaos.freezing import Freezable
 from benchmarks.chaos.vitals import Vitals, vitals
+from streamssl.telemetry.server import NUM_THREADS
 
 COMMAND = ("-c", "from streamssl.cli.app import main; main()")
 DRAIN_S = 20.0
@@ -83,6 +85,14 @@ class Worker(subprocess.Popen[bytes], Freezable):
                 return error.code, error.read().decode()
         except (OSError, ValueError):
             return 0, ""
+
+    def begin_all_threads(self) -> None:
+        """Have telemetry begin all its threads; else it does whenever several ask at once."""
+        host, port = self._where().rsplit(":", 1)
+        with ExitStack() as held:
+            for _ in range(NUM_THREADS):
+                held.enter_context(socket.create_connection((host, int(port)), timeout=2))
+            time.sleep(1.0)  # a connection that asks nothing takes a thread
 
     def status(self) -> dict[str, Any]:
         """What it says of itself; empty where it does not answer."""

@@ -22,7 +22,7 @@ from streamssl.telemetry.health import Health
 
 log = logging.getLogger(__name__)
 
-_NUM_THREADS = 4
+NUM_THREADS = 4
 _MAX_WAITING = 32
 _POLL_S = 0.1
 _REQUEST_TIMEOUT_S = 5.0
@@ -111,7 +111,7 @@ class _Server(TCPServer):
     def __init__(self, address: tuple[str, int], answer: Callable[[str], Answer]) -> None:
         self.address_family = socket.AF_INET6 if ":" in address[0] else socket.AF_INET
         self.answer = answer
-        self._pool = ThreadPoolExecutor(_NUM_THREADS, thread_name_prefix="telemetry")
+        self._pool = ThreadPoolExecutor(NUM_THREADS, thread_name_prefix="telemetry")
         self._places = threading.BoundedSemaphore(_MAX_WAITING)
         super().__init__(address, _Handler)
 
