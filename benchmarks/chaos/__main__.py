@@ -7,7 +7,6 @@ import shutil
 import signal
 import sys
 import tempfile
-import time
 import traceback
 from pathlib import Path
 from types import FrameType
@@ -15,10 +14,10 @@ from types import FrameType
 from benchmarks.chaos.broker import ChaosBroker
 from benchmarks.chaos.forms import FORMS, Form
 from benchmarks.chaos.outcome import Outcome
-from benchmarks.chaos.report import page
-from benchmarks.chaos.results import Result, Results
+from benchmarks.chaos.report import write
+from benchmarks.chaos.results import PAGE, RESULTS, Result, Results
 from benchmarks.chaos.site import Site
-from benchmarks.chaos.stages import STAGES, stages_named
+from benchmarks.chaos.stages import run_stage, stages_named
 
 LIMIT_S = 40 * 60
 
@@ -34,10 +33,13 @@ def main() -> int:
             _say(f"{stage} ({form.name}) ...")
             found = _run(stage, form)
             results.put(found)
-            _write(results, arguments.page)
+        else:
+            _say(
+                f"{stage} ({form.name}) is done: remove {results.path(form.name, stage)} to redo it"
+            )
+        write(found, arguments.page)
         broken += len(found.outcome.broken())
         _tell(found)
-    _write(results, arguments.page)
     return 1 if broken else 0
 
 
@@ -45,8 +47,8 @@ def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.chaos", description=__doc__)
     parser.add_argument("--form", choices=FORMS, default="long")
     parser.add_argument("--stage", default="", help="one, or all that begin with it; else all")
-    parser.add_argument("--results", type=Path, default=Path("build/chaos"))
-    parser.add_argument("--page", type=Path, default=Path("docs/reliability.md"))
+    parser.add_argument("--results", type=Path, default=RESULTS)
+    parser.add_argument("--page", type=Path, default=PAGE)
     arguments = parser.parse_args()
     try:
         stages_named(arguments.stage)
@@ -57,25 +59,26 @@ def _arguments() -> argparse.Namespace:
 
 def _run(stage: str, form: Form) -> Result:
     """Run one stage on a broker of its own; an error breaks it, and leaves its folder."""
-    folder, began_s = Path(tempfile.mkdtemp(prefix="streamssl-chaos-")), time.monotonic()
+    folder = Path(tempfile.mkdtemp(prefix="streamssl-chaos-"))
     signal.signal(signal.SIGALRM, _too_long)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     signal.alarm(LIMIT_S)
     try:
         with ChaosBroker() as broker:
-            outcome = STAGES[stage](form, Site(broker, folder))
+            found = run_stage(stage, form, Site(broker, folder))
     except Exception:
         told = traceback.format_exc().strip()
         _say(told)
         outcome = Outcome()
         outcome.expect("the scenario comes to its end", False, told.splitlines()[-1][:300])
+        found = Result(stage, form.name, 0.0, outcome)
     finally:
         signal.alarm(0)
-    if outcome.broken():
+    if found.outcome.broken():
         _say(f"logs and state are in {folder}")
     else:
         shutil.rmtree(folder, ignore_errors=True)
-    return Result(stage, form.name, round(time.monotonic() - began_s, 1), outcome)
+    return found
 
 
 def _too_long(_: int, __: FrameType | None) -> None:
@@ -86,11 +89,6 @@ def _tell(found: Result) -> None:
     _say(f"{found.stage} ({found.form}), {found.seconds:.0f} s: {found.outcome.did}")
     for promise in found.outcome.promises:
         _say(f"  {'held  ' if promise.held else 'BROKEN'} {promise.text}: {promise.measured}")
-
-
-def _write(results: Results, path: Path) -> None:
-    rows = [results.get(form, stage) for stage in STAGES for form in FORMS]
-    path.write_text(page([row for row in rows if row]))
 
 
 def _say(text: str) -> None:

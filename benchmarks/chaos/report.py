@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from pathlib import Path
 
+from benchmarks.chaos.forms import FORMS
 from benchmarks.chaos.results import Result
+from benchmarks.chaos.stages import STAGES
 
 HEAD = """\
 # Reliability
@@ -15,17 +17,36 @@ that the broker acknowledged to the producer. A row is what one run of its stage
 not here has not been measured.
 
 `make chaos` runs the long form and goes on where an earlier run ended; `make chaos STAGE=kills`
-runs the stages of that name; `make chaos FORM=short` runs what `make test` runs. Each scenario is
-a function in `benchmarks/chaos/`, whose docstring says what must hold.
+runs the stages of that name; `make test` runs the short form, and `make chaos FORM=short` writes
+here what that measured, and runs what it did not. Each scenario is a function in
+`benchmarks/chaos/`, whose docstring says what must hold.
 
 | form | done | what had to hold: what was measured | minutes | command |
 | --- | --- | --- | --- | --- |
 """
 
 
-def page(results: Sequence[Result]) -> str:
-    """The whole page."""
-    return HEAD + "".join(map(_row, results))
+def write(result: Result, path: Path) -> None:
+    """Put a result in the place of its stage's earlier one; the page's other rows stay."""
+    before = path.read_text() if path.exists() else ""
+    path.write_text(page(result, before))
+
+
+def page(result: Result, before: str) -> str:
+    """The page with one more result."""
+    rows = {_command_in(line): f"{line}\n" for line in before.splitlines()}
+    rows[_command(result.stage, result.form)] = _row(result)
+    commands = (_command(stage, form) for stage in STAGES for form in FORMS)
+    return HEAD + "".join(rows.get(command, "") for command in commands)
+
+
+def _command(stage: str, form: str) -> str:
+    return f"make chaos STAGE={stage}{' FORM=short' * (form == 'short')}"
+
+
+def _command_in(row: str) -> str:
+    """A row's last cell; something that is no command in any other line."""
+    return row.removesuffix("` |").rpartition("`")[2]
 
 
 def _row(result: Result) -> str:
@@ -38,6 +59,6 @@ def _row(result: Result) -> str:
         result.outcome.did,
         "<br>".join(told),
         f"{result.seconds / 60:.1f}",
-        f"`make chaos STAGE={result.stage}{' FORM=short' * (result.form == 'short')}`",
+        f"`{_command(result.stage, result.form)}`",
     ]
     return "| " + " | ".join(cell.replace("|", "\\|").replace("\n", " ") for cell in cells) + " |\n"

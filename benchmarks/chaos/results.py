@@ -8,6 +8,9 @@ from pathlib import Path
 
 from benchmarks.chaos.outcome import Outcome, Promise
 
+RESULTS = Path("build/chaos")
+PAGE = Path("docs/reliability.md")
+
 
 @dataclass(frozen=True)
 class Result:
@@ -38,7 +41,7 @@ class Results:
 
     def put(self, result: Result) -> None:
         """Keep a result; an earlier one of the same stage is replaced."""
-        path = self._path(result.form, result.stage)
+        path = self.path(result.form, result.stage)
         path.parent.mkdir(parents=True, exist_ok=True)
         draft = path.with_suffix(".new")
         draft.write_text(json.dumps(asdict(result), indent=1))
@@ -46,12 +49,13 @@ class Results:
 
     def get(self, form: str, stage: str) -> Result | None:
         """What a stage found, None where it has not been run to its end."""
-        path = self._path(form, stage)
+        path = self.path(form, stage)
         if not path.exists():
             return None
         kept = json.loads(path.read_text())
         promises = [Promise(**promise) for promise in kept["outcome"]["promises"]]
         return Result(**{**kept, "outcome": Outcome(kept["outcome"]["did"], promises)})
 
-    def _path(self, form: str, stage: str) -> Path:
+    def path(self, form: str, stage: str) -> Path:
+        """Where a stage's result is kept."""
         return self._folder / form / f"{stage}.json"

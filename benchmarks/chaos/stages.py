@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 
 from benchmarks.chaos import (
@@ -19,6 +20,7 @@ from benchmarks.chaos import (
 )
 from benchmarks.chaos.forms import Form
 from benchmarks.chaos.outcome import Outcome
+from benchmarks.chaos.results import Result
 from benchmarks.chaos.site import Site
 
 Stage = Callable[[Form, Site], Outcome]
@@ -56,3 +58,10 @@ def stages_named(name: str) -> list[str]:
     if not found:
         raise ValueError(f"no stage is named {name!r}; there are {', '.join(STAGES)}")
     return found
+
+
+def run_stage(stage: str, form: Form, site: Site) -> Result:
+    """Run a stage to its end, and say how long it took."""
+    began_s = time.monotonic()
+    outcome = STAGES[stage](form, site)
+    return Result(stage, form.name, round(time.monotonic() - began_s, 1), outcome)

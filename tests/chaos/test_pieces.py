@@ -13,7 +13,7 @@ from benchmarks.chaos.auditor import Auditor
 from benchmarks.chaos.beside import beside
 from benchmarks.chaos.ledger import Ledger
 from benchmarks.chaos.outcome import Outcome
-from benchmarks.chaos.report import page
+from benchmarks.chaos.report import page, write
 from benchmarks.chaos.results import Result, Results
 from benchmarks.chaos.soak import PAGES_MB, _first_and_last, _slope
 from benchmarks.chaos.stages import STAGES, stages_named
@@ -63,11 +63,25 @@ def test_results_come_back_and_broken_ones_show(tmp_path: Path) -> None:
     assert found.outcome == outcome
     assert results.get("long", "kills-random") is None
     assert found.outcome.broken() == ["none | repeated: 3 repeated"]
-    row = page([found]).splitlines()[-1]
+    row = page(found, "").splitlines()[-1]
     assert row == (
         "| short | 5 kills | none lost: 0 lost<br>**BROKEN** none \\| repeated: 3 repeated | 1.5 | "
         "`make chaos STAGE=kills-random FORM=short` |"
     )
+
+
+def test_a_page_keeps_the_rows_of_other_stages(tmp_path: Path) -> None:
+    """A stage that was run again has its new row, those that were not have theirs."""
+    path = tmp_path / "page.md"
+    for stage, form, did in (
+        ("soak", "long", "30 min"),
+        ("kills-random", "long", "100 kills"),
+        ("kills-random", "short", "5 kills"),
+        ("kills-random", "long", "101 kills"),
+    ):
+        write(Result(stage, form, 60.0, Outcome(did)), path)
+    rows = path.read_text().splitlines()[-3:]
+    assert [row.split(" | ")[1] for row in rows] == ["5 kills", "101 kills", "30 min"]
 
 
 def test_a_stage_is_named_by_itself_or_by_its_first_word() -> None:
