@@ -95,7 +95,7 @@ def memory_report(config: Config, num_channels: int) -> list[str]:
 
     fields = tuple(f"channel_{i}" for i in range(num_channels))
     model = StreamModel(fields=fields, config=config, stages=Stages())
-    per_key, max_keys = model.bytes_per_key(), config.modality.max_keys
+    per_key, max_keys = model.keys.bytes_per_key(), config.modality.max_keys
     own_keys = min(config.scorers.gaussian.own_keys, max_keys)
     arrays = snapshot(model.state_dict(), copy=False).arrays
     shared = sum(array.nbytes for array in arrays.values())

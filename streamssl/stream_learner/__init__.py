@@ -171,7 +171,7 @@ class StreamLearner:
 
     def bytes_per_key(self) -> int:
         """Bytes that one more key takes; 0 until the channels are known."""
-        return self._model.bytes_per_key() if self._model else 0
+        return self._model.keys.bytes_per_key() if self._model else 0
 
     def save(self, directory: Path | str) -> Path:
         """Close the open epoch and write everything as a checkpoint under `directory`.

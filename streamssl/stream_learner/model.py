@@ -20,7 +20,6 @@ from streamssl.events import (
     IntArray,
     Results,
 )
-from streamssl.keys import KeyColumns, KeyTable
 from streamssl.learner import AbsentLearner, Inference, Learner, LearnReport
 from streamssl.modalities import MODALITIES, Modality, Windows
 from streamssl.scorers import Admitted, Features, Measured, Sizes
@@ -28,6 +27,7 @@ from streamssl.scorers.ensemble import Ensemble, Scored
 from streamssl.scorers.incidents import IncidentStep
 from streamssl.stages import Stages
 from streamssl.stream_learner.beside import Beside
+from streamssl.stream_learner.key_table import KeyTable
 from streamssl.stream_learner.results import build_results
 from streamssl.stream_learner.rows import OpenEpoch, pick_hash
 from streamssl.stream_learner.stream_time import StreamTime
@@ -64,7 +64,6 @@ class StreamModel:
     ) -> None:
         self.fields, self.config, self._stage = fields, config, stages
         num_channels, seed = len(fields), config.app.seed
-        self.keys = KeyTable()
         self.modality: Modality = MODALITIES[config.modality.kind].build(
             config.modality, num_channels=num_channels, seed=seed
         )
@@ -79,6 +78,7 @@ class StreamModel:
             scorers=config.scorers,
             alerts=config.alerts,
         )
+        self.keys = KeyTable([*self.modality.per_key(), *self.ensemble.per_key()])
         self.time = StreamTime()
         self._beside = Beside(on=beside)
         self.open = OpenEpoch()
@@ -109,8 +109,6 @@ class StreamModel:
         """Score a batch with the frozen state; only the key table has grown afterwards."""
         with self._stage("window"):
             slot_B, fresh = self.keys.lookup(batch)
-            for columns in self.per_key():
-                columns.ensure(self.keys.num_slots)
             features, rows, advance = self.modality.read(slot_B, batch.values_BC)
         with self._stage("normalise"):
             windows = self._windows(rows, len(batch))
@@ -158,25 +156,23 @@ class StreamModel:
     def peek(self, batch: EventBatch, epoch: int) -> Results:
         """Score a batch and leave everything as it was."""
         judged = self.judge(batch, epoch)
-        self._forget(judged.fresh_slots)
-        self._free()
+        self.keys.retire(judged.fresh_slots)
+        self.keys.release()
         return judged.results
 
     def drop(self, partition: int) -> None:
         """Forget a partition's keys."""
-        self._forget(self.keys.of_partition(partition))
+        self.keys.retire(self.keys.of_partition(partition))
 
     def warm(self, batch: EventBatch) -> None:
         """Move the context on over events that are neither scored nor learned."""
         slot_B, _ = self.keys.lookup(batch)
-        for columns in self.per_key():
-            columns.ensure(self.keys.num_slots)
         self.modality.write(self.modality.read(slot_B, batch.values_BC).advance)
 
     def discard(self, partition: int, from_offset: int) -> None:
         """Forget rows that were never committed, and the keys that only they had."""
         self.open.discard(partition, from_offset)
-        self._forget(self.keys.of_partition(partition, from_offset))
+        self.keys.retire(self.keys.of_partition(partition, from_offset))
 
     def target(self) -> int:
         """Events at which the open epoch is full: a sixteenth of those seen, within bounds."""
@@ -192,7 +188,8 @@ class StreamModel:
     def close(self, epoch: int, decisions: Decisions) -> EpochReport:
         """Learn the open epoch's rows: the statistics, then the networks; then drop old keys."""
         if not len(self.open):
-            return EpochReport(epoch, 0, keys_active=len(self.keys), keys_evicted=self._free())
+            num_freed = len(self.keys.release())
+            return EpochReport(epoch, 0, keys_active=len(self.keys), keys_evicted=num_freed)
         rows, windows = self.open.rows()
         passed_s = self.time.learn(rows.scored.event_time_B)
         admitted = self.ensemble.admit(rows.scored)
@@ -235,32 +232,9 @@ class StreamModel:
 
     def _evict(self) -> int:
         """Drop keys beyond `max_keys` or idle longer than `key_ttl`; returns how many."""
-        expired = None
-        if self.config.modality.key_ttl is not None:
-            last_time = self.keys.columns["last_time"]
-            expired = last_time < self.time.now_s - self.config.modality.key_ttl
-        stale = self.keys.stale(self.config.modality.max_keys, expired)
-        self._forget(stale)
-        self._free()
-        return len(stale)
-
-    def _forget(self, slots: IntArray) -> None:
-        self.keys.retire(slots)
-
-    def _free(self) -> int:
-        """Clear the columns of retired slots, so that new keys may have them."""
-        slots = self.keys.release()
-        for columns in self.per_key():
-            columns.clear(slots)
-        return len(slots)
-
-    def per_key(self) -> list[KeyColumns]:
-        """Every per-key column of every part."""
-        return [*self.modality.per_key(), *self.ensemble.per_key()]
-
-    def bytes_per_key(self) -> int:
-        """Bytes that one more key takes (its name aside)."""
-        return sum(columns.bytes_per_key() for columns in [*self.per_key(), self.keys.columns])
+        modality = self.config.modality
+        before_s = -np.inf if modality.key_ttl is None else self.time.now_s - modality.key_ttl
+        return self.keys.evict(modality.max_keys, before_s)
 
     def state_dict(self) -> dict[str, Any]:
         """Everything, at an epoch boundary."""

@@ -189,7 +189,7 @@ def test_the_memory_told_is_what_the_state_takes() -> None:
         learner.learn(stream(640, num_keys=num_keys, num_partitions=1))
         model = learner._model
         assert model is not None
-        sizes[num_keys] = (model.bytes_per_key(), model.ensemble.bytes_per_own_key())
+        sizes[num_keys] = (model.keys.bytes_per_key(), model.ensemble.bytes_per_own_key())
         arrays = snapshot(model.state_dict()).arrays
         return sum(array.nbytes for name, array in arrays.items() if "replay" not in name)
 
