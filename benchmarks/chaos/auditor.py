@@ -76,6 +76,7 @@ class Auditor:
         self.scored: Counter[Place] = Counter()
         self.dead: Counter[Place] = Counter()
         self.reasons: dict[Place, str] = {}
+        self._num_settled = Counter({"scored": 0, "dead": 0})
         self._ledger = ledger
         self._topic = topic
         self._scores = f"{app}.scores"
@@ -107,11 +108,12 @@ class Auditor:
 
     def num_results(self) -> int:
         """Results so far."""
-        return self.scored.total() + self.dead.total()
+        return self.scored.total() + self.dead.total() + self._num_settled.total()
 
     def num_seen(self) -> int:
         """Messages with a result so far."""
-        return len(self.scored) + len(self.dead.keys() - self.scored.keys())
+        now = len(self.scored) + len(self.dead.keys() - self.scored.keys())
+        return now + self._num_settled.total()
 
     def wait_for_more(self, limit_s: float, num: int = 1) -> float:
         """Seconds until so many more results are seen; infinite where they never come."""
@@ -133,18 +135,30 @@ class Auditor:
             lambda: self.num_seen() >= len(wanted) and wanted <= self.results(), limit_s
         )
 
+    def settle(self) -> None:
+        """Count the messages that have their one right result, and forget them.
+
+        All of half an hour's would fill the memory. One more result of them would be foreign.
+        """
+        for place, kind in [*self._ledger.kinds.items()]:
+            right, wrong = (self.dead, self.scored) if kind else (self.scored, self.dead)
+            if right.get(place) == 1 and place not in wrong:
+                del right[place], self._ledger.kinds[place]
+                self.reasons.pop(place, None)
+                self._num_settled["dead" if kind else "scored"] += 1
+
     def verdict(self, limit_s: float = 30.0) -> Verdict:
         """The final count: everything that was written has been read, or is hidden for good."""
         self._wait(self._at_end, limit_s)
-        kinds, expired = self._ledger.kinds, self._ledger.expired
+        kinds, expired, settled = self._ledger.kinds, self._ledger.expired, self._num_settled
         seen = self.results()
         wrong = [p for p, kind in kinds.items() if p in (self.scored if kind else self.dead)]
         return Verdict(
-            acknowledged=len(kinds),
-            scored=len(kinds.keys() & self.scored.keys()),
-            dead=len(kinds.keys() & self.dead.keys()),
+            acknowledged=len(kinds) + settled.total(),
+            scored=len(kinds.keys() & self.scored.keys()) + settled["scored"],
+            dead=len(kinds.keys() & self.dead.keys()) + settled["dead"],
             lost=len(kinds.keys() - expired - seen),
-            repeated=self.num_results() - len(seen),
+            repeated=self.scored.total() + self.dead.total() - len(seen),
             foreign=len(seen - kinds.keys()),
             misjudged=len(wrong),
             unread=len(expired - seen),

@@ -6,14 +6,15 @@ import itertools
 import json
 import subprocess
 import time
-from collections.abc import Callable, Sequence
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any, Protocol, Self
 
 import pyarrow.parquet as pq
 
 from benchmarks.chaos.auditor import Auditor
+from benchmarks.chaos.beside import beside
 from benchmarks.chaos.ledger import NUM_PARTITIONS, Source
 from benchmarks.chaos.worker import COMMAND, Worker
 from streamssl.checkpoint.store import checkpoints
@@ -111,15 +112,22 @@ class Deployment:
         """Somebody who counts the results."""
         return Auditor(self.kafka.bootstrap_servers, self.app, self.topic, self.source.ledger)
 
-    def keep_behind(self, worker: Worker) -> None:
-        """One turn of keeping so much input waiting that a daemon never waits for any.
+    @contextmanager
+    def kept_behind(self, worker: Worker) -> Iterator[None]:
+        """So much input waits that a daemon never waits for any while the body runs.
 
         It is asked itself: an auditor may be behind by as much.
         """
-        if 0 <= worker.lag() < LAG:
-            self.source.produce(LAG // 10)
-        else:
-            time.sleep(0.05)
+
+        def turn() -> None:
+            if 0 <= worker.lag() < LAG:
+                self.source.hand_over(LAG // 10)
+            else:
+                time.sleep(0.05)
+
+        with beside(turn):
+            yield
+        self.source.flush()
 
     def num_bytes_written(self) -> int:
         """Size of all output topics on the broker's disk."""

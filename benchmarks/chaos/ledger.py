@@ -99,12 +99,16 @@ class Source:
 
     def produce(self, num_messages: int, *, padding: int = 0) -> None:
         """Append readings of eight machines, a few of them unreadable; all acknowledged."""
-        for _ in range(num_messages):
-            self.reading(padding=padding)
+        self.hand_over(num_messages, padding=padding)
         self.flush()
 
-    def reading(self, *, padding: int = 0) -> None:
-        """Hand over one reading, or what should have been one; padded with so many blanks."""
+    def hand_over(self, num_messages: int, *, padding: int = 0) -> None:
+        """The same, on their way; padded with so many blanks."""
+        for _ in range(num_messages):
+            self._reading(padding)
+
+    def _reading(self, padding: int = 0) -> None:
+        """Hand over one reading, or what should have been one."""
         machine, readable = (
             self._rng.randrange(NUM_MACHINES),
             self._rng.random() >= self._unreadable,
@@ -151,7 +155,7 @@ class Source:
         def turn() -> None:
             nonlocal num
             if num < (time.monotonic() - began_s) * rate:
-                self.reading()
+                self._reading()
                 num += 1
             else:
                 time.sleep(0.005)

@@ -154,7 +154,7 @@ def _fill(deployment: Deployment, good: int, bad: int) -> None:
     places = iter([*sorted(rng.sample(range(200, good), bad)), good])
     place = next(places)
     for number in range(good):
-        source.reading()
+        source.hand_over(1)
         while number == place:
             kind = kinds.pop()
             partition, wrong = rng.randrange(NUM_PARTITIONS), KINDS[kind]

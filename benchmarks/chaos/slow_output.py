@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass
-from functools import partial
 
 from benchmarks.chaos.auditor import Auditor
-from benchmarks.chaos.beside import beside
 from benchmarks.chaos.deployment import LAG
 from benchmarks.chaos.forms import Form
 from benchmarks.chaos.kills import EXACTLY_ONCE, REPLAY
@@ -41,7 +39,7 @@ def slow_output(form: Form, site: Site) -> Outcome:
     ):
         deployment.source.produce(LAG)
         with deployment.start() as worker:
-            with beside(partial(deployment.keep_behind, worker)):
+            with deployment.kept_behind(worker):
                 until(lambda: worker.num_held() == NUM_PARTITIONS, LIMIT_S)
                 auditor.wait_for_more(LIMIT_S, 2_000)
                 written = deployment.num_bytes_written()

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Sequence
-from functools import partial
 
 import numpy as np
 from kafka.admin import ConfigResource
 
 from benchmarks.chaos.auditor import Auditor
-from benchmarks.chaos.beside import beside
 from benchmarks.chaos.deployment import LAG, Deployment
 from benchmarks.chaos.forms import Form
 from benchmarks.chaos.kills import EXACTLY_ONCE
@@ -21,7 +19,7 @@ from benchmarks.chaos.vitals import Vitals
 from benchmarks.chaos.worker import Worker
 
 LIMIT_S = 300.0
-SAMPLE_S = 0.5
+SAMPLE_S, SETTLE_S = 0.5, 5.0
 # Its stores are full by then: a reservoir of this size, networks, calibration, buffers.
 RESERVOIR_BYTES = 2 * 2**20
 WARM_SHARE = 0.4
@@ -46,7 +44,7 @@ def soak(form: Form, site: Site) -> Outcome:
         _bound_outputs(deployment)
         deployment.source.produce(LAG)
         with deployment.start() as worker:
-            with beside(partial(deployment.keep_behind, worker)):
+            with deployment.kept_behind(worker):
                 auditor.wait_for_more(LIMIT_S, 2_000)
                 worker.begin_all_threads()
                 begun = auditor.num_results()
@@ -80,9 +78,12 @@ def _bound_outputs(deployment: Deployment) -> None:
 
 
 def _watch(worker: Worker, auditor: Auditor, seconds: float, lags: list[int]) -> Iterator[Vitals]:
-    began_s = next_s = time.monotonic()
+    began_s = next_s = settled_s = time.monotonic()
     while (now_s := time.monotonic()) - began_s < seconds:
         auditor.look()
+        if now_s - settled_s >= SETTLE_S:
+            settled_s = now_s
+            auditor.settle()
         if now_s >= next_s:
             next_s += SAMPLE_S
             lags.append(worker.lag())

@@ -25,6 +25,7 @@ def counted(scored: dict[tuple[int, int], int], dead: dict[tuple[int, int], int]
     """An auditor that has read all of this; of the input, (0, 2) and (0, 3) are bad."""
     auditor = Auditor.__new__(Auditor)
     auditor.scored, auditor.dead = Counter(scored), Counter(dead)
+    auditor.reasons, auditor._num_settled = {}, Counter()
     auditor._ledger = Ledger()
     auditor._ledger.kinds = {(0, 0): "", (0, 1): "", (0, 2): "cut off", (0, 3): "empty"}
     return auditor
@@ -41,6 +42,18 @@ def test_only_one_result_of_the_right_kind_each_is_exact(monkeypatch: pytest.Mon
     assert counted(good | {(0, 2): 1}, {(0, 3): 1}).verdict().misjudged == 1
     both = counted(good, bad | {(0, 0): 1}).verdict()
     assert (both.repeated, both.misjudged) == (1, 1)
+
+
+def test_a_settled_message_still_counts(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What has its one right result is forgotten, and whatever else comes of it is foreign."""
+    monkeypatch.setattr(Auditor, "_at_end", lambda _: True)
+    auditor = counted({(0, 0): 1, (0, 1): 2}, {(0, 2): 1})
+    auditor.settle()
+    assert auditor._ledger.kinds == {(0, 1): "", (0, 3): "empty"}
+    assert (auditor.num_results(), auditor.num_seen()) == (4, 3)
+    auditor.dead.update([(0, 0), (0, 3)])
+    told = "4 in: 2 scored, 2 dead letters; 0 lost, 1 repeated, 1 foreign"
+    assert str(auditor.verdict()) == told
 
 
 def test_what_was_deleted_unread_is_not_lost(monkeypatch: pytest.MonkeyPatch) -> None:
