@@ -16,7 +16,8 @@ for _name in _THREAD_VARIABLES:
 __all__ = ["EventBatch", "Results", "StreamLearner", "__version__"]
 
 if TYPE_CHECKING:
-    from streamssl.events import EventBatch, Results
+    from streamssl.events import EventBatch
+    from streamssl.results import Results
     from streamssl.stream_learner import StreamLearner
 
 

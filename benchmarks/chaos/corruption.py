@@ -20,7 +20,8 @@ from benchmarks.chaos.settings import SMALL
 from benchmarks.chaos.site import Site
 from streamssl.checkpoint import CheckpointError, CorruptCheckpointError, store
 from streamssl.config import Config
-from streamssl.events import Decisions, EventBatch
+from streamssl.events import EventBatch
+from streamssl.results import Decisions
 from streamssl.stream_learner import StreamLearner
 
 LIMIT_S = 240.0

@@ -20,9 +20,9 @@ from streamssl.events import (
     Float32Array,
     FloatArray,
     IntArray,
-    Results,
     StreamsslError,
 )
+from streamssl.results import Results
 
 CHUNK = 4_096
 NO_INCIDENT = -1

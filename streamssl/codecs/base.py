@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from streamssl.events import DeadLetter, Decoded, OutputRecord, Results, Slice
+from streamssl.events import DeadLetter, Decoded, OutputRecord, Slice
+from streamssl.results import Results
 
 
 class Decoder(Protocol):

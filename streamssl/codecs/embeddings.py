@@ -11,7 +11,8 @@ import msgspec
 import pyarrow as pa
 
 from streamssl.codecs.envelope import Envelope
-from streamssl.events import OutputRecord, Results
+from streamssl.events import OutputRecord
+from streamssl.results import Results
 
 KIND = "streamssl.embedding.v1"
 

@@ -15,7 +15,8 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from streamssl.codecs.envelope import Envelope
-from streamssl.events import INCIDENT_STATES, SEVERITIES, Float32Array, OutputRecord, Results
+from streamssl.events import Float32Array, OutputRecord
+from streamssl.results import INCIDENT_STATES, SEVERITIES, Results
 
 KIND = "streamssl.score.v1"
 _MAP = pa.map_(pa.utf8(), pa.float64())

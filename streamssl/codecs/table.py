@@ -27,9 +27,9 @@ from streamssl.events import (
     FloatArray,
     Message,
     OutputRecord,
-    Results,
     Slice,
 )
+from streamssl.results import Results
 
 _FLOATS = {pa.float32(), pa.float64()}
 

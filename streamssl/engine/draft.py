@@ -14,16 +14,9 @@ import numpy as np
 from streamssl.codecs.base import Decoder
 from streamssl.engine.ports import Codec
 from streamssl.engine.slices import messages_of, range_of, without
-from streamssl.events import (
-    DeadLetter,
-    Decoded,
-    EventBatch,
-    Range,
-    Results,
-    Slice,
-    concat_batches,
-)
+from streamssl.events import DeadLetter, Decoded, EventBatch, Range, Slice, concat_batches
 from streamssl.learner_host import Given, Learner
+from streamssl.results import Results
 from streamssl.transport.base import PartitionOutput
 from streamssl.transport.journal import POISON
 

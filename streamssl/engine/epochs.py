@@ -14,8 +14,8 @@ from collections.abc import Callable
 
 from streamssl.config.sections import DeliveryConfig, LearnConfig
 from streamssl.engine.draft import Draft
-from streamssl.events import Decisions
 from streamssl.learner_host import Learner
+from streamssl.results import Decisions
 
 IDLE_POLL_S = 0.2
 

@@ -16,7 +16,7 @@ from streamssl.config.budget import Budget
 from streamssl.engine.checkpoints import Saved
 from streamssl.engine.draft import Draft, Part
 from streamssl.engine.slices import messages_of
-from streamssl.events import INCIDENT_STATES, EpochReport, Results
+from streamssl.results import INCIDENT_STATES, EpochReport, Results
 from streamssl.telemetry import Health, Metrics
 from streamssl.transport.base import PartitionOutput
 

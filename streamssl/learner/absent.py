@@ -10,9 +10,9 @@ from typing import Any
 
 import numpy as np
 
-from streamssl.events import NO_SPACE
 from streamssl.learner.report import Inference, LearnReport
 from streamssl.modalities import Windows
+from streamssl.results import NO_SPACE
 
 
 class AbsentLearner:

@@ -12,7 +12,7 @@ import numpy as np
 import torch
 
 from streamssl.config.sections import LearnConfig, LearnerConfig, ObjectivesConfig, ReplayConfig
-from streamssl.events import PROVISIONAL, Float32Array, FloatArray
+from streamssl.events import Float32Array, FloatArray
 from streamssl.learner.batches import draw_batches, make_sample, window_span_s
 from streamssl.learner.device import find_device
 from streamssl.learner.network import Readout, WindowNetwork
@@ -23,6 +23,7 @@ from streamssl.learner.trainer import Trainer
 from streamssl.modalities import Windows
 from streamssl.objectives import build_objectives
 from streamssl.replay import POLICIES
+from streamssl.results import PROVISIONAL
 
 FIRST_SPACE = "space-1"
 

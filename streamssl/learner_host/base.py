@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, NamedTuple, Protocol, TypeVar
 
-from streamssl.events import Decisions, EpochReport, EventBatch, Results
+from streamssl.events import EventBatch
+from streamssl.results import Decisions, EpochReport, Results
 from streamssl.stages import Stages, Took
 
 T_co = TypeVar("T_co", covariant=True)

@@ -18,10 +18,11 @@ from pathlib import Path
 from typing import Any
 
 from streamssl.config.root import Config
-from streamssl.events import Decisions, EventBatch, StreamsslError
+from streamssl.events import EventBatch, StreamsslError
 from streamssl.learner_host.frames import receive, send
 from streamssl.learner_host.local import LocalHost
 from streamssl.learner_host.mirror import Mirror
+from streamssl.results import Decisions
 from streamssl.stream_learner import StreamLearner
 from streamssl.telemetry import setup_logging
 

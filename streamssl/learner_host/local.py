@@ -12,7 +12,7 @@ from typing import Any
 from streamssl.checkpoint import CheckpointError
 from streamssl.checkpoint.snapshot import Snapshot, snapshot
 from streamssl.checkpoint.store import load_newest, write
-from streamssl.events import Decisions, EpochReport, EventBatch, Results
+from streamssl.events import EventBatch
 from streamssl.learner.build import build
 from streamssl.learner_host.base import (
     Closed,
@@ -23,6 +23,7 @@ from streamssl.learner_host.base import (
     StatefulLearner,
     Written,
 )
+from streamssl.results import Decisions, EpochReport, Results
 from streamssl.stages import Took
 
 log = logging.getLogger(__name__)

@@ -15,10 +15,11 @@ from typing import Any, TypeVar
 import msgspec
 
 from streamssl.config.root import Config
-from streamssl.events import Decisions, EpochReport, EventBatch, Results, StreamsslError
+from streamssl.events import EventBatch, StreamsslError
 from streamssl.learner_host.base import Closed, Given, Host, OnCorruption, Restored, Written
 from streamssl.learner_host.frames import receive, send
 from streamssl.learner_host.mirror import Mirror
+from streamssl.results import Decisions, EpochReport, Results
 from streamssl.stages import Took
 
 T = TypeVar("T")

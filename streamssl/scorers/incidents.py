@@ -11,8 +11,9 @@ from typing import Any
 
 import numpy as np
 
-from streamssl.events import INCIDENT_STATES, BoolArray, IntArray
+from streamssl.events import BoolArray, IntArray
 from streamssl.keys import KeyColumns, Runs
+from streamssl.results import INCIDENT_STATES
 
 NONE, START, ONGOING, END = range(len(INCIDENT_STATES))
 NEVER = -1

@@ -12,14 +12,8 @@ from typing import Any
 from streamssl.checkpoint import CheckpointError, store
 from streamssl.config.root import Config
 from streamssl.config.settings import load_config
-from streamssl.events import (
-    Decisions,
-    EpochReport,
-    EventBatch,
-    Float32Array,
-    Results,
-    check_batch,
-)
+from streamssl.events import EventBatch, Float32Array, check_batch
+from streamssl.results import Decisions, EpochReport, Results
 from streamssl.stages import Stages
 from streamssl.stream_learner.model import StreamModel
 from streamssl.stream_learner.results import concat_results

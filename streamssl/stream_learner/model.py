@@ -12,16 +12,10 @@ import crc32c
 import numpy as np
 
 from streamssl.config.root import Config
-from streamssl.events import (
-    BoolArray,
-    Decisions,
-    EpochReport,
-    EventBatch,
-    IntArray,
-    Results,
-)
+from streamssl.events import BoolArray, EventBatch, IntArray
 from streamssl.learner import AbsentLearner, Inference, Learner, LearnReport
 from streamssl.modalities import MODALITIES, Modality, Windows
+from streamssl.results import Decisions, EpochReport, Results
 from streamssl.scorers import Admitted, Features, Measured, Sizes
 from streamssl.scorers.ensemble import Ensemble, Scored
 from streamssl.scorers.incidents import IncidentStep

@@ -10,7 +10,8 @@ from collections.abc import Sequence
 import numpy as np
 
 from streamssl.config.sections import AlertsConfig
-from streamssl.events import EventBatch, IntArray, Results, concat_batches
+from streamssl.events import EventBatch, IntArray, concat_batches
+from streamssl.results import Results
 from streamssl.scorers.alerts import severity
 from streamssl.scorers.ensemble import Ensemble, Scored
 from streamssl.scorers.incidents import NONE, IncidentStep

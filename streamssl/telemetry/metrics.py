@@ -7,7 +7,7 @@ import math
 import numpy as np
 from prometheus_client import CollectorRegistry, ProcessCollector
 
-from streamssl.events import SEVERITIES, EpochReport, Results
+from streamssl.results import SEVERITIES, EpochReport, Results
 from streamssl.stages import STAGES
 from streamssl.telemetry.catalogue import Catalogue, Entry
 from streamssl.telemetry.health import STATES

@@ -10,7 +10,8 @@ from collections.abc import Set
 
 import msgspec
 
-from streamssl.events import Decisions, Range
+from streamssl.events import Range
+from streamssl.results import Decisions
 
 POISON = -2
 

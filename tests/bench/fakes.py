@@ -10,7 +10,8 @@ import pyarrow as pa
 from streamssl.bench.data import Series
 from streamssl.bench.detectors import Detection
 from streamssl.config.settings import Config
-from streamssl.events import EventBatch, Results
+from streamssl.events import EventBatch
+from streamssl.results import Results
 
 
 class FakeLearner:

@@ -26,7 +26,8 @@ from streamssl.codecs.registry import (
 from streamssl.codecs.scores import ArrowScores, JsonScores
 from streamssl.config.root import Config
 from streamssl.config.sections import InputConfig, OutputConfig, OutputsConfig, SensorConfig
-from streamssl.events import DeadLetter, EventBatch, Message, OutputRecord, Results
+from streamssl.events import DeadLetter, EventBatch, Message, OutputRecord
+from streamssl.results import Results
 
 FIELDS = ("temperature", "pressure")
 

@@ -8,7 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from streamssl.events import Decisions, EpochReport, EventBatch, Results
+from streamssl.events import EventBatch
+from streamssl.results import Decisions, EpochReport, Results
 from streamssl.stages import Stages
 
 Key = tuple[int, str]

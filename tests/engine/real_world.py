@@ -10,7 +10,8 @@ from typing import Any
 
 from streamssl.codecs.registry import build_codec
 from streamssl.engine.replay import Reproduction, reproduce
-from streamssl.events import EventBatch, Headers, OutputRecord, Results, Slice
+from streamssl.events import EventBatch, Headers, OutputRecord, Slice
+from streamssl.results import Results
 from streamssl.stream_learner import StreamLearner
 from streamssl.transport.base import partition_of
 from streamssl.transport.memory import MemoryTransport

@@ -18,7 +18,8 @@ from streamssl.engine import loop
 from streamssl.engine.positions import Positions
 from streamssl.engine.recovery import InputDiffersError, JournalBrokenError, JournalReplay
 from streamssl.engine.replay import reproduce
-from streamssl.events import Decisions, OutputRecord
+from streamssl.events import OutputRecord
+from streamssl.results import Decisions
 from streamssl.telemetry import Health
 from streamssl.transport.memory import MemoryTransport
 from streamssl.transport.memory_broker import SimulatedCrashError

@@ -17,16 +17,9 @@ from streamssl.engine.loop import Engine
 from streamssl.engine.positions import Positions
 from streamssl.engine.recovery import JournalReplay
 from streamssl.engine.watch import Summary
-from streamssl.events import (
-    DeadLetter,
-    Decoded,
-    EventBatch,
-    Message,
-    OutputRecord,
-    Results,
-    Slice,
-)
+from streamssl.events import DeadLetter, Decoded, EventBatch, Message, OutputRecord, Slice
 from streamssl.learner_host.local import LocalHost
+from streamssl.results import Results
 from streamssl.transport.base import Receipt, Transaction
 from streamssl.transport.journal import JournalRecord, decode_record
 from streamssl.transport.memory import MemoryBroker, MemoryTransport

@@ -14,10 +14,11 @@ import pytest
 
 from streamssl.checkpoint.store import checkpoints
 from streamssl.config.root import Config
-from streamssl.events import Decisions, EventBatch, StreamsslError
+from streamssl.events import EventBatch, StreamsslError
 from streamssl.learner.build import build
 from streamssl.learner_host import Host, LearnerProcessError, ProcessHost, Written
 from streamssl.learner_host.local import LocalHost
+from streamssl.results import Decisions
 from streamssl.stream_learner import StreamLearner
 from tests.stream_learner.streams import SMALL, stream
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from streamssl.events import SEVERITIES
+from streamssl.results import SEVERITIES
 from streamssl.scorers.alerts import AlertBudget, severity
 
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from streamssl.checkpoint import CheckpointError
-from streamssl.events import Decisions
+from streamssl.results import Decisions
 from tests.stream_learner.streams import small_learner, stream
 
 ABSENT: dict[str, Any] = {

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from streamssl.events import Decisions
+from streamssl.results import Decisions
 from tests.stream_learner.streams import small_learner, stream
 
 GOLDEN: dict[str, list[float]] = {

@@ -14,9 +14,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from streamssl.checkpoint import CheckpointError
-from streamssl.events import Decisions, EventBatch, Float32Array, Results
+from streamssl.events import EventBatch, Float32Array
 from streamssl.modalities import Modality
 from streamssl.modalities.sensor.modality import SensorModality
+from streamssl.results import Decisions, Results
 from streamssl.stream_learner import StreamLearner
 from streamssl.stream_learner.model import StreamModel
 from streamssl.stream_learner.results import concat_results

@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 from prometheus_client import generate_latest
 from prometheus_client.parser import text_string_to_metric_families
 
-from streamssl.events import EpochReport, EventBatch, Results
+from streamssl.events import EventBatch
+from streamssl.results import EpochReport, Results
 from streamssl.telemetry import Metrics
 from streamssl.telemetry.catalogue import Catalogue
 from streamssl.telemetry.histogram import ColumnHistogram

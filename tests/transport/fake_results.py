@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pyarrow as pa
 
-from streamssl.events import EventBatch, Range, Results
+from streamssl.events import EventBatch, Range
+from streamssl.results import Results
 from streamssl.transport.base import PartitionOutput, Transaction
 from streamssl.transport.journal import JournalRecord
 

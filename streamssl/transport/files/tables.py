@@ -7,7 +7,8 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import pyarrow as pa
 
-from streamssl.events import FloatArray, Range, Results
+from streamssl.events import FloatArray, Range
+from streamssl.results import Results
 
 EMBEDDINGS_SCHEMA = pa.schema(
     [
