@@ -1,4 +1,4 @@
-"""The part `latency`: from append to readable, at half of the rate that a backlog is worked off at.
+"""The part `latency`: from append to readable, at half and less of the rate of a backlog.
 
 A producer in its own process sends at a steady pace; a `read_committed` reader notes when each
 result could be read. Both moments are of one clock: the broker's append time of the input record,
@@ -14,6 +14,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import msgspec
 import numpy as np
@@ -24,7 +25,7 @@ from streamssl.bench.speed.exposition import Reading
 from streamssl.bench.speed.ours import Ours, ours_config
 from streamssl.bench.speed.pacer import Pace
 from streamssl.bench.speed.plan import NUM_CHANNELS, NUM_KEYS
-from streamssl.bench.speed.results import Latency
+from streamssl.bench.speed.results import Latency, Quantiles
 from streamssl.bench.speed.waits import (
     Observed,
     burst_spans,
@@ -36,6 +37,8 @@ from streamssl.bench.speed.waits import (
 from streamssl.config.sections import LearnConfig
 from streamssl.transport.kafka.client import TopicReader
 
+# What part of the rate is offered beside half of it.
+LIGHTER = (4, 8)
 # Often enough that several fall into the window.
 CHECKPOINT_EVERY_S = 10
 # An epoch is a sixteenth of the events before it, up to `learn.every`.
@@ -66,9 +69,23 @@ class Watching(threading.Thread):
         self.join()
 
 
+@dataclass(frozen=True)
+class Offered:
+    """What became of events that were sent at a pace."""
+
+    pace: Pace
+    observed: Observed
+    readings: list[Reading]
+
+
 def measure_latency(bed: Bed, json_per_s: float, say: Callable[[str], None]) -> Latency:
-    """Offer half of `json_per_s` and time every result."""
-    per_s = json_per_s / 2
+    """Offer shares of `json_per_s`, half of it first, to a fresh daemon each; time every result."""
+    half = _offer(bed, json_per_s / 2, say)
+    lighter = [_offer(bed, json_per_s / parts, say) for parts in LIGHTER]
+    return _summary(half, lighter, json_per_s)
+
+
+def _offer(bed: Bed, per_s: float, say: Callable[[str], None]) -> Offered:
     say(f"latency at {per_s:,.0f} events/s for {bed.plan.latency_s:.0f} s")
     pace = Pace(
         bootstrap=bed.address,
@@ -89,33 +106,40 @@ def measure_latency(bed: Bed, json_per_s: float, say: Callable[[str], None]) -> 
         watching.start()
         receipts += _pace_and_read(reader, pace)
         watching.stop()
-    observed = match(bed.read(pace.topic), receipts, _PRIMER_EVENTS)
-    return _summary(observed, watching.readings, pace, json_per_s)
+    return Offered(pace, match(bed.read(pace.topic), receipts, _PRIMER_EVENTS), watching.readings)
 
 
-def _summary(observed: Observed, readings: list[Reading], pace: Pace, json_per_s: float) -> Latency:
+def _summary(half: Offered, lighter: list[Offered], json_per_s: float) -> Latency:
+    observed, readings = half.observed, half.readings
     checkpoints = checkpoint_spans(readings)
     burst_N = during(observed, burst_spans(readings, steps=200))
     saving_N = during(observed, checkpoints)
-    everything_N = np.ones(len(observed.append_N), bool)
     grown_N = np.arange(len(observed.append_N)) >= FULL_GROWN
     length_s = float(np.ptp(observed.append_N)) if len(observed.append_N) else 0.0
     return Latency(
-        offered_per_s=pace.per_s,
+        offered_per_s=half.pace.per_s,
         of_per_s=json_per_s,
         seconds=length_s,
         quantiles=[
-            quantiles("all events", observed, everything_N),
+            _of_all("all events", observed),
             quantiles("while a checkpoint is written", observed, saving_N),
             quantiles("while the first training burst lasts", observed, burst_N),
             quantiles("otherwise", observed, ~saving_N & ~burst_N),
             quantiles(f"from event {FULL_GROWN:,} on: epochs full-grown", observed, grown_N),
         ],
+        lighter=[
+            _of_all(f"all events, {other.pace.per_s:,.0f}/s offered", other.observed)
+            for other in lighter
+        ],
         checkpoints=len(checkpoints),
         steps=int(readings[-1].total("learn_steps_total", outcome="applied")) if readings else 0,
         counted=len(observed.append_N),
-        expected=pace.events,
+        expected=half.pace.events,
     )
+
+
+def _of_all(name: str, observed: Observed) -> Quantiles:
+    return quantiles(name, observed, np.ones(len(observed.append_N), bool))
 
 
 def _prime(daemon: Daemon, pace: Pace) -> None:

@@ -56,7 +56,8 @@ float32 matrix rate over the operations of an event: what the arithmetic alone w
 _LATENCY = f"""\
 From the broker's append of the event to the moment at which a `read_committed` reader has its
 result, at half of our JSON rate; a fresh daemon, so the first training burst is inside, and
-`checkpoint.every_s={CHECKPOINT_EVERY_S}`, so that several checkpoints are."""
+`checkpoint.every_s={CHECKPOINT_EVERY_S}`, so that several checkpoints are. The last rows: at a
+quarter and an eighth of the rate, for as long."""
 _KEYS = """\
 In memory, uniformly random keys, timed once every key is known. Stated: `bytes_per_key`; measured:
 what the process grew by (columns grow by doubling)."""
@@ -139,6 +140,6 @@ _SECTIONS: dict[str, tuple[str, Callable[[Any], list[str]]]] = {
     "stages": ("Stages", _stages),
     "kafka": ("Kafka to Kafka", _kafka),
     "memory": ("In memory, and `replay`", _memory),
-    "latency": ("Latency at half load", _latency),
+    "latency": ("Latency", _latency),
     "keys": ("Many keys", _keys),
 }

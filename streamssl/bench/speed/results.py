@@ -134,12 +134,18 @@ class Rates(msgspec.Struct, kw_only=True):
 
 
 class Latency(msgspec.Struct, kw_only=True):
-    """The part `latency`."""
+    """The part `latency`.
+
+    Attributes:
+        quantiles: At half load: of all events first, then of some.
+        lighter: Of all events, at a quarter and an eighth.
+    """
 
     offered_per_s: float
     of_per_s: float
     seconds: float
     quantiles: list[Quantiles]
+    lighter: list[Quantiles] = []
     checkpoints: int
     steps: int
     counted: int

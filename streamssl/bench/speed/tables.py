@@ -106,7 +106,7 @@ def latency_table(latency: Latency) -> str:
         [q.name, f"{q.events:,}", *(f"{v:,.0f}" for v in (q.p50_ms, q.p99_ms, q.max_ms))]
         if q.events
         else [q.name, "0", NONE, NONE, NONE]
-        for q in latency.quantiles
+        for q in [*latency.quantiles, *latency.lighter]
     ]
     return table(["", "events", "p50, ms", "p99, ms", "max, ms"], rows)
 

@@ -60,6 +60,7 @@ LATENCY = Latency(
     of_per_s=20.0,
     seconds=60.0,
     quantiles=[Quantiles(name="all events", events=600, p50_ms=90.0, p99_ms=260.0, max_ms=280.0)],
+    lighter=[Quantiles(name="a quarter", events=300, p50_ms=45.0, p99_ms=130.0, max_ms=140.0)],
     checkpoints=5,
     steps=200,
     counted=600,
@@ -127,7 +128,14 @@ def test_the_whole_page_comes_from_kept_parts(tmp_path: Path) -> None:
     page = render("c", store.parts(), store.origins())
     assert complete(store.origins())
     assert "Not one complete run" not in page
-    for text in ("| score |", "*Left out:* no peers", "`f`", "half of 20", "1,000 MB", "1.30"):
+    for text in (
+        "| score |",
+        "*Left out:* no peers",
+        "`f`",
+        "half of 20",
+        "| a quarter |",
+        "1,000 MB",
+    ):
         assert text in page
 
 
