@@ -18,7 +18,7 @@ from streamssl.modalities.sensor.views import past
 class Readout(NamedTuple):
     """Linear map from an embedding to the reconstructed last row and window mean."""
 
-    weight_DR: Tensor
+    weight_RD: Tensor
     bias_R: Tensor
 
 
@@ -49,7 +49,7 @@ class WindowNetwork(nn.Module):
             nn.GELU(),
             nn.Linear(config.hidden, config.projection),
         )
-        num_rows = len(self.encoder.summary_ST)
+        num_rows = len(self.encoder.sizes)
         self.predictor = nn.Linear(config.embedding, num_channels)
         self.decoder = nn.Linear(config.embedding, num_rows * num_channels)
         self.decoder_shape = (num_rows, num_channels)
@@ -94,7 +94,7 @@ class WindowNetwork(nn.Module):
         weight_SCD = self.decoder.weight.view(*self.decoder_shape, -1)
         weight_RD = torch.tensordot(last_mean_2S, weight_SCD, 1).flatten(0, 1)
         bias_R = (last_mean_2S @ self.decoder.bias.view(self.decoder_shape)).flatten()
-        return Readout(weight_RD.T.contiguous(), bias_R)
+        return Readout(weight_RD, bias_R)
 
     def infer(self, x_BTC: Tensor, readout: Readout, next_step: bool) -> tuple[Tensor, Tensor]:
         """Embedding `[B, D]`, and residuals `[B, R]` in the windows' units.
@@ -104,9 +104,9 @@ class WindowNetwork(nn.Module):
         """
         summary_BSC = self.summarise(x_BTC)
         embedding_BD = self.embed(summary_BSC)
-        reconstructed_BR = torch.addmm(readout.bias_R, embedding_BD, readout.weight_DR)
+        reconstructed_BR = nn.functional.linear(embedding_BD, readout.weight_RD, readout.bias_R)
         last_BC = x_BTC[:, -1]
-        mean_BC = torch.matmul(self.encoder.share_S, summary_BSC)
+        mean_BC = (summary_BSC * self.encoder.share_S[:, None]).sum(1)
         residual_BR = torch.cat([last_BC, mean_BC], 1) - reconstructed_BR
         if next_step:
             surprise_BC = last_BC - self.predict(self.encode(past(x_BTC)))

@@ -56,7 +56,7 @@ def projected_contributions(
         num_channels: C.
     """
     spread_X = direction_XF**2 @ np.einsum("fg,fg->f", whiten_FF, whiten_FF)
-    contribution_AX = (pull_AF @ direction_XF.T) ** 2 / np.maximum(spread_X, SMALLEST)
+    contribution_AX = tiled_matmul(pull_AF, direction_XF.T) ** 2 / np.maximum(spread_X, SMALLEST)
     return contribution_AX.reshape(len(pull_AF), -1, num_channels).sum(1)
 
 

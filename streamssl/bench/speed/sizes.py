@@ -28,7 +28,7 @@ class Sizes:
         flat = self.summary * self.mixed
         mixing = self.summary * self.channels * self.mixed if self.mixed < self.channels else 0
         layers = flat * self.hidden + self.hidden * self.embedding + flat * self.embedding
-        return self.summary * self.window * self.channels + mixing + layers
+        return mixing + layers
 
     @property
     def decoder(self) -> int:

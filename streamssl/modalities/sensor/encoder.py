@@ -5,7 +5,8 @@ B = events, T = steps, S = summary rows, C = channels, M = mixed channels, D = e
 
 from __future__ import annotations
 
-from itertools import accumulate
+from functools import reduce
+from itertools import groupby
 
 import torch
 from torch import Tensor, nn
@@ -31,12 +32,21 @@ def block_sizes(window: int, recent: int = RECENT, blocks: int = BLOCKS) -> list
     return [size for size in reversed(sizes) if size]
 
 
-def summary_matrix(sizes: list[int]) -> Tensor:
-    """`[S, T]`: each summary row is the mean of its block of consecutive rows."""
-    matrix_ST = torch.zeros(len(sizes), sum(sizes))
-    for row, (end, size) in enumerate(zip(accumulate(sizes), sizes, strict=True)):
-        matrix_ST[row, end - size : end] = 1.0 / size
-    return matrix_ST
+def block_means(x_BTC: Tensor, sizes: list[int]) -> Tensor:
+    """`[B, S, C]`: each summary row is the mean of its block of consecutive rows.
+
+    Sums of rows, not a product of matrices: a BLAS adds up one window in another order than the
+    next where they do not lie in memory alike.
+    """
+    parts, begin = [], 0
+    for size, group in groupby(sizes):
+        num_blocks = len([*group])
+        end = begin + num_blocks * size
+        shape = (len(x_BTC), num_blocks, size, x_BTC.shape[2])
+        blocks = x_BTC[:, begin:end].reshape(shape)
+        parts.append(reduce(torch.add, blocks.unbind(2)) / size)
+        begin = end
+    return torch.cat(parts, 1)
 
 
 class WindowEncoder(nn.Module):
@@ -53,28 +63,26 @@ class WindowEncoder(nn.Module):
         embedding: D.
     """
 
-    summary_ST: Tensor
     share_S: Tensor
     rows_S: Tensor
 
     def __init__(self, *, num_channels: int, window: int, hidden: int, embedding: int) -> None:
         super().__init__()
         halved = 2 if num_channels > MAX_CHANNELS else 1
-        sizes = block_sizes(window, RECENT // halved, BLOCKS // halved)
-        self.register_buffer("summary_ST", summary_matrix(sizes), persistent=False)
+        self.sizes = sizes = block_sizes(window, RECENT // halved, BLOCKS // halved)
         self.register_buffer("rows_S", torch.tensor(sizes).float(), persistent=False)
         share_S = torch.tensor(sizes) / window
         self.register_buffer("share_S", share_S, persistent=False)
         mixed = min(num_channels, MAX_CHANNELS)
         self.mix = nn.Linear(num_channels, mixed, bias=False) if mixed < num_channels else None
-        features = len(self.summary_ST) * mixed
+        features = len(sizes) * mixed
         self.input = nn.Linear(features, hidden)
         self.output = nn.Linear(hidden, embedding)
         self.linear = nn.Linear(features, embedding, bias=False)
 
     def summarise(self, x_BTC: Tensor) -> Tensor:
         """The summary `[B, S, C]` of each window."""
-        return torch.matmul(self.summary_ST, x_BTC)
+        return block_means(x_BTC, self.sizes)
 
     def forward(self, summary_BSC: Tensor) -> Tensor:
         """The embedding `[B, D]` of each summary."""

@@ -104,10 +104,10 @@ def test_work_is_counted_from_the_configuration() -> None:
 
 
 def test_the_encoders_operations_are_those_of_its_weights() -> None:
-    """Two operations a weight, and the summary of the window: checked against the network."""
+    """Two operations a weight of its layers: checked against the network."""
     from streamssl.learner.network import WindowNetwork
 
     config = Plan().config()
     encoder = WindowNetwork(num_channels=16, window=32, config=config.learner).encoder
     weights = sum(p.numel() for p in encoder.parameters() if p.dim() == 2)
-    assert sizes_of(config, 16).encoder == weights + encoder.summary_ST.numel() * 16
+    assert sizes_of(config, 16).encoder == weights
