@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from benchmarks.chaos import deadly
-from benchmarks.chaos.auditor import Auditor
 from benchmarks.chaos.deployment import Deployment
 from benchmarks.chaos.forms import Form
 from benchmarks.chaos.kills import EXACTLY_ONCE
@@ -18,6 +17,7 @@ from benchmarks.chaos.ledger import NUM_PARTITIONS
 from benchmarks.chaos.outcome import Outcome
 from benchmarks.chaos.settings import NUM_CHANNELS, SMALL
 from benchmarks.chaos.site import Site
+from benchmarks.chaos.worker import Worker, until
 
 LIMIT_S = 1_500.0
 MOST_GROWTH_MB = 100.0
@@ -87,15 +87,15 @@ def poison(form: Form, site: Site) -> Outcome:
     with (
         _deployment(site) as without,
         _deployment(site) as deployment,
-        without.auditor() as other,
         deployment.auditor() as auditor,
     ):
         _fill(without, form.good, 0)
         _fill(deployment, form.good, form.bad)
         # Side by side, so that both share whatever else the machine does.
         with ThreadPoolExecutor(2) as pool:
-            beside = pool.submit(_speed, without, other, form.good)
-            poisoned, clean = _speed(deployment, auditor, form.good), beside.result()
+            beside = pool.submit(_speed, without, form.good)
+            poisoned, clean = _speed(deployment, form.good), beside.result()
+        auditor.wait_for_all(LIMIT_S)
         verdict, kinds = auditor.verdict(), deployment.source.ledger.kinds
         wrong = Counter(
             f"{kind} as {auditor.reasons.get(place)}"
@@ -163,17 +163,24 @@ def _fill(deployment: Deployment, good: int, bad: int) -> None:
     source.flush()
 
 
-def _speed(deployment: Deployment, auditor: Auditor, good: int) -> Speed:
-    """Run a daemon over everything, and measure it from a fifth on."""
+def _speed(deployment: Deployment, good: int) -> Speed:
+    """Run a daemon over everything, and measure it from a fifth on.
+
+    By its own count: what an auditor has read is of an earlier moment than what was used so far.
+    """
     with deployment.start() as worker:
-        auditor.wait_for_more(LIMIT_S, good // 5)
-        begun, first = auditor.num_seen(), worker.vitals()
-        last, most_mb = first, first.memory_mb
-        while auditor.num_seen() < deployment.num_produced and last.at_s < first.at_s + LIMIT_S:
-            auditor.look()
-            last = worker.vitals()
+        begun = _wait_for(worker, good // 5)
+        last = first = worker.vitals()
+        most_mb, num = first.memory_mb, begun
+        while num < deployment.num_produced and last.at_s < first.at_s + LIMIT_S:
+            num, last = _wait_for(worker, num + 1), worker.vitals()
             most_mb = max(most_mb, last.memory_mb)
         worker.drain()
-    num = auditor.num_seen() - begun
     seconds, cpu_s = last.at_s - first.at_s, last.cpu_s - first.cpu_s
-    return Speed(num / seconds, 1e6 * cpu_s / num, most_mb - first.memory_mb)
+    return Speed((num - begun) / seconds, 1e6 * cpu_s / (num - begun), most_mb - first.memory_mb)
+
+
+def _wait_for(worker: Worker, num_taken: int) -> int:
+    """Return the worker's count as soon as it is so high; it moves with each transaction."""
+    until(lambda: worker.num_taken() >= num_taken, LIMIT_S)
+    return worker.num_taken()

@@ -108,6 +108,10 @@ class Worker(subprocess.Popen[bytes], Freezable):
         """Messages that it has not processed yet, as it says; -1 where it does not answer."""
         return int(sum(self._figures("input_lag_records") or [-1]))
 
+    def num_taken(self) -> int:
+        """Messages that it is done with, as it says; 0 where it does not answer."""
+        return int(sum(self._figures("input_events_total")))
+
     @contextmanager
     def learner_frozen(self) -> Iterator[None]:
         """The learner's process stopped where it stands while the body runs, the engine's not."""
