@@ -21,6 +21,8 @@ from streamssl.events import BoolArray, EventBatch, FloatArray, IntArray, Messag
 Faults = dict[int, Fault]
 MILLISECONDS_ABOVE = 1e11
 MAX_AUTO_FIELDS = 4_096
+_NO_KEY = pa.scalar(None, pa.utf8())
+_UNCHECKED_TEXT = pc.CastOptions(target_type=pa.utf8(), allow_invalid_utf8=True)
 _YEAR_1, _YEAR_10000 = -62_135_596_800.0, 253_402_300_800.0
 
 
@@ -135,13 +137,12 @@ def key_length_fault(num_bytes: int, config: InputConfig) -> Fault:
 
 
 def record_keys(messages: Sequence[Message], config: InputConfig) -> tuple[pa.StringArray, Faults]:
-    """The records' own keys as text (no key: the empty string)."""
+    """The records' own keys as text (no key, or one that is no text: the empty string)."""
     raw = pa.array([message.key for message in messages], pa.binary())
     try:
-        texts = raw.cast(pa.utf8())
-        faults: Faults = {}
+        texts, faults = raw.cast(pa.utf8()), Faults()
     except pa.ArrowInvalid:
-        texts, faults = _decode_each(raw.to_pylist())
+        texts, faults = _texts_of(raw)
     if texts.null_count:
         texts = texts.fill_null("")
     return texts, faults | long_keys(raw, config)
@@ -154,23 +155,28 @@ def long_keys(keys: pa.Array, config: InputConfig) -> Faults:
     return {row: key_length_fault(int(length_B[row]), config) for row in rows.tolist()}
 
 
-def _decode_each(raw: Sequence[bytes | None]) -> tuple[pa.StringArray, Faults]:
-    texts: list[str | None] = []
+def _texts_of(raw: pa.BinaryArray) -> tuple[pa.StringArray, Faults]:
+    """Those that are text, of keys that are not all: only what is not ASCII is looked at."""
+    texts = raw.cast(options=_UNCHECKED_TEXT)
+    is_ascii = pc.fill_null(pc.string_is_ascii(texts), True).to_numpy(zero_copy_only=False)
     faults: Faults = {}
-    for row, key in enumerate(raw):
+    for row in np.flatnonzero(~is_ascii).tolist():
         try:
-            texts.append(None if key is None else key.decode())
+            raw[row].as_py().decode()
         except UnicodeDecodeError as error:
-            texts.append(None)
             faults[row] = Fault("bad_key", f"not UTF-8 at byte {error.start}")
-    return pa.array(texts, pa.utf8()), faults
+    return pc.if_else(pa.array(_is_good(faults, len(raw))), texts, _NO_KEY), faults
 
 
 def rows_without(faults: Faults, num_rows: int) -> IntArray:
     """Rows that have no fault, in order."""
+    return np.flatnonzero(_is_good(faults, num_rows))
+
+
+def _is_good(faults: Faults, num_rows: int) -> BoolArray:
     good_B = np.ones(num_rows, np.bool_)
     good_B[list(faults)] = False
-    return np.flatnonzero(good_B)
+    return good_B
 
 
 def empty_batch(topic: str, fields: tuple[str, ...]) -> EventBatch:

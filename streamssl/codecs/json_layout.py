@@ -52,21 +52,19 @@ class JsonLayout:
         while True:
             try:
                 events.extend(map(self._decoder.decode, rest))
-            except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-                row = len(events) + len(faults)
-                self._parse_again(values[row], row, error, events, faults)
+            except RecursionError:
+                self._parse_again(values, events, faults)
+            except (msgspec.DecodeError, UnicodeDecodeError) as error:
+                faults[len(events) + len(faults)] = parse_fault(error)
             else:
                 return events, faults
 
-    def _parse_again(
-        self, value: bytes, row: int, error: Exception, events: list[Any], faults: Faults
-    ) -> None:
+    def _parse_again(self, values: Sequence[bytes], events: list[Any], faults: Faults) -> None:
+        row = len(events) + len(faults)
         try:
-            if not isinstance(error, RecursionError):
-                raise error
-            events.append(on_fresh_stack(self._decoder.decode, value))
-        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as final:
-            faults[row] = parse_fault(final)
+            events.append(on_fresh_stack(self._decoder.decode, values[row]))
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+            faults[row] = parse_fault(error)
 
     def channel_values(self, events: Sequence[Any]) -> tuple[Float32Array, Faults]:
         """`[B, C]` values, NaN where null or absent, and the rows with another count."""
@@ -155,7 +153,9 @@ def _event_type(
         columns.append(("values", list[number]))
         names["values"] = config.values_field
     else:
-        columns += [(f"c{i}", number, *(() if required else (None,))) for i in range(len(fields))]
+        # NaN, not None, where a channel is absent: a column of numbers alone is read the fastest.
+        absent = () if required else (float("nan"),)
+        columns += [(f"c{i}", number, *absent) for i in range(len(fields))]
         names |= {f"c{i}": name for i, name in enumerate(fields)}
     if config.time_field is not None:
         columns.append(("time", float | str))

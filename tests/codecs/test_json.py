@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import sys
 from typing import Any, Literal
@@ -228,6 +229,32 @@ def test_record_keys() -> None:
     for key in (b"\xff", b"k" * 257):
         assert [d.reason for d in decode(reader, {"a": 1}, key=key).dead_letters] == ["bad_key"]
     assert len(decode(reader, {"a": 1}, key=b"k" * 256).batch) == 1
+
+
+def test_one_odd_record_key_leaves_its_neighbours_alone() -> None:
+    """Keys of one slice that is not all text: those that are text are read as without it."""
+    keys = [b"a", None, b"\xff", "é".encode(), b"\xc3", b"", b"k" * 257, b"b"]
+    piece = slice_of([Message(0, i, key, b'{"a":1}', 1) for i, key in enumerate(keys)])
+    decoded = decoder(["a"]).decode(piece)
+    assert decoded.batch.offset.tolist() == [0, 1, 3, 5, 7]
+    assert decoded.batch.keys.to_pylist() == ["a", "", "é", "", "b"]
+    assert [(d.reason, d.message.offset) for d in decoded.dead_letters] == [
+        ("bad_key", 2),
+        ("bad_key", 4),
+        ("bad_key", 6),
+    ]
+
+
+def test_bad_messages_leave_no_garbage() -> None:
+    """A slice is freed when it is done with: waiting for a collection would hold its memory."""
+    reader = decoder(["a"])
+    gc.collect()
+    gc.disable()
+    try:
+        decode(reader, {"a": 1}, b"{", {"a": "x"}, b'{"d":' + b"[" * DEEP, b"\xff")
+        assert gc.collect() == 0
+    finally:
+        gc.enable()
 
 
 def test_of_a_repeated_name_the_last_counts() -> None:
