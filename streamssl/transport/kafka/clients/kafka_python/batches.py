@@ -17,7 +17,7 @@ from functools import lru_cache
 from typing import Any
 
 from kafka import TopicPartition, errors
-from kafka.producer.future import FutureRecordMetadata
+from kafka.producer.future import FutureProduceResult, FutureRecordMetadata
 from kafka.producer.producer_batch import ProducerBatch
 from kafka.record.memory_records import MemoryRecordsBuilder
 
@@ -109,19 +109,19 @@ class Futures:
     then on every record has a future of its own.
 
     Args:
-        batch: The batch.
+        of_batch: What becomes of the batch (the batch itself would hold its bytes in a circle).
         num_records: Its size.
     """
 
-    def __init__(self, batch: ProducerBatch, num_records: int) -> None:
-        self._batch, self._num_records = batch, num_records
+    def __init__(self, of_batch: FutureProduceResult, num_records: int) -> None:
+        self._of_batch, self._num_records = of_batch, num_records
         self.made: dict[int, FutureRecordMetadata] = {}
 
     def __len__(self) -> int:
         return self._num_records
 
     def __getitem__(self, place: int) -> FutureRecordMetadata:
-        future = FutureRecordMetadata(self._batch.produce_future, place, None, None, -1, -1, -1)
+        future = FutureRecordMetadata(self._of_batch, place, None, None, -1, -1, -1)
         # Asked for by the library's thread and by ours: whoever is first made it.
         return self.made.setdefault(place, future)
 
@@ -141,7 +141,7 @@ def new_batch(tp: TopicPartition, num_records: int, body: bytes) -> ProducerBatc
     builder._num_records, builder._last_offset = num_records, num_records - 1
     records._next_offset = num_records
     batch = ProducerBatch(tp, records)
-    batch._record_futures = Futures(batch, num_records)
+    batch._record_futures = Futures(batch.produce_future, num_records)
     return batch
 
 
