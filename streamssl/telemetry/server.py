@@ -143,6 +143,8 @@ class _Handler(BaseHTTPRequestHandler):
     """GET and HEAD, one a connection (HTTP/1.0 closes after the answer)."""
 
     timeout = _REQUEST_TIMEOUT_S
+    # Headers and body leave together: a process that ends answers wholly or not at all.
+    wbufsize = 1 << 16
     server: _Server
     server_version = "streamssl"
     sys_version = ""

@@ -142,6 +142,14 @@ def test_all_paths_on_one_port(server: TelemetryServer, health: Health) -> None:
     assert get(server, "/livez", "POST")[0] == 501
 
 
+def test_an_answer_is_whole(server: TelemetryServer) -> None:
+    """Headers and body leave together, so that the process's end cuts no answer in two."""
+    for _ in range(20):
+        with socket.create_connection(server.address, timeout=5) as client:
+            client.sendall(b"GET /livez HTTP/1.0\r\n\r\n")
+            assert client.recv(4_096).endswith(b"\r\n\r\nok\n")
+
+
 def test_status_is_json_whatever_the_figures(health: Health) -> None:
     """NaN and infinities become null at any depth: strict readers take the answer."""
     figures = {"loss": float("nan"), "losses": {"moco": float("-inf")}, "lags": (1, float("inf"))}
