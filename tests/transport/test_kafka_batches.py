@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import gc
+import weakref
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -60,6 +63,18 @@ def test_batches_are_cut_by_size_and_hold_every_record_in_order(
     for batch, buffer in zip(read, buffers, strict=True):
         assert [one.offset for one in batch] == list(range(len(batch)))
         assert len(batch) == 1 or len(buffer) - header <= max_bytes
+
+
+def test_a_batch_is_freed_with_its_last_reference() -> None:
+    """What is kept for its records does not lead back to it: no collection has to find it."""
+    batch = new_batch(OUT, 1, b"record")
+    gone = weakref.ref(batch)
+    gc.disable()
+    try:
+        del batch
+        assert gone() is None
+    finally:
+        gc.enable()
 
 
 @pytest.mark.parametrize(
