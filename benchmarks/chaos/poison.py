@@ -182,5 +182,5 @@ def _speed(deployment: Deployment, good: int) -> Speed:
 
 def _wait_for(worker: Worker, num_taken: int) -> int:
     """Return the worker's count as soon as it is so high; it moves with each transaction."""
-    until(lambda: worker.num_taken() >= num_taken, LIMIT_S)
+    until(lambda: worker.num_taken() >= num_taken or worker.poll() is not None, LIMIT_S)
     return worker.num_taken()

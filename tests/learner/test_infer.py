@@ -42,12 +42,23 @@ def test_bits_do_not_depend_on_the_cut(cut: list[int], shape: tuple[int, int]) -
         assert np.array_equal(np.concatenate([p[column] for p in pieces]), whole[column])
 
 
+@settings(max_examples=15, deadline=None)
+@given(order=st.permutations(range(TILE + 3)), shape=st.sampled_from(SHAPES))
+def test_bits_do_not_depend_on_the_neighbours(order: list[int], shape: tuple[int, int]) -> None:
+    """Beside whichever windows of a tile, and wherever among them, its bits are the same."""
+    check_order(shape, order)
+
+
 @pytest.mark.parametrize("shape", SHAPES)
 @pytest.mark.parametrize("shift", [1, 2, 5, TILE // 2])
 def test_bits_do_not_depend_on_the_place(shape: tuple[int, int], shift: int) -> None:
-    """Whichever place in a tile a window takes, and beside which others, its bits are the same."""
+    """A window's bits are the same at a place that lies in memory in any other way."""
+    check_order(shape, np.roll(np.arange(TILE + 3), shift).tolist())
+
+
+def check_order(shape: tuple[int, int], order: list[int]) -> None:
+    """Windows in another order give the same rows in that order."""
     learner, x_BTC = CASES[shape]
-    order = np.roll(np.arange(TILE + 3), shift)
     straight = learner.infer(x_BTC[: TILE + 3], next_step=True)
     moved = learner.infer(x_BTC[order], next_step=True)
     assert np.array_equal(moved.embedding_BD, straight.embedding_BD[order])

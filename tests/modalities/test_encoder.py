@@ -20,10 +20,11 @@ def encoder(num_channels: int, window: int) -> WindowEncoder:
     return WindowEncoder(num_channels=num_channels, window=window, hidden=16, embedding=8)
 
 
+@pytest.mark.parametrize("num_channels", [1, MAX_CHANNELS + 1])
 @pytest.mark.parametrize("window", [4, 5, 8, 9, 31, 32, 100, 1_024])
-def test_blocks_cover_the_window_once(window: int) -> None:
+def test_blocks_cover_the_window_once(window: int, num_channels: int) -> None:
     """Every row is in exactly one block, the newest alone, and there are few blocks."""
-    sizes = block_sizes(window)
+    sizes = block_sizes(window, num_channels)
     assert sum(sizes) == window
     assert sizes[-1] == 1
     assert min(sizes) >= 1
@@ -33,7 +34,7 @@ def test_blocks_cover_the_window_once(window: int) -> None:
 @pytest.mark.parametrize("window", [4, 32, 50, 100])
 def test_summary_rows_are_means(window: int) -> None:
     """Each summary row is the mean of its block, and shares rebuild the window's mean."""
-    sizes = block_sizes(window)
+    sizes = block_sizes(window, 2)
     x_BTC = torch.randn(3, window, 2, generator=torch.Generator().manual_seed(1))
     means_BSC = block_means(x_BTC, sizes)
     ends = [*accumulate(sizes)]

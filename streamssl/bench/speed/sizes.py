@@ -44,18 +44,16 @@ class Sizes:
 def sizes_of(config: Config, num_channels: int) -> Sizes:
     """Sizes of the networks and of the statistics' vectors."""
     # Here, because the rooms below load torch.
-    from streamssl.modalities.sensor.encoder import BLOCKS, MAX_CHANNELS, RECENT, block_sizes
+    from streamssl.modalities.sensor.encoder import MAX_CHANNELS, block_sizes
     from streamssl.scorers.inputs import AVERAGED_VALUES, num_lags
 
-    halved = 2 if num_channels > MAX_CHANNELS else 1
-    summary = len(block_sizes(config.modality.window, RECENT // halved, BLOCKS // halved))
     most = config.scorers.gaussian.max_features
     averaged = min(most, (2 + max(1, AVERAGED_VALUES // num_channels)) * num_channels)
     lagged = min(most, num_lags(num_channels) * num_channels)
     return Sizes(
         channels=num_channels,
         window=config.modality.window,
-        summary=summary,
+        summary=len(block_sizes(config.modality.window, num_channels)),
         mixed=min(num_channels, MAX_CHANNELS),
         hidden=config.learner.hidden,
         embedding=config.learner.embedding,

@@ -16,13 +16,15 @@ BLOCKS = 4  # then so many blocks of 2 rows, of 4, of 8, ...
 MAX_CHANNELS = 64  # above it a learned mix, and half as many summary rows
 
 
-def block_sizes(window: int, recent: int = RECENT, blocks: int = BLOCKS) -> list[int]:
+def block_sizes(window: int, num_channels: int) -> list[int]:
     """Rows of each summary row, oldest first: fine near the present, coarse in the past.
 
     Example:
-        >>> block_sizes(32)
+        >>> block_sizes(32, num_channels=16)
         [4, 4, 4, 4, 2, 2, 2, 2, 1, 1, 1, 1, 1, 1, 1, 1]
     """
+    halved = 2 if num_channels > MAX_CHANNELS else 1
+    recent, blocks = RECENT // halved, BLOCKS // halved
     sizes = [1] * min(recent, window)
     size = 2
     while sum(sizes) < window:
@@ -68,8 +70,7 @@ class WindowEncoder(nn.Module):
 
     def __init__(self, *, num_channels: int, window: int, hidden: int, embedding: int) -> None:
         super().__init__()
-        halved = 2 if num_channels > MAX_CHANNELS else 1
-        self.sizes = sizes = block_sizes(window, RECENT // halved, BLOCKS // halved)
+        self.sizes = sizes = block_sizes(window, num_channels)
         self.register_buffer("rows_S", torch.tensor(sizes).float(), persistent=False)
         share_S = torch.tensor(sizes) / window
         self.register_buffer("share_S", share_S, persistent=False)

@@ -135,6 +135,7 @@ def test_the_whole_page_comes_from_kept_parts(tmp_path: Path) -> None:
         "half of 20",
         "| a quarter |",
         "1,000 MB",
+        "1.30",
     ):
         assert text in page
 
