@@ -38,7 +38,7 @@ def measure_stages(bed: Bed, say: Say) -> Stages:
         machine=machine,
         rows=rows,
         events_per_s=ran.rate.per_s,
-        profiles=pick(_profile_daemon(bed), slowest(rows)),
+        profiles=pick(profile_daemon(bed), slowest(rows)),
         compute=_profile_learner(bed),
     )
 
@@ -54,7 +54,7 @@ def _traffic(bed: Bed, ran: Ran) -> Traffic:
     )
 
 
-def _profile_daemon(bed: Bed) -> dict[str, Profile]:
+def profile_daemon(bed: Bed) -> dict[str, Profile]:
     """The first half of the same backlog once more, under a profiler."""
     ran = run_ours(bed, Ours(f"{JSON}-profiled", ""), PROFILED, max(bed.plan.events // 2, 1))
     return load_profiles(bed.folder / f"{ran.config.app.name}.yaml")

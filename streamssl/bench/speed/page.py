@@ -36,6 +36,7 @@ matrix rate or bytes (each column read and written once) over the bandwidth, whi
 It leaves out additions, exponentials and everything that a batch costs once."""
 _PROFILES = """\
 The three slowest stages under a deterministic profiler (which makes calls dearer than they are),
+learner and engine in one process,
 on the daemon's main thread; then the learner alone on the same events, all its threads sampled up
 to 500 times a second."""
 _KAFKA = """\

@@ -3,66 +3,76 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
+from typing import Any
 
 import msgspec
 
+from streamssl.bench.speed.child import MeasurementError
 from streamssl.bench.speed.profiles import Sampler, StageProfiles
 from streamssl.bench.speed.results import Profile
+from streamssl.config import load_config
+from streamssl.engine import run_daemon
 from streamssl.engine.watch import Watch
+from streamssl.stages import Stages
+from streamssl.telemetry import setup_logging
 
 # Like `daemon.RUN`.
-PROFILED = (
-    "-c",
-    "from streamssl.bench.speed.profiled import profiling\n"
-    "from streamssl.cli.app import main\n"
-    "with profiling(): main()",
-)
+PROFILED = ("-c", "from streamssl.bench.speed.profiled import main; main()")
 SUFFIX = ".profiles.json"
+# In one process everything that it does can be seen.
+TOGETHER = "learner.own_process=false"
+Timed = Callable[[Any, str], AbstractContextManager[None]]
+
+
+def main() -> None:
+    """`run -c FILE`, every stage profiled; write down what was found and end."""
+    config_path = Path(sys.argv[-1])
+    config = load_config(config_path, [TOGETHER])
+    setup_logging(config.telemetry.log_level)
+    found = StageProfiles()
+    profile_stages(found)
+    with Sampler(lambda thread: beside(found.current, thread)) as others:
+        code = run_daemon(config)
+    told = found.profiles() | {profile.name: profile for profile in others.profiles()}
+    config_path.with_suffix(SUFFIX).write_bytes(msgspec.json.encode(told))
+    sys.exit(code)
 
 
 def profile_stages(found: StageProfiles) -> None:
-    """Let every stage that the daemon times be profiled, too."""
-    timed = Watch.stage
+    """Let every stage that engine and learner time be profiled, too."""
+    for owner, name in ((Watch, "stage"), (Stages, "__call__")):  # they have no profiler of theirs
+        setattr(owner, name, _profiled(getattr(owner, name), found))
 
+
+def _profiled(timed: Timed, found: StageProfiles) -> Timed:
     @contextmanager
-    def stage(self: Watch, name: str) -> Iterator[None]:
+    def stage(self: Any, name: str) -> Iterator[None]:
         with timed(self, name), found.stage(name):
             yield
 
-    Watch.stage = stage  # type: ignore[method-assign]  # the daemon itself has no profiler
+    return stage
 
 
 def load_profiles(config_path: Path) -> dict[str, Profile]:
-    """What a daemon under this configuration left; nothing where it left nothing."""
+    """What a daemon under this configuration left.
+
+    Raises:
+        MeasurementError: It left nothing.
+    """
     path = config_path.with_suffix(SUFFIX)
     if not path.exists():
-        return {}
+        raise MeasurementError(f"the profiled daemon left no {path.name}")
     return msgspec.json.decode(path.read_bytes(), type=dict[str, Profile])
-
-
-@contextmanager
-def profiling() -> Iterator[None]:
-    """Profile the stages of the daemon that the block runs, and write down what was found."""
-    found = StageProfiles()
-    profile_stages(found)
-    others = Sampler(lambda thread: beside(found.current, thread))
-    try:
-        with others:
-            yield
-    finally:
-        told = found.profiles() | {profile.name: profile for profile in others.profiles()}
-        path = Path(sys.argv[sys.argv.index("-c", 1) + 1]).with_suffix(SUFFIX)
-        path.write_bytes(msgspec.json.encode(told))
 
 
 def beside(stage: str, thread: str) -> str | None:
     """What other threads do while the main one is in a stage goes under one name.
 
     Example:
-        >>> beside("commit", "kafka-producer"), beside("commit", "MainThread")
-        ('commit, other threads', None)
+        >>> beside("publish", "kafka-producer"), beside("publish", "MainThread")
+        ('publish, other threads', None)
     """
     return f"{stage}, other threads" if stage and thread != "MainThread" else None

@@ -7,30 +7,20 @@ from collections.abc import Iterable, Mapping
 from streamssl.bench.speed.exposition import Window
 from streamssl.bench.speed.results import Machine, Profile, StageRow
 from streamssl.bench.speed.work import Work
+from streamssl.stages import STAGES
 
-JOURNEY = (
-    *("poll", "decode", "window", "normalise", "embed", "score", "calibrate", "attribute"),
-    *("encode", "publish", "journal", "commit", "learn", "checkpoint"),
-)
-# Where the daemon measures a stage that it does not name itself.
-INSIDE = {
-    **dict.fromkeys(("window", "normalise", "embed", "calibrate", "attribute"), "score"),
-    **dict.fromkeys(("publish", "journal"), "commit"),
-}
-REST = "(the rest)"
-BROKER = {"poll": "consume", "publish": "produce", "commit": "produce"}
+REST, WAIT = "(the rest)", "wait"
+BROKER = {"poll": "consume", "publish": "produce"}
 
 
 def in_order(reported: Iterable[str]) -> list[str]:
     """The journey's stages in its order, then those that it does not know.
 
     Example:
-        >>> in_order(["warp", "poll", "commit"])[-3:]
+        >>> in_order(["warp", "poll"])[-3:]
         ['learn', 'checkpoint', 'warp']
     """
-    names = set(reported)
-    known = [name for name in JOURNEY if name in names or name != "commit"]
-    return [*known, *sorted(names - set(JOURNEY))]
+    return [*STAGES, *sorted(set(reported) - set(STAGES))]
 
 
 def stage_rows(
@@ -57,19 +47,15 @@ def stage_rows(
 
 
 def slowest(rows: Iterable[StageRow], count: int = 3) -> list[str]:
-    """Names of the stages that take the most time."""
-    known = [row for row in rows if row.seconds_per_event is not None and row.stage != REST]
-    known.sort(key=lambda row: -(row.seconds_per_event or 0.0))
-    return [row.stage for row in known[:count]]
+    """Names of the stages that take the most time; to wait for another is no work."""
+    work = [row for row in rows if row.stage not in (REST, WAIT)]
+    work.sort(key=lambda row: -(row.seconds_per_event or 0.0))
+    return [row.stage for row in work[:count]]
 
 
 def pick(profiles: Mapping[str, Profile], names: Iterable[str]) -> list[Profile]:
-    """The profiles of those stages, and of the other threads while each lasted.
-
-    A stage that was not profiled is part of another's profile.
-    """
-    own = dict.fromkeys(name if name in profiles else INSIDE.get(name, name) for name in names)
-    wanted = [full for name in own for full in (name, f"{name}, other threads")]
+    """The profiles of those stages, and of the other threads while each lasted."""
+    wanted = [full for name in names for full in (name, f"{name}, other threads")]
     return [profiles[name] for name in wanted if name in profiles]
 
 
@@ -83,8 +69,6 @@ def _row(
 ) -> StageRow:
     floor_s, how = _floor(name, work, machine, broker_s)
     if name not in spent:
-        inside = INSIDE.get(name)
-        how = "; ".join(filter(None, [f"inside `{inside}`" if inside in spent else "", how]))
         return StageRow(stage=name, seconds_per_event=None, share=None, floor_s=floor_s, how=how)
     return StageRow(
         stage=name,

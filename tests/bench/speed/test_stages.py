@@ -8,13 +8,14 @@ from streamssl.bench.speed.exposition import Window, steady_window
 from streamssl.bench.speed.plan import Plan
 from streamssl.bench.speed.results import Profile
 from streamssl.bench.speed.sizes import sizes_of
-from streamssl.bench.speed.stages import JOURNEY, REST, in_order, pick, slowest, stage_rows
+from streamssl.bench.speed.stages import REST, in_order, pick, slowest, stage_rows
 from streamssl.bench.speed.work import Traffic, Work, stage_work, total_operations
+from streamssl.stages import STAGES
 from tests.bench.speed.readings import MACHINE, reading
 
 WINDOW = Window(
-    reading(10.0, 1_000, poll=1.0, score=2.0, commit=3.0),
-    reading(20.0, 3_000, poll=2.0, score=6.0, commit=6.0, warp=1.0),
+    reading(10.0, 1_000, poll=1.0, score=2.0, publish=3.0, wait=1.0),
+    reading(20.0, 3_000, poll=2.0, score=6.0, publish=6.0, wait=9.0, warp=1.0),
 )
 BROKER_S = {"consume": 1e-4, "produce": 2e-4}
 
@@ -37,30 +38,29 @@ def test_stages_stand_in_the_journeys_order_and_unknown_ones_last() -> None:
     """A stage that is new to the table is shown, not lost."""
     assert in_order(["warp", "learn", "poll"])[-1] == "warp"
     names = [row.stage for row in stage_rows(WINDOW, {}, MACHINE, BROKER_S)]
-    assert names == [*JOURNEY, "warp", REST]
+    assert names == [*STAGES, "warp", REST]
 
 
 def test_shares_add_up_to_the_whole_time() -> None:
     """What no stage covers is shown as the rest."""
     rows = stage_rows(WINDOW, {}, MACHINE, BROKER_S)
     assert sum(row.share or 0.0 for row in rows) == pytest.approx(1.0)
-    assert slowest(rows) == ["score", "commit", "poll"]
+    assert slowest(rows) == ["score", "publish", "poll"]
 
 
-def test_a_stage_that_is_not_reported_is_said_to_lie_inside_another() -> None:
-    """Embedding is part of scoring until the daemon times it; its floor is shown anyway."""
+def test_a_stage_that_is_not_reported_has_its_floor() -> None:
+    """Nothing is made up of what it took."""
     work = {"embed": Work(operations=1e5)}
     rows = {row.stage: row for row in stage_rows(WINDOW, work, MACHINE, BROKER_S)}
     assert rows["embed"].seconds_per_event is None
     assert rows["embed"].floor_s == pytest.approx(1e-6)
-    assert "inside `score`" in rows["embed"].how
 
 
 def test_floors_of_the_brokers_stages_come_from_the_bare_client() -> None:
     """Consuming and producing alone, on the same broker."""
     rows = {row.stage: row for row in stage_rows(WINDOW, {}, MACHINE, BROKER_S)}
     assert rows["poll"].floor_s == 1e-4
-    assert rows["commit"].floor_s == rows["publish"].floor_s == 2e-4
+    assert rows["publish"].floor_s == 2e-4
 
 
 def test_a_floor_is_the_slower_of_operations_and_bytes() -> None:
@@ -71,12 +71,12 @@ def test_a_floor_is_the_slower_of_operations_and_bytes() -> None:
     assert "bandwidth" in Work(operations=1.0, num_bytes=1e5).how(MACHINE)
 
 
-def test_a_stage_without_a_profile_of_its_own_is_part_of_anothers() -> None:
-    """Each profile is shown once, with what the other threads did meanwhile."""
-    spots = {name: Profile(name=name, seconds=1.0, spots=[]) for name in ("score", "commit")}
-    spots["commit, other threads"] = spots["commit"]
-    found = pick(spots, ["embed", "score", "commit"])
-    assert [profile.name for profile in found] == ["score", "commit", "commit"]
+def test_a_profile_comes_with_what_the_other_threads_did() -> None:
+    """Those of the stages that were asked for, and no others."""
+    names = ("poll", "score", "publish", "publish, other threads")
+    spots = {name: Profile(name=name, seconds=1.0, spots=[]) for name in names}
+    found = pick(spots, ["publish", "score"])
+    assert [profile.name for profile in found] == ["publish", "publish, other threads", "score"]
 
 
 def test_the_steady_window_leaves_the_beginning_and_the_end_out() -> None:
@@ -93,7 +93,7 @@ def test_work_is_counted_from_the_configuration() -> None:
     config = Plan().config()
     traffic = Traffic(in_bytes=170.0, out_bytes=700.0, state_bytes=1e6)
     work = stage_work(config, 16, 1_000, traffic)
-    assert set(JOURNEY) - set(work) == {"commit"}
+    assert set(STAGES) - set(work) == {"wait"}
     assert sizes_of(config, 16).features == (80, 96, 96, 96)
     assert total_operations(config, 38, 1) > total_operations(config, 16, 1_000)
     wide = Plan(overrides=("learner.hidden=512",)).config()
