@@ -35,10 +35,9 @@ the broker's work, else operations (products of matrices, counted from the confi
 matrix rate or bytes (each column read and written once) over the bandwidth, whichever takes longer.
 It leaves out additions, exponentials and everything that a batch costs once."""
 _PROFILES = """\
-The three slowest stages under a deterministic profiler (which makes calls dearer than they are),
-learner and engine in one process,
-on the daemon's main thread; then the learner alone on the same events, all its threads sampled up
-to 500 times a second."""
+The three slowest stages under a deterministic profiler (which makes calls dearer than they are), with
+engine and learner on one main thread, the other threads sampled up to 500 times a second; then the
+learner alone on the same events, all its threads sampled."""
 _KAFKA = """\
 16 floats an event as JSON, 1,000 keys, 4 partitions, a backlog; exactly once. Counted afterwards by
 an independent `read_committed` reader over the broker's append times, from the event at 30 % to the
