@@ -35,7 +35,7 @@ the broker's work, else operations (products of matrices, counted from the confi
 matrix rate or bytes (each column read and written once) over the bandwidth, whichever takes longer.
 It leaves out additions, exponentials and everything that a batch costs once."""
 _PROFILES = """\
-The three slowest stages under a deterministic profiler (which makes calls dearer than they are), with
+The three slowest stages under a deterministic profiler (which makes calls dearer than they are),
 engine and learner on one main thread, the other threads sampled up to 500 times a second; then the
 learner alone on the same events, all its threads sampled."""
 _KAFKA = """\
