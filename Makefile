@@ -6,19 +6,20 @@ FORM ?= long
 STAGE ?=
 PARTS ?=
 EVENTS ?=
+BASE ?=
 BIN := .venv/bin
 # The fault suite waits more than it works: the other tests run beside it.
 PYTEST := $(BIN)/pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder
 
 .DEFAULT_GOAL := help
-.PHONY: help setup test test-fast lint demo chaos bench-speed peers lock lock-peers clean
+.PHONY: help setup test test-fast lint bits demo chaos bench-speed peers lock lock-peers clean
 
 help: ## Show the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/'
 
 # Without Java or Maven set-up goes on: the demo then runs in memory, the tests on Kafka say why.
 define FETCH_KAFKA
-from streamssl.transport.broker.jars import BrokerUnavailableError, fetch_jars, find_java
+from streamssl.devkit.broker.jars import BrokerUnavailableError, fetch_jars, find_java
 try:
     find_java()
     fetch_jars()
@@ -49,6 +50,9 @@ test: lint ## Every test, those on a real Kafka included
 
 test-fast: setup ## The tests that need no Kafka
 	$(PYTEST) -m "not kafka"
+
+bits: setup ## Do another revision's bits and this one's agree, on this machine (BASE=v0.1)
+	$(BIN)/python -m benchmarks.bits --base $(or $(BASE),$(error say BASE=REVISION))
 
 demo: setup ## A live stream with injected faults, learned from and scored (DURATION=30s ends by itself)
 	$(BIN)/streamssl demo $(if $(DURATION),--duration $(DURATION))

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import pytest
 from hypothesis import settings
 
-from streamssl.transport.broker import BrokerUnavailableError, DevBroker
+from streamssl.devkit.broker import BrokerUnavailableError, DevBroker
 
 # The same examples at every run: a test that fails sometimes tells nobody what was changed.
 settings.register_profile("same", derandomize=True)

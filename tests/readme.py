@@ -20,7 +20,7 @@ from typer.testing import CliRunner
 
 from streamssl.cli.app import app
 from streamssl.config.sections import KafkaConfig
-from streamssl.transport.kafka.client import TopicReader, TopicWriter, create_topic
+from streamssl.devkit.clients import TopicReader, TopicWriter, create_topic
 from tests.conftest import RunningBroker
 
 ROOT = Path(__file__).parent.parent

@@ -8,7 +8,7 @@ from itertools import pairwise
 
 from hypothesis import strategies as st
 
-from streamssl.events import Message, Slice
+from streamssl.data.events import Message, Slice
 
 FIELDS = ("a", "b", "c")
 # One poll: (partition, start, stop) of each partition that it gives anything of.

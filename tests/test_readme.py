@@ -20,7 +20,7 @@ import pyarrow.parquet as pq
 import pytest
 import yaml
 
-from streamssl.transport.kafka.client import TopicReader
+from streamssl.devkit.clients import TopicReader
 from tests.conftest import RunningBroker
 from tests.readme import (
     COMMANDS,

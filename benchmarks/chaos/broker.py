@@ -12,7 +12,7 @@ from kafka.protocol.admin import AlterClientQuotasRequest
 
 from benchmarks.chaos.freezing import Freezable
 from benchmarks.chaos.ledger import CLIENT
-from streamssl.transport.broker import DevBroker
+from streamssl.devkit.broker import DevBroker
 
 UNLIMITED = 10**12
 

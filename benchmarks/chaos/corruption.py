@@ -20,9 +20,9 @@ from benchmarks.chaos.settings import SMALL
 from benchmarks.chaos.site import Site
 from streamssl.checkpoint import CheckpointError, CorruptCheckpointError, store
 from streamssl.config import Config
-from streamssl.events import EventBatch
-from streamssl.results import Decisions
-from streamssl.stream_learner import StreamLearner
+from streamssl.data.events import EventBatch
+from streamssl.data.results import Decisions
+from streamssl.stream import StreamLearner
 
 LIMIT_S = 240.0
 Damage = Callable[[Path, Path, random.Random], None]

@@ -7,7 +7,7 @@ import signal
 
 from streamssl.cli.app import main
 from streamssl.codecs.json import JsonDecoder
-from streamssl.events import Decoded, Slice
+from streamssl.data.events import Decoded, Slice
 
 DEADLY = b'{"deadly": 1}'
 _decode = JsonDecoder.decode

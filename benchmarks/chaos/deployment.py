@@ -19,10 +19,10 @@ from benchmarks.chaos.ledger import NUM_PARTITIONS, Source
 from benchmarks.chaos.worker import COMMAND, Worker
 from streamssl.checkpoint.store import checkpoints
 from streamssl.config.sections import KafkaConfig, OutputsConfig
+from streamssl.data.events import Headers
+from streamssl.devkit.clients import TopicReader
 from streamssl.engine.start import CHECKPOINTS
-from streamssl.events import Headers
 from streamssl.transport.journal import JournalRecord, decode_record
-from streamssl.transport.kafka.client import TopicReader
 from streamssl.transport.kafka.security import client_settings
 from streamssl.transport.kafka.topics import Admin
 

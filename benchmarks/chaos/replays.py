@@ -11,7 +11,7 @@ from pathlib import Path
 
 from benchmarks.chaos.deployment import Deployment, Published
 from streamssl.checkpoint.store import load
-from streamssl.stream_learner import StreamLearner
+from streamssl.stream import StreamLearner
 from streamssl.transport.journal import JournalRecord
 
 

@@ -18,7 +18,7 @@ from benchmarks.quality.statistics import (
     learnt_pass,
 )
 from streamssl.bench.detectors import Peer
-from streamssl.events import FloatArray
+from streamssl.data.events import FloatArray
 
 NUM_DIMENSIONS = 100
 

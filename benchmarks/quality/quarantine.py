@@ -8,7 +8,7 @@ from __future__ import annotations
 import numpy as np
 
 from benchmarks.quality.statistics import CHUNK, NUM_FIRST, RunningGaussian, lagged
-from streamssl.events import BoolArray, FloatArray
+from streamssl.data.events import BoolArray, FloatArray
 
 _SPANS = (64, 16)
 _NUM_DIMENSIONS = 50

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from streamssl.events import BoolArray, FloatArray
+from streamssl.data.events import BoolArray, FloatArray
 
 CHUNK = 32
 NUM_FIRST = 400

@@ -12,7 +12,7 @@ import numpy as np
 
 from streamssl.bench.detectors import NO_INCIDENT, AlertColumns
 from streamssl.bench.vus import segments
-from streamssl.events import BoolArray, IntArray
+from streamssl.data.events import BoolArray, IntArray
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pyarrow.parquet as pq
 
-from streamssl.events import Float32Array, FloatArray, IntArray, StreamsslError
+from streamssl.data.events import Float32Array, FloatArray, IntArray, StreamsslError
 
 SENSOR_SETS = ("skab", "smd", "nab")
 DATA_VARIABLE = "STREAMSSL_BENCH_DATA"

@@ -14,7 +14,7 @@ import pyarrow as pa
 
 from streamssl.bench.data import Series
 from streamssl.config.settings import Config, load_config
-from streamssl.events import (
+from streamssl.data.events import (
     BoolArray,
     EventBatch,
     Float32Array,
@@ -22,7 +22,7 @@ from streamssl.events import (
     IntArray,
     StreamsslError,
 )
-from streamssl.results import Results
+from streamssl.data.results import Results
 
 CHUNK = 4_096
 NO_INCIDENT = -1
@@ -112,7 +112,7 @@ class Learner(Protocol):
 def open_stream_learner(config: Config) -> Learner:
     """The product itself, fresh."""
     # Here, because importing torch takes longer than a peer's whole pass.
-    from streamssl.stream_learner import StreamLearner
+    from streamssl.stream import StreamLearner
 
     return StreamLearner.from_config(config)
 

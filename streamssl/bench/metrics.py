@@ -7,7 +7,7 @@ from collections.abc import Callable
 import numpy as np
 
 from streamssl.bench.vus import find_period, vus_pr
-from streamssl.events import Float32Array, FloatArray, IntArray, StreamsslError
+from streamssl.data.events import Float32Array, FloatArray, IntArray, StreamsslError
 
 Metric = Callable[[IntArray, FloatArray], float]
 METRICS = ("auroc", "aupr", "vus_pr")

@@ -14,13 +14,13 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TypeVar
 
+from streamssl.arithmetic.threads import THREAD_VARIABLES
 from streamssl.bench.alerts import AlertCounts, at_budget, count_alerts
 from streamssl.bench.data import Series
 from streamssl.bench.detectors import AlertColumns, Detector
 from streamssl.bench.metrics import evaluate
 from streamssl.bench.synthetic import level_shift, rows_until_accepted
 from streamssl.config.sections import AlertsConfig
-from streamssl.threads import THREAD_VARIABLES
 
 CONFIGURED = "configured"
 OTHER_BUDGET = 0.01

@@ -8,7 +8,7 @@ from __future__ import annotations
 import numpy as np
 
 from streamssl.bench.data import Series
-from streamssl.events import Float32Array, FloatArray, IntArray
+from streamssl.data.events import Float32Array, FloatArray, IntArray
 
 SHIFT_HISTORIES = (600, 3_000, 20_000)
 _MAX_SHIFT_ROWS = 8_000

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from streamssl.events import FloatArray, IntArray
+from streamssl.data.events import FloatArray, IntArray
 
 NUM_THRESHOLDS = 250
 DEFAULT_PERIOD = 125

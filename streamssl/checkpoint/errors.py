@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from streamssl.events import StreamsslError
+from streamssl.data.events import StreamsslError
 
 
 class CheckpointError(StreamsslError):

@@ -9,7 +9,7 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
-from streamssl.events import StreamsslError
+from streamssl.data.events import StreamsslError
 
 log = logging.getLogger(__name__)
 

@@ -14,7 +14,7 @@ from streamssl.cli.replay import replay
 from streamssl.cli.run import run
 from streamssl.cli.schema import schema
 from streamssl.cli.validate import validate
-from streamssl.events import StreamsslError
+from streamssl.data.events import StreamsslError
 from streamssl.version import __version__
 
 log = logging.getLogger(__name__)

@@ -83,7 +83,7 @@ def replay(
     setup_logging("WARNING", secrets=secret_values(loaded))
     if input is None:
         # Here and below, so that a wrong configuration is told before torch is loaded.
-        from streamssl.engine.replay import replay_journal
+        from streamssl.engine.reproduce import replay_journal
 
         with _terminated():
             code = replay_journal(loaded, output)
@@ -96,7 +96,7 @@ def _replay_file(
 ) -> None:
     began_s = time.monotonic()
     from streamssl.engine.backtest import Backtest, scorer_names
-    from streamssl.stream_learner.beside import take_short_turns
+    from streamssl.stream.statistics_thread import take_short_turns
     from streamssl.transport.files import FileTransport
 
     take_short_turns()

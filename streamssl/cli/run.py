@@ -32,7 +32,7 @@ def run(
     setup_logging(loaded.telemetry.log_level, secrets=secret_values(loaded))
     # Here, so that a wrong configuration is told before much is loaded. The learner's process is
     # begun first: to load torch takes it longest, and beside it this one loads the rest.
-    from streamssl.learner_host import ProcessHost
+    from streamssl.host import ProcessHost
 
     learner = ProcessHost(loaded) if loaded.learner.own_process else None
     from streamssl.engine import run_daemon

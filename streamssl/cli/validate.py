@@ -90,11 +90,12 @@ def _budget(config: Config) -> str:
 def memory_report(config: Config, num_channels: int) -> list[str]:
     """What the state costs in memory for so many channels, as the components themselves say."""
     from streamssl.checkpoint.snapshot import snapshot
-    from streamssl.stages import Stages
-    from streamssl.stream_learner.model import StreamModel
+    from streamssl.data.events import Schema
+    from streamssl.stream.model import StreamModel
+    from streamssl.telemetry.stages import Stages
 
     fields = tuple(f"channel_{i}" for i in range(num_channels))
-    model = StreamModel(fields=fields, config=config, stages=Stages())
+    model = StreamModel(schema=Schema(fields), config=config, stages=Stages())
     per_key, max_keys = model.keys.bytes_per_key(), config.modality.max_keys
     own_keys = min(config.scorers.gaussian.own_keys, max_keys)
     arrays = snapshot(model.state_dict(), copy=False).arrays

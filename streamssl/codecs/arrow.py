@@ -30,7 +30,7 @@ from streamssl.codecs.columns import (
 )
 from streamssl.codecs.dead_letters import Fault, UnreadableError
 from streamssl.config.sections import InputConfig
-from streamssl.events import (
+from streamssl.data.events import (
     DeadLetter,
     Decoded,
     EventBatch,
@@ -38,7 +38,6 @@ from streamssl.events import (
     FloatArray,
     Message,
     Slice,
-    concat_batches,
 )
 
 MAX_EXPANSION = 64
@@ -81,7 +80,7 @@ class ArrowDecoder:
         batches = [part.batch for part in parts if len(part.batch)]
         letters = tuple(letter for part in parts for letter in part.dead_letters)
         nothing = empty_batch(self._topic, self.fields or ())
-        return Decoded(concat_batches(batches or [nothing]), letters)
+        return Decoded(EventBatch.concat(batches or [nothing]), letters)
 
     def _decode(self, message: Message) -> Decoded:
         try:

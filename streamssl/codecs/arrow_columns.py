@@ -21,7 +21,7 @@ from streamssl.codecs.columns import (
 )
 from streamssl.codecs.dead_letters import Fault, UnreadableError
 from streamssl.config.sections import InputConfig
-from streamssl.events import BoolArray, Float32Array, FloatArray, IntArray
+from streamssl.data.events import BoolArray, Float32Array, FloatArray, IntArray
 
 _MAX_TIME_BYTES = 64
 _MAX_VIEWED_BYTES = 64 * 2**20

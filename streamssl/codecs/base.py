@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from streamssl.events import DeadLetter, Decoded, OutputRecord, Slice
-from streamssl.results import Results
+from streamssl.data.events import DeadLetter, Decoded, OutputRecord, Slice
+from streamssl.data.results import Results
 
 
 class Decoder(Protocol):

@@ -10,7 +10,7 @@ import pyarrow.compute as pc
 
 from streamssl.codecs.arrow_types import float64, is_moment, is_number, moment_seconds
 from streamssl.codecs.columns import bad_times, epoch_seconds, iso_seconds
-from streamssl.events import UNTYPED, BoolArray, FloatArray
+from streamssl.data.events import UNTYPED, BoolArray, FloatArray
 
 MISSING = pa.array(
     ["", "null", "NULL", "nan", "NaN", "NAN", "-nan", "NA", "N/A", "n/a", "#N/A", "<NA>", "None"]

@@ -16,7 +16,14 @@ import pyarrow.compute as pc
 
 from streamssl.codecs.dead_letters import Fault
 from streamssl.config.sections import InputConfig
-from streamssl.events import BoolArray, EventBatch, FloatArray, IntArray, Message, StreamsslError
+from streamssl.data.events import (
+    BoolArray,
+    EventBatch,
+    FloatArray,
+    IntArray,
+    Message,
+    StreamsslError,
+)
 
 Faults = dict[int, Fault]
 MILLISECONDS_ABOVE = 1e11

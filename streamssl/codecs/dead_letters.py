@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from streamssl.events import DeadLetter, Headers, OutputRecord
+from streamssl.data.events import DeadLetter, Headers, OutputRecord
 
 REASONS = (
     "empty",  # no value (a tombstone)

@@ -11,8 +11,8 @@ import msgspec
 import pyarrow as pa
 
 from streamssl.codecs.envelope import Envelope
-from streamssl.events import OutputRecord
-from streamssl.results import Results
+from streamssl.data.events import OutputRecord
+from streamssl.data.results import Results
 
 KIND = "streamssl.embedding.v1"
 

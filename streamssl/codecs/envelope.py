@@ -11,7 +11,7 @@ from collections.abc import Iterable
 import pyarrow as pa
 
 from streamssl.codecs.arrow_reader import write_batch
-from streamssl.events import EventBatch, Headers, OutputRecord
+from streamssl.data.events import EventBatch, Headers, OutputRecord
 
 MAX_RECORD_BYTES = 900_000
 _JSON = "application/json"

@@ -31,7 +31,7 @@ from streamssl.codecs.columns import (
 from streamssl.codecs.dead_letters import Fault
 from streamssl.codecs.json_layout import JsonLayout, array_length, numeric_names
 from streamssl.config.sections import InputConfig
-from streamssl.events import (
+from streamssl.data.events import (
     DeadLetter,
     Decoded,
     EventBatch,

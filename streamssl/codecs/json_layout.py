@@ -19,7 +19,7 @@ import numpy as np
 from streamssl.codecs.columns import Faults
 from streamssl.codecs.dead_letters import Fault
 from streamssl.config.sections import InputConfig
-from streamssl.events import Float32Array
+from streamssl.data.events import Float32Array
 
 Number = float | bool
 _FIRST_BYTES_OF_NUMBERS = b"-0123456789tf"

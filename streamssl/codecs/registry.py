@@ -13,8 +13,8 @@ from streamssl.codecs.embeddings import ArrowEmbeddings, JsonEmbeddings
 from streamssl.codecs.json import JsonDecoder
 from streamssl.codecs.scores import ArrowScores, JsonScores
 from streamssl.config.root import Config
-from streamssl.events import DeadLetter, OutputRecord, StreamsslError
-from streamssl.results import Results
+from streamssl.data.events import DeadLetter, OutputRecord, StreamsslError
+from streamssl.data.results import Results
 from streamssl.version import __version__
 
 DECODERS: dict[str, Callable[..., Decoder]] = {"json": JsonDecoder, "arrow": ArrowDecoder}

@@ -15,8 +15,8 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from streamssl.codecs.envelope import Envelope
-from streamssl.events import Float32Array, OutputRecord
-from streamssl.results import INCIDENT_STATES, SEVERITIES, Results
+from streamssl.data.events import FloatArray, OutputRecord
+from streamssl.data.results import INCIDENT_STATES, SEVERITIES, Results
 
 KIND = "streamssl.score.v1"
 _MAP = pa.map_(pa.utf8(), pa.float64())
@@ -42,6 +42,9 @@ _SCHEMA = pa.schema(
         "neighbours": pa.list_(pa.utf8()),
     }
 )
+
+
+Named = dict[str, float | str | None]
 
 
 class Model(msgspec.Struct, frozen=True):
@@ -75,8 +78,8 @@ class AnomalyValue(ScoreValue, gc=False):
     """The value of an anomaly's score message: the same, and the explanation."""
 
     attribution: dict[str, float]
-    expected: dict[str, float]
-    actual: dict[str, float]
+    expected: Named
+    actual: Named
     neighbours: list[str]
 
 
@@ -99,7 +102,7 @@ class JsonScores:
         values = list(map(ScoreValue, *_columns(results), repeat(model)))
         for at, row in enumerate(results.explained.tolist()):
             plain = msgspec.structs.astuple(values[row])
-            values[row] = AnomalyValue(*(plain + _explanation(results, at, row)))
+            values[row] = AnomalyValue(*(plain + _explanation(results, at)))
         return self._envelope.json_records(results.batch, map(self._encode, values))
 
 
@@ -121,7 +124,7 @@ class ArrowScores:
         model = {"name": self._name, "version": self._version, "epoch": results.epoch}
         explanations: list[list[Any]] = [[None] * num_rows for _ in range(4)]
         for at, row in enumerate(results.explained.tolist()):
-            attribution, expected, actual, neighbours = _explanation(results, at, row)
+            attribution, expected, actual, neighbours = _explanation(results, at)
             maps = (list(m.items()) for m in (attribution, expected, actual))
             for column, value in zip(explanations, (*maps, neighbours), strict=True):
                 column[row] = value
@@ -148,7 +151,7 @@ def _columns(results: Results) -> list[list[Any]]:
         _named(INCIDENT_STATES, results.incident_state),
         results.threshold.tolist(),
         results.warming.tolist(),
-        _named(batch.fields, results.top_field),
+        _named(results.parts, results.top_field),
     ]
 
 
@@ -156,19 +159,20 @@ def _named(names: Sequence[str], index_B: npt.NDArray[np.int64]) -> list[str]:
     return [names[index] for index in index_B.tolist()]
 
 
-def _explanation(
-    results: Results, at: int, row: int
-) -> tuple[dict[str, float], dict[str, float], dict[str, float], list[str]]:
+def _explanation(results: Results, at: int) -> tuple[dict[str, float], Named, Named, list[str]]:
     """Attribution, expected, actual and neighbours of the explained event `at`."""
-    fields = results.batch.fields
+    explanation = results.explanation
+    shares = explanation.attribution_AP[at].tolist()
+    expected, actual = explanation.expected, explanation.actual
     return (
-        dict(zip(fields, results.attribution_AC[at].tolist(), strict=True)),
-        dict(zip(fields, results.expected_AC[at].tolist(), strict=True)),
-        dict(zip(fields, _shortest(results.batch.values_BC[row]), strict=True)),
-        results.neighbours[at],
+        dict(zip(results.parts, shares, strict=True)),
+        dict(zip(expected.fields, expected.numbers_AN[at].tolist(), strict=True))
+        | expected.texts[at],
+        dict(zip(actual.fields, _shortest(actual.numbers_AN[at]), strict=True)) | actual.texts[at],
+        explanation.neighbours[at],
     )
 
 
-def _shortest(values_C: Float32Array) -> list[float]:
+def _shortest(numbers_N: FloatArray) -> list[float]:
     """The shortest decimals that are these float32: 0.1, not 0.10000000149011612."""
-    return [float(text) for text in values_C.astype(str).tolist()]
+    return [float(text) for text in numbers_N.astype(np.float32).astype(str).tolist()]

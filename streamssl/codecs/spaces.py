@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
-from streamssl.events import OutputRecord
+from streamssl.data.events import OutputRecord
 
 
 class SpaceValue(msgspec.Struct, frozen=True):

@@ -16,7 +16,7 @@ from streamssl.codecs.columns import Faults, bad_time_fault, long_keys
 from streamssl.codecs.dead_letters import Fault, OriginalBytesEncoder
 from streamssl.codecs.table_fields import column_names
 from streamssl.config.sections import InputConfig
-from streamssl.events import (
+from streamssl.data.events import (
     ORIGINAL,
     UNREADABLE,
     BoolArray,
@@ -29,7 +29,7 @@ from streamssl.events import (
     OutputRecord,
     Slice,
 )
-from streamssl.results import Results
+from streamssl.data.results import Results
 
 _FLOATS = {pa.float32(), pa.float64()}
 

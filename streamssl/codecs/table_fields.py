@@ -13,7 +13,7 @@ from streamssl.codecs.arrow_types import is_number
 from streamssl.codecs.cells import is_untyped, numbers, seconds
 from streamssl.codecs.columns import channel_names, check_names
 from streamssl.config.sections import InputConfig
-from streamssl.events import ORIGINAL, UNREADABLE, StreamsslError
+from streamssl.data.events import ORIGINAL, UNREADABLE, StreamsslError
 
 SAMPLE_ROWS = 1_000
 INDEX_PREFIX = "__index_level_"

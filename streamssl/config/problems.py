@@ -10,7 +10,7 @@ from typing import Any
 from pydantic_core import ErrorDetails
 
 from streamssl.config.paths import Path, dotted, field_at, is_secret, key_paths, section_of
-from streamssl.events import StreamsslError
+from streamssl.data.events import StreamsslError
 
 _SHOWN = 60
 

@@ -14,8 +14,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from streamssl.data.events import FloatArray
 from streamssl.demo.plant import FIELDS
-from streamssl.events import FloatArray
 
 Shape = Callable[["Sensor"], FloatArray]
 

@@ -10,11 +10,11 @@ from typing import Any, Self
 import yaml
 
 from streamssl.config.settings import Config, load_config
+from streamssl.data.events import Message
 from streamssl.demo.daemon import Daemon, free_port
 from streamssl.demo.scene import Acknowledged
-from streamssl.events import Message
-from streamssl.transport.broker import DevBroker
-from streamssl.transport.kafka.client import TopicReader, TopicWriter, create_topic
+from streamssl.devkit.broker import DevBroker
+from streamssl.devkit.clients import TopicReader, TopicWriter, create_topic
 
 NUM_PARTITIONS = 4
 

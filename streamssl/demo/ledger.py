@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
-from streamssl.events import FloatArray
+from streamssl.data.events import FloatArray
 
 ROW = np.dtype([("append", np.float64), ("receipt", np.float64), ("seen", np.int16)])
 ABSENT = np.array((np.nan, np.nan, 0), ROW)

@@ -12,11 +12,11 @@ from prometheus_client import generate_latest
 
 from streamssl.codecs.registry import build_codec
 from streamssl.config.settings import Config, load_config
+from streamssl.data.events import Message
 from streamssl.demo.scene import Acknowledged
 from streamssl.engine.loop import Engine
-from streamssl.events import Message
-from streamssl.learner_host.local import LocalHost
-from streamssl.stream_learner import StreamLearner
+from streamssl.host.local import LocalHost
+from streamssl.stream import StreamLearner
 from streamssl.telemetry.health import Health
 from streamssl.telemetry.metrics import Metrics
 from streamssl.transport.memory import MemoryBroker, MemoryTransport

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 
 import msgspec
 
+from streamssl.data.events import Message
 from streamssl.demo.incidents import IncidentBook
 from streamssl.demo.ledger import DEAD, SCORED, Ledger
-from streamssl.events import Message
 
 
 class Score(msgspec.Struct):

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from streamssl.events import FloatArray
+from streamssl.data.events import FloatArray
 
 FIELDS = (
     "rpm",

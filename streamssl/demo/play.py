@@ -12,6 +12,7 @@ from typing import Any
 
 from rich.console import Console
 
+from streamssl.data.events import StreamsslError
 from streamssl.demo.kafka_scene import KafkaScene
 from streamssl.demo.ledger import Ledger
 from streamssl.demo.memory_scene import MemoryScene
@@ -20,8 +21,7 @@ from streamssl.demo.runner import GRACE_S, Outcome, Run
 from streamssl.demo.scene import Scene
 from streamssl.demo.stream import DemoStream
 from streamssl.demo.view import LineView, ScreenView, figure
-from streamssl.events import StreamsslError
-from streamssl.transport.broker import BrokerUnavailableError
+from streamssl.devkit.broker import BrokerUnavailableError
 from streamssl.transport.files.formats import check_place
 from streamssl.transport.files.writers import writing
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 
+from streamssl.data.events import Message
 from streamssl.demo.observer import Observer
 from streamssl.demo.scene import Scene
 from streamssl.demo.snapshot import DaemonFigures, read_figures
-from streamssl.events import Message
 
 POLL_S = 0.1
 FIGURES_EVERY_S = 1.0

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from streamssl.data.events import StreamsslError
 from streamssl.demo.incidents import IncidentBook, judge
 from streamssl.demo.ledger import Ledger
 from streamssl.demo.observer import Observer
@@ -19,7 +20,6 @@ from streamssl.demo.scene import Scene
 from streamssl.demo.snapshot import NAN, Phase, Snapshot
 from streamssl.demo.stream import DemoStream
 from streamssl.demo.view import View
-from streamssl.events import StreamsslError
 
 GRACE_S = 3.0
 DRAIN_S = 30.0

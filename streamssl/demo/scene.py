@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Protocol
 
-from streamssl.events import Message
+from streamssl.data.events import Message
 
 Acknowledged = Callable[[int, int, float], None]
 

@@ -12,9 +12,9 @@ from datetime import UTC, datetime
 import msgspec
 import numpy as np
 
+from streamssl.data.events import FloatArray
 from streamssl.demo.faults import LONGEST_S, PAST_S, Fault, Injection, Schedule, Sensor
 from streamssl.demo.plant import DIGITS, FIELDS, Plant, machine_names
-from streamssl.events import FloatArray
 
 # Event times are whole milliseconds, as the JSON events say them.
 TIME_DIGITS = 3

@@ -21,8 +21,8 @@ from pathlib import Path
 
 import msgspec
 
+from streamssl.data.events import Slice
 from streamssl.engine.slices import messages_of
-from streamssl.events import Slice
 
 log = logging.getLogger(__name__)
 

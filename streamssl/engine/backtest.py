@@ -13,8 +13,8 @@ from streamssl.codecs.table_fields import table_fields
 from streamssl.config.root import Config
 from streamssl.engine.loop import Engine
 from streamssl.engine.watch import Summary
-from streamssl.learner_host.local import LocalHost
-from streamssl.stream_learner import StreamLearner
+from streamssl.host.local import LocalHost
+from streamssl.stream import StreamLearner
 from streamssl.transport.files import FileTransport
 
 

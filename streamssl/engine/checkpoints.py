@@ -14,7 +14,7 @@ from pathlib import Path
 
 from streamssl.config.sections import CheckpointConfig
 from streamssl.engine.positions import Positions
-from streamssl.learner_host import Host, Written
+from streamssl.host import Host, Written
 
 # Remembering an epoch's end may take this share of the time.
 MAX_SHARE = 0.005

@@ -17,10 +17,10 @@ from typing import Any
 from streamssl.checkpoint import lock
 from streamssl.codecs.registry import build_codec
 from streamssl.config.root import Config
+from streamssl.data.events import StreamsslError
 from streamssl.engine.loop import Engine
 from streamssl.engine.watch import Summary
-from streamssl.events import StreamsslError
-from streamssl.learner_host import Host, ProcessHost
+from streamssl.host import Host, ProcessHost
 from streamssl.telemetry import Health, Metrics, TelemetryServer
 from streamssl.transport.kafka import KafkaTransport
 
@@ -149,9 +149,9 @@ class Daemon:
 
 def _local(config: Config) -> Host:
     # Here, so that an engine beside its learner's process never loads torch.
-    from streamssl.learner_host.local import LocalHost
-    from streamssl.stream_learner import StreamLearner
-    from streamssl.stream_learner.beside import take_short_turns
+    from streamssl.host.local import LocalHost
+    from streamssl.stream import StreamLearner
+    from streamssl.stream.statistics_thread import take_short_turns
 
     take_short_turns()
     return LocalHost(StreamLearner.from_config(config), beside=True)

@@ -12,11 +12,11 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from streamssl.codecs.base import Decoder
+from streamssl.data.events import DeadLetter, Decoded, EventBatch, Range, Slice
+from streamssl.data.results import Results
 from streamssl.engine.ports import Codec
 from streamssl.engine.slices import messages_of, range_of, without
-from streamssl.events import DeadLetter, Decoded, EventBatch, Range, Slice, concat_batches
-from streamssl.learner_host import Given, Learner
-from streamssl.results import Results
+from streamssl.host import Given, Learner
 from streamssl.transport.base import PartitionOutput
 from streamssl.transport.journal import POISON
 
@@ -79,7 +79,7 @@ class Draft:
         """The events of all partitions, one partition after another; None where there are none."""
         parts = [self.parts[partition] for partition in sorted(self.parts)]
         batches = [batch for part in parts for batch in part.batches]
-        return concat_batches(batches) if batches else None
+        return EventBatch.concat(batches) if batches else None
 
     def journalled_dead_letters(self) -> list[tuple[int, int, int]]:
         """(partition, offset, index) of every dead letter, as the journal has them."""
@@ -143,7 +143,9 @@ def split(draft: Draft, results: Results) -> dict[int, Results]:
     counts = {p: part.num_events for p, part in sorted(draft.parts.items()) if part.batches}
     stops = np.cumsum(list(counts.values())).tolist()
     starts = [0, *stops[:-1]]
-    return {p: rows_of(results, a, b) for p, a, b in zip(counts, starts, stops, strict=True)}
+    if len(counts) == 1:
+        return dict.fromkeys(counts, results)
+    return {p: results.take(slice(a, b)) for p, a, b in zip(counts, starts, stops, strict=True)}
 
 
 def encode(
@@ -159,31 +161,3 @@ def encode(
         )
         for partition, part in sorted(draft.parts.items())
     }
-
-
-def rows_of(results: Results, start: int, stop: int) -> Results:
-    """Rows `[start, stop)` of results."""
-    if start == 0 and stop == len(results.batch):
-        return results
-    rows = slice(start, stop)
-    first, last = np.searchsorted(results.explained, (start, stop)).tolist()
-    return replace(
-        results,
-        batch=results.batch.take(rows),
-        score=results.score[rows],
-        p_value=results.p_value[rows],
-        raw=results.raw[rows],
-        threshold=results.threshold[rows],
-        anomaly=results.anomaly[rows],
-        severity=results.severity[rows],
-        incident_id=results.incident_id[rows],
-        incident_state=results.incident_state[rows],
-        warming=results.warming[rows],
-        top_field=results.top_field[rows],
-        raw_scores={name: column[rows] for name, column in results.raw_scores.items()},
-        explained=results.explained[first:last] - start,
-        attribution_AC=results.attribution_AC[first:last],
-        expected_AC=results.expected_AC[first:last],
-        neighbours=results.neighbours[first:last],
-        embedding_BD=results.embedding_BD[rows],
-    )

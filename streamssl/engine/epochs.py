@@ -13,9 +13,9 @@ import math
 from collections.abc import Callable
 
 from streamssl.config.sections import DeliveryConfig, LearnConfig
+from streamssl.data.results import Decisions
 from streamssl.engine.draft import Draft
-from streamssl.learner_host import Learner
-from streamssl.results import Decisions
+from streamssl.host import Learner
 
 IDLE_POLL_S = 0.2
 

@@ -7,6 +7,7 @@ import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from streamssl.data.events import Decoded, Slice
 from streamssl.engine.attempts import Attempts
 from streamssl.engine.draft import Draft, below, decode
 from streamssl.engine.epochs import Epochs
@@ -16,8 +17,7 @@ from streamssl.engine.positions import Positions
 from streamssl.engine.recovery import rebuild
 from streamssl.engine.slices import cut, offset_after
 from streamssl.engine.watch import Watch
-from streamssl.events import Decoded, Slice
-from streamssl.learner_host import Host
+from streamssl.host import Host
 from streamssl.transport.base import InputExpiredError, Transport
 
 log = logging.getLogger(__name__)

@@ -9,10 +9,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
+from streamssl.data.events import Slice
 from streamssl.engine.draft import Draft
 from streamssl.engine.positions import Positions
 from streamssl.engine.slices import cut
-from streamssl.events import Slice
 from streamssl.transport.base import Transport
 
 

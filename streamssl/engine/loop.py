@@ -21,7 +21,7 @@ from streamssl.engine.positions import Positions
 from streamssl.engine.publisher import Publisher
 from streamssl.engine.start import CHECKPOINTS, start
 from streamssl.engine.watch import Summary, Watch
-from streamssl.learner_host import Closed, Given, Host, LearnerProcessError
+from streamssl.host import Closed, Given, Host, LearnerProcessError
 from streamssl.telemetry import Health, Metrics
 from streamssl.transport.base import Transport
 

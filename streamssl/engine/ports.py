@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Protocol
 
 from streamssl.codecs.base import Decoder
-from streamssl.events import DeadLetter, OutputRecord
-from streamssl.results import Results
+from streamssl.data.events import DeadLetter, OutputRecord
+from streamssl.data.results import Results
 
 
 class Codec(Protocol):

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from streamssl.results import Decisions
+from streamssl.data.results import Decisions
 from streamssl.transport.journal import JournalRecord, missed_change
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from streamssl.events import OutputRecord, StreamsslError
+from streamssl.data.events import OutputRecord, StreamsslError
 from streamssl.transport.base import partition_of
 from streamssl.transport.files.formats import check_place
 from streamssl.transport.files.writers import DraftFile, ParquetWriter, writing

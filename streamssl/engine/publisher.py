@@ -11,7 +11,7 @@ from streamssl.engine.positions import Positions
 from streamssl.engine.recovery import give_up
 from streamssl.engine.spaces import announce, new_space
 from streamssl.engine.watch import Watch
-from streamssl.learner_host import Learner
+from streamssl.host import Learner
 from streamssl.transport.base import PartitionOutput, Transaction, Transport
 from streamssl.transport.journal import JournalRecord
 

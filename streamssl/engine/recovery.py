@@ -11,13 +11,13 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from streamssl.data.events import Slice, StreamsslError
 from streamssl.engine.draft import Draft, advance, decode, encode
 from streamssl.engine.ports import Codec
 from streamssl.engine.positions import Positions
 from streamssl.engine.slices import range_of
 from streamssl.engine.spaces import announce
-from streamssl.events import Slice, StreamsslError
-from streamssl.learner_host import Learner
+from streamssl.host import Learner
 from streamssl.transport.base import InputExpiredError, PartitionOutput
 from streamssl.transport.journal import POISON, JournalRecord
 
@@ -61,7 +61,8 @@ class JournalReplay:
 
     def __post_init__(self) -> None:
         """Restore the channels, and fingerprint the state that was given."""
-        self._set_fields(self.positions.fields or self.learner.fields)
+        schema = self.learner.schema
+        self._set_fields(self.positions.fields or (schema.fields if schema else None))
         self.state_crc32c = self.learner.state_crc32c()
 
     def apply(

@@ -9,7 +9,7 @@ from dataclasses import replace
 import crc32c
 import pyarrow as pa
 
-from streamssl.events import Message, Range, Slice
+from streamssl.data.events import Message, Range, Slice
 
 
 def cut(piece: Slice, offset: int) -> tuple[Slice, Slice]:

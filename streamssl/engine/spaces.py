@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from streamssl.codecs.spaces import SpaceValue, encode_space
-from streamssl.results import NO_SPACE, PROVISIONAL
+from streamssl.data.results import NO_SPACE, PROVISIONAL
 from streamssl.transport.base import PartitionOutput
 from streamssl.transport.journal import JournalRecord
 

@@ -11,7 +11,7 @@ from streamssl.config.root import Config
 from streamssl.engine.ports import Codec
 from streamssl.engine.positions import Positions
 from streamssl.engine.recovery import JournalReplay, recover
-from streamssl.learner_host import Host, Learner
+from streamssl.host import Host, Learner
 from streamssl.transport.base import Transport
 
 CHECKPOINTS = "checkpoints"
@@ -94,8 +94,9 @@ def _pretrained(host: Host, directory: Path) -> None:
 
 def _check_channels(config: Config, learner: Learner, init_from: Path) -> None:
     wanted = config.modality.fields
-    if wanted != "auto" and learner.fields and tuple(wanted) != learner.fields:
+    schema = learner.schema
+    if wanted != "auto" and schema and tuple(wanted) != schema.fields:
         raise CheckpointError(
-            f"{init_from} was learnt from the channels {', '.join(learner.fields)}, but "
+            f"{init_from} was learnt from the channels {', '.join(schema.fields)}, but "
             f"modality.fields says {', '.join(wanted)}; name the same channels in the same order"
         )

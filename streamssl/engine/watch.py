@@ -13,10 +13,10 @@ import numpy as np
 import pyarrow as pa
 
 from streamssl.config.budget import Budget
+from streamssl.data.results import INCIDENT_STATES, EpochReport, Results
 from streamssl.engine.checkpoints import Saved
 from streamssl.engine.draft import Draft, Part
 from streamssl.engine.slices import messages_of
-from streamssl.results import INCIDENT_STATES, EpochReport, Results
 from streamssl.telemetry import Health, Metrics
 from streamssl.transport.base import PartitionOutput
 

@@ -10,9 +10,9 @@ from typing import Any
 
 import numpy as np
 
+from streamssl.data.inputs import LazyInputs
+from streamssl.data.results import NO_SPACE
 from streamssl.learner.report import Inference, LearnReport
-from streamssl.modalities import Windows
-from streamssl.results import NO_SPACE
 
 
 class AbsentLearner:
@@ -22,10 +22,9 @@ class AbsentLearner:
     replay_records = 0
     replay_bytes = 0
 
-    def infer(self, windows: Windows, *, next_step: bool = False) -> Inference:
+    def infer(self, inputs: LazyInputs) -> Inference:
         """Embeddings and residuals without dimensions."""
-        del next_step
-        nothing_B0 = np.zeros((len(windows), 0), np.float32)
+        nothing_B0 = np.zeros((len(inputs), 0), np.float32)
         return Inference(nothing_B0, nothing_B0)
 
     def learn(self, *_: Any, **__: Any) -> LearnReport:

@@ -8,7 +8,7 @@ import platform
 import numpy as np
 import torch
 
-from streamssl.threads import THREAD_VARIABLES
+from streamssl.arithmetic.threads import THREAD_VARIABLES
 from streamssl.version import __version__
 
 

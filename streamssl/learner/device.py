@@ -1,10 +1,11 @@
-"""Where the networks run."""
+"""Where the networks run, and what is loaded before the first of them is built."""
 
 from __future__ import annotations
 
 import torch
 
-from streamssl.events import StreamsslError
+from streamssl.config.sections import LearnerConfig
+from streamssl.data.events import StreamsslError
 
 
 class DeviceError(StreamsslError):
@@ -27,3 +28,13 @@ def find_device(name: str) -> torch.device:
             "devices; set learner.device to cpu, or mend the driver (nvidia-smi tells of it)"
         )
     return device
+
+
+def prepare(config: LearnerConfig) -> None:
+    """Find the device, and load what torch loads only when it first optimises: it takes seconds.
+
+    Raises:
+        DeviceError: The configured device is not there.
+    """
+    find_device(config.device)
+    torch.optim.AdamW([torch.zeros(1, requires_grad=True)], fused=True)

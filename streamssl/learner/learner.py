@@ -1,10 +1,12 @@
 """The learner: a student taught by pretext tasks, and the teacher that everyone reads.
 
-N = fresh windows, B = events, T = steps, C = channels, D = embedding, R = residuals.
+N = fresh inputs, B = events, D = embedding, R = residuals.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import crc32c
@@ -12,18 +14,17 @@ import numpy as np
 import torch
 
 from streamssl.config.sections import LearnConfig, LearnerConfig, ObjectivesConfig, ReplayConfig
-from streamssl.events import Float32Array, FloatArray
+from streamssl.data.events import FloatArray
+from streamssl.data.inputs import Inputs, InputSpec, LazyInputs
+from streamssl.data.results import PROVISIONAL
 from streamssl.learner.batches import draw_batches, make_sample, window_span_s
 from streamssl.learner.device import find_device
-from streamssl.learner.network import Readout, WindowNetwork
+from streamssl.learner.replay import POLICIES
 from streamssl.learner.report import Inference, LearnReport, Tally
 from streamssl.learner.schedule import Schedule
 from streamssl.learner.tiles import in_tiles
 from streamssl.learner.trainer import Trainer
-from streamssl.modalities import Windows
-from streamssl.objectives import build_objectives
-from streamssl.replay import POLICIES
-from streamssl.results import PROVISIONAL
+from streamssl.objectives import Network, build_objectives
 
 FIRST_SPACE = "space-1"
 
@@ -32,11 +33,11 @@ class Learner:
     """Networks, objectives, replay and schedule of one stream.
 
     Deterministic on a CPU: the state follows from the seed and the calls of `learn`, and
-    `infer` gives the same bits for a window whichever others are asked for with it.
+    `infer` gives the same bits for an input whichever others are asked for with it.
 
     Args:
-        num_channels: C.
-        window: T.
+        network: Makes the student.
+        spec: Of its inputs.
         learner: The networks.
         learn: When and how much.
         objectives: The pretext tasks.
@@ -45,24 +46,13 @@ class Learner:
 
     Raises:
         DeviceError: The configured device is not there.
-
-    Example:
-        >>> learner = Learner(num_channels=3, window=8)
-        >>> x_BTC = np.zeros((5, 8, 3), np.float32)
-        >>> embedding_BD, residual_BR = learner.infer(x_BTC)
-        >>> embedding_BD.shape, residual_BR.shape
-        ((5, 64), (5, 6))
-        >>> counts = {"epoch": 1, "num_events": 5, "num_learnt": 5, "now_s": 5.0}
-        >>> report = learner.learn(x_BTC, np.arange(5.0), **counts)
-        >>> report.num_steps, learner.space
-        (0, 'provisional')
     """
 
     def __init__(
         self,
         *,
-        num_channels: int,
-        window: int,
+        network: Callable[[LearnerConfig], Network],
+        spec: InputSpec,
         learner: LearnerConfig | None = None,
         learn: LearnConfig | None = None,
         objectives: ObjectivesConfig | None = None,
@@ -72,18 +62,16 @@ class Learner:
         self._learner = learner or LearnerConfig()
         self._learn = learn or LearnConfig()
         self._replay = replay or ReplayConfig()
-        self._seed = seed
+        self._seed, self._spec = seed, spec
         # Of the weights as they are, None while unknown.
         self._digest: int | None = None
-        self._readout: Readout | None = None
+        self._readout: Any = None
         self._device = find_device(self._learner.device)
         torch.set_num_threads(self._learner.num_threads)
-        self._trainer = self._build(num_channels, window, objectives or ObjectivesConfig())
-        self._schedule = Schedule(
-            learn=self._learn, learner=self._learner, num_channels=num_channels
-        )
+        self._trainer = self._build(network, objectives or ObjectivesConfig())
+        self._schedule = Schedule(learn=self._learn, learner=self._learner, width=spec.width)
         self._memory = POLICIES[self._replay.policy](
-            shape=(window, num_channels),
+            spec=spec,
             max_bytes=self._replay.max_bytes,
         )
 
@@ -94,7 +82,7 @@ class Learner:
 
     @property
     def replay_records(self) -> int:
-        """Windows held for replay."""
+        """Inputs held for replay."""
         return len(self._memory)
 
     @property
@@ -103,23 +91,17 @@ class Learner:
         return self._memory.num_bytes
 
     @torch.inference_mode()
-    def infer(self, windows: Windows, *, next_step: bool = False) -> Inference:
-        """Embed windows and give their residuals, by the teacher; changes nothing.
-
-        Args:
-            windows: Standardised, bounded windows `[B, T, C]`.
-            next_step: Whether the residuals hold those of the next-step prediction, which takes
-                a second pass.
-        """
-        teacher, readout = self._trainer.teacher, self._readout or self._trainer.teacher.readout()
-        self._readout = readout
-        return Inference(
-            *in_tiles(lambda tile: teacher.infer(tile, readout, next_step), windows, self._device)
-        )
+    def infer(self, inputs: LazyInputs) -> Inference:
+        """Embed inputs and give their residuals, by the teacher; changes nothing."""
+        teacher = self._trainer.teacher
+        if self._readout is None:
+            self._readout = teacher.readout()
+        tile = partial(teacher.infer, readout=self._readout)
+        return Inference(*in_tiles(tile, inputs, self._spec, self._device))
 
     def learn(
         self,
-        fresh_NTC: Float32Array,
+        fresh: Inputs,
         event_time_N: FloatArray,
         *,
         epoch: int,
@@ -128,10 +110,10 @@ class Learner:
         now_s: float,
         hurried: bool = False,
     ) -> LearnReport:
-        """Close an epoch: remember its windows, then take the steps that are due.
+        """Close an epoch: remember its inputs, then take the steps that are due.
 
         Args:
-            fresh_NTC: The epoch's windows that passed the gate, in order; perhaps none.
+            fresh: The epoch's inputs that passed the gate, in order; perhaps none.
             event_time_N: Event time of each, in seconds.
             epoch: Its number; with the seed it decides every random choice.
             num_events: Events of the epoch, gated ones included.
@@ -144,10 +126,10 @@ class Learner:
         generator = np.random.default_rng((self._seed, epoch))
         if self._replay.max_age is not None:
             self._memory.expire(now_s - self._replay.max_age)
-        self._memory.add(fresh_NTC, event_time_N, generator)
+        self._memory.add(fresh, event_time_N, generator)
         plan = self._schedule.plan(num_events=num_events, num_learnt=num_learnt, hurried=hurried)
         batches = draw_batches(
-            (fresh_NTC, event_time_N),
+            (fresh, event_time_N),
             self._memory,
             num_batches=len(plan.rates),
             num_samples=plan.batch,
@@ -156,13 +138,11 @@ class Learner:
             generator=generator,
         )
         torch_generator = self._torch_generator(epoch)
-        span_s = window_span_s(event_time_N, fresh_NTC.shape[1])
+        span_s = window_span_s(event_time_N, self._spec.steps)
         tally = Tally()
         self._digest = self._readout = None
-        for number, (rate, windows) in enumerate(
-            zip(plan.rates, batches, strict=False), plan.first
-        ):
-            sample = make_sample(windows, span_s=span_s, device=self._device)
+        for number, (rate, drawn) in enumerate(zip(plan.rates, batches, strict=False), plan.first):
+            sample = make_sample(drawn, span_s=span_s, device=self._device)
             step = self._trainer.step(sample, rate=rate, generator=torch_generator, number=number)
             tally.add(step, sample)
         return tally.report(self._trainer.teacher)
@@ -186,18 +166,20 @@ class Learner:
         """CRC-32C over the bytes of student and teacher, in the order of their names."""
         if self._digest is None:
             self._digest = 0
-            for network in (self._trainer.student, self._trainer.teacher):
-                for _, tensor in sorted(network.state_dict().items()):
+            for side in (self._trainer.student, self._trainer.teacher):
+                for _, tensor in sorted(side.state_dict().items()):
                     values = np.ascontiguousarray(tensor.cpu().numpy())
                     self._digest = crc32c.crc32c(values.data, self._digest)
         return self._digest
 
-    def _build(self, num_channels: int, window: int, objectives: ObjectivesConfig) -> Trainer:
+    def _build(
+        self, network: Callable[[LearnerConfig], Network], objectives: ObjectivesConfig
+    ) -> Trainer:
         generator = torch.Generator().manual_seed(self._seed)
         # torch draws first weights from its global generator only: lend it our seed.
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(self._seed)
-            student = WindowNetwork(num_channels=num_channels, window=window, config=self._learner)
+            student = network(self._learner)
         terms = build_objectives(
             objectives, projection=self._learner.projection, generator=generator
         )

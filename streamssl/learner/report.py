@@ -11,11 +11,10 @@ from typing import NamedTuple
 import numpy as np
 import torch
 
-from streamssl.events import Float32Array
+from streamssl.data.events import Float32Array
 from streamssl.learner.health import effective_rank, min_standard_deviation
-from streamssl.learner.network import WindowNetwork
 from streamssl.learner.trainer import StepReport
-from streamssl.objectives import Sample
+from streamssl.objectives import Network, Sample
 
 
 class Inference(NamedTuple):
@@ -70,14 +69,14 @@ class Tally:
             self._num_refused += 1
             return
         self._taken.append(step)
-        self._num_trained += len(sample.window_BTC)
+        self._num_trained += len(sample.event_time_B)
 
-    def report(self, teacher: WindowNetwork) -> LearnReport:
+    def report(self, teacher: Network) -> LearnReport:
         """The report; the signs of collapse are read on the last batch, fresh and replayed."""
         if self._last is None:
             return LearnReport()
         with torch.inference_mode():
-            embedding_BD = teacher.encode(self._last.window_BTC)
+            embedding_BD = teacher.encode(self._last.inputs)
         names = {name for step in self._taken for name in step.losses}
         return LearnReport(
             num_trained=self._num_trained,

@@ -10,7 +10,7 @@ from streamssl.config.sections import LearnConfig, LearnerConfig
 WARM_SHARE = 0.3
 FIRST_RATE = 1 / 25
 LAST_RATE = 1e-3
-WIDE_CHANNELS = 128  # streams of more channels take smaller batches
+WIDE = 128  # wider inputs take smaller batches
 SMALLEST_BATCH = 8
 HURRIED_EVENTS = 128  # events to a step of a burst while input waits
 
@@ -52,12 +52,12 @@ class Schedule:
     Args:
         learn: Sizes of the burst and of upkeep.
         learner: The two learning rates.
-        num_channels: Of the stream.
+        width: Values of one row of the inputs.
     """
 
-    def __init__(self, *, learn: LearnConfig, learner: LearnerConfig, num_channels: int) -> None:
-        self._burst_batch = fitting_batch(learn.batch, num_channels)
-        self._upkeep_batch = fitting_batch(learn.upkeep_batch, num_channels)
+    def __init__(self, *, learn: LearnConfig, learner: LearnerConfig, width: int) -> None:
+        self._burst_batch = fitting_batch(learn.batch, width)
+        self._upkeep_batch = fitting_batch(learn.upkeep_batch, width)
         self._learn = learn
         self._learner = learner
         self.burst_step = 0
@@ -108,6 +108,6 @@ class Schedule:
         return [self._learner.upkeep_learning_rate] * num_steps
 
 
-def fitting_batch(batch: int, num_channels: int) -> int:
+def fitting_batch(batch: int, width: int) -> int:
     """Samples of a step: as configured, fewer for a wide stream."""
-    return max(min(batch, batch * WIDE_CHANNELS // num_channels), SMALLEST_BATCH)
+    return max(min(batch, batch * WIDE // width), SMALLEST_BATCH)

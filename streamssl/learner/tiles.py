@@ -2,8 +2,6 @@
 
 The bits of a matrix product depend on its shape. Every product here has the same one, whatever
 rows are asked for together: how a poll cut the stream changes nothing.
-
-B = events, T = steps, C = channels.
 """
 
 from __future__ import annotations
@@ -13,26 +11,30 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from streamssl.events import Float32Array
-from streamssl.modalities import Windows
+from streamssl.data.events import Float32Array
+from streamssl.data.inputs import InputSpec, LazyInputs, num_inputs
 
 TILE = 128  # weights are read once a tile, so smaller ones take longer per row
 
 
 def in_tiles(
-    function: Callable[[Tensor], tuple[Tensor, ...]], windows: Windows, device: torch.device
+    function: Callable[[dict[str, Tensor]], tuple[Tensor, ...]],
+    inputs: LazyInputs,
+    spec: InputSpec,
+    device: torch.device,
 ) -> tuple[Float32Array, ...]:
-    """Apply `function` to tiles of `TILE` windows, the last one padded with zeros.
+    """Apply `function` to tiles of `TILE` inputs, the last one padded with zeros.
 
-    Windows are made tile by tile, while they fit the processor's cache, in a buffer of ours: so
+    Inputs are made tile by tile, while they fit the processor's cache, in buffers of ours: so
     alignment does not depend on theirs.
     """
-    tile_BTC = torch.zeros((TILE, *windows[:0].shape[1:]))
+    tile = {name: torch.from_numpy(array) for name, array in spec.zeros(TILE).items()}
     given: list[tuple[Tensor, ...]] = []
-    for begin in range(0, max(len(windows), 1), TILE):
-        rows = windows[begin : begin + TILE]
-        tile_BTC.numpy()[: len(rows)] = rows
-        tile_BTC[len(rows) :] = 0.0
-        given.append(function(tile_BTC.to(device)))
+    for begin in range(0, max(len(inputs), 1), TILE):
+        rows = inputs[begin : begin + TILE]
+        for name, buffer in tile.items():
+            buffer.numpy()[: num_inputs(rows)] = rows[name]
+            buffer[num_inputs(rows) :] = 0
+        given.append(function({name: buffer.to(device) for name, buffer in tile.items()}))
     columns = zip(*given, strict=True)
-    return tuple(torch.cat(column)[: len(windows)].cpu().numpy() for column in columns)
+    return tuple(torch.cat(column)[: len(inputs)].cpu().numpy() for column in columns)

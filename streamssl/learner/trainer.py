@@ -15,8 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from streamssl.config.sections import LearnerConfig
-from streamssl.learner.network import WindowNetwork
-from streamssl.objectives import Objective, Sample, Term
+from streamssl.objectives import Network, Objective, Sample, Term
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +46,7 @@ class Trainer:
     """
 
     def __init__(
-        self, *, student: WindowNetwork, objectives: dict[str, Objective], config: LearnerConfig
+        self, *, student: Network, objectives: dict[str, Objective], config: LearnerConfig
     ) -> None:
         self._config = config
         self.student = student

@@ -1,80 +1,97 @@
-"""What a modality is: from the events of a kind of stream to what scorers and networks read.
+"""What a modality is: everything that is particular to one kind of stream.
 
-B = events, T = steps, C = channels, H = leaky units.
+B = events, A = explained events, P = parts, R = residuals.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, NamedTuple, Protocol, Self
+from typing import Any, ClassVar, NamedTuple, Protocol, Self
 
-from streamssl.config.sections import SensorConfig
-from streamssl.events import BoolArray, Float32Array, FloatArray, IntArray
-from streamssl.keys import KeyColumns
-from streamssl.scorers.base import Features
-
-
-class Windows(Protocol):
-    """What the networks read of a batch, made when it is asked for; an array is one too."""
-
-    def __len__(self) -> int:
-        """B."""
-        ...
-
-    def __getitem__(self, rows: slice | IntArray) -> Float32Array:
-        """`[rows, T, C]` windows: standardised, finite, bounded."""
-        ...
+from streamssl.config.root import Config
+from streamssl.config.sections import LearnerConfig
+from streamssl.data.events import BoolArray, EventBatch, IntArray, Schema
+from streamssl.data.inputs import InputSpec, LazyInputs
+from streamssl.data.keys import KeyColumns
+from streamssl.data.results import Values
+from streamssl.objectives import Network
+from streamssl.scorers.base import Core, M
 
 
 class Reading(NamedTuple):
     """Events in their context.
 
     Attributes:
-        features: For the scorers.
-        rows: What `Modality.windows` makes the networks' windows from.
+        context: What the core measures.
+        rows: What `Modality.inputs` makes the networks' inputs from.
         advance: The context after the events, for `Modality.write`.
     """
 
-    features: Features
+    context: Any
     rows: Any
     advance: Any
 
 
-class Modality(Protocol):
-    """Per-key context and running statistics. `read` changes nothing."""
+class Modality(Protocol[M]):
+    """One kind of stream; generic in what its core measures.
+
+    `read` changes nothing, `write` moves the per-key context on, `learn` the statistics.
+
+    Attributes:
+        core_name: Of the core's column among the raw scores.
+        network_type: What `network` makes.
+        parts: What an event's score is shared out to: channels, fields, cells of a frame.
+        core: Its own scorer.
+        spec: Of the networks' inputs.
+        num_residuals: R, a multiple of the parts (part fastest), or 0 for none.
+    """
+
+    core_name: ClassVar[str]
+    network_type: ClassVar[type[Network]]
+    parts: tuple[str, ...]
+    core: Core[M]
+    spec: InputSpec
+    num_residuals: int
 
     @classmethod
-    def build(cls, config: SensorConfig, *, num_channels: int, seed: int) -> Self:
-        """A modality that has seen nothing."""
+    def build(cls, config: Config, schema: Schema) -> Self:
+        """A modality of these columns that has seen nothing."""
         ...
 
-    @property
-    def leaky_CH(self) -> FloatArray:  # noqa: N802 - a shape suffix
-        """`[C, H]` input weights of the leaky units."""
-        ...
-
-    def read(self, slot_B: IntArray, values_BC: Float32Array) -> Reading:
+    def read(self, slot_B: IntArray, batch: EventBatch) -> Reading:
         """Events (each key's in order) in their context."""
         ...
 
-    def windows(self, rows: Any) -> Windows:
+    def inputs(self, rows: Any) -> LazyInputs:
         """What the networks read of the events, from `Reading.rows`."""
+        ...
+
+    def network(self, config: LearnerConfig) -> Network:
+        """A student of these inputs, with weights from torch's global generator."""
+        ...
+
+    def expected(self, measured: M) -> Values:
+        """What was expected in place of what came, in the input's units."""
+        ...
+
+    def actual(self, batch: EventBatch) -> Values:
+        """What came, as an explanation shows it beside what was expected."""
         ...
 
     def write(self, advance: Any) -> None:
         """Move the context on to `Reading.advance`."""
         ...
 
-    def learn(self, slot_B: IntArray, newest_BC: Float32Array, learn_B: BoolArray) -> None:
+    def learn(self, measured: M, learn_B: BoolArray) -> None:
         """Move the running statistics on by an epoch's rows that the gate let through."""
         ...
 
     def per_key(self) -> list[KeyColumns]:
-        """Every per-key column."""
+        """Every per-key column, the core's aside."""
         ...
 
     def state_dict(self) -> dict[str, Any]:
-        """Statistics and contexts."""
+        """Statistics and contexts, the core's aside."""
         ...
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:

@@ -1,45 +1,19 @@
 """What every objective sees, and what it promises.
 
-B = samples, T = steps, S = summary rows, C = channels, D = embedding, P = projection.
+B = samples.
 """
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable
 from dataclasses import dataclass
-from typing import NamedTuple, Protocol
+from typing import ClassVar, NamedTuple
 
 import torch
 from torch import Tensor, nn
 
 from streamssl.config.sections import ObjectiveConfig
-
-
-class Network(Protocol):
-    """Student or teacher: an encoder and its heads."""
-
-    @property
-    def rows_S(self) -> Tensor:  # noqa: N802 - a shape suffix
-        """How many rows of the window each summary row is the mean of."""
-
-    def encode(self, x_BTC: Tensor) -> Tensor:
-        """Embedding `[B, D]` of a window."""
-
-    def embed(self, summary_BSC: Tensor) -> Tensor:
-        """Embedding `[B, D]` of a window's summary, which is all that the encoder looks at."""
-
-    def project(self, h_BD: Tensor) -> Tensor:
-        """Unit vectors `[B, P]` in which views are compared."""
-
-    def predict(self, h_BD: Tensor) -> Tensor:
-        """The row `[B, C]` that comes after the window."""
-
-    def summarise(self, x_BTC: Tensor) -> Tensor:
-        """What the decoder is asked for `[B, S, C]`: fine near the present, coarse before."""
-
-    def decode(self, h_BD: Tensor) -> Tensor:
-        """The summary `[B, S, C]` of the window that an embedding stands for."""
+from streamssl.objectives.network import Network, TensorInputs
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,16 +21,12 @@ class Sample:
     """What one optimiser step learns from.
 
     Attributes:
-        window_BTC: Normalised windows, zero = missing or not yet seen.
-        past: Gives windows as they were one row earlier.
-        augment: Gives an augmented view of windows; two calls give two views.
-        event_time_B: Event time of each window's last row, in seconds.
-        span_s: Seconds of event time that a window spans, about; nearer ones overlap.
+        inputs: Of the networks; B of them.
+        event_time_B: Event time of each, in seconds.
+        span_s: Seconds of event time that an input spans, about; nearer ones overlap.
     """
 
-    window_BTC: Tensor
-    past: Callable[[Tensor], Tensor]
-    augment: Callable[[Tensor, torch.Generator], Tensor]
+    inputs: TensorInputs
     event_time_B: Tensor
     span_s: float
 
@@ -79,7 +49,12 @@ class Objective(nn.Module, ABC):
     Args:
         weight: Factor of this term in the sum.
         every: Steps from one turn to the next.
+
+    Attributes:
+        needs: What it calls of a `Network`, beside `encode`.
     """
+
+    needs: ClassVar[frozenset[str]]
 
     def __init__(self, *, weight: float, every: int = 1) -> None:
         super().__init__()

@@ -9,7 +9,9 @@ import torch
 from torch import Tensor, nn
 
 from streamssl.config.sections import ObjectiveConfig
-from streamssl.objectives.base import Network, Objective, Sample, Term
+from streamssl.data.inputs import take_inputs
+from streamssl.objectives.base import Objective, Sample, Term
+from streamssl.objectives.network import Network, TensorInputs
 
 
 def info_nce(
@@ -39,6 +41,8 @@ class Moco(Objective):
         projection: Size of the projected views.
         generator: Draws the directions that fill the queue before anything was seen.
     """
+
+    needs = frozenset({"augment", "project"})
 
     queue_QP: Tensor
     queue_time_Q: Tensor
@@ -71,10 +75,10 @@ class Moco(Objective):
         self, student: Network, teacher: Network, sample: Sample, generator: torch.Generator
     ) -> Term:
         """InfoNCE of the student's view against the teacher's other view and the queue."""
-        window_BTC, event_time_B = self._spread(sample.window_BTC, sample.event_time_B)
-        query_BP = student.project(student.encode(sample.augment(window_BTC, generator)))
+        inputs, event_time_B = self._spread(sample.inputs, sample.event_time_B)
+        query_BP = student.project(student.encode(student.augment(inputs, generator)))
         with torch.no_grad():
-            key_BP = teacher.project(teacher.encode(sample.augment(window_BTC, generator)))
+            key_BP = teacher.project(teacher.encode(teacher.augment(inputs, generator)))
         gap_BQ = (event_time_B[:, None] - self.queue_time_Q[None, :]).abs()
         allowed_BQ = gap_BQ >= sample.span_s
         loss = info_nce(query_BP, key_BP, self.queue_QP, allowed_BQ, temperature=self.temperature)
@@ -87,7 +91,7 @@ class Moco(Objective):
         self.queue_QP.copy_(torch.cat([self.queue_QP, key_BP])[-size:])
         self.queue_time_Q.copy_(torch.cat([self.queue_time_Q, event_time_B])[-size:])
 
-    def _spread(self, window_BTC: Tensor, event_time_B: Tensor) -> tuple[Tensor, Tensor]:
+    def _spread(self, inputs: TensorInputs, event_time_B: Tensor) -> tuple[TensorInputs, Tensor]:
         """At most `samples` of the batch, evenly, so that fresh and replayed keep their shares."""
-        stride = max(-(-len(window_BTC) // self.samples), 1)
-        return window_BTC[::stride], event_time_B[::stride]
+        stride = max(-(-len(event_time_B) // self.samples), 1)
+        return take_inputs(inputs, slice(None, None, stride)), event_time_B[::stride]

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import torch
 
-from streamssl.objectives.base import Network, Objective, Sample, Term, smooth_l1
+from streamssl.objectives.base import Objective, Sample, Term, smooth_l1
+from streamssl.objectives.network import Network
 
 
 class NextStep(Objective):
     """Huber's loss of the predicted against the actual last row."""
+
+    needs = frozenset({"past", "predict", "newest"})
 
     def loss(
         self, student: Network, teacher: Network, sample: Sample, generator: torch.Generator
     ) -> Term:
         """Smooth-L1(q(f(past)), last row)."""
         del teacher, generator
-        predicted_BC = student.predict(student.encode(sample.past(sample.window_BTC)))
-        return Term(smooth_l1(predicted_BC, sample.window_BTC[:, -1]))
+        predicted = student.predict(student.encode(student.past(sample.inputs)))
+        return Term(smooth_l1(predicted, student.newest(sample.inputs)))

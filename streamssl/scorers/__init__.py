@@ -1,20 +1,23 @@
-"""What is anomalous, and how surprising that is.
+"""What is anomalous: a modality's own core, and the scorers that serve every kind of stream.
 
-A new scorer is one file, one line in `SCORERS` and one section of the configuration; the contract
-tests pick it up from there.
+A new shared scorer is one file, one line in `SCORERS` and one section of the configuration; the
+contract tests pick it up from there.
 """
 
 from __future__ import annotations
 
-from streamssl.scorers.base import Admitted, Features, Measured, Scorer, Seen, Sizes
-from streamssl.scorers.gaussian import GaussianScorer
+from streamssl.scorers.base import (
+    Admitted,
+    Core,
+    Measured,
+    Scorer,
+    Seen,
+    SharedScorer,
+    Sizes,
+)
 from streamssl.scorers.memory import MemoryScorer
 from streamssl.scorers.residual import ResidualScorer
 
-SCORERS: dict[str, type[Scorer]] = {
-    "gaussian": GaussianScorer,
-    "residual": ResidualScorer,
-    "memory": MemoryScorer,
-}
+SCORERS: dict[str, type[SharedScorer]] = {"residual": ResidualScorer, "memory": MemoryScorer}
 
-__all__ = ["SCORERS", "Admitted", "Features", "Measured", "Scorer", "Seen", "Sizes"]
+__all__ = ["SCORERS", "Admitted", "Core", "Measured", "Scorer", "Seen", "SharedScorer", "Sizes"]

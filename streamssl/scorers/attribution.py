@@ -1,4 +1,4 @@
-"""Which channels made an event anomalous: reconstruction-based contributions.
+"""Which parts made an event anomalous: reconstruction-based contributions.
 
 For a Gaussian with precision P and standardised residual z, the contribution of a channel is how
 much the squared distance falls when its features are replaced by what all others predict:
@@ -12,8 +12,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from streamssl.events import Float32Array, FloatArray
-from streamssl.scorers.tiles import tiled_matmul
+from streamssl.arithmetic.tiles import tiled_matmul
+from streamssl.data.events import Float32Array, FloatArray
 
 SMALLEST = 1e-30  # a divisor, also in float32
 

@@ -3,7 +3,7 @@
 `read` judges events with what was learned in past epochs and changes nothing; `write` moves the
 per-event state (open incidents) on; `learn` takes an epoch's rows.
 
-B = events, C = channels, D = embedding size, F = features.
+B = events, A = explained events, P = parts, S = scorers, R = residuals, D = embedding size.
 """
 
 from __future__ import annotations
@@ -14,21 +14,28 @@ from typing import Any, cast
 
 import numpy as np
 
-from streamssl.columns import Columns
+from streamssl.alerts.budget import AlertBudget
+from streamssl.alerts.calibration import Calibration
+from streamssl.alerts.incidents import START, Incidents, IncidentStep
 from streamssl.config.budget import parse_budget
 from streamssl.config.sections import AlertsConfig, ScorersConfig
-from streamssl.events import BoolArray, Float32Array, FloatArray, IntArray
-from streamssl.keys import KeyColumns
+from streamssl.data.columns import Columns
+from streamssl.data.events import BoolArray, Float32Array, FloatArray, IntArray
+from streamssl.data.keys import KeyColumns
 from streamssl.scorers import SCORERS, attribution
-from streamssl.scorers.alerts import AlertBudget
-from streamssl.scorers.base import SMALLEST, Admitted, Features, Measured, Scorer, Seen, Sizes
-from streamssl.scorers.calibration import Calibration
-from streamssl.scorers.gaussian import GaussianScorer
-from streamssl.scorers.incidents import START, Incidents, IncidentStep
+from streamssl.scorers.base import (
+    FITTED_ROWS,
+    SMALLEST,
+    Admitted,
+    Core,
+    Measured,
+    Scorer,
+    Seen,
+    Sizes,
+)
+from streamssl.scorers.gate import Gate
 from streamssl.scorers.memory import MemoryScorer
-
-# Learn even where they are switched off: the gate is the first's, neighbours are the second's.
-ALWAYS_LEARNING = ("gaussian", "memory")
+from streamssl.scorers.own_keys import OwnKeys
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +54,7 @@ class Scored(Columns):
         incident_state_B: Index into `INCIDENT_STATES`.
     """
 
-    seen: Seen
+    seen: Seen[Any]
     event_time_B: FloatArray
     scores_BS: FloatArray
     raw_B: FloatArray
@@ -67,16 +74,27 @@ class Ensemble:
     """Scorers, their fusion, calibration and the alert layer.
 
     Args:
-        sizes: What the scorers are built for.
+        core: The modality's own scorer.
+        core_name: Of its section and column.
+        sizes: What the shared scorers are built for.
         scorers, alerts: Their sections of the configuration.
     """
 
-    def __init__(self, *, sizes: Sizes, scorers: ScorersConfig, alerts: AlertsConfig) -> None:
-        self.scorers = {name: SCORERS[name].build(scorers, sizes) for name in SCORERS}
-        self.gaussian = cast(GaussianScorer, self.scorers["gaussian"])
-        self.memory = cast(MemoryScorer, self.scorers["memory"])
-        sections = {name: getattr(scorers, name) for name in SCORERS}
-        self.names = tuple(name for name in SCORERS if sections[name].enabled)
+    def __init__(
+        self,
+        *,
+        core: Core[Any],
+        core_name: str,
+        sizes: Sizes,
+        scorers: ScorersConfig,
+        alerts: AlertsConfig,
+    ) -> None:
+        shared = {name: kind.build(scorers, sizes) for name, kind in SCORERS.items()}
+        self.core, self._num_parts = core, sizes.num_parts
+        self.scorers: dict[str, Scorer] = {core_name: core, **shared}
+        self.memory = cast(MemoryScorer, shared["memory"])
+        sections = {name: getattr(scorers, name) for name in self.scorers}
+        self.names = tuple(name for name in self.scorers if sections[name].enabled)
         weight_S = np.array([sections[name].weight for name in self.names])
         self.weight_S = weight_S / max(weight_S.sum(), 1e-300)
         self.calibration = Calibration(
@@ -85,33 +103,41 @@ class Ensemble:
         )
         self.incidents = Incidents(incident_gap=alerts.incident_gap)
         budget = parse_budget(alerts.budget)
-        # Without embeddings there is nothing to remember.
-        self._always = ALWAYS_LEARNING if sizes.embedding else ALWAYS_LEARNING[:1]
+        gaussian = scorers.gaussian
+        self.own = OwnKeys(own_keys=gaussian.own_keys)
+        self.gate = Gate(
+            gate=gaussian.gate,
+            quarantine_min=gaussian.quarantine_min,
+            quarantine_share=gaussian.quarantine_share,
+            quarantine_max=gaussian.quarantine_max,
+        )
+        # These learn even where they are switched off: the core gates, the memory names
+        # neighbours. Without embeddings there is nothing to remember.
+        self._always = (core_name, "memory") if sizes.embedding else (core_name,)
         self.budget = AlertBudget(share=budget.share, per_day=budget.per_day)
 
-    def measure(self, features: Features) -> Measured:
-        """What needs no network; changes nothing."""
-        return self.gaussian.core.measure(features)
+    def measure(self, slot_B: IntArray, context: Any) -> Measured:
+        """What the core says of events in their context, without a network; changes nothing."""
+        return self.core.measure(context, self.own.columns["entry"][slot_B])
 
     def read(
         self,
-        features: Features,
-        measured: Measured,
+        measured: Any,
         residual_BR: Float32Array,
         embedding_BD: Float32Array,
         position_B3: IntArray,
         event_time_B: FloatArray,
     ) -> tuple[Scored, IncidentStep]:
         """Judge events (each key's in order) that `measure` measured; changes nothing."""
-        newest_BC = features.recent_BNC[:, -1]
-        seen = Seen(position_B3, newest_BC, measured, residual_BR, embedding_BD)
+        seen = Seen(position_B3, measured, residual_BR, embedding_BD)
         scores_BS = np.stack([self.scorers[name].score(seen) for name in self.names], axis=1)
         raw_B = np.exp(np.log(np.maximum(scores_BS, SMALLEST)) @ self.weight_S)
         p_B = self.calibration.p_value(measured.slot_B, raw_B)
-        fitted_B = self.gaussian.core.fitted(measured)
+        learnt_B = self.gate.columns["learnt"][measured.slot_B] >= FITTED_ROWS
+        fitted_B = self.core.fitted(measured) & learnt_B
         warming_B = ~(fitted_B & self.calibration.ready(measured.slot_B))
         anomaly_B = (p_B <= self.budget.threshold()) & ~warming_B
-        step = self.incidents.read(measured.slot_B, features.age_B, anomaly_B, position_B3[:, 1:])
+        step = self.incidents.read(measured.slot_B, measured.age_B, anomaly_B, position_B3[:, 1:])
         scored = Scored(
             seen, event_time_B, scores_BS, raw_B, p_B, fitted_B, warming_B, anomaly_B, step.state_B
         )
@@ -119,7 +145,13 @@ class Ensemble:
 
     def admit(self, rows: Scored) -> Admitted:
         """Which of an epoch's rows, in (partition, offset, index) order, may be learned."""
-        return self.gaussian.core.admit(rows.seen.measured)
+        measured, entry_K = rows.seen.measured, self.own.columns["entry"]
+        owned = entry_K.copy()
+        given = self.own.assign(measured.slot_B)
+        moved = np.unique(entry_K[(entry_K != owned) & (entry_K > 0)])
+        learn_B = self.gate.learn(measured.slot_B, measured.evidence_BV[:, 0])
+        own_B = entry_K[measured.slot_B]
+        return Admitted(learn_B, own_B, moved, given, self.own.num_entries)
 
     def learn(
         self, rows: Scored, admitted: Admitted, passed_s: float, generator: np.random.Generator
@@ -142,22 +174,19 @@ class Ensemble:
         named = self.scorers.items()
         return [s for name, s in named if name in self.names or name in self._always]
 
-    def expected(self, scored: Scored) -> FloatArray:
-        """`[A, C]` newest values that the statistics expected, in the input's units."""
-        return self.gaussian.explanation.expected(scored.seen.measured)
-
     def attribution(self, scored: Scored) -> FloatArray:
-        """`[A, C]` shares of the channels, over all scorers that are fused."""
-        total_AC = np.zeros_like(scored.seen.measured.center_BC)
+        """`[A, P]` shares of the parts, over all scorers that are fused."""
+        total_AP = np.zeros((len(scored.seen), self._num_parts))
         for name, weight in zip(self.names, self.weight_S.tolist(), strict=True):
             if weight > 0.0:
-                total_AC += weight * self.scorers[name].contributions(scored.seen)
-        return attribution.as_shares(total_AC)
+                total_AP += weight * self.scorers[name].contributions(scored.seen)
+        return attribution.as_shares(total_AP)
 
     def per_key(self) -> list[KeyColumns]:
         """Every per-key column."""
         own = [columns for scorer in self.scorers.values() for columns in scorer.per_key()]
-        return [*own, self.calibration.columns, self.incidents.columns]
+        layers = (self.gate, self.own, self.calibration, self.incidents)
+        return [*own, *(layer.columns for layer in layers)]
 
     def bytes_per_own_key(self) -> int:
         """Bytes that statistics of a key's own take."""
@@ -176,4 +205,4 @@ class Ensemble:
             getattr(self, name).load_state_dict(state[name])
 
 
-LAYERS = ("calibration", "incidents", "budget")
+LAYERS = ("gate", "own", "calibration", "incidents", "budget")

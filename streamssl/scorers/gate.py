@@ -14,10 +14,10 @@ from typing import Any
 
 import numpy as np
 
-from streamssl.events import BoolArray, FloatArray, IntArray
-from streamssl.keys import KeyColumns, Runs
-from streamssl.scan import BLOCK, EmaScan
-from streamssl.scorers.histogram import NUM_BINS, Above, add_scores, add_to_pool, quantile
+from streamssl.arithmetic.histogram import NUM_BINS, Above, add_scores, add_to_pool, quantile
+from streamssl.arithmetic.scan import BLOCK, EmaScan
+from streamssl.data.events import BoolArray, FloatArray, IntArray
+from streamssl.data.keys import KeyColumns, Runs
 
 FREE_ROWS = 256
 MEMORY = 20_000

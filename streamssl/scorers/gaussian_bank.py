@@ -11,15 +11,15 @@ N = tiles, R = rows of a tile, B = events, E = entries, K = entries of a batch, 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
 
-from streamssl.events import BoolArray, Float32Array, FloatArray, IntArray
-from streamssl.keys import Runs, check_shape
-from streamssl.scorers.tiles import Tiling
+from streamssl.arithmetic.tiles import Tiling
+from streamssl.data.events import BoolArray, Float32Array, FloatArray, IntArray
+from streamssl.data.keys import Runs, check_shape
+from streamssl.scorers import attribution
 
 CLIP = 20.0
 FARTHEST = 1e15  # of a row from the mean, while it is learned: squares stay within float32
@@ -31,17 +31,16 @@ REFRESH_SHARE = 1.0 / 32.0
 REFRESH_COST = 2_048.0  # a wide vector is refreshed less often: the cost grows with its cube
 
 
-@dataclass(frozen=True, slots=True)
-class Distances:
-    """Distances of a batch to the entries of its rows.
+class Pulled(NamedTuple):
+    """Distances of a batch to the entries of its rows, and which way they pull.
 
     Attributes:
-        score_B: Root mean square of the whitened residual, >= 0; 0 where nothing was learned.
-        pull_BF: C^-1 z, the gradient of half the squared distance, if it was asked for.
+        score_B: As `GaussianBank.distances` gives it.
+        pull_BF: C^-1 z, the gradient of half the squared distance; 0 where nothing was learned.
     """
 
     score_B: FloatArray
-    pull_BF: Float32Array | None
+    pull_BF: Float32Array
 
 
 class GaussianBank:
@@ -81,28 +80,73 @@ class GaussianBank:
 
     def fitted(self, rows: int) -> BoolArray:
         """`[E]` whether an entry has learned at least `rows` rows and was refreshed."""
-        return (self.weight_E >= rows) & (self.whiten_EFF[:, 0, 0] > 0)
+        return (self.weight_E >= rows) & self.is_whitened_E
 
-    def distances(self, tiling: Tiling, x_BF: Float32Array, *, pull: bool = False) -> Distances:
-        """How far each row is from the Gaussian of its entry; NaN features count as the mean.
+    @property
+    def is_whitened_E(self) -> BoolArray:  # noqa: N802 - a shape suffix
+        """`[E]` whether an entry has learned enough to be measured against."""
+        return self.whiten_EFF[:, 0, 0] > 0
+
+    def distances(self, tiling: Tiling, x_BF: Float32Array) -> FloatArray:
+        """`[B]` root mean square of each row's whitened residual; 0 where nothing was learned.
+
+        score = rms(L^-1 z), of the Gaussian of the row's entry; NaN features count as the mean.
 
         Args:
             tiling: The batch laid out by the entries of its rows.
             x_BF: The rows.
-            pull: Whether the gradient is asked for.
         """
-        group = tiling.group_N
-        z_NRF = self._whitenable(x_BF[tiling.row_NR], group)
+        return self._scores(tiling, self._whitened(tiling, x_BF))
+
+    def pulled(self, tiling: Tiling, x_BF: Float32Array) -> Pulled:
+        """The same distances, with their gradients."""
+        y_NRF = self._whitened(tiling, x_BF)
+        pull_NRF = np.empty_like(y_NRF)
+        for entry, tiles in _runs_of(tiling.group_N):
+            np.matmul(y_NRF[tiles], self.whiten_EFF[entry].T, out=pull_NRF[tiles])
+        pull_BF = pull_NRF.reshape(-1, self.num_features)[tiling.place_B]
+        return Pulled(self._scores(tiling, y_NRF), pull_BF)
+
+    def contributions(
+        self,
+        entry_A: IntArray,
+        pull_AF: Float32Array,
+        num_parts: int,
+        projection_XF: Float32Array | None = None,
+    ) -> FloatArray:
+        """`[A, P]` what each part adds to the squared distance; 0 where nothing was learned.
+
+        Args:
+            entry_A: Entry of each row.
+            pull_AF: Of `pulled`.
+            num_parts: P; features (or, before a projection, inputs) have the part fastest.
+            projection_XF: The projection that the features went through, None for none.
+        """
+        total_AP = np.zeros((len(pull_AF), num_parts))
+        for entry, rows in rows_by_entry(entry_A):
+            whiten_FF, pull_RF = self.whiten_EFF[entry], pull_AF[rows]
+            if not self.is_whitened_E[entry]:
+                continue
+            if projection_XF is None:
+                total_AP[rows] = attribution.block_contributions(pull_RF, whiten_FF, num_parts)
+            else:
+                direction_XF = projection_XF * self.inverse_scale_EF[entry]
+                total_AP[rows] = attribution.projected_contributions(
+                    pull_RF, whiten_FF, direction_XF, num_parts
+                )
+        return total_AP
+
+    def _whitened(self, tiling: Tiling, x_BF: Float32Array) -> Float32Array:
+        z_NRF = self._whitenable(x_BF[tiling.row_NR], tiling.group_N)
         y_NRF = np.empty_like(z_NRF)
-        for entry, tiles in _runs_of(group):
+        for entry, tiles in _runs_of(tiling.group_N):
             np.matmul(z_NRF[tiles], self.whiten_EFF[entry], out=y_NRF[tiles])
-        score = np.sqrt(np.einsum("nrf,nrf->nr", y_NRF, y_NRF) / self.num_features)
-        pull_BF = None
-        if pull:
-            for entry, tiles in _runs_of(group):
-                np.matmul(y_NRF[tiles], self.whiten_EFF[entry].T, out=z_NRF[tiles])
-            pull_BF = z_NRF.reshape(-1, self.num_features)[tiling.place_B]
-        return Distances(score.reshape(-1)[tiling.place_B].astype(np.float64), pull_BF)
+        return y_NRF
+
+    def _scores(self, tiling: Tiling, y_NRF: Float32Array) -> FloatArray:
+        score_NR = np.sqrt(np.einsum("nrf,nrf->nr", y_NRF, y_NRF) / self.num_features)
+        score_B: FloatArray = score_NR.reshape(-1)[tiling.place_B].astype(np.float64)
+        return score_B
 
     def _whitenable(self, x_NRF: Float32Array, group_N: IntArray) -> Float32Array:
         """Rows become z, in place."""
@@ -231,6 +275,11 @@ def _gaps(x_BF: Float32Array, mean_BF: Float32Array) -> Float32Array:
         if np.isnan(x_BF.sum()):
             np.nan_to_num(x_BF, copy=False, nan=0.0)
     return np.clip(x_BF, -FARTHEST, FARTHEST, out=x_BF)
+
+
+def rows_by_entry(entry_B: IntArray) -> list[tuple[int, BoolArray]]:
+    """(entry, its rows) for every entry of a batch."""
+    return [(entry, entry_B == entry) for entry in np.unique(entry_B).tolist()]
 
 
 def _runs_of(group_N: IntArray) -> Iterator[tuple[int, slice]]:

@@ -10,15 +10,15 @@ from typing import Any, Self
 
 import numpy as np
 
+from streamssl.arithmetic.tiles import tiled_matmul
 from streamssl.config.sections import ScorersConfig
-from streamssl.events import Float32Array, FloatArray, IntArray
-from streamssl.keys import KeyColumns, check_shape
+from streamssl.data.events import Float32Array, FloatArray, IntArray
+from streamssl.data.keys import KeyColumns, check_shape
 from streamssl.scorers import attribution
-from streamssl.scorers.base import Admitted, Scorer, Seen, Sizes
-from streamssl.scorers.tiles import tiled_matmul
+from streamssl.scorers.base import Admitted, Seen, SharedScorer, Sizes
 
 
-class MemoryScorer(Scorer):
+class MemoryScorer(SharedScorer):
     """A bounded random sample of past embeddings in the teacher's space.
 
     Args:
@@ -41,7 +41,7 @@ class MemoryScorer(Scorer):
             embedding=sizes.embedding, capacity=section.capacity, neighbours=section.neighbours
         )
 
-    def score(self, seen: Seen) -> FloatArray:
+    def score(self, seen: Seen[Any]) -> FloatArray:
         """`[B]` mean Euclidean distance to the nearest remembered events; 0 if there are none."""
         count = min(self.neighbours, len(self.vectors_MD))
         if count == 0:
@@ -55,11 +55,11 @@ class MemoryScorer(Scorer):
         order = np.argsort(self._squared_distances(embedding_AD), axis=1, kind="stable")
         return self.positions_M3[order[:, :count]]
 
-    def contributions(self, seen: Seen) -> FloatArray:
-        """`[A, C]` how odd each channel's newest value is: distances in D name no channel."""
-        return attribution.as_shares(seen.standardised() ** 2)
+    def contributions(self, seen: Seen[Any]) -> FloatArray:
+        """`[A, P]` how odd each part is by itself: distances in D name no part."""
+        return attribution.as_shares(seen.measured.oddity())
 
-    def learn(self, seen: Seen, admitted: Admitted, generator: np.random.Generator) -> None:
+    def learn(self, seen: Seen[Any], admitted: Admitted, generator: np.random.Generator) -> None:
         """Offer the rows that the gate let through to the sample."""
         rows = admitted.learn_B
         self._add(seen.embedding_BD[rows], seen.position_B3[rows], generator)

@@ -10,8 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from streamssl.events import IntArray
-from streamssl.keys import KeyColumns, Runs
+from streamssl.data.events import IntArray
+from streamssl.data.keys import KeyColumns, Runs
 
 MEMORY_EPOCHS = 64.0
 CHALLENGE = 2.0

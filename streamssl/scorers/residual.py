@@ -1,9 +1,9 @@
 """Gated Mahalanobis distance of the vector of prediction and reconstruction residuals.
 
-The vector, not its norm: which channel cannot be predicted, and together with which, tells more
+The vector, not its norm: which part cannot be predicted, and together with which, tells more
 than how large the error is.
 
-B = events, R = residuals, F = features.
+B = events, A = explained events, P = parts, R = residuals, F = features.
 """
 
 from __future__ import annotations
@@ -13,33 +13,32 @@ from typing import Any, Self
 
 import numpy as np
 
+from streamssl.arithmetic.projection import random_projection
+from streamssl.arithmetic.tiles import tile_rows, tiled_matmul
 from streamssl.config.sections import ScorersConfig
-from streamssl.events import Float32Array, FloatArray
-from streamssl.keys import KeyColumns
-from streamssl.scorers import attribution
-from streamssl.scorers.base import Admitted, Scorer, Seen, Sizes
+from streamssl.data.events import Float32Array, FloatArray
+from streamssl.data.keys import KeyColumns
+from streamssl.scorers.base import Admitted, Seen, SharedScorer, Sizes
 from streamssl.scorers.gaussian_bank import GaussianBank
-from streamssl.scorers.inputs import random_projection
-from streamssl.scorers.tiles import tile_rows, tiled_matmul
 
 RIDGE = 0.1
 SEED_ROWS = 256.0
 
 
-class ResidualScorer(Scorer):
+class ResidualScorer(SharedScorer):
     """Running Gaussians over residuals, with the core's entries and gate.
 
     Args:
         num_residuals: R.
-        num_channels: C.
+        num_parts: P.
         max_features: Longer vectors go through a seeded projection to this size.
         seed: Seed of the projection.
     """
 
     def __init__(
-        self, *, num_residuals: int, num_channels: int, max_features: int = 256, seed: int = 0
+        self, *, num_residuals: int, num_parts: int, max_features: int = 256, seed: int = 0
     ) -> None:
-        self.num_channels = num_channels
+        self.num_parts = num_parts
         self.projection: Float32Array | None = None
         num_features = min(num_residuals, max_features)
         if num_residuals > max_features:
@@ -51,39 +50,27 @@ class ResidualScorer(Scorer):
         """A scorer that has seen nothing."""
         return cls(
             num_residuals=sizes.num_residuals,
-            num_channels=sizes.num_channels,
+            num_parts=sizes.num_parts,
             max_features=config.gaussian.max_features,
             seed=sizes.seed,
         )
 
-    def score(self, seen: Seen) -> FloatArray:
+    def score(self, seen: Seen[Any]) -> FloatArray:
         """`[B]` distance to the residuals that are usual for the row's entry."""
         entry_B = seen.measured.entry_B
         ready_B = self.bank.fitted(1)[entry_B]
         tiling = tile_rows(np.where(ready_B, entry_B, 0))
-        return self.bank.distances(tiling, self._vector(seen)).score_B
+        return self.bank.distances(tiling, self._vector(seen))
 
-    def contributions(self, seen: Seen) -> FloatArray:
-        """`[A, C]` share of the squared distance that each channel's residuals explain."""
-        entry_B = seen.measured.entry_B
-        found = self.bank.distances(tile_rows(entry_B), self._vector(seen), pull=True)
-        assert found.pull_BF is not None
-        out_AC = np.zeros((len(seen), self.num_channels))
-        for entry in np.unique(entry_B).tolist():
-            rows, whiten = entry_B == entry, self.bank.whiten_EFF[entry]
-            if whiten[0, 0]:
-                out_AC[rows] = self._channels(found.pull_BF[rows], entry)
-        squared_A = self.bank.num_features * found.score_B**2
-        return out_AC / np.maximum(squared_A, 1e-300)[:, None]
+    def contributions(self, seen: Seen[Any]) -> FloatArray:
+        """`[A, P]` share of the squared distance that each part's residuals explain."""
+        entry_A = seen.measured.entry_B
+        score_A, pull_AF = self.bank.pulled(tile_rows(entry_A), self._vector(seen))
+        total_AP = self.bank.contributions(entry_A, pull_AF, self.num_parts, self.projection)
+        squared_A = self.bank.num_features * score_A**2
+        return total_AP / np.maximum(squared_A, 1e-300)[:, None]
 
-    def _channels(self, pull_AF: Float32Array, entry: int) -> FloatArray:
-        whiten = self.bank.whiten_EFF[entry]
-        if self.projection is None:
-            return attribution.block_contributions(pull_AF, whiten, self.num_channels)
-        direction_XF = self.projection * self.bank.inverse_scale_EF[entry]
-        return attribution.projected_contributions(pull_AF, whiten, direction_XF, self.num_channels)
-
-    def learn(self, seen: Seen, admitted: Admitted, generator: np.random.Generator) -> None:  # noqa: ARG002 - the interface's
+    def learn(self, seen: Seen[Any], admitted: Admitted, generator: np.random.Generator) -> None:  # noqa: ARG002 - the interface's
         """Learn the rows that the gate let through, for all keys and for the owners."""
         learn_B, own_B, vector_BF = admitted.learn_B, admitted.own_B, self._vector(seen)
         self._begin_anew(admitted)
@@ -97,7 +84,7 @@ class ResidualScorer(Scorer):
             self.bank.seed_entry(entry, np.zeros(size), np.ones(size), SEED_ROWS)
         self.bank.ensure(int(admitted.own_B.max(initial=0)) + 1)
 
-    def _vector(self, seen: Seen) -> Float32Array:
+    def _vector(self, seen: Seen[Any]) -> Float32Array:
         """`[B, F]` what is scored and learned."""
         if self.projection is None:
             return seen.residual_BR

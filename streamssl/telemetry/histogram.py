@@ -12,7 +12,7 @@ from prometheus_client import CollectorRegistry
 from prometheus_client.core import HistogramMetricFamily
 from prometheus_client.registry import Collector
 
-from streamssl.events import FloatArray
+from streamssl.data.events import FloatArray
 
 
 class ColumnHistogram(Collector):

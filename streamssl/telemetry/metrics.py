@@ -7,10 +7,10 @@ import math
 import numpy as np
 from prometheus_client import CollectorRegistry, ProcessCollector
 
-from streamssl.results import SEVERITIES, EpochReport, Results
-from streamssl.stages import STAGES
+from streamssl.data.results import SEVERITIES, EpochReport, Results
 from streamssl.telemetry.catalogue import Catalogue, Entry
 from streamssl.telemetry.health import STATES
+from streamssl.telemetry.stages import STAGES
 from streamssl.version import __version__
 
 SCORE_BUCKETS = (0.5, 0.9, 0.95, 0.99, 0.995, 0.999, 0.9995, 0.9999, 1.0)

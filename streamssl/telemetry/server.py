@@ -16,7 +16,7 @@ from typing import Any, Self
 from prometheus_client import CollectorRegistry
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4, generate_latest
 
-from streamssl.events import StreamsslError
+from streamssl.data.events import StreamsslError
 from streamssl.telemetry.finite import finite
 from streamssl.telemetry.health import Health
 

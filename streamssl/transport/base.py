@@ -19,8 +19,8 @@ from typing import Protocol
 
 import msgspec
 
-from streamssl.events import OutputRecord, Range, Slice, StreamsslError
-from streamssl.results import Results
+from streamssl.data.events import OutputRecord, Range, Slice, StreamsslError
+from streamssl.data.results import Results
 from streamssl.transport.journal import JournalRecord
 
 

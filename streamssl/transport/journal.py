@@ -10,8 +10,8 @@ from collections.abc import Set
 
 import msgspec
 
-from streamssl.events import Range
-from streamssl.results import Decisions
+from streamssl.data.events import Range
+from streamssl.data.results import Decisions
 
 POISON = -2
 

@@ -10,8 +10,9 @@ import pyarrow as pa
 from streamssl.bench.data import Series
 from streamssl.bench.detectors import Detection
 from streamssl.config.settings import Config
-from streamssl.events import EventBatch
-from streamssl.results import Results
+from streamssl.data.events import EventBatch
+from streamssl.data.results import Results
+from tests.made_results import made_results
 
 
 class FakeLearner:
@@ -24,28 +25,17 @@ class FakeLearner:
     def process(self, batch: EventBatch) -> Results:
         self.num_calls += 1
         raw = np.abs(batch.values_BC[:, 0]).astype(np.float64)
-        num_rows, zeros = len(batch), np.zeros(len(batch), np.int64)
         alert = raw >= 5
-        return Results(
-            batch=batch,
+        return made_results(
+            batch,
             epoch=self.num_calls,
             score=1 - np.exp(-raw),
             p_value=np.exp(-raw),
             raw=raw,
-            threshold=np.full(num_rows, 0.99),
             anomaly=alert,
-            severity=zeros,
             incident_id=["one" if flag else None for flag in alert.tolist()],
-            incident_state=zeros,
-            warming=np.zeros(num_rows, np.bool_),
-            top_field=zeros,
             raw_scores={"gaussian": 2 * raw, "residual": raw + self.seed},
             explained=np.empty(0, np.int64),
-            attribution_AC=np.empty((0, batch.values_BC.shape[1])),
-            expected_AC=np.empty((0, batch.values_BC.shape[1])),
-            neighbours=[],
-            embedding_BD=np.zeros((num_rows, 2), np.float32),
-            space="s",
         )
 
 

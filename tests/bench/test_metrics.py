@@ -10,7 +10,7 @@ import pytest
 
 from streamssl.bench.metrics import MissingExtraError, evaluate
 from streamssl.bench.vus import DEFAULT_PERIOD, NUM_THRESHOLDS, find_period, segments, vus_pr
-from streamssl.events import FloatArray, IntArray
+from streamssl.data.events import FloatArray, IntArray
 
 
 def slow_vus_pr(scores: FloatArray, label: IntArray, window: int) -> float:

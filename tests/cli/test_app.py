@@ -22,7 +22,7 @@ from streamssl.cli.validate import memory_report
 from streamssl.config import Config, load_config
 from streamssl.config.paths import settings
 from streamssl.telemetry import Metrics
-from tests.stream_learner.streams import small_learner, stream
+from tests.stream.streams import small_learner, stream
 
 ROOT = Path(__file__).parents[2]
 SENSOR = str(ROOT / "configs" / "sensor.yaml")
@@ -209,7 +209,7 @@ def test_validate_online(
 ) -> None:
     """A missing input topic ends with 3; an existing one is described, and nothing is created."""
     from streamssl.config.sections import KafkaConfig
-    from streamssl.transport.kafka.client import create_topic
+    from streamssl.devkit.clients import create_topic
 
     servers: str = kafka_broker.bootstrap_servers  # type: ignore[attr-defined]
     app, topic = unique_name("app"), unique_name("input")

@@ -22,9 +22,9 @@ from streamssl.cli.replay import replay
 from streamssl.cli.replay_view import progress, summary_lines
 from streamssl.codecs.table_fields import TableError
 from streamssl.config import ConfigError, load_config
+from streamssl.data.events import Schema, StreamsslError
 from streamssl.engine.backtest import Backtest
-from streamssl.events import StreamsslError
-from streamssl.stream_learner import StreamLearner
+from streamssl.stream import StreamLearner
 from streamssl.transport.files import FileTransport, InputFileError
 
 EVERY = ["row", "key", "event_time", "score", "p_value", "raw"]
@@ -178,7 +178,7 @@ def test_a_saved_state_can_be_gone_on_from(tmp_path: Path) -> None:
     run("--input", source, "--output", tmp_path / "out.csv", "--save", save, *NAMED)
     learner = StreamLearner.from_config(load_config(None, QUICK))
     learner.load(save)
-    assert learner.fields == ("c0", "c1", "c2")
+    assert learner.schema == Schema(("c0", "c1", "c2"))
     assert learner.num_open_events == 0
     assert learner.epoch > 1
 

@@ -15,7 +15,7 @@ from typer.testing import CliRunner
 
 from streamssl.cli.replay import replay
 from streamssl.config import Config
-from streamssl.engine import replay as replay_module
+from streamssl.engine import reproduce as replay_module
 from streamssl.engine.published import published
 
 COMMAND = "from streamssl.cli.app import main; main()"

@@ -17,7 +17,7 @@ from pyarrow import ipc
 from streamssl.codecs.arrow import ArrowDecoder
 from streamssl.codecs.dead_letters import REASONS
 from streamssl.config.sections import InputConfig
-from streamssl.events import Decoded, Message
+from streamssl.data.events import Decoded, Message
 from tests.strategies import slice_of
 
 Fields = Literal["auto"] | list[str]

@@ -16,7 +16,7 @@ from streamssl.codecs.columns import FieldNamesError
 from streamssl.codecs.dead_letters import REASONS
 from streamssl.codecs.json import JsonDecoder
 from streamssl.config.sections import InputConfig
-from streamssl.events import Decoded, Message, concat_batches
+from streamssl.data.events import Decoded, EventBatch, Message
 from tests.strategies import FIELDS, Expected, messages, slice_of
 
 DEEP = 100_000
@@ -317,5 +317,7 @@ def test_any_cut_decodes_like_the_whole(expected: list[Expected], data: st.DataO
         reader.decode(slice_of(items[a:b])) for a, b in zip(cuts, cuts[1:] or cuts, strict=False)
     ]
     batches = [p.batch for p in parts if len(p.batch)] or [parts[-1].batch]
-    joined = Decoded(concat_batches(batches), tuple(d for part in parts for d in part.dead_letters))
+    joined = Decoded(
+        EventBatch.concat(batches), tuple(d for part in parts for d in part.dead_letters)
+    )
     assert same(joined, whole)

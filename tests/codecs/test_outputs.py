@@ -26,8 +26,9 @@ from streamssl.codecs.registry import (
 from streamssl.codecs.scores import ArrowScores, JsonScores
 from streamssl.config.root import Config
 from streamssl.config.sections import InputConfig, OutputConfig, OutputsConfig, SensorConfig
-from streamssl.events import DeadLetter, EventBatch, Message, OutputRecord
-from streamssl.results import Results
+from streamssl.data.events import DeadLetter, EventBatch, Message, OutputRecord
+from streamssl.data.results import Results, Values
+from tests.made_results import made_explanation, made_results
 
 FIELDS = ("temperature", "pressure")
 
@@ -47,8 +48,14 @@ def results(num_events: int = 3, **changes: Any) -> Results:
         FIELDS,
         np.tile(np.array([0.1, np.nan], np.float32), (num_events, 1)),
     )
-    values = Results(
-        batch=batch,
+    explanation = made_explanation(
+        batch.take(explained),
+        attribution_AP=np.tile([0.25, 0.75], (len(explained), 1)),
+        expected=Values(FIELDS, np.tile([1.5, np.nan], (len(explained), 1)), [{}] * len(explained)),
+        neighbours=[["plant/4/9/0"] for _ in explained],
+    )
+    values = made_results(
+        batch,
         epoch=7,
         score=np.full(num_events, 0.875),
         p_value=np.full(num_events, 0.125),
@@ -60,11 +67,7 @@ def results(num_events: int = 3, **changes: Any) -> Results:
         incident_state=np.where(rows == 1, 1, 0),
         warming=rows == 0,
         top_field=np.where(rows == 1, 1, 0),
-        raw_scores={"gaussian": number_B + 0.5},
-        explained=explained,
-        attribution_AC=np.tile([0.25, 0.75], (len(explained), 1)),
-        expected_AC=np.tile([1.5, np.nan], (len(explained), 1)),
-        neighbours=[["plant/4/9/0"] for _ in explained],
+        explanation=explanation,
         embedding_BD=np.tile(np.array([0.5, -1.5, 2.0], np.float32), (num_events, 1)),
         space="s1",
     )
@@ -161,9 +164,10 @@ def test_packed_records_stay_below_the_brokers_limit() -> None:
 @given(st.lists(st.floats(), min_size=3, max_size=3))
 def test_json_never_holds_what_json_has_not(raw: list[float]) -> None:
     """Whatever the numbers are, the output is JSON: what is not finite is null."""
-    odd = results(
-        raw=np.array(raw), expected_AC=np.array([raw[:2]]), embedding_BD=np.array([raw] * 3)
-    )
+    odd = results(raw=np.array(raw), embedding_BD=np.array([raw] * 3))
+    expected_values = Values(FIELDS, np.array([raw[:2]]), [{}])
+    explanation = dataclasses.replace(odd.explanation, expected=expected_values)
+    odd = dataclasses.replace(odd, explanation=explanation)
     records = JsonScores(name="a", version="v").encode(odd) + JsonEmbeddings(name="a").encode(odd)
 
     def refuse(constant: str) -> None:

@@ -19,7 +19,7 @@ from streamssl.codecs.dead_letters import REASONS, OriginalBytesEncoder
 from streamssl.codecs.table import TableCodec, TableDecoder
 from streamssl.codecs.table_fields import TableError, table_fields
 from streamssl.config.sections import InputConfig
-from streamssl.events import ORIGINAL, UNREADABLE, UNTYPED, Decoded, Slice
+from streamssl.data.events import ORIGINAL, UNREADABLE, UNTYPED, Decoded, Slice
 
 NAN = float("nan")
 

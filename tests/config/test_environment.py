@@ -8,10 +8,10 @@ import sys
 
 import pytest
 
+from streamssl.arithmetic.threads import THREAD_VARIABLES
 from streamssl.config.environment import environment_hash
 from streamssl.config.settings import Config, load_config
 from streamssl.learner.build import build
-from streamssl.threads import THREAD_VARIABLES
 
 BUILD = {"torch": "2.13.0+cpu", "cpu": "AVX2", "OMP_NUM_THREADS": None}
 

@@ -9,10 +9,10 @@ import msgspec
 import numpy as np
 import pytest
 
+from streamssl.data.events import BoolArray, FloatArray
 from streamssl.demo.faults import KINDS, Fault, Sensor
 from streamssl.demo.plant import FIELDS, Plant, machine_names
 from streamssl.demo.stream import DemoStream
-from streamssl.events import BoolArray, FloatArray
 
 HISTORY_S, LIVE_S, NUM_MACHINES, RATE = 4.0, 40.0, 4, 200.0
 

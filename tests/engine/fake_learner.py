@@ -8,9 +8,10 @@ from typing import Any
 
 import numpy as np
 
-from streamssl.events import EventBatch
-from streamssl.results import Decisions, EpochReport, Results
-from streamssl.stages import Stages
+from streamssl.data.events import EventBatch, Schema
+from streamssl.data.results import Decisions, EpochReport, Results
+from streamssl.telemetry.stages import Stages
+from tests.made_results import made_results
 
 Key = tuple[int, str]
 
@@ -29,7 +30,7 @@ class FakeLearner:
     def __init__(self, every: int = 16, hook: Callable[[str], None] = lambda _: None) -> None:
         self.epoch = 1
         self.stages = Stages()
-        self.fields: tuple[str, ...] | None = None
+        self.schema: Schema | None = None
         self.weight = 0.0
         self.seen = 0
         self.means: dict[Key, tuple[int, float]] = {}
@@ -48,7 +49,7 @@ class FakeLearner:
 
     def advance(self, batch: EventBatch) -> Results:
         self._hook("advance")
-        self.fields = batch.fields
+        self.schema = batch.schema
         raw = [self._score(row) for row in _rows(batch)]
         return _results(batch, self.epoch, np.array(raw), self.weight)
 
@@ -98,7 +99,7 @@ class FakeLearner:
             "epoch": self.epoch,
             "weight": self.weight,
             "seen": self.seen,
-            "fields": None if self.fields is None else list(self.fields),
+            "schema": None if self.schema is None else list(map(list, self.schema)),
             "means": [[p, key, n, mean] for (p, key), (n, mean) in sorted(self.means.items())],
             "context": [[p, key, last] for (p, key), last in sorted(self.context.items())],
             "array": np.array([self.weight]),
@@ -106,7 +107,8 @@ class FakeLearner:
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         self.epoch, self.weight, self.seen = state["epoch"], state["weight"], state["seen"]
-        self.fields = None if state["fields"] is None else tuple(state["fields"])
+        names = state["schema"]
+        self.schema = None if names is None else Schema(*map(tuple, names))
         self.means = {(p, key): (n, mean) for p, key, n, mean in state["means"]}
         self.context = {(p, key): last for p, key, last in state["context"]}
         self.rows = []
@@ -126,26 +128,17 @@ def _rows(batch: EventBatch) -> list[tuple[int, int, int, str, float]]:
 
 
 def _results(batch: EventBatch, epoch: int, raw: Any, weight: float) -> Results:
-    num = len(batch)
-    anomaly = raw > 3.0
-    return Results(
-        batch=batch,
+    num, anomaly = len(batch), raw > 3.0
+    return made_results(
+        batch,
         epoch=epoch,
-        score=1.0 - 1.0 / (1.0 + raw),
-        p_value=1.0 / (1.0 + raw),
         raw=raw,
         threshold=np.full(num, 0.75),
         anomaly=anomaly,
         severity=np.where(anomaly, 1, 0),
         incident_id=["i" if flag else None for flag in anomaly.tolist()],
         incident_state=np.where(anomaly, 1, 0),
-        warming=np.zeros(num, bool),
-        top_field=np.zeros(num, np.int64),
         raw_scores={"fake": raw},
-        explained=np.flatnonzero(anomaly),
-        attribution_AC=np.ones((int(anomaly.sum()), 1)),
-        expected_AC=np.zeros((int(anomaly.sum()), 1)),
-        neighbours=[[] for _ in range(int(anomaly.sum()))],
         embedding_BD=np.full((num, 2), weight, np.float32),
         space="0/provisional" if epoch < FIRST_FINAL_EPOCH else "0/space-1",
     )

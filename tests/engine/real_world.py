@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import Any
 
 from streamssl.codecs.registry import build_codec
-from streamssl.engine.replay import Reproduction, reproduce
-from streamssl.events import EventBatch, Headers, OutputRecord, Slice
-from streamssl.results import Results
-from streamssl.stream_learner import StreamLearner
+from streamssl.data.events import EventBatch, Headers, OutputRecord, Slice
+from streamssl.data.results import Results
+from streamssl.engine.reproduce import Reproduction, reproduce
+from streamssl.stream import StreamLearner
 from streamssl.transport.base import partition_of
 from streamssl.transport.memory import MemoryTransport
 from tests.engine.world import Hook, TestTransport, World, nothing

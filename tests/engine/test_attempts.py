@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from streamssl.data.events import Decoded, Slice
 from streamssl.engine.attempts import Attempts
-from streamssl.events import Decoded, Slice
-from streamssl.transport.memory_broker import SimulatedCrashError
+from streamssl.transport.memory.broker import SimulatedCrashError
 from tests.engine.fake_learner import FakeLearner
 from tests.engine.test_loop import expected_ids
 from tests.engine.test_recovery import state_dir

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from streamssl.results import Decisions
+from streamssl.data.results import Decisions
 from tests.engine.world import World, stop_after
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from streamssl.events import Slice
+from streamssl.data.events import Slice
 from streamssl.telemetry import Health, Metrics
 from tests.engine.test_loop import expected_ids
 from tests.engine.test_partitions import move

@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from streamssl.events import Slice
-from streamssl.transport.memory_broker import MemoryBroker
+from streamssl.data.events import Slice
+from streamssl.transport.memory.broker import MemoryBroker
 from tests.engine.real_world import SMALL, RealWorld
 from tests.engine.test_loop import expected_ids
 from tests.engine.world import World

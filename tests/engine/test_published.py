@@ -9,8 +9,8 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 
+from streamssl.data.events import OutputRecord
 from streamssl.engine.published import PublishedFileError, published
-from streamssl.events import OutputRecord
 from streamssl.transport.files import InputFileError
 from streamssl.transport.files import writers as files
 

@@ -13,16 +13,16 @@ import pytest
 
 from streamssl.checkpoint import CheckpointError
 from streamssl.checkpoint.store import checkpoints
+from streamssl.data.events import OutputRecord
+from streamssl.data.results import Decisions
 from streamssl.engine import daemon as daemon_module
 from streamssl.engine import loop
 from streamssl.engine.positions import Positions
 from streamssl.engine.recovery import InputDiffersError, JournalBrokenError, JournalReplay
-from streamssl.engine.replay import reproduce
-from streamssl.events import OutputRecord
-from streamssl.results import Decisions
+from streamssl.engine.reproduce import reproduce
 from streamssl.telemetry import Health
 from streamssl.transport.memory import MemoryTransport
-from streamssl.transport.memory_broker import SimulatedCrashError
+from streamssl.transport.memory.broker import SimulatedCrashError
 from tests.engine.fake_learner import FakeLearner
 from tests.engine.test_loop import expected_ids
 from tests.engine.world import FakeCodec, World, stop_after
@@ -141,7 +141,7 @@ def test_a_checkpoint_that_cannot_be_written_does_not_end_the_daemon(
     def full(*_: object, **__: object) -> None:
         raise CheckpointError("no space left")
 
-    monkeypatch.setattr("streamssl.learner_host.local.write", full)
+    monkeypatch.setattr("streamssl.host.local.write", full)
     world.engine(health=health).run()
     assert world.ids() == expected_ids(world)
     assert "checkpoint" in health.status()["reasons"]

@@ -8,11 +8,11 @@ from types import SimpleNamespace
 
 import pytest
 
+from streamssl.data.events import Slice
 from streamssl.engine.daemon import Daemon
 from streamssl.engine.intake import Intake
 from streamssl.engine.positions import Positions
 from streamssl.engine.watch import Summary
-from streamssl.events import Slice
 from streamssl.telemetry import Health, Metrics
 from tests.engine.world import World
 

@@ -18,7 +18,7 @@ import streamssl.cli.app
 from streamssl.codecs.registry import build_codec
 from streamssl.config.root import Config
 from streamssl.engine import Engine, run_daemon
-from streamssl.learner_host import ProcessHost
+from streamssl.host import ProcessHost
 from streamssl.transport.memory import MemoryBroker, MemoryTransport
 
 config = Config.model_validate({"input": {"topic": "events"}})
@@ -45,7 +45,7 @@ import socket, sys
 from pathlib import Path
 from streamssl.config.root import Config
 from streamssl.engine import run_daemon
-from streamssl.learner_host import ProcessHost
+from streamssl.host import ProcessHost
 
 with socket.create_server(("127.0.0.1", 0)) as taken:
     port = taken.getsockname()[1]

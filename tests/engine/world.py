@@ -13,17 +13,17 @@ import numpy as np
 import pyarrow as pa
 
 from streamssl.config.root import Config
+from streamssl.data.events import DeadLetter, Decoded, EventBatch, Message, OutputRecord, Slice
+from streamssl.data.results import Results
 from streamssl.engine.loop import Engine
 from streamssl.engine.positions import Positions
 from streamssl.engine.recovery import JournalReplay
 from streamssl.engine.watch import Summary
-from streamssl.events import DeadLetter, Decoded, EventBatch, Message, OutputRecord, Slice
-from streamssl.learner_host.local import LocalHost
-from streamssl.results import Results
+from streamssl.host.local import LocalHost
 from streamssl.transport.base import Receipt, Transaction
 from streamssl.transport.journal import JournalRecord, decode_record
 from streamssl.transport.memory import MemoryBroker, MemoryTransport
-from streamssl.transport.memory_broker import SimulatedCrashError
+from streamssl.transport.memory.broker import SimulatedCrashError
 from tests.engine.fake_learner import FakeLearner
 
 Hook = Callable[[str], None]

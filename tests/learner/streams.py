@@ -8,8 +8,10 @@ from __future__ import annotations
 import numpy as np
 
 from streamssl.config.sections import LearnConfig, LearnerConfig, ObjectivesConfig, ReplayConfig
-from streamssl.events import Float32Array, FloatArray
+from streamssl.data.events import Float32Array, FloatArray, IntArray
+from streamssl.data.inputs import Inputs, InputSpec, LazyInputs, take_inputs
 from streamssl.learner import Learner, LearnReport
+from streamssl.modalities.sensor.network import SensorNetwork
 
 NUM_STEPS, NUM_CHANNELS, EPOCH = 8, 3, 24
 LEARNER = LearnerConfig(embedding=8, hidden=16, projection=8)
@@ -24,6 +26,25 @@ LEARN = LearnConfig(
 )
 
 
+class Held(LazyInputs):
+    """Inputs that are there already."""
+
+    def __init__(self, x_NTC: Float32Array) -> None:
+        self.x_NTC = x_NTC
+
+    def __len__(self) -> int:
+        return len(self.x_NTC)
+
+    def __getitem__(self, rows: slice | IntArray) -> Inputs:
+        return {"window": self.x_NTC[rows]}
+
+
+def spec_of(num_channels: int, window: int) -> InputSpec:
+    """Windows of some channels."""
+    arrays = {"window": ((window, num_channels), np.float32)}
+    return InputSpec(arrays, width=num_channels, steps=window)
+
+
 def make_learner(
     *,
     learner: LearnerConfig = LEARNER,
@@ -31,11 +52,15 @@ def make_learner(
     objectives: ObjectivesConfig | None = None,
     replay: ReplayConfig | None = None,
     seed: int = 0,
+    shape: tuple[int, int] = (NUM_CHANNELS, NUM_STEPS),
+    next_step: bool = False,
 ) -> Learner:
-    """A learner of 3 channels and 8 steps."""
+    """A learner of windows of 3 channels and 8 steps."""
     return Learner(
-        num_channels=NUM_CHANNELS,
-        window=NUM_STEPS,
+        network=lambda config: SensorNetwork(
+            num_channels=shape[0], window=shape[1], config=config, next_step=next_step
+        ),
+        spec=spec_of(*shape),
         learner=learner,
         learn=learn,
         objectives=objectives,
@@ -57,7 +82,7 @@ def close_epoch(learner: Learner, epoch: int, *, num_fresh: int = EPOCH) -> Lear
     """Close epoch number `epoch` (from 1), of which the first `num_fresh` rows passed the gate."""
     x_NTC, time_N = windows(EPOCH, start=EPOCH * epoch)
     return learner.learn(
-        x_NTC[:num_fresh],
+        take_inputs({"window": x_NTC}, slice(0, num_fresh)),
         time_N[:num_fresh],
         epoch=epoch,
         num_events=EPOCH,

@@ -6,22 +6,23 @@ import numpy as np
 import pytest
 import torch
 
-from streamssl.learner.batches import Windows, draw_batches, make_sample, window_span_s
-from streamssl.replay import Reservoir
-from tests.learner.streams import windows
+from streamssl.learner.batches import Timed, draw_batches, make_sample, window_span_s
+from streamssl.learner.replay import Reservoir
+from tests.learner.streams import spec_of, windows
 
 
 def memory(num_windows: int) -> Reservoir:
     """A reservoir whose windows have negative times."""
-    reservoir = Reservoir(shape=(8, 3), max_bytes=10_000)
+    reservoir = Reservoir(spec=spec_of(3, 8), max_bytes=10_000)
     x_NTC, time_N = windows(num_windows)
-    reservoir.add(x_NTC, time_N - 1_000, np.random.default_rng(0))
+    reservoir.add({"window": x_NTC}, time_N - 1_000, np.random.default_rng(0))
     return reservoir
 
 
-def draw(num_fresh: int, num_held: int, *, num_batches: int = 3) -> list[Windows]:
+def draw(num_fresh: int, num_held: int, *, num_batches: int = 3) -> list[Timed]:
+    x_NTC, time_N = windows(num_fresh)
     batches = draw_batches(
-        windows(num_fresh),
+        ({"window": x_NTC}, time_N),
         memory(num_held),
         num_batches=num_batches,
         num_samples=16,
@@ -37,9 +38,9 @@ def draw(num_fresh: int, num_held: int, *, num_batches: int = 3) -> list[Windows
 )
 def test_batches_are_full_and_keep_the_share(num_fresh: int, num_held: int, expected: int) -> None:
     """Always 16 windows: 12 fresh and 4 replayed where there are enough of both."""
-    for x_BTC, time_B in draw(num_fresh, num_held):
-        assert x_BTC.shape == (16, 8, 3)
-        assert x_BTC.dtype == np.float32
+    for inputs, time_B in draw(num_fresh, num_held):
+        assert inputs["window"].shape == (16, 8, 3)
+        assert inputs["window"].dtype == np.float32
         assert (time_B >= 0).sum() == expected
 
 
@@ -60,10 +61,9 @@ def test_a_span_is_a_windows_share_of_distinct_moments() -> None:
     assert window_span_s(np.zeros(4), 8) == window_span_s(np.zeros(0), 8) == 0.0
 
 
-def test_a_sample_holds_windows_past_and_views() -> None:
-    """The past lacks the last row; two augmentations differ."""
-    sample = make_sample(windows(6), span_s=8.0, device=torch.device("cpu"))
-    generator = torch.Generator().manual_seed(0)
-    first, second = (sample.augment(sample.window_BTC, generator) for _ in range(2))
-    assert torch.equal(sample.past(sample.window_BTC)[:, 1:], sample.window_BTC[:, :-1])
-    assert not torch.equal(first, second)
+def test_a_sample_holds_inputs_and_times() -> None:
+    """Every array of the inputs is a tensor on the device, beside its event times."""
+    x_NTC, time_N = windows(6)
+    sample = make_sample(({"window": x_NTC}, time_N), span_s=8.0, device=torch.device("cpu"))
+    assert torch.equal(sample.inputs["window"], torch.from_numpy(x_NTC))
+    assert sample.event_time_B.tolist() == time_N.tolist()

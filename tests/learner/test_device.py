@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from streamssl.learner.device import DeviceError, find_device
-from streamssl.stream_learner import StreamLearner
+from streamssl.stream import StreamLearner
 
 
 def test_a_device_that_is_there_is_taken() -> None:

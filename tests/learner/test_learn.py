@@ -110,7 +110,12 @@ def test_a_step_that_is_not_finite_changes_nothing() -> None:
     before = learner.state_dict()["trainer"]
     x_NTC, time_N = windows(EPOCH)
     report = learner.learn(
-        x_NTC + np.float32(np.inf), time_N, epoch=6, num_events=EPOCH, num_learnt=200, now_s=0.0
+        {"window": x_NTC + np.float32(np.inf)},
+        time_N,
+        epoch=6,
+        num_events=EPOCH,
+        num_learnt=200,
+        now_s=0.0,
     )
     after = learner.state_dict()["trainer"]
     assert report.num_steps_nonfinite == 2
@@ -128,7 +133,12 @@ def test_the_seed_and_the_epoch_decide_everything() -> None:
             x_NTC, time_N = windows(EPOCH, start=i)
             epoch, num_learnt = first_epoch + i, EPOCH * i
             learner.learn(
-                x_NTC, time_N, epoch=epoch, num_events=EPOCH, num_learnt=num_learnt, now_s=0.0
+                {"window": x_NTC},
+                time_N,
+                epoch=epoch,
+                num_events=EPOCH,
+                num_learnt=num_learnt,
+                now_s=0.0,
             )
         return learner.weights_digest()
 

@@ -10,9 +10,7 @@ from streamssl.learner.schedule import Schedule, fitting_batch, one_cycle
 
 
 def schedule(**learn: float) -> Schedule:
-    return Schedule(
-        learn=LearnConfig.model_validate(learn), learner=LearnerConfig(), num_channels=4
-    )
+    return Schedule(learn=LearnConfig.model_validate(learn), learner=LearnerConfig(), width=4)
 
 
 def test_one_cycle_is_torchs() -> None:
@@ -63,7 +61,7 @@ def test_steps_are_counted_over_epochs() -> None:
     assert [plan.burst for plan in plans] == [True, True, False, False, False]
 
 
-@pytest.mark.parametrize(("num_channels", "batch"), [(1, 256), (128, 256), (500, 65), (100_000, 8)])
-def test_wide_streams_take_smaller_batches(num_channels: int, batch: int) -> None:
+@pytest.mark.parametrize(("width", "batch"), [(1, 256), (128, 256), (500, 65), (100_000, 8)])
+def test_wide_streams_take_smaller_batches(width: int, batch: int) -> None:
     """A step's cost is bounded, whatever the stream's width."""
-    assert fitting_batch(256, num_channels) == batch
+    assert fitting_batch(256, width) == batch

@@ -6,10 +6,10 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from streamssl.events import Float32Array, IntArray
+from streamssl.data.events import Float32Array, IntArray
 from streamssl.modalities.sensor.context import EMA_SPANS, SensorContext
+from streamssl.modalities.sensor.features import Features
 from streamssl.modalities.sensor.normaliser import Normaliser
-from streamssl.scorers.base import Features
 
 STEPS, CHANNELS = 5, 2
 NAN = float("nan")

@@ -1,118 +1,147 @@
-"""Every registered modality keeps the contract of `Modality`."""
+"""Every modality keeps the contract of `Modality`."""
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
-import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from streamssl.checkpoint.snapshot import snapshot
-from streamssl.config.sections import SensorConfig
-from streamssl.events import Float32Array, IntArray
+from streamssl.data.events import EventBatch, IntArray
+from streamssl.data.inputs import Inputs
 from streamssl.modalities import MODALITIES, Modality
+from tests.modalities.examples import Example, every_modality
 
-CHANNELS, KEYS, WINDOW = 3, 4, 8
-GENERATOR = np.random.default_rng(3)
-
-names = pytest.mark.parametrize("name", sorted(MODALITIES))
+KEYS = 4
 
 
-def rows(count: int) -> tuple[IntArray, Float32Array]:
-    """Slots and values, some missing."""
-    values_BC = GENERATOR.normal(5.0, 2.0, (count, CHANNELS)).astype(np.float32)
-    values_BC[GENERATOR.random(values_BC.shape) < 0.1] = np.nan
-    return GENERATOR.integers(0, KEYS, count), values_BC
+class Used:
+    """A modality that has seen and learned three epochs of its example."""
+
+    def __init__(self, example: Example, *, epochs: int = 3) -> None:
+        self.example, self.config = example, example.config()
+        self.batch = example.batch(300, num_keys=KEYS, seed=5)
+        self.modality = self.fresh()
+        for epoch in range(epochs):
+            rows = self.batch.take(slice(60 * epoch, 60 * (epoch + 1)))
+            reading = self.modality.read(slots(rows), rows)
+            own_B = np.zeros(len(rows), np.int64)
+            measured = self.modality.core.measure(reading.context, own_B)
+            self.modality.write(reading.advance)
+            self.modality.learn(measured, np.ones(len(rows), np.bool_))
+
+    def fresh(self) -> Modality[Any]:
+        """One that has seen nothing, with room for the keys."""
+        modality = MODALITIES[self.example.kind].build(self.config, self.batch.schema)
+        for columns in [*modality.per_key(), *modality.core.per_key()]:
+            columns.ensure(KEYS)
+        return modality
+
+    def probe(self, num_events: int) -> EventBatch:
+        """Events that come next."""
+        return self.batch.take(slice(180, 180 + num_events))
+
+    def inputs(self, batch: EventBatch) -> Inputs:
+        """What the networks would read of a batch."""
+        return self.modality.inputs(self.modality.read(slots(batch), batch).rows)[:]
 
 
-def fresh(name: str) -> Modality:
-    """A modality with room for the keys."""
-    modality = MODALITIES[name].build(SensorConfig(window=WINDOW), num_channels=CHANNELS, seed=0)
-    for columns in modality.per_key():
-        columns.ensure(KEYS)
-    return modality
+def slots(batch: EventBatch) -> IntArray:
+    """The number in each key is its slot."""
+    return np.array([int(key[1:]) for key in batch.keys.to_pylist()], np.int64)
 
 
-def used(name: str) -> Modality:
-    """One that has seen and learned some epochs."""
-    modality = fresh(name)
-    for _ in range(3):
-        slot_B, values_BC = rows(60)
-        features, _, advance = modality.read(slot_B, values_BC)
-        modality.write(advance)
-        modality.learn(slot_B, features.recent_BNC[:, -1], np.ones(60, np.bool_))
-    return modality
+def assert_same(one: Inputs, other: Inputs) -> None:
+    """Equal to the last bit."""
+    assert one.keys() == other.keys()
+    for name, array in one.items():
+        np.testing.assert_array_equal(array, other[name], err_msg=name)
 
 
-def windows(modality: Modality, slot_B: IntArray, values_BC: Float32Array) -> Float32Array:
-    """What the networks read of events."""
-    return modality.windows(modality.read(slot_B, values_BC).rows)[:]
-
-
-@names
-def test_reading_changes_nothing(name: str) -> None:
-    """`read` leaves the state as it was, bit for bit, and so do its windows."""
-    modality = used(name)
-    before = snapshot(modality.state_dict()).arrays
-    windows(modality, *rows(20))
-    after = snapshot(modality.state_dict()).arrays
+@every_modality
+def test_reading_changes_nothing(example: Example) -> None:
+    """`read` leaves the state as it was, bit for bit, and so do its inputs."""
+    used = Used(example)
+    before = snapshot(used.modality.state_dict()).arrays
+    used.inputs(used.probe(20))
+    after = snapshot(used.modality.state_dict()).arrays
     for key, value in before.items():
         np.testing.assert_array_equal(value, after[key])
 
 
-@names
+@every_modality
 @settings(max_examples=10, deadline=None)
 @given(cut=st.integers(0, 50))
-def test_cuts_change_no_bit(name: str, cut: int) -> None:
-    """Two calls give what one gives."""
-    slot_B, values_BC = rows(50)
-    modality = used(name)
-    whole = windows(modality, slot_B, values_BC)
+def test_cuts_change_no_bit(example: Example, cut: int) -> None:
+    """Two calls give what one gives, inputs and what the core measures."""
+    used, modality = Used(example), Used(example).modality
+    probe = used.probe(50)
+    whole = used.inputs(probe)
     parts = []
-    for part in (slice(0, cut), slice(cut, None)):
-        reading = modality.read(slot_B[part], values_BC[part])
+    for part in (probe.take(slice(0, cut)), probe.take(slice(cut, None))):
+        reading = modality.read(slots(part), part)
         modality.write(reading.advance)
-        parts.append(modality.windows(reading.rows)[:])
-    np.testing.assert_array_equal(np.concatenate(parts), whole)
+        parts.append(modality.inputs(reading.rows)[:])
+    for name, array in whole.items():
+        np.testing.assert_array_equal(np.concatenate([p[name] for p in parts]), array)
 
 
-@names
-def test_windows_are_finite_and_of_the_configured_length(name: str) -> None:
-    """Missing and huge values do not reach the networks as such."""
-    modality = used(name)
-    slot_B, values_BC = rows(10)
-    values_BC[0], values_BC[1] = np.nan, 1e30
-    x_BTC = windows(modality, slot_B, values_BC)
-    assert x_BTC.shape == (10, WINDOW, CHANNELS)
-    assert x_BTC.dtype == np.float32
-    assert np.isfinite(x_BTC).all()
+@every_modality
+def test_inputs_are_finite_and_of_the_spec(example: Example) -> None:
+    """Missing and huge values do not reach the networks as such; shapes are those promised."""
+    used = Used(example)
+    probe = example.missing(used.probe(10), np.array([0]))
+    inputs = used.inputs(example.huge(probe, np.array([1])))
+    assert inputs.keys() == used.modality.spec.arrays.keys()
+    for name, (shape, dtype) in used.modality.spec.arrays.items():
+        assert inputs[name].shape == (10, *shape)
+        assert inputs[name].dtype == dtype
+        assert np.isfinite(inputs[name]).all()
 
 
-@names
-def test_the_present_is_the_last_row_and_the_future_is_unknown(name: str) -> None:
+@every_modality
+def test_the_future_changes_no_past(example: Example) -> None:
     """Changing a later event changes nothing of an earlier one."""
-    modality = used(name)
-    slot_B, values_BC = rows(30)
-    before = windows(modality, slot_B, values_BC)
-    values_BC[20:] += 7.0
-    after = windows(modality, slot_B, values_BC)
-    np.testing.assert_array_equal(before[:20], after[:20])
+    used = Used(example)
+    probe = used.probe(30)
+    before = used.inputs(probe)
+    after = used.inputs(example.spoil(probe, np.arange(20, 30), 0))
+    for name, array in before.items():
+        np.testing.assert_array_equal(array[:20], after[name][:20])
 
 
-@names
-def test_state_carries_everything(name: str) -> None:
+@every_modality
+def test_state_carries_everything(example: Example) -> None:
     """One that takes over the state reads the same bits."""
-    modality, other = used(name), fresh(name)
-    other.load_state_dict(modality.state_dict())
-    probe = rows(20)
-    np.testing.assert_array_equal(windows(modality, *probe), windows(other, *probe))
+    used, other = Used(example), Used(example, epochs=0)
+    other.modality.load_state_dict(used.modality.state_dict())
+    assert_same(used.inputs(used.probe(20)), other.inputs(used.probe(20)))
 
 
-@names
-def test_an_empty_batch_is_a_batch(name: str) -> None:
-    """Nothing in, nothing out."""
-    modality = used(name)
-    features, rest, advance = modality.read(*rows(0))
-    modality.write(advance)
-    assert len(features) == 0
-    assert modality.windows(rest)[:].shape == (0, WINDOW, CHANNELS)
+@every_modality
+def test_an_empty_batch_is_a_batch(example: Example) -> None:
+    """Nothing in, nothing out, and nothing moves."""
+    used = Used(example)
+    empty = used.probe(0)
+    reading = used.modality.read(slots(empty), empty)
+    used.modality.write(reading.advance)
+    inputs = used.modality.inputs(reading.rows)[:]
+    for name, (shape, _) in used.modality.spec.arrays.items():
+        assert inputs[name].shape == (0, *shape)
+    assert used.modality.actual(empty).texts == []
+
+
+@every_modality
+def test_what_came_is_told_as_it_came(example: Example) -> None:
+    """`actual` gives every number and text of the batch, in its units, and fields by name."""
+    used = Used(example)
+    probe = used.probe(10)
+    actual = used.modality.actual(probe)
+    assert set(actual.fields) == set(probe.fields)
+    for column, name in enumerate(actual.fields):
+        given = probe.values_BC[:, probe.fields.index(name)].astype(np.float64)
+        np.testing.assert_array_equal(actual.numbers_AN[:, column], given)
+    texts = [{}] * len(probe) if probe.texts is None else probe.texts.to_pylist()
+    assert actual.texts == texts

@@ -10,14 +10,14 @@ import torch
 from torch import Tensor, nn
 
 from streamssl.config.sections import ObjectivesConfig
-from streamssl.modalities.sensor.views import past
-from streamssl.objectives import OBJECTIVES, Objective, Sample
+from streamssl.modalities.sensor.views import corrupt, past
+from streamssl.objectives import OBJECTIVES, Network, Objective, Sample, TensorInputs
 
 NUM_STEPS, NUM_CHANNELS, SIZE = 6, 3, 5
 
 
-class TinyNetwork(nn.Module):
-    """Linear maps everywhere; the summary is the window itself."""
+class TinyNetwork(Network):
+    """Linear maps everywhere; the stem is the window itself, a view is it with a little noise."""
 
     def __init__(self, seed: int = 0) -> None:
         super().__init__()
@@ -31,19 +31,37 @@ class TinyNetwork(nn.Module):
             values = generator.normal(0.0, 0.3, tuple(parameter.shape))
             parameter.data = torch.from_numpy(values).float()
 
-    def encode(self, x_BTC: Tensor) -> Tensor:
+    def encode(self, inputs: TensorInputs) -> Tensor:
         """Embedding `[B, D]`."""
-        return self.embed(x_BTC)
+        return self.embed(self.stem(inputs))
 
-    def embed(self, summary_BSC: Tensor) -> Tensor:
+    def stem(self, inputs: TensorInputs) -> Tensor:
+        """The window itself."""
+        return inputs["window"]
+
+    def embed(self, stem: Tensor) -> Tensor:
         """Embedding `[B, D]`."""
-        embedding_BD: Tensor = self.encoder(summary_BSC.flatten(1))
+        embedding_BD: Tensor = self.encoder(stem.flatten(1))
         return embedding_BD
 
-    @property
-    def rows_S(self) -> Tensor:
-        """Every row by itself."""
-        return torch.ones(NUM_STEPS)
+    def corrupt(
+        self, stem: Tensor, generator: torch.Generator, *, noise: float, mask: float
+    ) -> Tensor:
+        """Every row is corrupted by itself."""
+        return corrupt(stem, torch.ones(NUM_STEPS), generator, noise=noise, mask=mask)
+
+    def augment(self, inputs: TensorInputs, generator: torch.Generator) -> TensorInputs:
+        """A little noise."""
+        x_BTC = inputs["window"]
+        return {"window": x_BTC + 0.1 * torch.randn(x_BTC.shape, generator=generator)}
+
+    def past(self, inputs: TensorInputs) -> TensorInputs:
+        """Without the last row."""
+        return {"window": past(inputs["window"])}
+
+    def newest(self, inputs: TensorInputs) -> Tensor:
+        """The last row."""
+        return inputs["window"][:, -1]
 
     def project(self, h_BD: Tensor) -> Tensor:
         """Unit vectors `[B, P]`."""
@@ -54,10 +72,6 @@ class TinyNetwork(nn.Module):
         next_BC: Tensor = self.predictor(h_BD)
         return next_BC
 
-    def summarise(self, x_BTC: Tensor) -> Tensor:
-        """The window itself."""
-        return x_BTC
-
     def decode(self, h_BD: Tensor) -> Tensor:
         """The window `[B, T, C]`."""
         flat_BF: Tensor = self.decoder(h_BD)
@@ -65,13 +79,11 @@ class TinyNetwork(nn.Module):
 
 
 def make_sample(num_samples: int, seed: int = 1) -> Sample:
-    """Random windows a second apart; the augmentation adds a little noise."""
+    """Random windows a second apart."""
     window = np.random.default_rng(seed).normal(size=(num_samples, NUM_STEPS, NUM_CHANNELS))
     window_BTC = torch.from_numpy(window).float()
     return Sample(
-        window_BTC=window_BTC,
-        past=past,
-        augment=lambda x_BTC, g: x_BTC + 0.1 * torch.randn(x_BTC.shape, generator=g),
+        inputs={"window": window_BTC},
         event_time_B=torch.arange(num_samples, dtype=torch.float64),
         span_s=float(NUM_STEPS),
     )

@@ -7,7 +7,7 @@ import numpy.typing as npt
 import pytest
 import torch
 
-from streamssl.objectives.autoencoder import corrupt
+from streamssl.modalities.sensor.views import corrupt
 from streamssl.objectives.base import smooth_l1
 from streamssl.objectives.moco import Moco, info_nce
 from streamssl.objectives.next_step import NextStep
@@ -73,10 +73,10 @@ def test_next_step_against_numpy() -> None:
     """Huber's loss of the linear prediction from the past alone."""
     student, sample = TinyNetwork(0), make_sample(9)
     weights = {name: p.detach().double().numpy() for name, p in student.named_parameters()}
-    flat = sample.past(sample.window_BTC).double().numpy().reshape(9, -1)
+    flat = student.past(sample.inputs)["window"].double().numpy().reshape(9, -1)
     hidden = flat @ weights["encoder.weight"].T + weights["encoder.bias"]
     predicted = hidden @ weights["predictor.weight"].T + weights["predictor.bias"]
-    expected = huber(predicted - sample.window_BTC[:, -1].double().numpy())
+    expected = huber(predicted - sample.inputs["window"][:, -1].double().numpy())
     given = NextStep(weight=1.0).loss(student, student, sample, seeded(0)).loss
     assert given.item() == pytest.approx(expected, rel=1e-5)
 
@@ -85,11 +85,15 @@ def test_autoencoder_against_numpy() -> None:
     """Huber's loss between the clean window and the decoding of the corrupted one."""
     student, sample = TinyNetwork(0), make_sample(9)
     weights = {name: p.detach().double().numpy() for name, p in student.named_parameters()}
-    every_row = student.rows_S
-    noisy = corrupt(sample.window_BTC, every_row, seeded(5), noise=0.2, mask=0.25).double().numpy()
+    every_row = torch.ones(sample.inputs["window"].shape[1])
+    noisy = (
+        corrupt(sample.inputs["window"], every_row, seeded(5), noise=0.2, mask=0.25)
+        .double()
+        .numpy()
+    )
     hidden = noisy.reshape(9, -1) @ weights["encoder.weight"].T + weights["encoder.bias"]
     decoded = hidden @ weights["decoder.weight"].T + weights["decoder.bias"]
-    expected = huber(decoded - sample.window_BTC.double().numpy().reshape(9, -1))
+    expected = huber(decoded - sample.inputs["window"].double().numpy().reshape(9, -1))
     given = make_objective("autoencoder").loss(student, student, sample, seeded(5)).loss
     assert given.item() == pytest.approx(expected, rel=1e-5)
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from streamssl.scorers.attribution import block_contributions, channels_of_units
-from tests.stream_learner.streams import batch_of, small_learner
+from tests.stream.streams import batch_of, small_learner
 
 GENERATOR = np.random.default_rng(11)
 
@@ -23,9 +23,9 @@ def test_the_faulty_channel_is_on_top(own_keys: int) -> None:
     found = results.explained[results.explained >= rows - 8]
     assert len(found) >= 6
     assert (results.top_field[found] == 2).all()
-    np.testing.assert_allclose(results.attribution_AC.sum(1), 1.0)
-    assert (results.attribution_AC >= 0).all()
-    expected = results.expected_AC[results.explained >= rows - 8, 2]
+    np.testing.assert_allclose(results.explanation.attribution_AP.sum(1), 1.0)
+    assert (results.explanation.attribution_AP >= 0).all()
+    expected = results.explanation.expected.numbers_AN[results.explained >= rows - 8, 2]
     np.testing.assert_allclose(expected, values[found, 2] - 8.0, atol=3.0)
 
 
@@ -41,8 +41,8 @@ def test_every_fused_scorer_has_a_say(fused: str, num_channels: int) -> None:
     results = learner.process(batch_of(values, np.zeros(rows)))
     found = results.explained >= rows - 6
     assert found.any()
-    np.testing.assert_allclose(results.attribution_AC.sum(1), 1.0)
-    assert (results.attribution_AC[found].argmax(1) == 2).all()
+    np.testing.assert_allclose(results.explanation.attribution_AP.sum(1), 1.0)
+    assert (results.explanation.attribution_AP[found].argmax(1) == 2).all()
 
 
 def test_a_channel_takes_what_its_features_explain() -> None:

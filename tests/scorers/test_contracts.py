@@ -1,6 +1,9 @@
-"""Every registered scorer keeps the contract of `Scorer`."""
+"""Every scorer keeps the contract of `Scorer`: each modality's core, and the shared ones on it."""
 
 from __future__ import annotations
+
+from functools import cache
+from typing import Any
 
 import numpy as np
 import pytest
@@ -8,140 +11,142 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from streamssl.checkpoint.snapshot import snapshot
-from streamssl.config.sections import ScorersConfig, SensorConfig
-from streamssl.modalities.sensor.modality import SensorModality
-from streamssl.scorers import SCORERS, Scorer, Seen, Sizes
-from streamssl.scorers.gaussian import GaussianScorer
+from streamssl.data.events import EventBatch
+from streamssl.data.results import Decisions
+from streamssl.scorers import SCORERS, Scorer, Seen
+from streamssl.scorers.ensemble import Scored
+from streamssl.stream.model import StreamModel
+from streamssl.telemetry.stages import Stages
+from tests.modalities.examples import EXAMPLES
 
-CHANNELS, EMBEDDING, LEARNT = 3, 4, 600
-MODALITY = SensorModality(num_channels=CHANNELS, config=SensorConfig(window=8), seed=0)
-SIZES = Sizes(
-    leaky_CH=MODALITY.leaky_CH,
-    num_residuals=2 * CHANNELS,
-    embedding=EMBEDDING,
-    seed=0,
-)
-MAPS = np.random.default_rng(1)
-TO_RESIDUAL = np.concatenate([np.eye(CHANNELS), np.diag(MAPS.uniform(0.5, 2.0, CHANNELS))], 1)
-TO_EMBEDDING = MAPS.normal(size=(CHANNELS, EMBEDDING)).astype(np.float32)
-GENERATOR = np.random.default_rng(2)
-
-names = pytest.mark.parametrize("name", sorted(SCORERS))
+LEARNT = 600
+CASES = [(kind, name) for kind in EXAMPLES for name in ("core", *SCORERS)]
+every_scorer = pytest.mark.parametrize(("kind", "name"), CASES)
 
 
-def rows(count: int) -> np.ndarray:
-    """Ordinary rows."""
-    return GENERATOR.normal(size=(count, CHANNELS)).astype(np.float32)
+class Trained:
+    """A stream's model after some epochs of ordinary events, and one of its scorers."""
+
+    def __init__(self, kind: str, name: str) -> None:
+        self.example = EXAMPLES[kind]
+        config = self.example.config(
+            scorers={"residual": {"enabled": True}, "memory": {"enabled": True}}
+        )
+        self.batch = self.example.batch(LEARNT + 300, num_keys=1, seed=4)
+        self.model = StreamModel(schema=self.batch.schema, config=config, stages=Stages())
+        self.scorer = self.of(name)
+        for epoch, start in enumerate(range(0, LEARNT, 50), 1):
+            self.model.advance(self.batch.take(slice(start, start + 50)), epoch)
+            self.model.close(epoch, Decisions("count"))
+
+    def of(self, name: str) -> Scorer:
+        """The scorer of that name."""
+        names = {"core": self.model.modality.core_name}
+        return self.model.ensemble.scorers[names.get(name, name)]
+
+    def usual(self, num_events: int, start: int = 0) -> EventBatch:
+        """Ordinary events that were not learned."""
+        return self.batch.take(slice(LEARNT + start, LEARNT + start + num_events))
+
+    def judged(self, batch: EventBatch) -> Scored:
+        """What the ensemble makes of a batch; the context stays."""
+        return self.model.judge(batch, 100).scored
+
+    def seen(self, batch: EventBatch) -> Seen[Any]:
+        """What scorers see of a batch."""
+        return self.judged(batch).seen
 
 
-def seen(core: GaussianScorer, values_BC: np.ndarray) -> Seen:
-    """What scorers see of rows of one key."""
-    slot_B = np.zeros(len(values_BC), np.int64)
-    features, _, _ = MODALITY.read(slot_B, values_BC)
-    position_B3 = np.stack([slot_B, np.arange(len(values_BC)), slot_B], axis=1)
-    measured = core.core.measure(features)
-    return Seen(
-        position_B3,
-        values_BC,
-        measured,
-        values_BC @ TO_RESIDUAL.astype(np.float32),
-        values_BC @ TO_EMBEDDING,
-    )
+@cache
+def shared(kind: str, name: str) -> Trained:
+    """For tests that only read."""
+    return Trained(kind, name)
 
 
-def trained(name: str) -> tuple[GaussianScorer, Scorer]:
-    """The core, and the scorer named, after some epochs of ordinary rows."""
-    config = ScorersConfig()
-    core = GaussianScorer.build(config, SIZES)
-    scorer = core if name == "gaussian" else SCORERS[name].build(config, SIZES)
-    for columns in [*MODALITY.per_key(), *core.per_key(), *scorer.per_key()]:
-        columns.ensure(1)
-    for epoch in range(4):
-        epoch_rows = seen(core, rows(LEARNT // 4))
-        admitted = core.core.admit(epoch_rows.measured)
-        for each in {id(core): core, id(scorer): scorer}.values():
-            each.learn(epoch_rows, admitted, np.random.default_rng(epoch))
-    return core, scorer
-
-
-@names
-def test_scores_are_finite_and_not_negative(name: str) -> None:
-    """No row, however far, gets a score below 0 or none at all."""
-    core, scorer = trained(name)
-    far = rows(4) * np.array([[0.0], [1.0], [1e3], [1e30]], np.float32)
-    score_B = scorer.score(seen(core, far))
-    assert score_B.shape == (4,)
+@every_scorer
+def test_scores_are_finite_and_not_negative(kind: str, name: str) -> None:
+    """No event, however far or empty, gets a score below 0 or none at all."""
+    trained = shared(kind, name)
+    odd = trained.example.missing(trained.usual(6), np.array([0, 1]))
+    score_B = trained.scorer.score(trained.seen(trained.example.huge(odd, np.array([2, 3]))))
+    assert score_B.shape == (6,)
     assert np.isfinite(score_B).all()
     assert (score_B >= 0.0).all()
 
 
-@names
-def test_unusual_rows_score_higher(name: str) -> None:
-    """Rows far from what was learned score above nearly all ordinary ones."""
-    core, scorer = trained(name)
-    usual, unusual = rows(200), rows(20) + 12.0
-    limit = np.quantile(scorer.score(seen(core, usual)), 0.99)
-    assert (scorer.score(seen(core, unusual)) > limit).all()
+@every_scorer
+def test_unusual_events_score_higher(kind: str, name: str) -> None:
+    """A spoiled event scores above most ordinary ones."""
+    trained = shared(kind, name)
+    rows = np.arange(5, 200, 10)
+    spoiled = trained.usual(200)
+    for part in range(len(trained.model.modality.parts)):
+        spoiled = trained.example.spoil(spoiled, rows, part)
+    usual_B = trained.scorer.score(trained.seen(trained.usual(200)))
+    unusual_B = trained.scorer.score(trained.seen(spoiled))[rows]
+    assert (unusual_B > np.quantile(usual_B, 0.9)).mean() > 0.9
 
 
-@names
-def test_score_and_contributions_change_nothing(name: str) -> None:
+@every_scorer
+def test_score_and_contributions_change_nothing(kind: str, name: str) -> None:
     """Reading leaves the state as it was, bit for bit."""
-    core, scorer = trained(name)
-    before = snapshot(scorer.state_dict()).arrays
-    probe = seen(core, rows(10))
-    scorer.score(probe)
-    scorer.contributions(probe)
-    after = snapshot(scorer.state_dict()).arrays
+    trained = shared(kind, name)
+    before = snapshot(trained.scorer.state_dict()).arrays
+    probe = trained.seen(trained.usual(10))
+    trained.scorer.score(probe)
+    trained.scorer.contributions(probe)
+    after = snapshot(trained.scorer.state_dict()).arrays
     assert before.keys() == after.keys()
     for key, value in before.items():
         np.testing.assert_array_equal(value, after[key])
 
 
-@names
+@every_scorer
 @settings(max_examples=10, deadline=None)
 @given(cut=st.integers(0, 40))
-def test_rows_do_not_depend_on_those_beside_them(name: str, cut: int) -> None:
+def test_rows_do_not_depend_on_those_beside_them(kind: str, name: str, cut: int) -> None:
     """Scores of two parts are those of the whole, to the last bit."""
-    core, scorer = trained(name)
-    whole = seen(core, rows(40))
+    trained = shared(kind, name)
+    whole, scorer = trained.seen(trained.usual(40)), trained.scorer
     parts = [scorer.score(whole.take(slice(0, cut))), scorer.score(whole.take(slice(cut, None)))]
     np.testing.assert_array_equal(np.concatenate(parts), scorer.score(whole))
 
 
-@names
-def test_state_carries_everything(name: str) -> None:
+@every_scorer
+def test_state_carries_everything(kind: str, name: str) -> None:
     """A scorer that takes over the state goes on with the same bits."""
-    core, scorer = trained(name)
-    other = SCORERS[name].build(ScorersConfig(), SIZES)
-    for columns in other.per_key():
-        columns.ensure(1)
-    other.load_state_dict(scorer.state_dict())
-    probe = seen(core, rows(30))
-    admitted = core.core.admit(probe.measured)
-    for each in (scorer, other):
-        each.learn(probe, admitted, np.random.default_rng(9))
-    again = seen(core, rows(30))
-    np.testing.assert_array_equal(scorer.score(again), other.score(again))
+    trained, other = Trained(kind, name), Trained(kind, name)
+    probe = trained.judged(trained.usual(30))
+    other.scorer.learn(probe.seen, other.model.ensemble.admit(probe), np.random.default_rng(1))
+    other.scorer.load_state_dict(trained.scorer.state_dict())
+    admitted = trained.model.ensemble.admit(probe)
+    for each in (trained, other):
+        each.scorer.learn(probe.seen, admitted, np.random.default_rng(9))
+    again = trained.seen(trained.usual(30, start=30))
+    np.testing.assert_array_equal(trained.scorer.score(again), other.scorer.score(again))
 
 
-@names
-def test_contributions_name_the_channel(name: str) -> None:
-    """They are not negative, one per channel, and largest for the only faulty one."""
-    core, scorer = trained(name)
-    faulty = rows(20)
-    faulty[:, 1] += 15.0
-    contribution_AC = scorer.contributions(seen(core, faulty))
-    assert contribution_AC.shape == (20, CHANNELS)
-    assert (contribution_AC >= 0.0).all()
-    assert (contribution_AC.argmax(1) == 1).mean() > 0.8
+@every_scorer
+def test_contributions_name_the_part(kind: str, name: str) -> None:
+    """They are not negative, one per part, and mostly largest for the only spoiled one."""
+    trained = shared(kind, name)
+    rows, named = np.arange(5, 200, 10), []
+    for part in range(len(trained.model.modality.parts)):
+        spoiled = trained.example.spoil(trained.usual(200), rows, part)
+        contribution_AP = trained.scorer.contributions(trained.seen(spoiled).take(rows))
+        assert contribution_AP.shape == (len(rows), len(trained.model.modality.parts))
+        assert (contribution_AP >= 0.0).all()
+        named.append(contribution_AP.argmax(1) == part)
+    assert np.mean(named) >= 0.8
 
 
-@names
-def test_an_empty_batch_is_a_batch(name: str) -> None:
+@every_scorer
+def test_an_empty_batch_is_a_batch(kind: str, name: str) -> None:
     """Nothing in, nothing out, nothing learned that breaks."""
-    core, scorer = trained(name)
-    empty = seen(core, rows(1)).take(slice(0, 0))
-    assert scorer.score(empty).shape == (0,)
-    assert scorer.contributions(empty).shape == (0, CHANNELS)
-    scorer.learn(empty, core.core.admit(empty.measured), np.random.default_rng(0))
+    trained = Trained(kind, name)
+    empty = trained.judged(trained.usual(0))
+    assert trained.scorer.score(empty.seen).shape == (0,)
+    num_parts = len(trained.model.modality.parts)
+    assert trained.scorer.contributions(empty.seen).shape == (0, num_parts)
+    admitted = trained.model.ensemble.admit(empty)
+    trained.scorer.learn(empty.seen, admitted, np.random.default_rng(0))

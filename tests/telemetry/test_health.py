@@ -11,7 +11,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from streamssl.events import StreamsslError
+from streamssl.data.events import StreamsslError
 from streamssl.telemetry import Health, Metrics, TelemetryServer
 
 

@@ -13,11 +13,12 @@ from hypothesis import strategies as st
 from prometheus_client import generate_latest
 from prometheus_client.parser import text_string_to_metric_families
 
-from streamssl.events import EventBatch
-from streamssl.results import EpochReport, Results
+from streamssl.data.events import EventBatch
+from streamssl.data.results import EpochReport, Results
 from streamssl.telemetry import Metrics
 from streamssl.telemetry.catalogue import Catalogue
 from streamssl.telemetry.histogram import ColumnHistogram
+from tests.made_results import made_results
 
 
 def samples(metrics: Metrics) -> dict[tuple[str, tuple[tuple[str, str], ...]], float]:
@@ -38,26 +39,15 @@ def results(num: int) -> Results:
         ("a",),
         np.zeros((num, 1), np.float32),
     )
-    return Results(
-        batch=batch,
-        epoch=1,
+    return made_results(
+        batch,
         score=np.where(last, 0.9999, 0.2),
         p_value=np.where(last, 0.0001, 0.8),
-        raw=np.ones(num),
         threshold=np.full(num, 0.999),
         anomaly=last,
         severity=np.where(last, 3, 0),
-        incident_id=[None] * num,
         incident_state=np.where(last, 1, 0),
-        warming=np.zeros(num, bool),
-        top_field=zeros,
         raw_scores={},
-        explained=np.flatnonzero(last),
-        attribution_AC=np.ones((int(last.sum()), 1)),
-        expected_AC=np.ones((int(last.sum()), 1)),
-        neighbours=[[]] * int(last.sum()),
-        embedding_BD=np.zeros((num, 2), np.float32),
-        space="s",
     )
 
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 import numpy as np
 import pyarrow as pa
 
-from streamssl.events import EventBatch, Range
-from streamssl.results import Results
+from streamssl.data.events import EventBatch, Range
+from streamssl.data.results import Results
 from streamssl.transport.base import PartitionOutput, Transaction
 from streamssl.transport.journal import JournalRecord
+from tests.made_results import made_results
 
 
 def results_at(offsets: list[int], *, fields: tuple[str, ...] = ("a", "b")) -> Results:
@@ -26,9 +27,8 @@ def results_at(offsets: list[int], *, fields: tuple[str, ...] = ("a", "b")) -> R
         np.ones((size, len(fields)), np.float32),
     )
     last = np.arange(size) == size - 1
-    return Results(
-        batch=batch,
-        epoch=1,
+    return made_results(
+        batch,
         score=1 - 1 / (offset + 2),
         p_value=1 / (offset + 2),
         raw=offset.astype(np.float64),
@@ -40,10 +40,6 @@ def results_at(offsets: list[int], *, fields: tuple[str, ...] = ("a", "b")) -> R
         warming=~last,
         top_field=offset % len(fields),
         raw_scores={"gaussian": offset.astype(np.float64) * 2},
-        explained=np.flatnonzero(last),
-        attribution_AC=np.full((1, len(fields)), 1 / len(fields)),
-        expected_AC=np.zeros((1, len(fields))),
-        neighbours=[[]],
         embedding_BD=np.repeat(offset[:, None], 3, 1).astype(np.float32),
         space="space-0",
     )

@@ -20,12 +20,12 @@ from streamssl.config.sections import (
     KafkaConfig,
     OutputsConfig,
 )
-from streamssl.events import OutputRecord, Range, Slice
+from streamssl.data.events import OutputRecord, Range, Slice
+from streamssl.devkit.clients import TopicReader, TopicWriter, create_topic
 from streamssl.transport.base import PartitionOutput, Receipt, Transaction
 from streamssl.transport.journal import JournalRecord
 from streamssl.transport.kafka import KafkaTransport
 from streamssl.transport.kafka import connection as connection_module
-from streamssl.transport.kafka.client import TopicReader, TopicWriter, create_topic
 from streamssl.transport.kafka.clients import library_of
 from streamssl.transport.kafka.clients.base import (
     Addressed,

@@ -18,7 +18,7 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 
-from streamssl.events import Slice
+from streamssl.data.events import Slice
 from streamssl.transport.base import FencedError, InputExpiredError, Transaction, Transport
 from streamssl.transport.files import FileTransport
 from streamssl.transport.kafka.clients import LIBRARIES

@@ -15,7 +15,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from streamssl.events import ORIGINAL, UNREADABLE
+from streamssl.data.events import ORIGINAL, UNREADABLE
 from streamssl.transport.files import blocks
 from streamssl.transport.files.blocks import TextSource, end_of_lines
 from streamssl.transport.files.csv_reader import CsvReader, parse_block

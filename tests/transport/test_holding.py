@@ -6,7 +6,7 @@ from dataclasses import replace
 from types import MappingProxyType
 from typing import Any
 
-from streamssl.events import OutputRecord, Range
+from streamssl.data.events import OutputRecord, Range
 from streamssl.transport.base import PartitionOutput, Transaction
 from streamssl.transport.holding import returned, still_held
 from streamssl.transport.journal import JournalRecord

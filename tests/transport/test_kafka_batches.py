@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from kafka import TopicPartition
 from kafka.record.memory_records import MemoryRecords, MemoryRecordsBuilder
 
-from streamssl.events import OutputRecord
+from streamssl.data.events import OutputRecord
 from streamssl.transport.kafka.clients.kafka_python.batches import batched, new_batch, varint
 
 OUT = TopicPartition("out", 3)

@@ -14,7 +14,7 @@ from kafka.record.default_records import DefaultRecordBatchBuilder
 
 from streamssl.config.sections import KafkaConfig
 from streamssl.config.settings import load_config
-from streamssl.events import Message
+from streamssl.data.events import Message
 from streamssl.transport.kafka.assignments import Assignments
 from streamssl.transport.kafka.clients import kafka_python, library_of
 from streamssl.transport.kafka.clients.base import (

@@ -13,7 +13,7 @@ import pytest
 from kafka import errors
 from kafka.admin import ConfigResource
 
-from streamssl.events import OutputRecord
+from streamssl.data.events import OutputRecord
 from streamssl.transport.base import FencedError, TransportUnavailableError
 from streamssl.transport.kafka.clients.base import Addressed, Membership, Sent
 from streamssl.transport.kafka.connection import Connection

@@ -13,12 +13,12 @@ import numpy as np
 import pytest
 from kafka.admin import MemberToRemove
 
-from streamssl.events import Slice
+from streamssl.data.events import Slice
+from streamssl.devkit.clients import TopicWriter
 from streamssl.transport.base import TransportUnavailableError
 from streamssl.transport.kafka import KafkaTransport
 from streamssl.transport.kafka import receiver as receiver_module
 from streamssl.transport.kafka.assignments import Assignments
-from streamssl.transport.kafka.client import TopicWriter
 from streamssl.transport.kafka.clients.base import NoPositionError
 from streamssl.transport.kafka.clients.kafka_python.consumer import PythonConsumer
 from streamssl.transport.kafka.clients.librdkafka.consumer import RdConsumer

@@ -18,7 +18,7 @@ import pytest
 from kafka import ConsumerGroupMetadata, errors
 
 from streamssl.config.sections import KafkaConfig
-from streamssl.events import OutputRecord, Range
+from streamssl.data.events import OutputRecord, Range
 from streamssl.transport.base import FencedError, PartitionOutput, Transaction
 from streamssl.transport.journal import JournalRecord
 from streamssl.transport.kafka.at_least_once import AtLeastOnce

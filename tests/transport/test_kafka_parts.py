@@ -16,7 +16,7 @@ from kafka.coordinator.base import Generation
 
 from streamssl.config.sections import KafkaConfig
 from streamssl.config.settings import load_config
-from streamssl.events import Message, OutputRecord, Range
+from streamssl.data.events import Message, OutputRecord, Range
 from streamssl.transport.base import PartitionOutput, Transaction, TransportUnavailableError
 from streamssl.transport.journal import JournalRecord
 from streamssl.transport.kafka.assignments import Assignments

@@ -15,7 +15,7 @@ from kafka.record.default_records import DefaultRecordBatch
 
 from streamssl.config.root import Config
 from streamssl.config.sections import AppConfig, InputConfig
-from streamssl.events import Message, OutputRecord
+from streamssl.data.events import Message, OutputRecord
 from streamssl.transport.base import TransportUnavailableError
 from streamssl.transport.kafka import KafkaTransport
 from streamssl.transport.kafka import reader as reader_module

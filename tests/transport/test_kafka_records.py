@@ -11,7 +11,7 @@ from kafka import TopicPartition, errors
 from kafka.consumer.fetcher import Fetcher
 from kafka.record.memory_records import MemoryRecords, MemoryRecordsBuilder
 
-from streamssl.events import Message
+from streamssl.data.events import Message
 from streamssl.transport.kafka.records import MessagesOfPartition
 
 IN = TopicPartition("in", 2)

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from streamssl.transport.base import FencedError, TransportUnavailableError
 from streamssl.transport.memory import MemoryBroker, MemoryTransport
-from streamssl.transport.memory_broker import Fault, SimulatedCrashError
+from streamssl.transport.memory.broker import Fault, SimulatedCrashError
 from streamssl.transport.shares import equal_shares
 from tests.transport.worlds import (
     MemoryWorld,

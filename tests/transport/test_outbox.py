@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from kafka import errors
 
-from streamssl.events import OutputRecord
+from streamssl.data.events import OutputRecord
 from streamssl.transport.kafka.clients.base import (
     Addressed,
     GroupConsumer,

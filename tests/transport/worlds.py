@@ -21,7 +21,7 @@ from streamssl.config.sections import (
     KafkaConfig,
     OutputsConfig,
 )
-from streamssl.events import Message, OutputRecord, Range, Slice
+from streamssl.data.events import Message, OutputRecord, Range, Slice
 from streamssl.transport.base import PartitionOutput, Transaction, Transport
 from streamssl.transport.files import FileTransport
 from streamssl.transport.journal import JournalRecord

@@ -16,9 +16,9 @@ from streamssl.bench.speed.plan import NUM_CHANNELS, NUM_KEYS, NUM_PARTITIONS, P
 from streamssl.bench.speed.results import Rate
 from streamssl.bench.speed.stream import arrow_messages, generate, json_messages
 from streamssl.config.sections import KafkaConfig
-from streamssl.events import EventBatch, IntArray, Message
-from streamssl.transport.broker import DevBroker
-from streamssl.transport.kafka.client import TopicReader, TopicWriter
+from streamssl.data.events import EventBatch, IntArray, Message
+from streamssl.devkit.broker import DevBroker
+from streamssl.devkit.clients import TopicReader, TopicWriter
 from streamssl.transport.kafka.security import client_settings
 from streamssl.transport.kafka.topics import RECORD_BYTES, Admin
 

@@ -22,7 +22,7 @@ from streamssl.bench.speed.learner import (
     sample_process,
 )
 from streamssl.bench.speed.results import Rate
-from streamssl.events import StreamsslError
+from streamssl.data.events import StreamsslError
 
 # What is measured -> (function, type of its result).
 MEASUREMENTS: dict[str, tuple[Callable[[Task], msgspec.Struct], type[msgspec.Struct]]] = {

@@ -35,7 +35,7 @@ from streamssl.bench.speed.waits import (
     quantiles,
 )
 from streamssl.config.sections import LearnConfig
-from streamssl.transport.kafka.client import TopicReader
+from streamssl.devkit.clients import TopicReader
 
 # What part of the rate is offered beside half of it.
 LIGHTER = (4, 8)

@@ -18,8 +18,8 @@ from streamssl.bench.speed.results import CheckpointCost, KeysRow, Profile, Rate
 from streamssl.bench.speed.stream import chunks, generate
 from streamssl.checkpoint.snapshot import snapshot
 from streamssl.config.settings import load_config
-from streamssl.events import EventBatch
-from streamssl.stream_learner import StreamLearner
+from streamssl.data.events import EventBatch
+from streamssl.stream import StreamLearner
 
 SETTLED_EVENTS = 20_000  # the first training burst is over, epochs are full-grown
 _STATM = Path("/proc/self/statm")

@@ -8,8 +8,8 @@ import numpy as np
 
 from streamssl.codecs.registry import build_codec
 from streamssl.config.settings import Config
-from streamssl.events import EventBatch, OutputRecord
-from streamssl.stream_learner import StreamLearner
+from streamssl.data.events import EventBatch, OutputRecord
+from streamssl.stream import StreamLearner
 
 SAMPLE_EVENTS = 4_000
 

@@ -10,7 +10,7 @@ import msgspec
 from streamssl.bench.speed.scripts import has_confluent
 from streamssl.bench.speed.stream import generate, json_messages
 from streamssl.config.sections import KafkaConfig
-from streamssl.events import OutputRecord
+from streamssl.data.events import OutputRecord
 from streamssl.transport.kafka.clients import library_of
 from streamssl.transport.kafka.clients.base import Addressed, Producer, ProducerOptions
 from streamssl.transport.kafka.topics import RECORD_BYTES

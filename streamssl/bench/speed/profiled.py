@@ -16,8 +16,8 @@ from streamssl.bench.speed.results import Profile
 from streamssl.config import load_config
 from streamssl.engine import run_daemon
 from streamssl.engine.watch import Watch
-from streamssl.stages import Stages
 from streamssl.telemetry import setup_logging
+from streamssl.telemetry.stages import Stages
 
 # Like `daemon.RUN`.
 PROFILED = ("-c", "from streamssl.bench.speed.profiled import main; main()")

@@ -22,7 +22,7 @@ from streamssl.bench.speed.page import render
 from streamssl.bench.speed.plan import PARTS, Plan
 from streamssl.bench.speed.results import Latency
 from streamssl.bench.speed.store import Origin, Store, build, load_average, versions
-from streamssl.events import StreamsslError
+from streamssl.data.events import StreamsslError
 
 Say = Callable[[str], None]
 

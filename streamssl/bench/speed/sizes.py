@@ -45,7 +45,7 @@ def sizes_of(config: Config, num_channels: int) -> Sizes:
     """Sizes of the networks and of the statistics' vectors."""
     # Here, because the rooms below load torch.
     from streamssl.modalities.sensor.encoder import MAX_CHANNELS, block_sizes
-    from streamssl.scorers.inputs import AVERAGED_VALUES, num_lags
+    from streamssl.modalities.sensor.vectors import AVERAGED_VALUES, num_lags
 
     most = config.scorers.gaussian.max_features
     averaged = min(most, (2 + max(1, AVERAGED_VALUES // num_channels)) * num_channels)

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from streamssl.bench.speed.exposition import Window
 from streamssl.bench.speed.results import Machine, Profile, StageRow
 from streamssl.bench.speed.work import Work
-from streamssl.stages import STAGES
+from streamssl.telemetry.stages import STAGES
 
 REST, WAIT = "(the rest)", "wait"
 BROKER = {"poll": "consume", "publish": "produce"}

@@ -12,7 +12,7 @@ import numpy as np
 import pyarrow as pa
 
 from streamssl.codecs.arrow_reader import write_batch
-from streamssl.events import EventBatch, IntArray
+from streamssl.data.events import EventBatch, IntArray
 
 TOPIC = "speed"
 KEY_FIELD = "key"

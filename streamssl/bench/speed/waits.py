@@ -12,7 +12,7 @@ import numpy as np
 
 from streamssl.bench.speed.exposition import Reading
 from streamssl.bench.speed.results import Quantiles
-from streamssl.events import BoolArray, FloatArray, Message
+from streamssl.data.events import BoolArray, FloatArray, Message
 
 Span = tuple[float, float]
 

@@ -12,12 +12,12 @@ from typing import Any
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
-from streamssl.events import Float32Array, FloatArray, IntArray
-from streamssl.keys import KeyColumns, Runs
+from streamssl.arithmetic.scan import BLOCK, EmaScan
+from streamssl.data.events import Float32Array, FloatArray, IntArray
+from streamssl.data.keys import KeyColumns, Runs
+from streamssl.modalities.sensor.features import Features
 from streamssl.modalities.sensor.leaky import LeakyUnits
 from streamssl.modalities.sensor.normaliser import Normaliser
-from streamssl.scan import BLOCK, EmaScan
-from streamssl.scorers.base import Features
 
 EMA_SPANS = (64, 16)
 

@@ -10,8 +10,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from streamssl.events import FloatArray
-from streamssl.scorers.tiles import tiled_matmul
+from streamssl.arithmetic.tiles import tiled_matmul
+from streamssl.data.events import FloatArray
 
 NUM_UNITS = 96
 SQUASH = 5.0

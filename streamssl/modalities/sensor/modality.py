@@ -8,17 +8,25 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Self
 
-from streamssl.config.sections import SensorConfig
-from streamssl.events import BoolArray, Float32Array, FloatArray, IntArray
-from streamssl.keys import KeyColumns
-from streamssl.modalities.base import Modality, Reading, Windows
+import numpy as np
+
+from streamssl.config.root import Config
+from streamssl.config.sections import LearnerConfig, SensorConfig
+from streamssl.data.events import BoolArray, EventBatch, Float32Array, IntArray, Schema
+from streamssl.data.inputs import Inputs, InputSpec, LazyInputs
+from streamssl.data.keys import KeyColumns
+from streamssl.data.results import Values
+from streamssl.modalities.base import Modality, Reading
 from streamssl.modalities.sensor.context import Advance, History, SensorContext, pieces
+from streamssl.modalities.sensor.core import SensorCore
+from streamssl.modalities.sensor.features import SensorMeasured
 from streamssl.modalities.sensor.leaky import SQUASH
+from streamssl.modalities.sensor.network import SensorNetwork
 from streamssl.modalities.sensor.normaliser import Normaliser
-from streamssl.scorers.inputs import num_recent
+from streamssl.modalities.sensor.vectors import num_recent
 
 
-class SensorWindows(Windows):
+class SensorWindows(LazyInputs):
     """The last rows of each event's key: within +-5, 0 where unseen.
 
     Args:
@@ -37,58 +45,103 @@ class SensorWindows(Windows):
         """Number of events."""
         return len(self._first_B)
 
-    def __getitem__(self, rows: slice | IntArray) -> Float32Array:
+    def __getitem__(self, rows: slice | IntArray) -> Inputs:
         """`[rows, T, C]` windows."""
         flat = self._pieces[self._first_B[rows]]
-        return flat.reshape(len(flat), *self._shape)
+        return {"window": flat.reshape(len(flat), *self._shape)}
 
 
-class SensorModality(Modality):
-    """Context, normaliser and network inputs of numeric channels.
+class SensorModality(Modality[SensorMeasured]):
+    """Context, normaliser, core and network inputs of numeric channels.
 
     Args:
-        num_channels: C.
-        config: The modality's section.
-        seed: Seed of the leaky units.
+        fields: Names of the channels.
+        section: The modality's section.
+        seed: Seed of the leaky units and projections.
+        max_features: Longest feature vector of the core.
+        next_step: Whether residuals hold those of the next-step prediction.
     """
 
-    def __init__(self, *, num_channels: int, config: SensorConfig, seed: int) -> None:
-        self.window = config.window
-        steps = max(config.window, num_recent(num_channels), 2)
+    core_name = "gaussian"
+    network_type = SensorNetwork
+
+    def __init__(
+        self,
+        *,
+        fields: tuple[str, ...],
+        section: SensorConfig,
+        seed: int,
+        max_features: int = 256,
+        next_step: bool = False,
+    ) -> None:
+        num_channels = len(fields)
+        self.parts, self.window = fields, section.window
+        self._next_step = next_step
+        self.num_residuals = (3 if next_step else 2) * num_channels
+        self.spec = InputSpec(
+            {"window": ((section.window, num_channels), np.float32)},
+            width=num_channels,
+            steps=section.window,
+        )
+        steps = max(section.window, num_recent(num_channels), 2)
         self.normaliser = Normaliser(num_channels=num_channels)
         self.context = SensorContext(
             num_channels=num_channels, steps=steps, recent=num_recent(num_channels), seed=seed
         )
+        self.core = SensorCore(
+            num_channels=num_channels,
+            leaky_CH=self.context.leaky.weight_CH,
+            max_features=max_features,
+            seed=seed,
+        )
 
     @classmethod
-    def build(cls, config: SensorConfig, *, num_channels: int, seed: int) -> Self:
-        """A modality that has seen nothing."""
-        return cls(num_channels=num_channels, config=config, seed=seed)
+    def build(cls, config: Config, schema: Schema) -> Self:
+        """A modality of these channels that has seen nothing."""
+        return cls(
+            fields=schema.fields,
+            section=config.modality,
+            seed=config.app.seed,
+            max_features=config.scorers.gaussian.max_features,
+            next_step=config.scorers.residual.next_step,
+        )
 
-    @property
-    def leaky_CH(self) -> FloatArray:  # noqa: N802 - a shape suffix
-        """`[C, H]` input weights of the leaky units."""
-        return self.context.leaky.weight_CH
-
-    def read(self, slot_B: IntArray, values_BC: Float32Array) -> Reading:
+    def read(self, slot_B: IntArray, batch: EventBatch) -> Reading:
         """Events in their context; changes nothing."""
-        features, history, advance = self.context.read(slot_B, values_BC, self.normaliser)
+        features, history, advance = self.context.read(slot_B, batch.values_BC, self.normaliser)
         return Reading(features, history, advance)
 
-    def windows(self, rows: History) -> Windows:
+    def inputs(self, rows: History) -> SensorWindows:
         """The last rows of each event's key, standardised."""
         return SensorWindows(rows.standardised(SQUASH), rows.place_B, self.window)
+
+    def network(self, config: LearnerConfig) -> SensorNetwork:
+        """A student of windows."""
+        return SensorNetwork(
+            num_channels=len(self.parts),
+            window=self.window,
+            config=config,
+            next_step=self._next_step,
+        )
+
+    def expected(self, measured: SensorMeasured) -> Values:
+        """The channels' newest values that the lagged distance's Gaussian predicts."""
+        return Values(self.parts, self.core.expected(measured), _no_texts(len(measured.slot_B)))
+
+    def actual(self, batch: EventBatch) -> Values:
+        """The channels' values as they came."""
+        return Values(self.parts, batch.values_BC.astype(np.float64), _no_texts(len(batch)))
 
     def write(self, advance: Advance) -> None:
         """Move the context on."""
         self.context.write(advance)
 
-    def learn(self, slot_B: IntArray, newest_BC: Float32Array, learn_B: BoolArray) -> None:
+    def learn(self, measured: SensorMeasured, learn_B: BoolArray) -> None:
         """Move the running statistics on by an epoch's rows that the gate let through."""
-        self.normaliser.learn(slot_B[learn_B], newest_BC[learn_B])
+        self.normaliser.learn(measured.slot_B[learn_B], measured.newest_BC[learn_B])
 
     def per_key(self) -> list[KeyColumns]:
-        """Every per-key column."""
+        """Columns of the statistics and of the context."""
         return [self.normaliser.columns, self.context.columns]
 
     def state_dict(self) -> dict[str, Any]:
@@ -99,3 +152,7 @@ class SensorModality(Modality):
         """Take over what `state_dict` gave."""
         self.normaliser.load_state_dict(state["normaliser"])
         self.context.load_state_dict(state["context"])
+
+
+def _no_texts(num_events: int) -> list[dict[str, str | None]]:
+    return [{} for _ in range(num_events)]

@@ -10,8 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from streamssl.events import Float32Array, FloatArray, IntArray
-from streamssl.keys import KeyColumns, Runs
+from streamssl.data.events import Float32Array, FloatArray, IntArray
+from streamssl.data.keys import KeyColumns, Runs
 
 MEMORY = 20_000
 PRIOR_ROWS = 8.0

@@ -77,6 +77,20 @@ def view(x_BTC: Tensor, generator: torch.Generator) -> Tensor:
     return channel_mask(time_mask(x_BTC, generator), generator)
 
 
+def corrupt(
+    summary_BSC: Tensor, rows_S: Tensor, generator: torch.Generator, *, noise: float, mask: float
+) -> Tensor:
+    """Add white noise and hide whole channels, each with probability `mask`.
+
+    The mean of R rows with noise of their own is off by that noise over the root of R: the
+    encoder sees summaries only, so it is added there, and there is half as much to draw.
+    """
+    noise_BSC = torch.empty_like(summary_BSC).normal_(0.0, noise, generator=generator)
+    noise_BSC.mul_(rows_S.rsqrt()[:, None]).add_(summary_BSC)
+    draw_B1C = torch.empty_like(summary_BSC[:, :1]).uniform_(generator=generator)
+    return noise_BSC.mul_(draw_B1C >= mask)
+
+
 def past(x_BTC: Tensor) -> Tensor:
     """What was known before the last row: the window one step earlier, zeros at its start."""
     past_BTC = torch.zeros_like(x_BTC)

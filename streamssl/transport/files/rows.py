@@ -9,7 +9,7 @@ from typing import Protocol
 
 import pyarrow as pa
 
-from streamssl.events import ORIGINAL, UNREADABLE, UNTYPED, StreamsslError
+from streamssl.data.events import ORIGINAL, UNREADABLE, UNTYPED, StreamsslError
 
 # Columns by these names would be taken for the marks of unreadable rows.
 RESERVED = frozenset({UNREADABLE, ORIGINAL})

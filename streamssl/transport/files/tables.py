@@ -7,8 +7,8 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import pyarrow as pa
 
-from streamssl.events import FloatArray, Range
-from streamssl.results import Results
+from streamssl.data.events import FloatArray, Range
+from streamssl.data.results import Results
 
 EMBEDDINGS_SCHEMA = pa.schema(
     [
@@ -69,9 +69,9 @@ def _scores(results: Results, schema: pa.Schema) -> pa.Table:
 
 
 def _top_fields(results: Results) -> pa.Array:
-    known = (results.top_field >= 0) & (results.top_field < len(results.batch.fields))
+    known = (results.top_field >= 0) & (results.top_field < len(results.parts))
     places = pa.array(results.top_field, mask=~known)
-    return pa.array(results.batch.fields, pa.string()).take(places)
+    return pa.array(results.parts, pa.string()).take(places)
 
 
 def _embeddings(results: Results) -> pa.Table:

@@ -9,7 +9,7 @@ from typing import TypeVar
 
 import pyarrow as pa
 
-from streamssl.events import OutputRecord, Slice
+from streamssl.data.events import OutputRecord, Slice
 from streamssl.transport.base import PartitionOutput, Receipt, Transaction
 from streamssl.transport.files.formats import (
     check_input,

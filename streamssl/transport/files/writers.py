@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.csv as arrow_csv
 import pyarrow.parquet as pq
 
-from streamssl.events import StreamsslError
+from streamssl.data.events import StreamsslError
 
 ROWS_PER_GROUP = 65_536
 BYTES_PER_GROUP = 64 * 2**20

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from functools import partial
 
 from streamssl.config.sections import OUTPUTS
-from streamssl.events import OutputRecord
+from streamssl.data.events import OutputRecord
 from streamssl.transport.base import Receipt, Transaction, partition_of
 from streamssl.transport.holding import returned, still_held
 from streamssl.transport.journal import JournalRecord

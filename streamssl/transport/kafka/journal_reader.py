@@ -7,7 +7,7 @@ from collections.abc import Callable
 import msgspec
 from kafka import TopicPartition
 
-from streamssl.events import StreamsslError
+from streamssl.data.events import StreamsslError
 from streamssl.transport.journal import JournalRecord, decode_record
 from streamssl.transport.kafka.patience import Patience
 from streamssl.transport.kafka.reader import RangeReader

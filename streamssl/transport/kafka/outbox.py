@@ -8,7 +8,7 @@ from dataclasses import replace
 
 from kafka import errors
 
-from streamssl.events import StreamsslError
+from streamssl.data.events import StreamsslError
 from streamssl.transport.kafka.clients.base import (
     Addressed,
     Library,

@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 from kafka import KafkaConsumer, TopicPartition, errors
 
-from streamssl.events import Message
+from streamssl.data.events import Message
 from streamssl.transport.base import InputExpiredError
 from streamssl.transport.kafka.patience import TROUBLE, Patience
 from streamssl.transport.kafka.records import give_messages

@@ -9,7 +9,7 @@ from typing import Self
 from kafka import TopicPartition
 
 from streamssl.config.root import Config
-from streamssl.events import Slice
+from streamssl.data.events import Slice
 from streamssl.transport.journal import JournalRecord
 from streamssl.transport.kafka.journal_reader import JournalReader
 from streamssl.transport.kafka.patience import TROUBLE, Patience

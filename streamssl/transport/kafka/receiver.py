@@ -8,7 +8,7 @@ from typing import Any
 
 from kafka import errors
 
-from streamssl.events import Message
+from streamssl.data.events import Message
 from streamssl.transport.base import FencedError
 from streamssl.transport.kafka.assignments import Assignments
 from streamssl.transport.kafka.clients.base import (

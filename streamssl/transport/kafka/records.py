@@ -16,7 +16,7 @@ from kafka.consumer.fetcher import Fetcher, IsolationLevel
 from kafka.record.default_records import DefaultRecordBatch
 from kafka.record.util import decode_varint
 
-from streamssl.events import Headers, Message
+from streamssl.data.events import Headers, Message
 
 
 def give_messages(consumer: KafkaConsumer) -> KafkaConsumer:

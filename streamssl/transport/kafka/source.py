@@ -6,7 +6,7 @@ from collections.abc import Mapping, Set
 from contextlib import suppress
 from typing import Literal
 
-from streamssl.events import Slice
+from streamssl.data.events import Slice
 from streamssl.transport.kafka.assignments import Assignments
 from streamssl.transport.kafka.clients.base import Library, Membership
 from streamssl.transport.kafka.patience import TROUBLE, Patience

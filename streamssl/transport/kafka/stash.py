@@ -6,7 +6,7 @@ from collections import deque
 from collections.abc import Iterable, Mapping
 from itertools import takewhile
 
-from streamssl.events import Message
+from streamssl.data.events import Message
 
 
 class Stash:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from functools import partial
 
 from streamssl.config.root import Config
-from streamssl.events import Slice
+from streamssl.data.events import Slice
 from streamssl.transport.base import Receipt, Transaction
 from streamssl.transport.journal import JournalRecord
 from streamssl.transport.kafka.connection import Connection

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from kafka import KafkaConsumer, TopicPartition, errors
 
-from streamssl.events import StreamsslError
+from streamssl.data.events import StreamsslError
 
 # What kafka-python raises about the records themselves, not about the way to them.
 UNREADABLE = (errors.UnsupportedCodecError, errors.CorruptRecordError, errors.LogTruncationError)

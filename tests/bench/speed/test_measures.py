@@ -24,7 +24,7 @@ from streamssl.bench.speed.results import Rate
 from streamssl.bench.speed.stream import arrow_messages, generate, json_messages
 from streamssl.bench.speed.waits import checkpoint_spans, during, match, quantiles
 from streamssl.cli.bench import bench_app
-from streamssl.events import Message
+from streamssl.data.events import Message
 from tests.bench.speed.readings import MACHINE
 
 LIGHT = ("learn.burst_steps=0", "learner.hidden=16", "modality.window=8")

@@ -9,7 +9,7 @@ from streamssl.bench.speed.child import MeasurementError
 from streamssl.bench.speed.journey import profile_daemon
 from streamssl.bench.speed.plan import Plan
 from streamssl.bench.speed.profiled import load_profiles
-from streamssl.stages import STAGES
+from streamssl.telemetry.stages import STAGES
 
 
 def test_every_stage_of_a_real_daemon_is_profiled() -> None:

@@ -10,7 +10,7 @@ from streamssl.bench.speed.results import Profile
 from streamssl.bench.speed.sizes import sizes_of
 from streamssl.bench.speed.stages import REST, in_order, pick, slowest, stage_rows
 from streamssl.bench.speed.work import Traffic, Work, stage_work, total_operations
-from streamssl.stages import STAGES
+from streamssl.telemetry.stages import STAGES
 from tests.bench.speed.readings import MACHINE, reading
 
 WINDOW = Window(
@@ -105,9 +105,9 @@ def test_work_is_counted_from_the_configuration() -> None:
 
 def test_the_encoders_operations_are_those_of_its_weights() -> None:
     """Two operations a weight of its layers: checked against the network."""
-    from streamssl.learner.network import WindowNetwork
+    from streamssl.modalities.sensor.network import SensorNetwork
 
     config = Plan().config()
-    encoder = WindowNetwork(num_channels=16, window=32, config=config.learner).encoder
+    encoder = SensorNetwork(num_channels=16, window=32, config=config.learner).encoder
     weights = sum(p.numel() for p in encoder.parameters() if p.dim() == 2)
     assert sizes_of(config, 16).encoder == weights

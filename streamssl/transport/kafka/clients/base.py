@@ -12,7 +12,7 @@ from typing import Any, Protocol
 
 import msgspec
 
-from streamssl.events import Message, OutputRecord
+from streamssl.data.events import Message, OutputRecord
 from streamssl.transport.kafka.assignments import Assignments
 
 # Bytes of a record beside its key, value and headers, generously.

@@ -21,7 +21,7 @@ from kafka.producer.future import FutureProduceResult, FutureRecordMetadata
 from kafka.producer.producer_batch import ProducerBatch
 from kafka.record.memory_records import MemoryRecordsBuilder
 
-from streamssl.events import Headers, OutputRecord
+from streamssl.data.events import Headers, OutputRecord
 from streamssl.transport.kafka.clients.base import Sent
 from streamssl.transport.kafka.patience import TROUBLE
 

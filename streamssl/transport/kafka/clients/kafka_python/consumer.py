@@ -8,7 +8,7 @@ from typing import Any
 from kafka import ConsumerRebalanceListener, KafkaConsumer, TopicPartition, errors
 from kafka.structs import MemberState
 
-from streamssl.events import Message
+from streamssl.data.events import Message
 from streamssl.transport.kafka.assignments import Assignments
 from streamssl.transport.kafka.clients.base import (
     FETCH_BYTES,

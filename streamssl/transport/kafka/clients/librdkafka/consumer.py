@@ -14,7 +14,7 @@ from confluent_kafka import Message as Record
 from kafka import errors
 
 from streamssl.config.sections import KafkaConfig
-from streamssl.events import Message
+from streamssl.data.events import Message
 from streamssl.transport.kafka.assignments import Assignments
 from streamssl.transport.kafka.clients.base import Membership
 from streamssl.transport.kafka.clients.librdkafka.errors import translated, translating

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 
-from streamssl.events import StreamsslError
+from streamssl.data.events import StreamsslError
 
 # Version of the bytes: then the generation (four bytes of this machine), group and member.
 MAGIC = b"CGMDv2:"

@@ -1,0 +1,1 @@
+"""From raw scores to alerts: p-values, the alert budget, incidents."""

@@ -1,0 +1,1 @@
+"""Arithmetic on columns that knows no stream: scans, histograms, tiled products, projections."""

@@ -1,0 +1,136 @@
+"""Decayed histograms of scores on a logarithmic scale: 40 bins a decade from 1e-3 to 1e5.
+
+K = keys, B = events, N = bins, G = blocks of bins, W = bins of a block.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from streamssl.data.events import Float32Array, FloatArray, IntArray
+from streamssl.data.keys import Runs
+
+BINS_PER_DECADE = 40
+LOWEST = 1e-3
+NUM_BINS = 320
+BIN_WIDTH = float(np.log(10.0)) / BINS_PER_DECADE
+BLOCK = 16
+NUM_BLOCKS = NUM_BINS // BLOCK
+
+
+def log_position(score_B: FloatArray) -> FloatArray:
+    """Place of a score in units of bins; scores under 1e-3 count as 1e-3."""
+    return (np.log(np.maximum(score_B, LOWEST)) - np.log(LOWEST)) / BIN_WIDTH
+
+
+def bin_of(score_B: FloatArray) -> IntArray:
+    """Bin of each score, in [0, NUM_BINS)."""
+    return np.minimum(log_position(score_B).astype(np.int64), NUM_BINS - 1)
+
+
+def add_scores(
+    counts: npt.NDArray[Any], runs: Runs, rows_B: IntArray, score_B: FloatArray, memory: float
+) -> None:
+    """Decay each key's histogram by the number of its new scores, and add them.
+
+    Args:
+        counts: `[num_slots, N]`, changed in place.
+        runs: How the batch falls to keys.
+        rows_B: Rows of the batch whose scores are added.
+        score_B: The scores of those rows.
+        memory: Scores after which an old one counts 1/e.
+    """
+    group_B = runs.group[rows_B]
+    new_K = np.bincount(group_B, minlength=len(runs.slots))
+    counts_KN = counts[runs.slots]
+    counts_KN *= _decay(memory, new_K)[:, None].astype(counts.dtype)
+    np.add.at(counts_KN, (group_B, bin_of(score_B)), counts.dtype.type(1.0))
+    counts[runs.slots] = counts_KN
+
+
+def add_to_pool(pool_N: FloatArray, score_B: FloatArray, memory: float) -> None:
+    """The same for the one histogram of all keys."""
+    pool_N *= _decay(memory, len(score_B))
+    pool_N += np.bincount(bin_of(score_B), minlength=NUM_BINS)
+
+
+def _decay(memory: float, new: Any) -> Any:
+    return (1.0 - 1.0 / memory) ** new
+
+
+class Above:
+    """How much of each key's histogram lies above the lower edge of a bin.
+
+    A key's histogram is its own counts, a share of the pool's, and as much again in every bin.
+    Blocks of bins are added up first, and bins only in the blocks that are asked for. What a key
+    gives does not depend on the others.
+
+    Args:
+        counts_KN: Own counts.
+        pool_N: Those of all keys.
+        share_K: How often the pool counts; 0 leaves it out.
+        every: What every bin holds besides.
+
+    Attributes:
+        total_K: All of it.
+    """
+
+    def __init__(
+        self,
+        counts_KN: Float32Array,
+        pool_N: FloatArray,
+        share_K: FloatArray,
+        *,
+        every: float = 0.0,
+    ) -> None:
+        self._own_KGW = counts_KN.reshape(-1, NUM_BLOCKS, BLOCK)
+        self._pool_GW = pool_N.reshape(NUM_BLOCKS, BLOCK)
+        self._share_K, self._every = share_K, every
+        block_KG = np.einsum("kgw->kg", self._own_KGW).astype(np.float64)
+        block_KG += share_K[:, None] * self._pool_GW.sum(1) + BLOCK * every
+        self._from_KG = np.zeros((len(counts_KN), NUM_BLOCKS + 1))
+        np.cumsum(block_KG[:, ::-1], axis=1, out=self._from_KG[:, -2::-1])
+        self.total_K = self._from_KG[:, 0]
+
+    def around(self, group_B: IntArray, bin_B: IntArray) -> tuple[FloatArray, FloatArray]:
+        """`[B]` what lies above the lower edge of a bin, and above its upper edge.
+
+        Args:
+            group_B: Which histogram.
+            bin_B: Which of its bins.
+        """
+        block_B, place_B = np.divmod(bin_B, BLOCK)
+        beyond_B, within_BW = self._from_KG[group_B, block_B + 1], self._within(group_B, block_B)
+        rows = np.arange(len(bin_B))
+        return beyond_B + within_BW[rows, place_B], beyond_B + within_BW[rows, place_B + 1]
+
+    def bin_under(self, wanted_K: FloatArray) -> IntArray:
+        """`[K]` the last bin with more than `wanted_K` above its lower edge; at least the first."""
+        rows = np.arange(len(wanted_K))
+        block_K = _last_over(self._from_KG, wanted_K)
+        within_KW = self._within(rows, block_K)
+        wanted_K = wanted_K - self._from_KG[rows, block_K + 1]
+        return block_K * BLOCK + _last_over(within_KW, wanted_K)
+
+    def _within(self, group_B: IntArray, block_B: IntArray) -> FloatArray:
+        """`[B, W + 1]` what lies above each edge of the block, of what the block holds."""
+        count_BW = self._own_KGW[group_B, block_B].astype(np.float64)
+        count_BW += self._share_K[group_B, None] * self._pool_GW[block_B] + self._every
+        above_BW = np.zeros((len(group_B), BLOCK + 1))
+        np.cumsum(count_BW[:, ::-1], axis=1, out=above_BW[:, -2::-1])
+        return above_BW
+
+
+def _last_over(above_KX: FloatArray, wanted_K: FloatArray) -> IntArray:
+    """`[K]` last place of a falling row that is over what is wanted; at least the first."""
+    over_K: IntArray = (above_KX[:, :-1] > wanted_K[:, None]).sum(1)
+    return np.maximum(over_K - 1, 0)
+
+
+def quantile(above: Above, q: float) -> FloatArray:
+    """`[K]` upper edge of the bin that holds the q-quantile; infinite without any score."""
+    edge_K = LOWEST * np.exp((above.bin_under((1.0 - q) * above.total_K) + 1) * BIN_WIDTH)
+    return np.where(above.total_K > 0, edge_K, np.inf)

@@ -1,0 +1,65 @@
+"""Matrix products in tiles of one shape, so that a row's bits never depend on its neighbours.
+
+A BLAS chooses its kernel by the shape of the matrices: seven rows at once can differ in the last
+bit from the same rows among a thousand. All products of events with weights go through here.
+
+B = events, N = tiles, R = rows of a tile, F = features, G = outputs.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TypeVar
+
+import numpy as np
+
+from streamssl.data.events import Float32Array, FloatArray, IntArray
+
+Floats = TypeVar("Floats", FloatArray, Float32Array)
+TILE = 32
+GROUP_TILE = 8  # rows of one group are often few, and padding costs as much as rows
+
+
+@dataclass(frozen=True, slots=True)
+class Tiling:
+    """Rows of a batch laid out in tiles, each tile holding rows of one group only.
+
+    Attributes:
+        row_NR: Row of the batch at each place; padding repeats a row of the same tile.
+        group_N: Group of each tile.
+        place_B: Flat place (tile * R + row) of each row of the batch.
+    """
+
+    row_NR: IntArray
+    group_N: IntArray
+    place_B: IntArray
+
+
+def tile_rows(group_B: IntArray, rows: int = GROUP_TILE) -> Tiling:
+    """Lay out a batch whose rows belong to `group_B` in tiles of `rows` rows."""
+    order = np.argsort(group_B, kind="stable")
+    groups, counts = np.unique(group_B, return_counts=True)
+    tiles = -(-counts // rows)
+    first_tile, first_row = np.cumsum(tiles) - tiles, np.cumsum(counts) - counts
+    rank = np.arange(len(order)) - np.repeat(first_row, counts)
+    place_sorted = np.repeat(first_tile, counts) * rows + rank
+    row = np.repeat(order[first_row] if len(order) else order, tiles * rows)
+    row[place_sorted] = order
+    place_B = np.empty_like(place_sorted)
+    place_B[order] = place_sorted
+    return Tiling(row.reshape(-1, rows), np.repeat(groups, tiles), place_B)
+
+
+def tiled_matmul(x_BF: Floats, weight_FG: Floats) -> Floats:
+    """`x_BF @ weight_FG`, bit-identical for a row whatever batch it comes in.
+
+    Example:
+        >>> x, weight = np.ones((3, 2)), np.ones((2, 1))
+        >>> tiled_matmul(x, weight).ravel()
+        array([2., 2., 2.])
+    """
+    num_rows = len(x_BF)
+    padded = np.zeros((-(-num_rows // TILE) * TILE, x_BF.shape[1]), x_BF.dtype)
+    padded[:num_rows] = x_BF
+    tiles = padded.reshape(-1, TILE, x_BF.shape[1])
+    return np.matmul(tiles, weight_FG).reshape(-1, weight_FG.shape[1])[:num_rows]

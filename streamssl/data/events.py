@@ -1,0 +1,211 @@
+"""The words that every room shares: messages, columnar batches, ranges.
+
+Shape suffixes: B = events, C = numbers of an event, H W = pixels.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import msgspec
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from streamssl.data.columns import Columns
+
+FloatArray = npt.NDArray[np.float64]
+Float32Array = npt.NDArray[np.float32]
+IntArray = npt.NDArray[np.int64]
+UInt8Array = npt.NDArray[np.uint8]
+BoolArray = npt.NDArray[np.bool_]
+Headers = tuple[tuple[str, bytes], ...]
+
+UNREADABLE = "streamssl:unreadable"
+ORIGINAL = "streamssl:original"
+UNTYPED = "streamssl:untyped"
+
+
+class StreamsslError(Exception):
+    """Base of every error that is the user's to mend; its text names the remedy.
+
+    Attributes:
+        exit_code: What a command ends with (1 runtime, 2 usage or configuration, 3 broker,
+            4 checkpoint, 5 device).
+    """
+
+    exit_code = 1
+
+
+class Message(msgspec.Struct, frozen=True, gc=False):
+    """One record as the transport gives it: bytes and where they came from.
+
+    A struct, made once an event: a frozen dataclass takes nine times as long.
+    """
+
+    partition: int
+    offset: int
+    key: bytes | None
+    value: bytes | None
+    timestamp_ms: int = 0
+    headers: Headers = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Slice:
+    """Consecutive messages of one partition, as one poll gave them.
+
+    Attributes:
+        incarnation: Counter of the partition's assignments to this instance (>= 1); a higher
+            one than before means that the partition left and came back.
+        start: Position before the first message; slices of one incarnation join without gap.
+        stop: Position after the last message.
+        payload: Messages (Kafka, memory), or rows of a file as an Arrow batch whose first row
+            has offset `start`; its columns `UNREADABLE` and `ORIGINAL`, where present, say of
+            each row that is no row why (`reason: detail`, else null) and give its bytes. Text
+            columns whose field metadata has `UNTYPED` hold cells as written (`csv` or `json`).
+        missed: `[a, b)` where input expired before it could be read, else None.
+    """
+
+    partition: int
+    incarnation: int
+    start: int
+    stop: int
+    payload: list[Message] | pa.RecordBatch
+    missed: tuple[int, int] | None = None
+
+
+class OutputRecord(msgspec.Struct, frozen=True, gc=False):
+    """One record to be written, encoded.
+
+    Attributes:
+        topic: Which output: `scores`, `embeddings`, `dlq` or `spaces`.
+    """
+
+    topic: str
+    key: bytes | None
+    value: bytes | None
+    headers: Headers = ()
+
+
+class Schema(NamedTuple):
+    """Which columns the events of a stream have; the same for a stream's whole life.
+
+    Attributes:
+        fields: Names of the numbers.
+        texts: Names of the text columns: categories, further entities, groups.
+    """
+
+    fields: tuple[str, ...]
+    texts: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class EventBatch(Columns):
+    """Events as columns, in (partition, offset, index) order within each partition.
+
+    Attributes:
+        topic: Input topic (or file name) that the event ids begin with.
+        partition: `[B]` partition of each event.
+        offset: `[B]` offset of the message that carried it.
+        index: `[B]` place within that message (0 where a message carries one event).
+        keys: `[B]` Arrow strings; the empty string where the stream has no keys.
+        event_time: `[B]` seconds since 1970 UTC (a file without a time column: the row number).
+        fields: Names of the C numbers.
+        values_BC: `[B, C]` float32, NaN = missing, never infinite; C may be 0.
+        texts: `[B]` rows of string columns, null = missing; None where the stream has none.
+        images_BHWC: `[B, H, W, C]` uint8 pixels; None where the stream has none.
+    """
+
+    topic: str
+    partition: IntArray
+    offset: IntArray
+    index: IntArray
+    keys: pa.StringArray
+    event_time: FloatArray
+    fields: tuple[str, ...]
+    values_BC: Float32Array
+    texts: pa.RecordBatch | None = None
+    images_BHWC: UInt8Array | None = None
+
+    @property
+    def schema(self) -> Schema:
+        """Which columns the events have."""
+        return Schema(self.fields, () if self.texts is None else tuple(self.texts.schema.names))
+
+    def __len__(self) -> int:
+        """Number of events."""
+        return len(self.offset)
+
+    def ids(self) -> list[str]:
+        """Event ids, `topic/partition/offset/index`."""
+        columns = zip(
+            self.partition.tolist(), self.offset.tolist(), self.index.tolist(), strict=True
+        )
+        return [f"{self.topic}/{p}/{o}/{i}" for p, o, i in columns]
+
+
+def check_batch(batch: EventBatch) -> None:
+    """Refuse a batch whose columns do not fit together.
+
+    Raises:
+        ValueError: A column has another length or kind than the batch's; the text says which.
+    """
+    size = (len(batch.offset), len(batch.fields))
+    if not isinstance(batch.keys, pa.StringArray) or batch.keys.null_count:
+        raise ValueError("keys must be a pyarrow StringArray without nulls; use '' for no key")
+    if batch.values_BC.shape != size:
+        raise ValueError(f"values_BC is {batch.values_BC.shape}; {size} events and fields needed")
+    if not any(batch.schema) and batch.images_BHWC is None:
+        raise ValueError("a batch needs at least one column of numbers, texts or images")
+    columns = ("partition", "index", "keys", "event_time", "texts", "images_BHWC")
+    wrong = [name for name in columns if _has_other_length(getattr(batch, name), size[0])]
+    if wrong:
+        raise ValueError(f"{', '.join(wrong)} must have {size[0]} rows, like offset")
+
+
+def _has_other_length(column: Any, num_rows: int) -> bool:
+    return column is not None and len(column) != num_rows
+
+
+@dataclass(frozen=True, slots=True)
+class DeadLetter:
+    """An input that could not be read: the original bytes, why, and where it came from.
+
+    Attributes:
+        message: The original message (for a bad row of a batch message: that row re-encoded
+            as a message of one row).
+        index: The row within the message, or None where the whole message is unreadable.
+        reason: One of a few fixed words (a metric label), such as `bad_json`.
+        detail: What exactly was wrong, for a person; bounded length.
+    """
+
+    message: Message
+    index: int | None
+    reason: str
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class Decoded:
+    """What a decoder made of some messages: the readable events and the dead letters."""
+
+    batch: EventBatch
+    dead_letters: tuple[DeadLetter, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Range:
+    """Messages `[start, stop)` of one partition, as taken in one transaction.
+
+    Attributes:
+        num_messages: Records really in the range (control records and compaction leave holes).
+        crc32c: CRC-32C chained over the messages' value bytes, in offset order.
+    """
+
+    partition: int
+    start: int
+    stop: int
+    num_messages: int
+    crc32c: int

@@ -1,0 +1,88 @@
+"""Inputs of the networks: named arrays that have one row a sample.
+
+A sensor's is one window; a transaction's are numbers and codes, a frame's are pixels.
+
+B = events.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple, Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from streamssl.data.events import IntArray
+
+Inputs = dict[str, npt.NDArray[Any]]
+
+
+class InputSpec(NamedTuple):
+    """Of what size one input is.
+
+    Attributes:
+        arrays: Name -> (shape of one row, dtype).
+        width: Values of one event; batches of wide ones are smaller.
+        steps: Events that one input spans.
+    """
+
+    arrays: Mapping[str, tuple[tuple[int, ...], npt.DTypeLike]]
+    width: int
+    steps: int
+
+    @property
+    def num_bytes(self) -> int:
+        """Bytes of one input."""
+        return sum(
+            int(np.prod(shape)) * np.dtype(dtype).itemsize for shape, dtype in self.arrays.values()
+        )
+
+    def zeros(self, num_rows: int) -> Inputs:
+        """`num_rows` inputs of zeros."""
+        return {
+            name: np.zeros((num_rows, *shape), dtype)
+            for name, (shape, dtype) in self.arrays.items()
+        }
+
+
+class LazyInputs(Protocol):
+    """The inputs of a batch's events, made when they are asked for."""
+
+    def __len__(self) -> int:
+        """B."""
+        ...
+
+    def __getitem__(self, rows: slice | IntArray) -> Inputs:
+        """The rows' inputs: finite, bounded."""
+        ...
+
+
+class NoInputs(LazyInputs):
+    """What there is to read where there are no networks."""
+
+    def __init__(self, num_events: int) -> None:
+        self._num_events = num_events
+
+    def __len__(self) -> int:
+        """Number of events."""
+        return self._num_events
+
+    def __getitem__(self, rows: slice | IntArray) -> Inputs:
+        """No array at all, whatever rows are asked for."""
+        return {}
+
+
+def num_inputs(inputs: Mapping[str, Any]) -> int:
+    """Rows of inputs that have at least one array."""
+    return len(next(iter(inputs.values())))
+
+
+def take_inputs(inputs: Mapping[str, Any], rows: Any) -> dict[str, Any]:
+    """The rows that an index array, mask or slice picks, of arrays or tensors."""
+    return {name: array[rows] for name, array in inputs.items()}
+
+
+def concat_inputs(tables: Sequence[Inputs]) -> Inputs:
+    """The rows of at least one table of inputs after another."""
+    return {name: np.concatenate([table[name] for table in tables]) for name in tables[0]}

@@ -1,0 +1,165 @@
+"""What comes out: the scores of a batch, and what closing an epoch decided and did.
+
+Shape suffixes: A = explained events, B = events, N = numbers, P = parts, D = embedding size.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, fields, replace
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from streamssl.data.columns import Columns, take_rows
+from streamssl.data.events import BoolArray, EventBatch, Float32Array, FloatArray, IntArray
+
+
+@dataclass(frozen=True, slots=True)
+class Values(Columns):
+    """What some fields of explained events are, or should be: numbers or texts.
+
+    Attributes:
+        fields: Names of the N numbers.
+        numbers_AN: `[A, N]` in the input's units, NaN = missing or unknown.
+        texts: per event, the fields that are no numbers; None = missing or unknown.
+    """
+
+    fields: tuple[str, ...]
+    numbers_AN: FloatArray
+    texts: list[dict[str, str | None]]
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation(Columns):
+    """Why events are anomalies: one row each, in the batch's order.
+
+    Attributes:
+        attribution_AP: `[A, P]` share per part, >= 0, each row sums to 1.
+        expected: What the model expected.
+        actual: What came; a part need not be a field, nor a field a part.
+        neighbours: ids of the nearest past events of the same stream, nearest first.
+    """
+
+    attribution_AP: FloatArray
+    expected: Values
+    actual: Values
+    neighbours: list[list[str]]
+
+
+@dataclass(frozen=True, slots=True)
+class Results(Columns):
+    """What is published for a batch: one row an event, in the batch's order.
+
+    Attributes:
+        batch: The events themselves.
+        parts: What scores are shared out to: channels, fields or cells of a frame.
+        epoch: Epoch of the model that scored them.
+        score: `[B]` 1 - p_value.
+        p_value: `[B]` in (0, 1], strictly decreasing in `raw` for one key.
+        raw: `[B]` fused raw score, >= 0.
+        threshold: `[B]` score from which an event is an anomaly.
+        anomaly: `[B]` True where the score passed the threshold and the key is not warming.
+        severity: `[B]` index into `SEVERITIES`.
+        incident_id: per event, None outside incidents.
+        incident_state: `[B]` index into `INCIDENT_STATES`.
+        warming: `[B]` True until the key's scorer is fitted and calibrated.
+        top_field: `[B]` index of the part that contributes most to the score.
+        raw_scores: One `[B]` column a scorer.
+        explained: `[A]` rows (indices into the batch) that carry an explanation: the anomalies.
+        explanation: Of those.
+        embedding_BD: `[B, D]` float32 from the teacher.
+        space: Name of the embedding space.
+    """
+
+    batch: EventBatch
+    parts: tuple[str, ...]
+    epoch: int
+    score: FloatArray
+    p_value: FloatArray
+    raw: FloatArray
+    threshold: FloatArray
+    anomaly: BoolArray
+    severity: IntArray
+    incident_id: list[str | None]
+    incident_state: IntArray
+    warming: BoolArray
+    top_field: IntArray
+    raw_scores: Mapping[str, FloatArray]
+    explained: IntArray
+    explanation: Explanation
+    embedding_BD: Float32Array
+    space: str
+
+    def take(self, rows: Any) -> Results:
+        """The rows that an ascending index array, mask or slice picks."""
+        place_B = np.full(len(self.batch), -1)
+        place_B[rows] = np.arange(len(place_B[rows]))
+        kept = np.flatnonzero(place_B[self.explained] >= 0)
+        columns = {f.name: take_rows(getattr(self, f.name), rows) for f in fields(self)}
+        columns["explained"] = place_B[self.explained[kept]]
+        columns["explanation"] = self.explanation.take(kept)
+        return Results(**columns)
+
+    @classmethod
+    def concat(cls, tables: Sequence[Results]) -> Results:
+        """Results of consecutive batches; epoch and space are those of the last."""
+        begins = np.cumsum([0, *(len(table.batch) for table in tables[:-1])])
+        moved = [
+            replace(table, explained=table.explained + begin)
+            for table, begin in zip(tables, begins, strict=True)
+        ]
+        return super(Results, cls).concat(moved)
+
+
+SEVERITIES = ("none", "low", "medium", "high", "critical")
+INCIDENT_STATES = ("none", "start", "ongoing", "end")
+# The embedding space until the first training burst is over, and where there are no networks.
+PROVISIONAL, NO_SPACE = "provisional", "none"
+
+
+class Decisions(NamedTuple):
+    """What was decided when an epoch closed; with its rows it determines the next state.
+
+    Attributes:
+        reason: `count` (the epoch was full), `clock` (`learn.max_wait_s` passed) or `end` (a
+            file ended).
+        learn_rate: Share of the epoch's rows offered to the optimiser (1.0 unless lag thins
+            learning); which ones follows from a hash of the event id and the epoch.
+        hurried: Whether the next epoch's input waited already: a burst is cut into smaller slices.
+    """
+
+    reason: str = "count"
+    learn_rate: float = 1.0
+    hurried: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class EpochReport:
+    """What closing an epoch did; for metrics and logs, never fed back.
+
+    Attributes:
+        num_events: Rows of the epoch.
+        num_learnt: Rows that the statistics learned (not gated).
+        num_trained: Rows (fresh and replayed) that optimiser steps learned from.
+        losses: Last loss of each objective.
+    """
+
+    epoch: int
+    num_events: int
+    num_learnt: int = 0
+    num_gated: int = 0
+    num_thinned: int = 0
+    num_trained: int = 0
+    num_steps: int = 0
+    num_steps_nonfinite: int = 0
+    keys_active: int = 0
+    keys_evicted: int = 0
+    replay_records: int = 0
+    replay_bytes: int = 0
+    gradient_norm: float = float("nan")
+    effective_rank: float = float("nan")
+    min_standard_deviation: float = float("nan")
+    warmup_progress: float = 0.0
+    alert_rate: float = 0.0
+    losses: Mapping[str, float] = field(default_factory=dict)

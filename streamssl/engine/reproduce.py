@@ -1,0 +1,160 @@
+"""A separate process reproduces what a daemon published, from its journal and its input."""
+
+from __future__ import annotations
+
+import json
+import logging
+import sys
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Protocol
+
+from streamssl.checkpoint import CorruptCheckpointError
+from streamssl.checkpoint.store import Checkpoint, checkpoints, load
+from streamssl.codecs.registry import build_codec
+from streamssl.config.environment import environment_hash
+from streamssl.config.root import Config
+from streamssl.data.events import OutputRecord
+from streamssl.engine.ports import Codec
+from streamssl.engine.positions import Positions
+from streamssl.engine.published import published
+from streamssl.engine.recovery import InputReader, JournalBrokenError, JournalReplay
+from streamssl.engine.start import CHECKPOINTS
+from streamssl.host import StatefulLearner
+from streamssl.learner.build import build
+from streamssl.stream import StreamLearner
+from streamssl.transport.journal import JournalRecord
+from streamssl.transport.kafka.readonly import KafkaReadonly
+
+log = logging.getLogger(__name__)
+
+Journal = list[tuple[int, JournalRecord]]
+
+
+class JournalSource(InputReader, Protocol):
+    """A journal and the input that it speaks of."""
+
+    def journal(self, position: int) -> tuple[Journal, int]:
+        """The records from `position` on, and the oldest position kept."""
+
+
+@dataclass(frozen=True)
+class Reproduction:
+    """What a replay of the journal found.
+
+    Attributes:
+        records: Journal records replayed.
+        events: Events scored again.
+        first_epoch: Epoch that the replay began with.
+        epoch: The open epoch at the end.
+        state_crc32c: Digest of the state that scores it: the daemon's own, if none differ.
+        differing_epochs: Epochs that another state had scored (another build, machine or
+            configuration; see `rebased` in the journal): their bytes are not the published ones.
+    """
+
+    records: int
+    events: int
+    first_epoch: int
+    epoch: int
+    state_crc32c: int
+    differing_epochs: list[int]
+
+
+def replay_journal(config: Config, output: Path) -> int:
+    """Reproduce on Kafka what an instance published; one line of JSON tells what was found.
+
+    The daemon may run meanwhile. The replay begins with the first transaction from which the
+    journal is whole: the first of all, or the one after the oldest kept checkpoint. The output
+    appears when all is reproduced; an error or SIGTERM before leaves nothing.
+
+    Returns:
+        Exit code: 0 where every state was the one that had published, else 1.
+    """
+    codec = build_codec(config)
+    learner = StreamLearner.from_config(config)
+    with published(output, config.app.name) as write, _source(config) as source:
+        found = reproduce(config, source=source, learner=learner, codec=codec, write=write)
+    sys.stdout.write(json.dumps(asdict(found)) + "\n")
+    return 1 if found.differing_epochs else 0
+
+
+def _source(config: Config) -> KafkaReadonly:
+    return KafkaReadonly(config)
+
+
+def reproduce(
+    config: Config,
+    *,
+    source: JournalSource,
+    learner: StatefulLearner,
+    codec: Codec,
+    write: Callable[[int, list[OutputRecord]], None],
+) -> Reproduction:
+    """Repeat every transaction of a journal.
+
+    Args:
+        config: Of the daemon; its state directory is read where the journal has been shortened.
+        source: Journal and input.
+        learner: Fresh.
+        codec: As the daemon's.
+        write: Takes what each transaction published per partition.
+
+    Raises:
+        JournalBrokenError: Neither the first transaction nor a checkpoint begins a journal
+            without gaps.
+        InputExpiredError: Input of a transaction is no longer kept.
+        InputDiffersError: The input is not what was read.
+    """
+    records, _ = source.journal(0)
+    positions = _begin(config, records, learner)
+    first_epoch = learner.epoch
+    replay = JournalReplay(learner, codec, source, positions, environment_hash(config, build()))
+    wanted = [(position, record) for position, record in records if record.seq > positions.seq]
+    for position, record in wanted:
+        for partition, part in replay.apply(record, position, publishing=True).items():
+            write(partition, part.records)
+    return Reproduction(
+        records=len(wanted),
+        events=replay.num_events,
+        first_epoch=first_epoch,
+        epoch=learner.epoch,
+        state_crc32c=replay.state_crc32c,
+        differing_epochs=sorted(replay.differing),
+    )
+
+
+def _begin(config: Config, records: Journal, learner: StatefulLearner) -> Positions:
+    """Load the earliest state from which the journal is whole."""
+    begun_fresh = not records or records[0][1].epoch == learner.epoch  # Not by --init-from.
+    if begun_fresh and _whole([record for _, record in records], seq=0):
+        return Positions()
+    for path in reversed(checkpoints(config.app.state_dir / CHECKPOINTS)):
+        found = _load(path)
+        if found is None:
+            continue
+        positions = Positions.from_state_dict(found.state["engine"])
+        after = [record for _, record in records if record.seq > positions.seq]
+        if _whole(after, seq=positions.seq):
+            learner.load_state_dict(found.state["learner"])
+            return positions
+    raise JournalBrokenError(
+        f"the journal of instance {config.app.instance} of {config.app.name} does not reach back "
+        f"to the beginning of a fresh state (one without --init-from), nor to a checkpoint in "
+        f"{config.app.state_dir}: point app.state_dir to the daemon's state directory"
+    )
+
+
+def _whole(records: list[JournalRecord], seq: int) -> bool:
+    """Whether the records go on from `seq` and no epoch was left out since."""
+    numbers = [record.seq for record in records]
+    gaps = (change.startswith("gap") for record in records for change in record.changes)
+    return numbers == list(range(seq + 1, seq + 1 + len(records))) and not any(gaps)
+
+
+def _load(path: Path) -> Checkpoint | None:
+    try:
+        return load(path)
+    except CorruptCheckpointError as error:  # Or removed by the daemon meanwhile.
+        log.warning("a checkpoint cannot be used: %s", error)
+        return None

@@ -1,0 +1,175 @@
+"""The learner in the engine's own process: what is asked for is there at once."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+from streamssl.checkpoint import CheckpointError
+from streamssl.checkpoint.snapshot import Snapshot, snapshot
+from streamssl.checkpoint.store import load_newest, write
+from streamssl.data.events import EventBatch, Schema
+from streamssl.data.results import Decisions, EpochReport, Results
+from streamssl.host.base import (
+    Closed,
+    Given,
+    Host,
+    OnCorruption,
+    Restored,
+    StatefulLearner,
+    Written,
+)
+from streamssl.learner.build import build
+from streamssl.telemetry.stages import Took
+
+log = logging.getLogger(__name__)
+
+
+class LocalHost(Host):
+    """Runs a learner in this process.
+
+    Args:
+        learner: The learner.
+        beside: Whether checkpoints are written on a thread of their own, beside everything else;
+            else writing one is over when `save` returns.
+    """
+
+    def __init__(self, learner: StatefulLearner, *, beside: bool = False) -> None:
+        self._learner, self._beside = learner, beside
+        self._remembered: tuple[Snapshot, int, int] | None = None
+        self._writer = ThreadPoolExecutor(max_workers=1, thread_name_prefix="checkpoint")
+        self._writing: Future[Written] | None = None
+        self.remember_s = 0.0
+
+    @property
+    def epoch(self) -> int:
+        """Number of the open epoch."""
+        return self._learner.epoch
+
+    @epoch.setter
+    def epoch(self, epoch: int) -> None:
+        self._learner.epoch = epoch
+
+    @property
+    def schema(self) -> Schema | None:
+        """The stream's columns, None until the first batch."""
+        return self._learner.schema
+
+    @property
+    def num_open_events(self) -> int:
+        """Rows advanced in the open epoch."""
+        return self._learner.num_open_events
+
+    def target(self) -> int:
+        """Events at which the open epoch is full."""
+        return self._learner.target()
+
+    def advance(self, batch: EventBatch) -> Results:
+        """Score with the frozen state and advance the per-key context."""
+        return self._learner.advance(batch)
+
+    def rebuild(self, partition: int, batch: EventBatch | None) -> None:
+        """Drop a partition's per-key state, then advance it over `batch` without scoring."""
+        self._learner.rebuild(partition, batch)
+
+    def discard(self, partition: int, from_offset: int) -> None:
+        """Forget uncommitted rows of the open epoch, and the partition's context."""
+        self._learner.discard(partition, from_offset)
+
+    def close_epoch(self, decisions: Decisions) -> EpochReport:
+        """Learn the open epoch and open the next."""
+        with self._learner.stages("learn"):
+            return self._learner.close_epoch(decisions)
+
+    def state_crc32c(self) -> int:
+        """CRC of the state that scores the open epoch."""
+        return self._learner.state_crc32c()
+
+    def build(self) -> Mapping[str, str | None]:
+        """Versions, CPU and threads of this process."""
+        return build()
+
+    def begin(self, batch: EventBatch) -> Given[Results]:
+        """`advance`, at once."""
+        results = self.advance(batch)
+        return lambda: results
+
+    def begin_close(self, decisions: Decisions) -> Given[Closed]:
+        """`close_epoch`, at once."""
+        closed = Closed(self.close_epoch(decisions), self.state_crc32c())
+        return lambda: closed
+
+    def idle(self) -> bool:
+        """Always: nothing is under way when a call returns."""
+        return True
+
+    def restore(self, directory: Path, on_corruption: OnCorruption) -> Restored | None:
+        """Take over the newest usable checkpoint of a folder; None where there is none."""
+        found = load_newest(directory, on_corruption=on_corruption)
+        if found is None:
+            return None
+        try:
+            self._learner.load_state_dict(found.state.get("learner", found.state))
+        except (RuntimeError, KeyError, ValueError) as error:
+            # PyTorch's text goes on with a line for each weight.
+            told = " ".join(str(error).split())[:300]
+            raise CheckpointError(
+                f"{found.path} does not fit this configuration ({told}); go back to the learner, "
+                "modality and scorers sections that it was learnt with, or name an empty "
+                "app.state_dir"
+            ) from error
+        return Restored(found.path, found.state.get("engine"))
+
+    def remember(self, engine: Mapping[str, Any], journal: int) -> None:
+        """Copy the state, which is that of an epoch's end, with what the engine adds to it."""
+        began_s = time.perf_counter()
+        self._remembered = None  # Two copies in memory would be one too many.
+        with self._learner.stages("checkpoint"):
+            state = {"learner": self._learner.state_dict(), "engine": dict(engine)}
+            # The learner's part is a copy already.
+            self._remembered = snapshot(state, copy=False), self._learner.epoch, journal
+        self.remember_s = time.perf_counter() - began_s
+
+    @property
+    def saving(self) -> bool:  # type: ignore[override]  # the protocol's attribute
+        """Whether a checkpoint is being written."""
+        return self._writing is not None and not self._writing.done()
+
+    def save(self, directory: Path, keep: int) -> None:
+        """Begin to write what is remembered as the newest checkpoint of a folder."""
+        if self._remembered is not None:
+            taken, self._remembered = self._remembered, None
+            self._writing = self._writer.submit(_write, directory, *taken, keep)
+            if not self._beside:
+                self._writing.result()
+
+    def saved(self, *, wait: bool = False) -> list[Written]:
+        """Checkpoints whose writing has ended since the last call."""
+        if self._writing is None or not (wait or self._writing.done()):
+            return []
+        written, self._writing = self._writing.result(), None
+        return [written]
+
+    def took(self) -> list[Took]:
+        """Names and seconds of the stages that ran since the last call."""
+        return self._learner.stages.take()
+
+    def close(self) -> None:
+        """Let the last checkpoint be finished."""
+        self._writer.shutdown()
+
+
+def _write(directory: Path, taken: Snapshot, epoch: int, journal: int, keep: int) -> Written:
+    began_s = time.perf_counter()
+    position, num_bytes = {"epoch": epoch, "journal": journal}, 0
+    try:
+        path = write(directory, taken, position=position, keep=keep)
+        num_bytes = sum(file.stat().st_size for file in path.iterdir())
+    except CheckpointError:
+        # The journal still holds everything: the next attempt may find more room.
+        log.exception("checkpoint failed, going on without it")
+    return Written(journal, num_bytes, time.perf_counter() - began_s)

@@ -1,0 +1,196 @@
+"""The statistical core: a gated slow teacher of statistics and a fast student, fused.
+
+Four Gaussians score an event: A over moving averages and last rows, B over lagged rows, E over
+leaky units (all three learn only rows that A's gate lets through), and G over lagged rows (learns
+every row, far ones less). Their geometric mean is the raw score.
+
+B = events, C = channels, F = features.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from streamssl.arithmetic.histogram import NUM_BINS, Above, add_scores, quantile
+from streamssl.arithmetic.tiles import tile_rows
+from streamssl.data.events import BoolArray, Float32Array, FloatArray, IntArray
+from streamssl.data.keys import KeyColumns, Runs
+from streamssl.modalities.sensor import explanation
+from streamssl.modalities.sensor.features import Features, SensorMeasured
+from streamssl.modalities.sensor.gaussians import EVIDENCE, SensorGaussians
+from streamssl.scorers import attribution
+from streamssl.scorers.base import FITTED_ROWS, Admitted, Core, Seen
+
+OWN_ROWS = 256
+UNREAD_STRIDE = 4
+STUDENT_QUANTILE = 0.9
+STUDENT_MEMORY = 20_000
+
+
+class SensorCore(Core[SensorMeasured]):
+    """Gated Mahalanobis distances on averages, lags and leaky units.
+
+    Args:
+        num_channels: C.
+        leaky_CH: Input weights of the leaky units.
+        max_features: Longest feature vector.
+        seed: Seed of the projections.
+    """
+
+    def __init__(
+        self,
+        *,
+        num_channels: int,
+        leaky_CH: FloatArray,
+        max_features: int = 256,
+        seed: int = 0,
+    ) -> None:
+        self.leaky_CH = leaky_CH
+        self.gaussians = SensorGaussians(
+            num_channels=num_channels,
+            num_units=leaky_CH.shape[1],
+            max_features=max_features,
+            seed=seed,
+        )
+        self.columns = KeyColumns(student=((NUM_BINS,), np.float32, 0.0))
+
+    def measure(self, context: Features, own_B: IntArray) -> SensorMeasured:
+        """Distances of the events to what was learned so far; changes nothing."""
+        entry_B, vectors = self._scoring_entries(own_B), self.gaussians.vectors
+        measured = SensorMeasured(
+            slot_B=context.slot_B,
+            age_B=context.age_B,
+            entry_B=entry_B,
+            own_B=own_B,
+            newest_BC=context.recent_BNC[:, -1],
+            averaged_BF=vectors["averaged"].build(context),
+            lagged_BF=vectors["lagged"].build(context),
+            leaky_BF=context.leaky_BH,
+            center_BC=context.center_BC,
+            scale_BC=context.scale_BC,
+            evidence_BV=np.empty((len(context), len(EVIDENCE))),
+            top_B=np.zeros(len(context), np.int64),
+        )
+        x_BF, tiling = self.gaussians.looked_at(measured, entry_B == 0), tile_rows(entry_B)
+        for column, kind in enumerate(EVIDENCE):
+            bank = self.gaussians[kind]
+            if kind == "lagged":
+                score_B, pull_BF = bank.pulled(tiling, x_BF[kind])
+                measured.top_B[:] = self._top_channels(pull_BF, entry_B)
+            else:
+                score_B = bank.distances(tiling, x_BF[kind])
+            measured.evidence_BV[:, column] = score_B
+        return measured
+
+    def _top_channels(self, pull_BF: Float32Array, entry_B: IntArray) -> IntArray:
+        """`[B]` channel with the largest contribution to the lagged distance.
+
+        Of single features, v_f^2 / P_ff: the blocks' exact one costs more than the score.
+        """
+        vector, bank = self.gaussians.vectors["lagged"], self.gaussians["lagged"]
+        if vector.projected:
+            projection_XF = self.gaussians.projection("lagged")
+            found = bank.contributions(entry_B, pull_BF, vector.num_channels, projection_XF)
+            return found.argmax(1)
+        single_BF = pull_BF**2 / np.maximum(bank.precision_EF[entry_B], attribution.SMALLEST)
+        return single_BF.reshape(-1, vector.num_blocks, vector.num_channels).max(1).argmax(1)
+
+    def _scoring_entries(self, own_B: IntArray) -> IntArray:
+        """The own entry, or the shared one where that has learned much more so far."""
+        weight_E = self.gaussians["averaged"].weight_E
+        young_B = (weight_E[own_B] < OWN_ROWS) & (weight_E[0] >= 2.0 * weight_E[own_B])
+        return np.where(young_B, 0, own_B)
+
+    def fitted(self, measured: SensorMeasured) -> BoolArray:
+        """`[B]` whether the statistics behind each row's score are ready."""
+        return self.gaussians["averaged"].fitted(FITTED_ROWS)[measured.entry_B]
+
+    def score(self, seen: Seen[SensorMeasured]) -> FloatArray:
+        """`[B]` geometric mean of the distances."""
+        return seen.measured.raw
+
+    def contributions(self, seen: Seen[SensorMeasured]) -> FloatArray:
+        """`[A, C]` share of the squared distances that each channel explains."""
+        return explanation.contributions(self.gaussians, seen.measured, self.leaky_CH)
+
+    def expected(self, measured: SensorMeasured) -> FloatArray:
+        """`[A, C]` newest values that the lagged distance's Gaussian predicts."""
+        return explanation.expected(self.gaussians, measured)
+
+    def bytes_per_own_key(self) -> int:
+        """Bytes of one entry of every Gaussian."""
+        return self.gaussians.bytes_per_entry()
+
+    def learn(
+        self,
+        seen: Seen[SensorMeasured],
+        admitted: Admitted,
+        generator: np.random.Generator,  # noqa: ARG002 - the interface's
+    ) -> None:
+        """Learn an epoch's rows."""
+        measured = seen.measured
+        self._begin_entries(measured, admitted)
+        learn_B, own_B = admitted.learn_B, admitted.own_B
+        weight_B = self._student_weights(measured)
+        shared_read = bool((measured.entry_B == 0).any() or (own_B == 0).any())
+        # While nobody reads what all keys have learned, a part of the rows will do.
+        rows = slice(None, None, 1 if shared_read else UNREAD_STRIDE)
+        self._learn_rows(
+            measured.take(rows),
+            np.zeros_like(own_B[rows]),
+            learn_B[rows],
+            weight_B[rows],
+            refresh=shared_read,
+        )
+        owners = slice(None) if (own_B > 0).all() else own_B > 0
+        self._learn_rows(measured.take(owners), own_B[owners], learn_B[owners], weight_B[owners])
+
+    def _learn_rows(
+        self,
+        rows: SensorMeasured,
+        entry_B: IntArray,
+        learn_B: BoolArray,
+        weight_B: FloatArray,
+        *,
+        refresh: bool = True,
+    ) -> None:
+        """Learn rows into the entries named: the teachers those of `learn_B`, the student all."""
+        x_BF = self.gaussians.looked_at(rows, entry_B == 0)
+        ones_B = np.ones(int(learn_B.sum()))
+        for kind in EVIDENCE[:3]:
+            bank, admitted_BF = self.gaussians[kind], x_BF[kind][learn_B]
+            bank.learn(entry_B[learn_B], admitted_BF, ones_B, refresh=refresh)
+        self.gaussians["student"].learn(entry_B, x_BF["student"], weight_B, refresh=refresh)
+
+    def _student_weights(self, measured: SensorMeasured) -> FloatArray:
+        """min(1, t / score) with t the key's running quantile; then the quantile moves on."""
+        runs, score_B = Runs(measured.slot_B), measured.evidence_BV[:, 3]
+        counts = self.columns["student"]
+        nobody = np.zeros(NUM_BINS), np.zeros(len(runs.slots))
+        limit_K = quantile(Above(counts[runs.slots], *nobody), STUDENT_QUANTILE)
+        add_scores(counts, runs, np.arange(len(score_B)), score_B, STUDENT_MEMORY)
+        return np.minimum(1.0, limit_K[runs.group] / np.maximum(score_B, 1e-9))
+
+    def _begin_entries(self, measured: SensorMeasured, admitted: Admitted) -> None:
+        """Entries that were given out begin with what all keys have learned."""
+        for bank in self.gaussians.banks.values():
+            bank.ensure(admitted.num_entries)
+        for slot, entry in admitted.given:
+            row = int(np.flatnonzero(measured.slot_B == slot)[0])
+            self.gaussians.begin_entry(entry, measured.center_BC[row], measured.scale_BC[row])
+
+    def per_key(self) -> list[KeyColumns]:
+        """The students' running quantiles."""
+        return [self.columns]
+
+    def state_dict(self) -> dict[str, Any]:
+        """The Gaussians and the per-key columns."""
+        return {"gaussians": self.gaussians.state_dict(), "columns": self.columns.state_dict()}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Take over what `state_dict` gave."""
+        self.gaussians.load_state_dict(state["gaussians"])
+        self.columns.load_state_dict(state["columns"])

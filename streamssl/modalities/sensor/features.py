@@ -1,0 +1,69 @@
+"""What the sensors' core sees of an event, and what it measured of it.
+
+B = events, N = recent rows, C = channels, H = leaky units, F = features.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from streamssl.data.columns import Columns
+from streamssl.data.events import Float32Array, FloatArray, IntArray
+from streamssl.scorers.base import Measured
+
+
+@dataclass(frozen=True, slots=True)
+class Features(Columns):
+    """Events in their context.
+
+    Attributes:
+        slot_B: Slot of each event's key.
+        age_B: Events of the key before this one.
+        recent_BNC: The key's last N rows, oldest first, a missing value held at the channel's
+            last one; NaN where a channel has not been seen yet.
+        ema_BF: Moving averages of the channels, slow then fast; NaN like the rows.
+        leaky_BH: Leaky random units of the normalised rows.
+        center_BC: Running mean of the key's channels (of the past epochs).
+        scale_BC: Running standard deviation likewise, > 0.
+    """
+
+    slot_B: IntArray
+    age_B: IntArray
+    recent_BNC: Float32Array
+    ema_BF: Float32Array
+    leaky_BH: Float32Array
+    center_BC: FloatArray
+    scale_BC: FloatArray
+
+    def __len__(self) -> int:
+        """Number of events."""
+        return len(self.slot_B)
+
+
+@dataclass(frozen=True, slots=True)
+class SensorMeasured(Measured):
+    """What the core needs to learn and to explain the events that it measured.
+
+    Attributes:
+        newest_BC: The rows themselves, missing values held; NaN where never seen.
+        averaged_BF, lagged_BF, leaky_BF: The feature vectors.
+        center_BC, scale_BC: The key's statistics at that time.
+    """
+
+    newest_BC: Float32Array
+    averaged_BF: Float32Array
+    lagged_BF: Float32Array
+    leaky_BF: Float32Array
+    center_BC: FloatArray
+    scale_BC: FloatArray
+
+    def standardised(self) -> FloatArray:
+        """`[B, C]` newest rows in units of their key's channels; 0 where never seen."""
+        z_BC = (self.newest_BC - self.center_BC) / self.scale_BC
+        return np.nan_to_num(z_BC, copy=False, nan=0.0)
+
+    def oddity(self) -> FloatArray:
+        """`[B, C]` how far each channel's newest value is from its mean, squared."""
+        return self.standardised() ** 2

@@ -1,0 +1,93 @@
+"""The four Gaussians that score a row, and the feature vectors that they look at.
+
+B = events, C = channels, F = features, X = features before a projection.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from streamssl.arithmetic.tiles import tile_rows
+from streamssl.data.events import BoolArray, Float32Array, FloatArray
+from streamssl.modalities.sensor.features import SensorMeasured
+from streamssl.modalities.sensor.vectors import ChannelVector, num_lags, num_last
+from streamssl.scorers.gaussian_bank import GaussianBank, Pulled
+
+EVIDENCE = ("averaged", "lagged", "leaky", "student")
+RIDGES = {"averaged": 0.3, "lagged": 0.01, "leaky": 0.1, "student": 0.01}
+SEED_ROWS = 256.0
+
+
+class SensorGaussians:
+    """A bank of Gaussians for each kind of evidence.
+
+    `averaged` looks at moving averages and last rows, `lagged` and `student` at lagged rows,
+    `leaky` at the leaky units.
+
+    Args:
+        num_channels: C.
+        num_units: Leaky units.
+        max_features: Longest feature vector.
+        seed: Seed of the projections.
+    """
+
+    def __init__(self, *, num_channels: int, num_units: int, max_features: int, seed: int) -> None:
+        averaged = ChannelVector(num_channels, num_last(num_channels), True, max_features, seed)
+        lagged = ChannelVector(num_channels, num_lags(num_channels), False, max_features, seed)
+        self.vectors = {"averaged": averaged, "lagged": lagged, "student": lagged}
+        sizes = {name: vector.num_features for name, vector in self.vectors.items()}
+        sizes["leaky"] = num_units
+        self.banks = {
+            kind: GaussianBank(num_features=sizes[kind], ridge=RIDGES[kind]) for kind in EVIDENCE
+        }
+
+    def __getitem__(self, kind: str) -> GaussianBank:
+        """The bank of one of `EVIDENCE`."""
+        return self.banks[kind]
+
+    def looked_at(self, measured: SensorMeasured, rows_B: BoolArray) -> dict[str, Float32Array]:
+        """Each kind's vectors, those of `rows_B` in units of their key's channels."""
+        found = {"leaky": measured.leaky_BF}
+        for kind, x_BF in (("averaged", measured.averaged_BF), ("lagged", measured.lagged_BF)):
+            if rows_B.any():
+                z_BF = self.vectors[kind].standardise(x_BF, measured.center_BC, measured.scale_BC)
+                x_BF = z_BF if rows_B.all() else np.where(rows_B[:, None], z_BF, x_BF)
+            found[kind] = x_BF
+        found["student"] = found["lagged"]
+        return found
+
+    def pulled(self, measured: SensorMeasured, kind: str) -> Pulled:
+        """Distances of one kind, and their gradients by the standardised features."""
+        x_BF = self.looked_at(measured, measured.entry_B == 0)[kind]
+        return self.banks[kind].pulled(tile_rows(measured.entry_B), x_BF)
+
+    def projection(self, kind: str) -> Float32Array | None:
+        """`[X, F]` the projection that a kind's vector goes through, None for none."""
+        vector = self.vectors[kind]
+        return vector.projection() if vector.projected else None
+
+    def begin_entry(self, entry: int, center_C: FloatArray, scale_C: FloatArray) -> None:
+        """Let an entry begin with what all keys have learned, in the units of its key."""
+        for kind, bank in self.banks.items():
+            vector = self.vectors.get(kind)
+            blocks = vector.num_blocks if vector and not vector.projected else 0
+            size = bank.num_features
+            center_F = np.tile(center_C, blocks) if blocks else np.zeros(size)
+            scale_F = np.tile(scale_C, blocks) if blocks else np.ones(size)
+            bank.seed_entry(entry, center_F, scale_F, SEED_ROWS)
+
+    def bytes_per_entry(self) -> int:
+        """Bytes of one entry of every bank."""
+        return sum(bank.bytes_per_entry() for bank in self.banks.values())
+
+    def state_dict(self) -> dict[str, Any]:
+        """The state of every bank, by kind."""
+        return {kind: bank.state_dict() for kind, bank in self.banks.items()}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Take over what `state_dict` gave."""
+        for kind, bank in self.banks.items():
+            bank.load_state_dict(state[kind])

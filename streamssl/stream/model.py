@@ -1,0 +1,284 @@
+"""The whole state of one stream: keys, context, networks, scorers.
+
+B = events.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+import crc32c
+import numpy as np
+
+from streamssl.alerts.incidents import IncidentStep
+from streamssl.config.root import Config
+from streamssl.data.events import BoolArray, EventBatch, IntArray, Schema
+from streamssl.data.inputs import LazyInputs, NoInputs, take_inputs
+from streamssl.data.results import Decisions, EpochReport, Results
+from streamssl.learner import AbsentLearner, Inference, Learner, LearnReport
+from streamssl.modalities import MODALITIES, Modality
+from streamssl.scorers import Admitted, Measured, Sizes
+from streamssl.scorers.ensemble import Ensemble, Scored
+from streamssl.stream.key_table import KeyTable
+from streamssl.stream.results import ResultsBuilder
+from streamssl.stream.rows import OpenEpoch, pick_hash
+from streamssl.stream.statistics_thread import Beside
+from streamssl.stream.stream_time import StreamTime
+from streamssl.telemetry.stages import Stages
+
+FRESH_INPUTS = 512
+
+
+class Judged(NamedTuple):
+    """A batch as the frozen state judged it, and the context after it (not yet written)."""
+
+    results: Results
+    scored: Scored
+    inputs: LazyInputs
+    advance: Any
+    incidents: IncidentStep
+    fresh_slots: IntArray
+
+
+class StreamModel:
+    """State and arithmetic of a stream whose columns are known.
+
+    Args:
+        schema: Its columns.
+        config: The whole configuration.
+        stages: Told how long what takes.
+        beside: Whether the statistics have a thread of their own.
+    """
+
+    FIRST_EPOCH = 32
+
+    def __init__(
+        self, *, schema: Schema, config: Config, stages: Stages, beside: bool = True
+    ) -> None:
+        self.schema, self.config, self._stage = schema, config, stages
+        self.modality: Modality[Any] = MODALITIES[config.modality.kind].build(config, schema)
+        self.learner = self._new_learner()
+        self.ensemble = Ensemble(
+            core=self.modality.core,
+            core_name=self.modality.core_name,
+            sizes=Sizes(
+                num_parts=len(self.modality.parts),
+                num_residuals=self.modality.num_residuals,
+                embedding=config.learner.embedding if config.learner.enabled else 0,
+                seed=config.app.seed,
+            ),
+            scorers=config.scorers,
+            alerts=config.alerts,
+        )
+        self._results = ResultsBuilder(
+            modality=self.modality, ensemble=self.ensemble, neighbours=config.alerts.neighbours
+        )
+        self.keys = KeyTable([*self.modality.per_key(), *self.ensemble.per_key()])
+        self.time = StreamTime()
+        self._beside = Beside(on=beside)
+        self.open = OpenEpoch()
+        self.num_seen = 0
+        self.num_learnt = 0
+        self.digest = 0
+
+    def _new_learner(self) -> Learner | AbsentLearner:
+        config = self.config
+        if not config.learner.enabled:
+            return AbsentLearner()
+        return Learner(
+            network=self.modality.network,
+            spec=self.modality.spec,
+            learner=config.learner,
+            learn=config.learn,
+            objectives=config.objectives,
+            replay=config.replay,
+            seed=config.app.seed,
+        )
+
+    @property
+    def space(self) -> str:
+        """Name of the embedding space: instances learn apart, so each has spaces of its own."""
+        return f"{self.config.app.instance}/{self.learner.space}"
+
+    def judge(self, batch: EventBatch, epoch: int) -> Judged:
+        """Score a batch with the frozen state; only the key table has grown afterwards."""
+        with self._stage("window"):
+            slot_B, fresh = self.keys.lookup(batch)
+            context, rows, advance = self.modality.read(slot_B, batch)
+        with self._stage("normalise"):
+            inputs = self._inputs(rows, len(batch))
+        inference, measured = self._beside.run(
+            lambda: self._embed(inputs), lambda: self._measure(slot_B, context)
+        )
+        position_B3 = np.stack([batch.partition, batch.offset, batch.index], axis=1)
+        with self._stage("calibrate"):
+            scored, incidents = self.ensemble.read(
+                measured,
+                inference.residual_BR,
+                inference.embedding_BD,
+                position_B3.astype(np.int64),
+                batch.event_time,
+            )
+        with self._stage("attribute"):
+            results = self._results.build(batch, scored, incidents, epoch=epoch, space=self.space)
+        return Judged(results, scored, inputs, advance, incidents, fresh)
+
+    def _inputs(self, rows: Any, num_events: int) -> LazyInputs:
+        if not self.config.learner.enabled:
+            return NoInputs(num_events)
+        return self.modality.inputs(rows)
+
+    def _embed(self, inputs: LazyInputs) -> Inference:
+        with self._stage("embed"):
+            return self.learner.infer(inputs)
+
+    def _measure(self, slot_B: IntArray, context: Any) -> Measured:
+        with self._stage("score"):
+            return self.ensemble.measure(slot_B, context)
+
+    def advance(self, batch: EventBatch, epoch: int) -> Results:
+        """Score a batch, move the context on and keep the rows for the epoch's end."""
+        judged = self.judge(batch, epoch)
+        self.modality.write(judged.advance)
+        self.ensemble.incidents.write(judged.incidents)
+        pick_B = pick_hash(judged.scored.seen.position_B3, self.config.app.seed, epoch)
+        self.open.add(judged.scored, judged.inputs, pick_B, self._input_share())
+        return judged.results
+
+    def peek(self, batch: EventBatch, epoch: int) -> Results:
+        """Score a batch and leave everything as it was."""
+        judged = self.judge(batch, epoch)
+        self.keys.retire(judged.fresh_slots)
+        self.keys.release()
+        return judged.results
+
+    def drop(self, partition: int) -> None:
+        """Forget a partition's keys."""
+        self.keys.retire(self.keys.of_partition(partition))
+
+    def warm(self, batch: EventBatch) -> None:
+        """Move the context on over events that are neither scored nor learned."""
+        slot_B, _ = self.keys.lookup(batch)
+        self.modality.write(self.modality.read(slot_B, batch).advance)
+
+    def discard(self, partition: int, from_offset: int) -> None:
+        """Forget rows that were never committed, and the keys that only they had."""
+        self.open.discard(partition, from_offset)
+        self.keys.retire(self.keys.of_partition(partition, from_offset))
+
+    def target(self) -> int:
+        """Events at which the open epoch is full: a sixteenth of those seen, within bounds."""
+        return self._target(self.num_seen)
+
+    def next_target(self) -> int:
+        """The same of the next epoch, were the open one closed now."""
+        return self._target(self.num_seen + len(self.open))
+
+    def _target(self, num_seen: int) -> int:
+        return min(max(num_seen // 16, self.FIRST_EPOCH), self.config.learn.every)
+
+    def close(self, epoch: int, decisions: Decisions) -> EpochReport:
+        """Learn the open epoch's rows: the statistics, then the networks; then drop old keys."""
+        if not len(self.open):
+            num_freed = len(self.keys.release())
+            return EpochReport(epoch, 0, keys_active=len(self.keys), keys_evicted=num_freed)
+        rows, inputs = self.open.rows()
+        passed_s = self.time.learn(rows.scored.event_time_B)
+        admitted = self.ensemble.admit(rows.scored)
+        learn_B = admitted.learn_B
+        self.num_learnt += int(learn_B.sum())
+        offered_B = learn_B & (rows.pick_B < self._input_share() * decisions.learn_rate)
+        report, _ = self._beside.run(
+            lambda: self.learner.learn(
+                take_inputs(inputs, rows.input_B[offered_B]),
+                rows.scored.event_time_B[offered_B],
+                epoch=epoch,
+                num_events=round(len(learn_B) * decisions.learn_rate),
+                num_learnt=self.num_learnt,
+                now_s=self.time.now_s,
+                hurried=decisions.hurried,
+            ),
+            lambda: self._learn_statistics(rows.scored, admitted, passed_s, epoch),
+        )
+        self.open = OpenEpoch()
+        self.num_seen += len(learn_B)
+        self.keys.touch(rows.scored.slots, epoch, rows.scored.event_time_B)
+        evicted = self._evict()
+        self.digest = crc32c.crc32c(np.ascontiguousarray(rows.scored.raw_B).data, self.digest)
+        self.digest ^= self.learner.weights_digest()
+        return self._report(epoch, rows.scored, learn_B, offered_B, report, evicted)
+
+    def _learn_statistics(
+        self, rows: Scored, admitted: Admitted, passed_s: float, epoch: int
+    ) -> None:
+        """Let the scorers and the modality learn."""
+        generator = np.random.default_rng([self.config.app.seed, epoch, 2])
+        self.ensemble.learn(rows, admitted, passed_s, generator)
+        self.modality.learn(rows.seen.measured, admitted.learn_B)
+
+    def _input_share(self) -> float:
+        """Share of an epoch's rows whose inputs are kept for the networks."""
+        if not self.config.learner.enabled:
+            return 0.0
+        return min(1.0, FRESH_INPUTS / self.target())
+
+    def _evict(self) -> int:
+        """Drop keys beyond `max_keys` or idle longer than `key_ttl`; returns how many."""
+        modality = self.config.modality
+        before_s = -np.inf if modality.key_ttl is None else self.time.now_s - modality.key_ttl
+        return self.keys.evict(modality.max_keys, before_s)
+
+    def state_dict(self) -> dict[str, Any]:
+        """Everything, at an epoch boundary."""
+        assert not len(self.open), "state is only whole between epochs"
+        return {
+            "counts": [self.num_seen, self.num_learnt, self.digest],
+            "keys": self.keys.state_dict(),
+            "time": self.time.state_dict(),
+            "modality": self.modality.state_dict(),
+            "learner": self.learner.state_dict(),
+            "ensemble": self.ensemble.state_dict(),
+        }
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Take over what `state_dict` gave."""
+        self.num_seen, self.num_learnt, self.digest = map(int, state["counts"])
+        self.keys.load_state_dict(state["keys"])
+        self.time.load_state_dict(state["time"])
+        self.modality.load_state_dict(state["modality"])
+        self.learner.load_state_dict(dict(state["learner"]))
+        self.ensemble.load_state_dict(state["ensemble"])
+        self.open = OpenEpoch()
+
+    def _report(
+        self,
+        epoch: int,
+        scored: Scored,
+        learn_B: BoolArray,
+        offered_B: BoolArray,
+        learned: LearnReport,
+        evicted: int,
+    ) -> EpochReport:
+        seen = self.ensemble.calibration.columns["seen"][scored.slots]
+        warmup = self.config.alerts.calibration_warmup
+        return EpochReport(
+            epoch=epoch,
+            num_events=len(learn_B),
+            num_learnt=int(learn_B.sum()),
+            num_gated=int((~learn_B).sum()),
+            num_thinned=int((learn_B & ~offered_B).sum()) if self.config.learner.enabled else 0,
+            num_trained=learned.num_trained,
+            num_steps=learned.num_steps,
+            num_steps_nonfinite=learned.num_steps_nonfinite,
+            keys_active=len(self.keys),
+            keys_evicted=evicted,
+            replay_records=self.learner.replay_records,
+            replay_bytes=self.learner.replay_bytes,
+            gradient_norm=learned.gradient_norm,
+            effective_rank=learned.effective_rank,
+            min_standard_deviation=learned.min_standard_deviation,
+            warmup_progress=float(np.minimum(seen / warmup, 1.0).mean()),
+            alert_rate=self.ensemble.budget.rate(),
+            losses=dict(learned.losses),
+        )

@@ -1,0 +1,97 @@
+"""The rows of an open epoch, and the hashed picks among them.
+
+B = events.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from streamssl.data.columns import Columns
+from streamssl.data.events import BoolArray, FloatArray, IntArray
+from streamssl.data.inputs import Inputs, LazyInputs, concat_inputs
+from streamssl.scorers.ensemble import Scored
+
+UINT64_MAX = float(2**64)
+
+
+@dataclass(frozen=True, slots=True)
+class OpenRows(Columns):
+    """Scored rows of the open epoch, as learning will need them.
+
+    Attributes:
+        pick_B: Hash of the row in [0, 1): small ones are picked for the networks.
+        input_B: Which of the kept inputs is the row's, or -1 where it was not picked.
+    """
+
+    scored: Scored
+    pick_B: FloatArray
+    input_B: IntArray
+
+
+def pick_hash(position_B3: IntArray, seed: int, epoch: int) -> FloatArray:
+    """`[B]` hash of (partition, offset, index), seed and epoch, uniform on [0, 1).
+
+    The finaliser of splitmix64 (Steele et al. 2014), so that a pick depends on the event alone.
+    """
+    state: npt.NDArray[np.uint64] = np.full(len(position_B3), seed * 1_000_003 + epoch, np.uint64)
+    with np.errstate(over="ignore"):
+        for column in position_B3.T:
+            state = _mix(state + column.astype(np.uint64) + np.uint64(0x9E3779B97F4A7C15))
+    return state.astype(np.float64) / UINT64_MAX
+
+
+def _mix(z: npt.NDArray[np.uint64]) -> npt.NDArray[np.uint64]:
+    z = (z ^ (z >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    z = (z ^ (z >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    return z ^ (z >> np.uint64(31))
+
+
+class OpenEpoch:
+    """Collects the open epoch's rows; closes with them in (partition, offset, index) order."""
+
+    def __init__(self) -> None:
+        self._rows: list[OpenRows] = []
+        self._inputs: list[Inputs] = []
+        self._num_inputs = 0
+
+    def __len__(self) -> int:
+        """Rows so far."""
+        return sum(len(rows.pick_B) for rows in self._rows)
+
+    def add(
+        self,
+        scored: Scored,
+        inputs: LazyInputs,
+        pick_B: FloatArray,
+        share: float,
+    ) -> None:
+        """Keep scored rows, and the inputs of those picked with probability `share`."""
+        picked = np.flatnonzero(pick_B < share)
+        input_B = np.full(len(pick_B), -1, np.int64)
+        input_B[picked] = self._num_inputs + np.arange(len(picked))
+        self._rows.append(OpenRows(scored, pick_B, input_B))
+        self._inputs.append(inputs[picked])
+        self._num_inputs += len(picked)
+
+    def discard(self, partition: int, from_offset: int) -> None:
+        """Forget rows of a partition from an offset on."""
+        self._rows = [
+            rows.take(_outside(rows.scored.seen.position_B3, partition, from_offset))
+            for rows in self._rows
+        ]
+
+    def rows(self) -> tuple[OpenRows, Inputs]:
+        """All rows (at least one) in order, with the kept inputs that `input_B` points into."""
+        rows = OpenRows.concat(self._rows)
+        order = np.lexsort(rows.scored.seen.position_B3.T[::-1])
+        if (np.diff(order) != 1).any():  # One partition's rows are in order as they came.
+            rows = rows.take(order)
+        return rows, concat_inputs(self._inputs)
+
+
+def _outside(position_B3: IntArray, partition: int, from_offset: int) -> BoolArray:
+    return (position_B3[:, 0] != partition) | (position_B3[:, 1] < from_offset)

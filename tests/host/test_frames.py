@@ -1,0 +1,82 @@
+"""What one process sends is what the other receives."""
+
+from __future__ import annotations
+
+import socket
+import threading
+from collections import deque
+from functools import partial
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as arrays
+
+from streamssl.host.frames import receive, send
+
+PLAIN = st.none() | st.booleans() | st.integers(-(2**63), 2**63) | st.floats(allow_nan=False)
+ARRAYS = st.sampled_from(["<f4", "<f8", "<i8", "|b1", "<f2"]).flatmap(
+    lambda dtype: arrays.arrays(dtype, arrays.array_shapes(min_dims=1, max_dims=3, min_side=0))
+)
+MESSAGES = st.recursive(
+    PLAIN | st.text() | ARRAYS,
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(), inner, max_size=4),
+    max_leaves=10,
+)
+
+
+def through(*messages: Any) -> list[Any]:
+    """The messages after their way."""
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        sender = threading.Thread(target=lambda: deque(map(partial(send, ours), messages)))
+        sender.start()
+        found = [receive(theirs) for _ in messages]
+        sender.join()
+    return found
+
+
+def same(a: Any, b: Any) -> bool:
+    """Equal, arrays to the last bit."""
+    if isinstance(a, np.ndarray):
+        return bool(a.dtype == b.dtype and a.shape == b.shape and a.tobytes() == b.tobytes())
+    if isinstance(a, dict):
+        return a.keys() == b.keys() and all(same(a[key], b[key]) for key in a)
+    if isinstance(a, list):
+        return len(a) == len(b) and all(map(same, a, b))
+    return bool(a == b)
+
+
+@settings(max_examples=60, deadline=None)
+@given(message=MESSAGES, other=MESSAGES)
+def test_messages_arrive_as_they_were_sent(message: Any, other: Any) -> None:
+    """Nested plain values and arrays of any kind and shape, one message after another."""
+    assert same(through(message, other), [message, other])
+
+
+def test_keys_arrive_and_a_slice_is_a_slice() -> None:
+    """Arrow strings, also a part of a longer array, and numbers of NumPy's own."""
+    keys = pa.array(["a", "", "läng" * 9, "b"])
+    found = through({"keys": keys[1:3], "count": np.int64(7)})[0]
+    assert found["keys"].equals(keys[1:3])
+    assert found["count"] == 7
+
+
+def test_large_arrays_arrive_and_may_be_written_to() -> None:
+    """More than a socket holds at once; the receiver owns what it gets."""
+    large = np.arange(2_000_000.0).reshape(-1, 4)
+    found = through([large])[0][0]
+    np.testing.assert_array_equal(found, large)
+    found += 1.0
+
+
+def test_an_end_is_told() -> None:
+    """A process that is gone is no message."""
+    ours, theirs = socket.socketpair()
+    with theirs:
+        ours.close()
+        with pytest.raises(EOFError):
+            receive(theirs)

@@ -1,0 +1,207 @@
+"""Both hosts of the learner give what the learner gives, in the order of asking."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from collections import deque
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from streamssl.checkpoint.store import checkpoints
+from streamssl.config.root import Config
+from streamssl.data.events import EventBatch, StreamsslError
+from streamssl.data.results import Decisions
+from streamssl.host import Host, LearnerProcessError, ProcessHost, Written
+from streamssl.host.local import LocalHost
+from streamssl.learner.build import build
+from streamssl.stream import StreamLearner
+from tests.stream.streams import SMALL, stream
+
+CONFIG = Config.model_validate(SMALL)
+BATCH = stream(400, num_keys=6, num_partitions=2)
+KINDS = ("local", "process")
+
+
+def new_host(kind: str) -> Host:
+    """A host of a fresh learner."""
+    if kind == "process":
+        return ProcessHost(CONFIG)
+    return LocalHost(StreamLearner.from_config(CONFIG), beside=True)
+
+
+@pytest.fixture(params=KINDS)
+def host(request: pytest.FixtureRequest) -> Iterator[Host]:
+    made = new_host(request.param)
+    yield made
+    made.close()
+
+
+def epochs(host: Host, learner: StreamLearner) -> Iterator[tuple[EventBatch, EventBatch]]:
+    """The stream in halves of epochs, the two learners being asked for the sizes."""
+    done = 0
+    while done < len(BATCH):
+        size = learner.target()
+        assert (host.epoch, host.target(), host.num_open_events) == (learner.epoch, size, 0)
+        yield (
+            BATCH.take(slice(done, done + size // 2)),
+            BATCH.take(slice(done + size // 2, done + size)),
+        )
+        done += size
+
+
+def test_a_host_gives_what_the_learner_gives(host: Host) -> None:
+    """Scores, embeddings, explanations, reports and digests, to the last bit, and in order."""
+    learner = StreamLearner.from_config(CONFIG)
+    for halves in epochs(host, learner):
+        given = [host.begin(half) for half in halves]
+        assert host.num_open_events == sum(map(len, halves))
+        for half, give in zip(halves, given, strict=True):
+            expected, found = learner.advance(half), give()
+            assert found.batch.ids() == half.ids()
+            assert found.raw.tobytes() == expected.raw.tobytes()
+            assert found.embedding_BD.tobytes() == expected.embedding_BD.tobytes()
+            assert found.explanation.attribution_AP.tobytes() == (
+                expected.explanation.attribution_AP.tobytes()
+            )
+            assert found.explanation.expected.fields == expected.explanation.expected.fields
+            assert found.incident_id == expected.incident_id
+            assert found.explanation.neighbours == expected.explanation.neighbours
+            assert found.space == expected.space
+        closing = host.begin_close(Decisions("count"))
+        report = learner.close_epoch(Decisions("count"))
+        closed = closing()
+        assert closed.state_crc32c == learner.state_crc32c() == host.state_crc32c()
+        assert closed.report.num_learnt == report.num_learnt
+        assert closed.report.losses == pytest.approx(report.losses)
+    assert host.schema == learner.schema
+    assert {name for name, _ in host.took()} == {
+        *("window", "normalise", "embed", "score", "calibrate", "attribute", "learn")
+    }
+
+
+def test_the_next_epoch_is_scored_by_what_closing_leaves(host: Host) -> None:
+    """What is asked for before an epoch is learnt waits for it."""
+    learner = StreamLearner.from_config(CONFIG)
+    first, second = BATCH.take(slice(0, 32)), BATCH.take(slice(32, 64))
+    host.begin(first)()
+    closing, given = host.begin_close(Decisions("count")), host.begin(second)
+    assert (host.epoch, host.num_open_events) == (2, 32)
+    learner.advance(first)
+    learner.close_epoch(Decisions("count"))
+    assert given().raw.tobytes() == learner.advance(second).raw.tobytes()
+    assert closing().state_crc32c == learner.state_crc32c()
+
+
+def test_partitions_are_discarded_and_rebuilt(host: Host) -> None:
+    """As the learner does it itself."""
+    learner = StreamLearner.from_config(CONFIG)
+    head, tail = BATCH.take(slice(0, 20)), BATCH.take(slice(20, 40))
+    zero = tail.take(np.flatnonzero(tail.partition == 0))
+    for one in (host, learner):
+        one.advance(head)
+        one.discard(1, 0)
+        one.rebuild(0, zero)
+    assert host.num_open_events == learner.num_open_events
+    probe = BATCH.take(slice(40, 60))
+    assert host.advance(probe).raw.tobytes() == learner.advance(probe).raw.tobytes()
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_checkpoints_are_written_beside_and_restored(kind: str, tmp_path: Path) -> None:
+    """What is remembered is the state of that moment, whatever is learnt while it is written."""
+    host, learner = new_host(kind), StreamLearner.from_config(CONFIG)
+    for one in (host, learner):
+        one.advance(BATCH.take(slice(0, 32)))
+        one.close_epoch(Decisions("count"))
+    host.remember({"seq": 3}, 17)
+    host.save(tmp_path, 2)
+    host.begin(BATCH.take(slice(32, 64)))()
+    host.begin_close(Decisions("count"))()
+    (written,) = host.saved(wait=True)
+    assert (written.journal, host.saved(), host.saving) == (17, [], False)
+    assert written.num_bytes == sum(f.stat().st_size for f in checkpoints(tmp_path)[0].iterdir())
+    host.close()
+    other = new_host(kind)
+    found = other.restore(tmp_path, "fail")
+    assert found is not None
+    assert (found.engine, other.epoch) == ({"seq": 3}, 2)
+    probe = BATCH.take(slice(32, 64))
+    assert other.advance(probe).raw.tobytes() == learner.advance(probe).raw.tobytes()
+    assert other.restore(tmp_path / "empty", "fail") is None
+    other.close()
+
+
+def test_the_end_of_saving_is_told_though_nothing_else_is_asked(host: Host, tmp_path: Path) -> None:
+    """On an idle stream, too, a checkpoint that was written is known to be."""
+    host.begin(BATCH.take(slice(0, 32)))()
+    host.begin_close(Decisions("count"))()
+    host.remember({}, 5)
+    host.save(tmp_path, 1)
+    written: list[Written] = []
+    until = time.monotonic() + 30.0
+    while not written:
+        assert time.monotonic() < until
+        written = host.saved()
+    assert [one.journal for one in written] == [5]
+    assert not host.saving
+
+
+def test_an_unusable_checkpoint_is_told_with_its_exit_code(host: Host, tmp_path: Path) -> None:
+    """A checkpoint that is there but corrupt ends with exit code 4, from either process."""
+    host.begin(BATCH.take(slice(0, 32)))()
+    host.begin_close(Decisions("count"))()
+    host.remember({}, 1)
+    host.save(tmp_path, 1)
+    host.saved(wait=True)
+    manifest = next(checkpoints(tmp_path)[0].glob("*.json"))
+    manifest.write_text("{}")
+    with pytest.raises(StreamsslError, match="corrupt") as told:
+        host.restore(tmp_path, "previous")
+    assert told.value.exit_code == 4
+
+
+def test_a_learner_that_cannot_be_made_is_told_with_its_exit_code() -> None:
+    """A device that is not there ends with exit code 5, though another process looked for it."""
+    host = ProcessHost(Config.model_validate({"learner": {"device": "cuda:99"}}))
+    with pytest.raises(StreamsslError, match=r"set learner\.device to cpu") as told:
+        host.build()
+    assert told.value.exit_code == 5
+    host.close()
+
+
+def test_a_learner_that_still_starts_ends_at_once() -> None:
+    """Nobody waits for its imports where the engine has failed before."""
+    host = ProcessHost(CONFIG)
+    host.close()
+    assert host._process.returncode == -signal.SIGKILL
+
+
+def test_the_build_is_that_of_the_learner_s_process(host: Host) -> None:
+    """What the environment's hash covers: the same in either place, here on one machine."""
+    assert host.build() == build()
+
+
+def test_a_killed_learner_is_told() -> None:
+    """A process that vanishes is an error that says how, not a wait without end."""
+    host = ProcessHost(CONFIG)
+    host.advance(BATCH.take(slice(0, 8)))
+    os.kill(host.pid, signal.SIGKILL)
+    with pytest.raises(LearnerProcessError, match="SIGKILL") as told:
+        deque(map(host.advance, [BATCH.take(slice(0, 8))] * 3))
+    assert told.value.vanished
+    host.close()
+
+
+def test_the_learner_s_process_ends_with_the_engine_s() -> None:
+    """No process is left behind, and none outlives its connection."""
+    host = ProcessHost(CONFIG)
+    host.advance(BATCH.take(slice(0, 8)))
+    pid = host.pid
+    host.close()
+    with pytest.raises(ProcessLookupError):
+        os.kill(pid, 0)

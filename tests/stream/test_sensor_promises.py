@@ -1,0 +1,139 @@
+"""What holds of sensors beyond what holds of every stream."""
+
+from __future__ import annotations
+
+import tracemalloc
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pytest
+
+from streamssl.checkpoint import CheckpointError
+from streamssl.data.events import Float32Array
+from streamssl.modalities import Modality
+from streamssl.modalities.sensor.modality import SensorModality
+from tests.stream.runs import assert_same
+from tests.stream.streams import small_learner, stream
+
+WHOLE = stream(700)
+
+
+def test_rebuilt_windows_continue_exactly() -> None:
+    """Keys with a full window in the tail see the same window as if nothing had happened."""
+    learner, moved = small_learner(), small_learner()
+    past, tail = WHOLE.take(slice(0, 300)), WHOLE.take(slice(200, 300))
+    learner.process(past)
+    moved.process(past)
+    moved.rebuild(0, tail.take(np.flatnonzero(tail.partition == 0)))
+    probe = WHOLE.take(slice(300, 330))
+    assert learner._model is not None
+    assert moved._model is not None
+    for one in (learner, moved):
+        one.advance(probe)
+    for place, slot in moved._model.keys.held().items():
+        other = learner._model.keys.held()[place]
+        np.testing.assert_array_equal(
+            windows_of(moved._model.modality)[slot], windows_of(learner._model.modality)[other]
+        )
+
+
+def windows_of(modality: Modality[Any]) -> Float32Array:
+    """The raw windows of every key."""
+    assert isinstance(modality, SensorModality)
+    return modality.context.columns["window"]
+
+
+@pytest.mark.parametrize(
+    ("num_channels", "num_keys"), [(1, 1), (2, 20), (60, 1)], ids=["one", "keys", "wide"]
+)
+def test_odd_shapes(num_channels: int, num_keys: int) -> None:
+    """One channel, many keys and long vectors all give finite scores for every event."""
+    batch = stream(200, num_channels=num_channels, num_keys=num_keys)
+    results = small_learner().process(batch)
+    assert np.isfinite(results.raw).all()
+    assert ((results.p_value > 0) & (results.p_value <= 1)).all()
+    assert results.embedding_BD.shape == (200, 4)
+
+
+def test_constant_and_missing_channels() -> None:
+    """A constant channel and one that is never seen are no reason to fail or to alert."""
+    batch = stream(400, num_channels=4, missing=0.0)
+    batch.values_BC[:, 1] = 7.0
+    batch.values_BC[:, 2] = np.nan
+    results = small_learner().process(batch)
+    assert np.isfinite(results.raw).all()
+    assert not (results.top_field[results.explained] == 2).any()
+
+
+@pytest.mark.parametrize(
+    ("column", "value", "words"),
+    [
+        ("keys", pa.array([None] * 4, pa.string()), "without nulls"),
+        ("keys", ["k"] * 4, "StringArray"),
+        ("event_time", np.zeros(3), "event_time must have 4 rows"),
+        ("values_BC", np.zeros((3, 3), np.float32), "values_BC"),
+    ],
+)
+def test_a_batch_that_does_not_fit_together_is_refused(
+    column: str, value: object, words: str
+) -> None:
+    """The error names the column and what it must be."""
+    batch = replace(stream(4), **{column: value})  # type: ignore[arg-type]
+    with pytest.raises(ValueError, match=words):
+        small_learner().process(batch)
+
+
+@pytest.mark.parametrize(
+    "sections",
+    [
+        {"learner": {"hidden": 16, "embedding": 4, "projection": 4}},
+        {"scorers": {"gaussian": {"max_features": 8}}},
+        {"scorers": {"residual": {"next_step": True}}},
+        {"modality": {"window": 200}},
+        {"objectives": {"moco": {"queue": 32}}},
+    ],
+    ids=["hidden", "max_features", "next_step", "window", "queue"],
+)
+def test_a_state_of_other_sizes_is_refused(
+    tmp_path: Path, sections: dict[str, dict[str, Any]]
+) -> None:
+    """Loading under another configuration says that the sizes differ, not how torch sees it."""
+    learner = small_learner()
+    learner.learn(WHOLE.take(slice(0, 40)))
+    learner.save(tmp_path)
+    with pytest.raises(CheckpointError, match="sizes"):
+        small_learner(**sections).load(tmp_path)
+
+
+def test_a_smaller_memory_takes_over_what_fits(tmp_path: Path) -> None:
+    """A lower `scorers.memory.capacity` is no other size: the rest is forgotten."""
+    learner = small_learner()
+    learner.process(WHOLE)
+    learner.save(tmp_path)
+    smaller = small_learner(scorers={"memory": {"enabled": True, "capacity": 16}})
+    smaller.load(tmp_path)
+    results = smaller.process(stream(100, seed=4))
+    assert np.isfinite(results.raw_scores["memory"]).all()
+
+
+def test_a_long_tail_is_read_in_pieces() -> None:
+    """A tail of many pieces leaves the state of one read at once, in bounded memory."""
+    tail = stream(3_000, num_partitions=1)
+    whole, pieces = small_learner(), small_learner()
+    whole.rebuild(0, tail)
+    pieces.rebuild(0, tail.take(slice(0, 1)))
+    assert pieces._model is not None
+    for row in range(1, 3_000, 700):
+        pieces._model.warm(tail.take(slice(row, row + 700)))
+    probe = stream(30, num_partitions=1, seed=3)
+    assert_same(whole.score(probe), pieces.score(probe))
+    long = stream(60_000, num_partitions=1)
+    tracemalloc.start()
+    whole.rebuild(0, long)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    steps = 33  # of context for 3 channels
+    assert peak < 60_000 * steps * 3 * 4 / 2  # half of its windows alone, were they made at once
