@@ -1,1 +1,1 @@
-"""Peers and protocols that are measured beside streamssl."""
+"""What is measured of streamssl, from a checkout: quality, speed, and faults on a real Kafka."""

@@ -1,1 +1,1 @@
-"""The peers that the quality benchmark runs beside streamssl."""
+"""Detection quality on labelled series: the protocol, the metrics, and the peers beside ours."""

@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 
 import numpy as np
 
+from benchmarks.quality.detectors import Peer
 from benchmarks.quality.quarantine import ordinary_rows
 from benchmarks.quality.statistics import (
     NUM_FIRST,
@@ -17,7 +18,6 @@ from benchmarks.quality.statistics import (
     lagged,
     learnt_pass,
 )
-from streamssl.bench.detectors import Peer
 from streamssl.data.events import FloatArray
 
 NUM_DIMENSIONS = 100

@@ -1,1 +1,5 @@
-"""Bare clients and peers that the speed benchmark runs beside streamssl."""
+"""The speed benchmark: how fast each part is, beside what the machine and the broker allow.
+
+Five parts, each measured on its own and kept as JSON: `stages`, `kafka`, `memory`, `latency` and
+`keys`. The page is put together from the parts that are there.
+"""

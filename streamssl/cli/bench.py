@@ -48,8 +48,8 @@ def quality(
     overrides: SetOption = None,
 ) -> None:
     """Detection quality of ours and its peers, in one run on the same rows."""
-    from streamssl.bench.metrics import require_sklearn
-    from streamssl.bench.quality import QualityRun, suite_series
+    from benchmarks.quality.metrics import require_sklearn
+    from benchmarks.quality.run import QualityRun, suite_series
 
     require_sklearn()
     series = suite_series(suite, sets.split(","), data)
@@ -80,9 +80,9 @@ def speed(
     overrides: SetOption = None,
 ) -> None:
     """Speed of every stage and of the whole, beside its floors and its peers."""
-    from streamssl.bench.speed.plan import Plan
-    from streamssl.bench.speed.run import SpeedRun, parse_parts
-    from streamssl.bench.speed.store import Store
+    from benchmarks.speed.plan import Plan
+    from benchmarks.speed.run import SpeedRun, parse_parts
+    from benchmarks.speed.store import Store
 
     names = parse_parts(parts)
     plan = Plan(events=events, seed=seed, overrides=tuple(overrides or ()))

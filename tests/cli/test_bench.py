@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from streamssl.bench.data import DATA_VARIABLE, BenchDataError
+from benchmarks.quality.data import DATA_VARIABLE, BenchDataError
 from streamssl.cli.bench import bench_app
 from streamssl.config.settings import ConfigError
 

@@ -1,0 +1,96 @@
+"""Rows of ours on Kafka: the daemon under a configuration, working off a backlog."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from benchmarks.speed.bars import ARROW, JSON, LIBRDKAFKA, PACKED
+from benchmarks.speed.bed import Bed, Counted, arrow_rows, one
+from benchmarks.speed.daemon import RUN, Daemon
+from benchmarks.speed.exposition import Window, steady_window
+from benchmarks.speed.results import Rate
+from benchmarks.speed.scripts import has_confluent
+from benchmarks.speed.stream import KEY_FIELD
+from streamssl.config.sections import KafkaConfig
+from streamssl.config.settings import Config
+
+TIMEOUT_S = 600.0
+PACKED_OUT = ("outputs.scores.format=arrow", "outputs.embeddings.format=arrow")
+ARROW_IN = ("input.codec=arrow", f"input.key_field={KEY_FIELD}")
+
+
+@dataclass(frozen=True, slots=True)
+class Ours:
+    """A row of ours."""
+
+    id: str
+    name: str
+    settings: tuple[str, ...] = ()
+    codec: str = "json"
+
+
+OURS = (
+    Ours(JSON, "ours: JSON in, default outputs"),
+    Ours(PACKED, "ours: JSON in, all outputs packed", PACKED_OUT),
+    Ours(ARROW, "ours: Arrow IPC in, all outputs packed", (*PACKED_OUT, *ARROW_IN), "arrow"),
+)
+SECOND = (
+    Ours(LIBRDKAFKA, "ours, librdkafka: JSON in, default outputs", ("kafka.client=librdkafka",)),
+    Ours(
+        f"{PACKED}-librdkafka",
+        "ours, librdkafka: JSON in, all outputs packed",
+        ("kafka.client=librdkafka", *PACKED_OUT),
+    ),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Ran:
+    """A daemon that worked off the backlog.
+
+    Attributes:
+        rate: By the independent reader.
+        window: Of its own figures; None where it had too few events.
+        counted: What the reader found in `<app>.scores`.
+        config: Its configuration.
+    """
+
+    rate: Rate
+    window: Window | None
+    counted: Counted
+    config: Config
+
+
+def run_ours(
+    bed: Bed, row: Ours, launch: tuple[str, ...] = RUN, num_events: int | None = None
+) -> Ran:
+    """Let the daemon work off the backlog, or so many events of it."""
+    config = ours_config(bed, row)
+    scores = bed.topic(f"{config.app.name}.scores")
+    with Daemon(config, bed.folder, launch) as daemon:
+        readings = daemon.read_until(num_events or bed.plan.events, TIMEOUT_S)
+    counted = bed.count(scores, arrow_rows if config.outputs.scores.format == "arrow" else one)
+    window = steady_window(readings, readings[-1].events)
+    seen = window or Window(readings[0], readings[-1])
+    rate = counted.rate(row.id, row.name, bed.plan.events)
+    rate.trained_per_event = seen.rows_per_closed_row("trained")
+    rate.learnt_per_event = seen.rows_per_closed_row("learnt")
+    return Ran(rate, window, counted, config)
+
+
+def ours_config(bed: Bed, row: Ours, *settings: str, topic: str | None = None) -> Config:
+    """The configuration of a row, with a state of its own."""
+    name = bed.name(row.id)
+    return bed.plan.config(
+        *row.settings,
+        *settings,
+        f"app.name={name}",
+        f"app.state_dir={bed.folder / name}",
+        f"kafka.bootstrap_servers={bed.address}",
+        f"input.topic={topic or bed.input(row.codec)}",
+    )
+
+
+def has_second_client() -> bool:
+    """Whether `kafka.client` exists, and what its other value needs is installed."""
+    return "client" in KafkaConfig.model_fields and has_confluent()

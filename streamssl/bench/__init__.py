@@ -1,1 +1,0 @@
-"""Quality protocol and metrics."""

@@ -1,0 +1,113 @@
+"""Stage accounting: the daemon's own sums, in the journey's order, beside a floor."""
+
+from __future__ import annotations
+
+import pytest
+
+from benchmarks.speed.exposition import Window, steady_window
+from benchmarks.speed.plan import Plan
+from benchmarks.speed.results import Profile
+from benchmarks.speed.sizes import sizes_of
+from benchmarks.speed.stages import REST, in_order, pick, slowest, stage_rows
+from benchmarks.speed.work import Traffic, Work, stage_work, total_operations
+from streamssl.telemetry.stages import STAGES
+from tests.benchmarks.speed.readings import MACHINE, reading
+
+WINDOW = Window(
+    reading(10.0, 1_000, poll=1.0, score=2.0, publish=3.0, wait=1.0),
+    reading(20.0, 3_000, poll=2.0, score=6.0, publish=6.0, wait=9.0, warp=1.0),
+)
+BROKER_S = {"consume": 1e-4, "produce": 2e-4}
+
+
+def test_a_stage_costs_what_its_sum_grew_by_per_event() -> None:
+    """Events of the window divide the growth of the sum; dead letters are no events."""
+    rows = {row.stage: row for row in stage_rows(WINDOW, {}, MACHINE, BROKER_S)}
+    assert WINDOW.events == 2_000
+    assert rows["score"].seconds_per_event == pytest.approx(2e-3)
+    assert rows["score"].share == pytest.approx(0.4)
+
+
+def test_learning_is_counted_by_rows_of_the_epochs_that_ended() -> None:
+    """Of ten events six were learnt, two gated and two are of the open epoch: they do not count."""
+    assert WINDOW.rows_per_closed_row("trained") == pytest.approx(0.25)
+    assert WINDOW.rows_per_closed_row("learnt") == pytest.approx(0.75)
+
+
+def test_stages_stand_in_the_journeys_order_and_unknown_ones_last() -> None:
+    """A stage that is new to the table is shown, not lost."""
+    assert in_order(["warp", "learn", "poll"])[-1] == "warp"
+    names = [row.stage for row in stage_rows(WINDOW, {}, MACHINE, BROKER_S)]
+    assert names == [*STAGES, "warp", REST]
+
+
+def test_shares_add_up_to_the_whole_time() -> None:
+    """What no stage covers is shown as the rest."""
+    rows = stage_rows(WINDOW, {}, MACHINE, BROKER_S)
+    assert sum(row.share or 0.0 for row in rows) == pytest.approx(1.0)
+    assert slowest(rows) == ["score", "publish", "poll"]
+
+
+def test_a_stage_that_is_not_reported_has_its_floor() -> None:
+    """Nothing is made up of what it took."""
+    work = {"embed": Work(operations=1e5)}
+    rows = {row.stage: row for row in stage_rows(WINDOW, work, MACHINE, BROKER_S)}
+    assert rows["embed"].seconds_per_event is None
+    assert rows["embed"].floor_s == pytest.approx(1e-6)
+
+
+def test_floors_of_the_brokers_stages_come_from_the_bare_client() -> None:
+    """Consuming and producing alone, on the same broker."""
+    rows = {row.stage: row for row in stage_rows(WINDOW, {}, MACHINE, BROKER_S)}
+    assert rows["poll"].floor_s == 1e-4
+    assert rows["publish"].floor_s == 2e-4
+
+
+def test_a_floor_is_the_slower_of_operations_and_bytes() -> None:
+    """And in words which of the two it was."""
+    assert Work(operations=1e5, num_bytes=1e3).floor_s(MACHINE) == pytest.approx(1e-6)
+    assert "operations" in Work(operations=1e5).how(MACHINE)
+    assert Work(operations=1.0, num_bytes=1e5).floor_s(MACHINE) == pytest.approx(1e-5)
+    assert "bandwidth" in Work(operations=1.0, num_bytes=1e5).how(MACHINE)
+
+
+def test_a_profile_comes_with_what_the_other_threads_did() -> None:
+    """Those of the stages that were asked for, and no others."""
+    names = ("poll", "score", "publish", "publish, other threads")
+    spots = {name: Profile(name=name, seconds=1.0, spots=[]) for name in names}
+    found = pick(spots, ["publish", "score"])
+    assert [profile.name for profile in found] == ["publish", "publish, other threads", "score"]
+
+
+def test_the_steady_window_leaves_the_beginning_and_the_end_out() -> None:
+    """From 30 % to 97 % of the backlog; too few readings give no window."""
+    readings = [reading(float(at), 100 * at) for at in range(11)]
+    window = steady_window(readings, 1_000)
+    assert window is not None
+    assert (window.first.events, window.last.events) == (300, 900)
+    assert steady_window(readings[:3], 1_000) is None
+
+
+def test_work_is_counted_from_the_configuration() -> None:
+    """Every stage of the journey has its count, which grows with channels and sizes."""
+    config = Plan().config()
+    traffic = Traffic(in_bytes=170.0, out_bytes=700.0, state_bytes=1e6)
+    work = stage_work(config, 16, 1_000, traffic)
+    assert set(STAGES) - set(work) == {"wait"}
+    assert sizes_of(config, 16).features == (80, 96, 96, 96)
+    assert total_operations(config, 38, 1) > total_operations(config, 16, 1_000)
+    wide = Plan(overrides=("learner.hidden=512",)).config()
+    assert stage_work(wide, 16, 1_000, traffic)["embed"].operations > work["embed"].operations
+    idle = Plan().config("learn.enabled=false")
+    learning = stage_work(idle, 16, 1_000, traffic)["learn"]
+    assert 0.0 < learning.operations < work["learn"].operations
+
+
+def test_the_encoders_operations_are_those_of_its_weights() -> None:
+    """Two operations a weight of its layers: checked against the network."""
+    from streamssl.modalities.sensor.network import SensorNetwork
+
+    config = Plan().config()
+    encoder = SensorNetwork(num_channels=16, window=32, config=config.learner).encoder
+    weights = sum(p.numel() for p in encoder.parameters() if p.dim() == 2)
+    assert sizes_of(config, 16).encoder == weights
