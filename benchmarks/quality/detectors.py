@@ -5,41 +5,22 @@ N = rows of a series, C = channels.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
 import pyarrow as pa
 
 from benchmarks.quality.data import Series
-from streamssl.config.settings import Config, load_config
-from streamssl.data.events import (
-    BoolArray,
-    EventBatch,
-    Float32Array,
-    FloatArray,
-    IntArray,
-    StreamsslError,
-)
+from benchmarks.quality.peers import PEERS
+from streamssl.config.settings import load_config
+from streamssl.data.events import BoolArray, EventBatch, Float32Array, FloatArray, IntArray
 from streamssl.data.results import Results
 
 CHUNK = 4_096
 NO_INCIDENT = -1
 UNTRAINED = ("learn.burst_steps=0", "learn.samples_per_event=0")
-
-
-class MissingPeersError(StreamsslError):
-    """The peers are part of the repository, not of the installed package."""
-
-    exit_code = 2
-
-
-class Peer(Protocol):
-    """A detector that is judged beside ours."""
-
-    def score_one_pass(self, values: FloatArray) -> FloatArray:
-        """`[N]` prequential scores of `[N, C]` values, higher is more anomalous."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,45 +57,14 @@ class Detector(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class PeerDetector:
-    """A peer, by its name in `benchmarks/quality`."""
+    """A peer, by its name in `PEERS`."""
 
     name: str
 
     def detect(self, series: Series, seed: int) -> Detection:
         """One pass over the series with missing values carried forward."""
-        peer = peers()[self.name](seed, series.num_warmup)
+        peer = PEERS[self.name](seed, series.num_warmup)
         return Detection({self.name: peer.score_one_pass(_carried_forward(series.values_NC))})
-
-
-def peers() -> Mapping[str, Callable[[int, int], Peer]]:
-    """The peers of the repository, by name: (seed, rows of the warm-up) -> a fresh detector.
-
-    Raises:
-        MissingPeersError: Outside a checkout.
-    """
-    try:
-        from benchmarks.quality.peers import PEERS
-    except ImportError as error:
-        raise MissingPeersError(
-            "The peers live in benchmarks/quality of the repository, which is not importable "
-            "here: run from a checkout (`make setup`), or with --no-peers."
-        ) from error
-    return PEERS
-
-
-class Learner(Protocol):
-    """The part of `StreamLearner` that the benchmark needs."""
-
-    def process(self, batch: EventBatch) -> Results:
-        """Score, advance the context, and learn at the epoch ends inside the batch."""
-
-
-def open_stream_learner(config: Config) -> Learner:
-    """The product itself, fresh."""
-    # Here, because importing torch takes longer than a peer's whole pass.
-    from streamssl.stream import StreamLearner
-
-    return StreamLearner.from_config(config)
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,18 +75,19 @@ class StreamDetector:
         name: What its rows are called in the report.
         overrides: Settings as `section.key=value`; everything else is the default.
         columns: Only these score columns (`raw`, `raw_<scorer>`), and no alerts; empty: all.
-        open_learner: Makes a learner from a configuration.
     """
 
     name: str = "streamssl"
     overrides: tuple[str, ...] = ()
     columns: tuple[str, ...] = ()
-    open_learner: Callable[[Config], Learner] = field(default=open_stream_learner)
 
     def detect(self, series: Series, seed: int) -> Detection:
         """One pass over the series with the seed as `app.seed`."""
+        # Here, because importing torch takes longer than a peer's whole pass.
+        from streamssl.stream import StreamLearner
+
         config = load_config(None, [*self.overrides, f"app.seed={seed}"], environ={})
-        learner = self.open_learner(config)
+        learner = StreamLearner(config)
         results = [learner.process(batch) for batch in _batches(series)]
         raw = {"raw": np.concatenate([r.raw for r in results])}
         for scorer in results[0].raw_scores:

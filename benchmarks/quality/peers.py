@@ -6,10 +6,10 @@ N = rows of a series, C = channels, F = features.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from typing import Protocol
 
 import numpy as np
 
-from benchmarks.quality.detectors import Peer
 from benchmarks.quality.quarantine import ordinary_rows
 from benchmarks.quality.statistics import (
     NUM_FIRST,
@@ -21,6 +21,13 @@ from benchmarks.quality.statistics import (
 from streamssl.data.events import FloatArray
 
 NUM_DIMENSIONS = 100
+
+
+class Peer(Protocol):
+    """A detector that is judged beside ours."""
+
+    def score_one_pass(self, values: FloatArray) -> FloatArray:
+        """`[N]` prequential scores of `[N, C]` values, higher is more anomalous."""
 
 
 class Random:

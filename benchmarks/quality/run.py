@@ -8,13 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from benchmarks.quality.data import SENSOR_SETS, BenchDataError, Series, data_folder, load_series
-from benchmarks.quality.detectors import (
-    UNTRAINED,
-    Detector,
-    PeerDetector,
-    StreamDetector,
-    peers,
-)
+from benchmarks.quality.detectors import UNTRAINED, Detector, PeerDetector, StreamDetector
+from benchmarks.quality.peers import PEERS
 from benchmarks.quality.protocol import (
     processes,
     run_all,
@@ -57,7 +52,7 @@ class QualityRun:
             overrides = (*self.overrides, *UNTRAINED)
             found.append(StreamDetector("streamssl, untrained", overrides, ("raw_residual",)))
         if self.with_peers:
-            found.extend(PeerDetector(name) for name in peers())
+            found.extend(PeerDetector(name) for name in PEERS)
         return found
 
     def run(self, series: Sequence[Series], command: str, progress: Progress) -> Report:

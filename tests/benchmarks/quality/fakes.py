@@ -1,4 +1,4 @@
-"""A learner and a detector that are quick, known, and cross process borders."""
+"""A detector that is quick, known, and crosses process borders; and what it runs on."""
 
 from __future__ import annotations
 
@@ -8,45 +8,31 @@ import numpy as np
 import pyarrow as pa
 
 from benchmarks.quality.data import Series
-from benchmarks.quality.detectors import Detection
-from streamssl.config.settings import Config
-from streamssl.data.events import EventBatch
-from streamssl.data.results import Results
-from tests.made_results import made_results
-
-
-class FakeLearner:
-    """Scores a row by its first channel; rows at 5 and above alert, one incident for all."""
-
-    def __init__(self, config: Config) -> None:
-        self.seed = config.app.seed
-        self.num_calls = 0
-
-    def process(self, batch: EventBatch) -> Results:
-        self.num_calls += 1
-        raw = np.abs(batch.values_BC[:, 0]).astype(np.float64)
-        alert = raw >= 5
-        return made_results(
-            batch,
-            epoch=self.num_calls,
-            score=1 - np.exp(-raw),
-            p_value=np.exp(-raw),
-            raw=raw,
-            anomaly=alert,
-            incident_id=["one" if flag else None for flag in alert.tolist()],
-            raw_scores={"gaussian": 2 * raw, "residual": raw + self.seed},
-            explained=np.empty(0, np.int64),
-        )
+from benchmarks.quality.detectors import NO_INCIDENT, AlertColumns, Detection
 
 
 @dataclass(frozen=True)
 class FirstChannel:
-    """A detector whose score is the first channel."""
+    """Scores every row by its first channel, once for each of its names.
 
-    name: str
+    Attributes:
+        names: Of the score columns.
+        alerts: Whether rows at 5 and above alert, one incident for all of them.
+    """
+
+    names: tuple[str, ...]
+    alerts: bool = False
 
     def detect(self, series: Series, seed: int) -> Detection:
-        return Detection({self.name: series.values_NC[:, 0].astype(np.float64) + seed})
+        value_N = series.values_NC[:, 0].astype(np.float64)
+        anomaly_N = value_N >= 5
+        alerts = AlertColumns(
+            p_value=np.exp(-value_N),
+            anomaly=anomaly_N,
+            incident=np.where(anomaly_N, 0, NO_INCIDENT),
+            warming=np.zeros(len(value_N), np.bool_),
+        )
+        return Detection(dict.fromkeys(self.names, value_N + seed), alerts if self.alerts else None)
 
 
 def small_series(num_rows: int = 10_000, set_name: str = "fake") -> Series:

@@ -9,7 +9,13 @@ import numpy as np
 import pytest
 
 from benchmarks.quality.alerts import AlertCounts, at_budget, count_alerts
-from benchmarks.quality.detectors import AlertColumns, Detector, PeerDetector, StreamDetector
+from benchmarks.quality.detectors import (
+    NO_INCIDENT,
+    AlertColumns,
+    Detector,
+    PeerDetector,
+    StreamDetector,
+)
 from benchmarks.quality.peers import PEERS
 from benchmarks.quality.protocol import (
     ShiftOutcome,
@@ -25,27 +31,40 @@ from benchmarks.quality.quarantine import ordinary_rows
 from benchmarks.quality.report import Report
 from benchmarks.quality.statistics import RunningGaussian
 from benchmarks.quality.synthetic import level_shift, mini_suite, rows_until_accepted
-from tests.benchmarks.quality.fakes import FakeLearner, FirstChannel, small_series
+from tests.benchmarks.quality.fakes import FirstChannel, small_series
 
-OURS = StreamDetector(open_learner=FakeLearner)
+LIGHT = ("learn.burst_steps=0", "learn.samples_per_event=0", "modality.window=8")
+KNOWN = FirstChannel(("streamssl `raw`", "streamssl `raw_gaussian`"), alerts=True)
+GATED = "gated Mahalanobis, lagged"
 
 
 def test_ours_gives_every_score_column_in_file_order() -> None:
     """Chunks join to the whole series; the fused score and one column a scorer are judged."""
-    series = small_series()
-    detection = OURS.detect(series, seed=2)
+    detection = StreamDetector(overrides=LIGHT).detect(small_series(), seed=0)
     assert list(detection.scores) == [
         "streamssl `raw`",
         "streamssl `raw_gaussian`",
         "streamssl `raw_residual`",
     ]
-    np.testing.assert_array_equal(detection.scores["streamssl `raw`"], series.values_NC[:, 0])
-    assert detection.scores["streamssl `raw_residual`"][0] == 2.0
+    for score_N in detection.scores.values():
+        assert len(score_N) == 10_000
+        assert all(score_N[row] > 10 + score_N[row - 1] for row in (5_000, 6_000, 8_000))
+    assert detection.alerts is not None
+    assert detection.alerts.incident[[4_999, 5_000, 5_019]].tolist() == [NO_INCIDENT, 0, 0]
+
+
+def test_the_seed_is_the_learners_and_one_column_may_be_enough() -> None:
+    """Another seed gives other scores; with `columns` the others, and the alerts, are left out."""
+    ours, series = StreamDetector(overrides=LIGHT, columns=("raw",)), small_series()
+    first, other = (ours.detect(series, seed) for seed in (0, 2))
+    assert list(first.scores) == ["streamssl `raw`"]
+    assert first.alerts is None
+    assert not np.array_equal(first.scores["streamssl `raw`"], other.scores["streamssl `raw`"])
 
 
 def test_outcomes_hold_metrics_and_the_alert_layer() -> None:
     """Two labelled runs are hit, the lone alert is false only as an incident of its own."""
-    outcome, *others = run_task(Task(OURS, small_series(), seed=0))
+    outcome, *others = run_task(Task(KNOWN, small_series(), seed=0))
     assert outcome.metrics["auroc"] == 1.0
     assert all(not other.alerts for other in others)
     configured, one_percent = outcome.alerts["configured"], outcome.alerts["1%"]
@@ -99,7 +118,7 @@ def test_peers_carry_missing_values_forward() -> None:
     """A gap in the input gives no gap in the scores."""
     series = mini_suite(num_series=1, num_rows=900)[0]
     series.values_NC[[0, 450, 451], 1] = np.nan
-    (scores,) = PeerDetector("gated Mahalanobis, lagged").detect(series, 0).scores.values()
+    (scores,) = PeerDetector(GATED).detect(series, 0).scores.values()
     assert np.isfinite(scores).all()
 
 
@@ -116,7 +135,7 @@ def test_running_gaussian_equals_the_batch_formula() -> None:
 def test_gated_mahalanobis_finds_injected_anomalies() -> None:
     """The bar is a real bar: well above chance on the generated suite."""
     aurocs = [
-        run_task(Task(PeerDetector("gated Mahalanobis, lagged"), series, 0))[0].metrics["auroc"]
+        run_task(Task(PeerDetector(GATED), series, 0))[0].metrics["auroc"]
         for series in mini_suite()
     ]
     assert np.mean(aurocs) > 0.85
@@ -134,7 +153,7 @@ def test_a_shift_is_accepted_when_the_score_is_ordinary_again() -> None:
 def test_a_run_in_processes_writes_the_page_and_every_series(tmp_path: Path) -> None:
     """Results come back in order from other processes; the page shows bad rows too."""
     series = [small_series(set_name="a"), small_series(set_name="b")]
-    detectors: list[Detector] = [OURS, FirstChannel("gated Mahalanobis, lagged")]
+    detectors: list[Detector] = [KNOWN, FirstChannel((GATED,))]
     done: list[int] = []
     tasks = series_tasks(detectors, series, 2)
     with processes(2) as pool:
@@ -147,8 +166,8 @@ def test_a_run_in_processes_writes_the_page_and_every_series(tmp_path: Path) -> 
     assert "0 of 1 (+0.000)" in page
     assert "| 0.10% (configured) | 4 of 4 (100%) | 0.00 |" in page
     records = json.loads((tmp_path / "quality" / "a.json").read_text())
-    assert {record["row"] for record in records} >= {"streamssl `raw`", "gated Mahalanobis, lagged"}
-    assert shifts == [ShiftOutcome("gated Mahalanobis, lagged", 600, 0, None)]
+    assert {record["row"] for record in records} >= {"streamssl `raw`", GATED}
+    assert shifts == [ShiftOutcome(GATED, 600, 0, None)]
 
 
 def test_the_generated_series_are_the_same_every_time() -> None:
