@@ -1,4 +1,4 @@
-"""`streamssl bench`: the measured claims, reproduced."""
+"""`streamssl bench`: the measured claims, reproduced from a checkout of the repository."""
 
 from __future__ import annotations
 
@@ -16,8 +16,16 @@ from rich.console import Console
 from rich.progress import Progress
 
 from streamssl.cli.options import SetOption
+from streamssl.data.events import StreamsslError
 
-bench_app = typer.Typer(help="Reproduce the measured claims.", no_args_is_help=True)
+_HELP = "Reproduce the measured claims; runs from a checkout of the repository."
+bench_app = typer.Typer(help=_HELP, no_args_is_help=True)
+
+
+class NoBenchmarksError(StreamsslError):
+    """The benchmarks are part of the repository, not of the installed package."""
+
+    exit_code = 2
 
 
 class Suite(StrEnum):
@@ -25,11 +33,6 @@ class Suite(StrEnum):
 
     SENSOR = "sensor"
     SYNTHETIC = "synthetic"
-
-
-@bench_app.callback()
-def bench() -> None:
-    """Reproduce the measured claims."""
 
 
 @bench_app.command()
@@ -48,8 +51,9 @@ def quality(
     overrides: SetOption = None,
 ) -> None:
     """Detection quality of ours and its peers, in one run on the same rows."""
-    from benchmarks.quality.metrics import require_sklearn
-    from benchmarks.quality.run import QualityRun, suite_series
+    with _checkout():
+        from benchmarks.quality.metrics import require_sklearn
+        from benchmarks.quality.run import QualityRun, suite_series
 
     require_sklearn()
     series = suite_series(suite, sets.split(","), data)
@@ -80,9 +84,10 @@ def speed(
     overrides: SetOption = None,
 ) -> None:
     """Speed of every stage and of the whole, beside its floors and its peers."""
-    from benchmarks.speed.plan import Plan
-    from benchmarks.speed.run import SpeedRun, parse_parts
-    from benchmarks.speed.store import Store
+    with _checkout():
+        from benchmarks.speed.plan import Plan
+        from benchmarks.speed.run import SpeedRun, parse_parts
+        from benchmarks.speed.store import Store
 
     names = parse_parts(parts)
     plan = Plan(events=events, seed=seed, overrides=tuple(overrides or ()))
@@ -98,6 +103,21 @@ def speed(
     run.store.copy_to(output.with_suffix(""))
     typer.echo(page)
     typer.echo(f"wrote {output}")
+
+
+@contextmanager
+def _checkout() -> Iterator[None]:
+    """Say what to do where `benchmarks` cannot be imported, as beside an installed wheel."""
+    try:
+        yield
+    except ModuleNotFoundError as error:
+        if (error.name or "").partition(".")[0] != "benchmarks":
+            raise
+        raise NoBenchmarksError(
+            "the benchmarks run from a checkout of the repository; they are no part of the "
+            "installed package. Clone it, `make setup` there, and run "
+            "`.venv/bin/streamssl bench` in its folder."
+        ) from error
 
 
 @contextmanager

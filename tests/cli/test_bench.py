@@ -1,12 +1,17 @@
-"""`streamssl bench quality`: the whole path on generated data, and its refusals."""
+"""`streamssl bench`: the whole path on generated data, its refusals, and a wheel's lack of it."""
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
+import sysconfig
 from pathlib import Path
 
 import pytest
 from typer.testing import CliRunner
 
+import streamssl
 from benchmarks.quality.data import DATA_VARIABLE, BenchDataError
 from streamssl.cli.bench import bench_app
 from streamssl.config.settings import ConfigError
@@ -48,3 +53,30 @@ def test_unknown_sets_and_settings_are_refused(tmp_path: Path) -> None:
     words = ["quality", "--suite", "synthetic", "--set", "learn.evry=3"]
     with pytest.raises(ConfigError, match=r"learn\.every"):
         CliRunner().invoke(bench_app, words, catch_exceptions=False)
+
+
+@pytest.mark.parametrize("words", [["quality"], ["speed", "--parts", ""]])
+def test_beside_an_installed_package_the_error_names_the_checkout(
+    tmp_path: Path, words: list[str]
+) -> None:
+    """Where `benchmarks` cannot be imported the verb ends with code 2 and says what to do."""
+    (tmp_path / "streamssl").symlink_to(Path(streamssl.__file__).parent)
+    libraries = [sysconfig.get_path("purelib"), sysconfig.get_path("platlib")]
+    done = subprocess.run(
+        # -S: the editable installation would put the checkout on the path.
+        [sys.executable, "-S", "-m", "streamssl", "bench", *words],
+        cwd=tmp_path,
+        env=os.environ | {"PYTHONPATH": os.pathsep.join(libraries)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 2
+    assert "run from a checkout of the repository" in done.stderr
+    assert "make setup" in done.stderr
+
+
+def test_the_help_says_from_where_it_runs() -> None:
+    """`streamssl bench --help` names the checkout before anybody tries."""
+    told = CliRunner().invoke(bench_app, ["--help"]).output
+    assert "runs from a checkout of the repository" in told
