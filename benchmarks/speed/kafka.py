@@ -9,7 +9,7 @@ from benchmarks.speed.bare_clients import CONFLUENT_FLOORS, FLOORS, run_floor
 from benchmarks.speed.bars import QUIX
 from benchmarks.speed.bed import Bed
 from benchmarks.speed.child import MeasurementError
-from benchmarks.speed.ours import OURS, SECOND, Ours, has_second_client, run_ours
+from benchmarks.speed.ours import OURS, SECOND, Ours, run_ours
 from benchmarks.speed.results import Rate, Rates
 from benchmarks.speed.scripts import (
     NO_PEERS,
@@ -19,7 +19,6 @@ from benchmarks.speed.scripts import (
     has_peers,
     run_script,
 )
-from streamssl.config.sections import KafkaConfig
 
 QUIX_ROWS = (
     ("quix-none", "Quix Streams, doing nothing", "none"),
@@ -46,7 +45,7 @@ def _rows(bed: Bed) -> Iterator[tuple[str, Callable[[], Rate]]]:
         yield floor.id, partial(run_floor, bed, floor)
     for id_, name, detector in QUIX_ROWS if has_peers() else ():
         yield name, partial(_run_quix, bed, id_, name, detector)
-    for row in (*OURS, *(SECOND if has_second_client() else ())):
+    for row in (*OURS, *(SECOND if has_confluent() else ())):
         yield row.name, partial(_rate_of_ours, bed, row)
 
 
@@ -73,7 +72,5 @@ def _left_out() -> Iterator[str]:
         yield NO_PEERS
     if confluent_python() is None:
         yield "confluent-kafka is not installed: its floors are left out."
-    if "client" not in KafkaConfig.model_fields:
-        yield "There is no second client yet (`kafka.client`): its rows are left out."
-    elif not has_confluent():
+    if not has_confluent():
         yield "`pip install streamssl[librdkafka]` for the rows of the second client."

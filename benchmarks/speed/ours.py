@@ -9,9 +9,7 @@ from benchmarks.speed.bed import Bed, Counted, arrow_rows, one
 from benchmarks.speed.daemon import RUN, Daemon
 from benchmarks.speed.exposition import Window, steady_window
 from benchmarks.speed.results import Rate
-from benchmarks.speed.scripts import has_confluent
 from benchmarks.speed.stream import KEY_FIELD
-from streamssl.config.sections import KafkaConfig
 from streamssl.config.settings import Config
 
 TIMEOUT_S = 600.0
@@ -89,8 +87,3 @@ def ours_config(bed: Bed, row: Ours, *settings: str, topic: str | None = None) -
         f"kafka.bootstrap_servers={bed.address}",
         f"input.topic={topic or bed.input(row.codec)}",
     )
-
-
-def has_second_client() -> bool:
-    """Whether `kafka.client` exists, and what its other value needs is installed."""
-    return "client" in KafkaConfig.model_fields and has_confluent()
