@@ -15,11 +15,9 @@ import msgspec
 
 from benchmarks.speed.learner import (
     KeysFound,
-    Sampled,
     Task,
     measure_keys,
     measure_rate,
-    sample_process,
 )
 from benchmarks.speed.results import Rate
 from streamssl.data.events import StreamsslError
@@ -28,7 +26,6 @@ from streamssl.data.events import StreamsslError
 MEASUREMENTS: dict[str, tuple[Callable[[Task], msgspec.Struct], type[msgspec.Struct]]] = {
     "rate": (measure_rate, Rate),
     "keys": (measure_keys, KeysFound),
-    "sampled": (sample_process, Sampled),
 }
 _LAST = 1_500
 S = TypeVar("S", bound=msgspec.Struct)

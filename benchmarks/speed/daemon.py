@@ -10,7 +10,6 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Self
 
@@ -20,8 +19,6 @@ from benchmarks.speed.child import MeasurementError
 from benchmarks.speed.exposition import Reading, parse
 from streamssl.config.settings import Config
 
-# The console script may not be on the path; this is what it does.
-RUN = ("-c", "from streamssl.cli.app import main; main()")
 _EVERY_S = 0.5
 _STOP_S = 60.0
 _NUM_LAST_LINES = 20
@@ -33,10 +30,9 @@ class Daemon:
     Args:
         config: Complete but for the port.
         folder: For its configuration and log.
-        launch: How Python begins it.
     """
 
-    def __init__(self, config: Config, folder: Path, launch: Sequence[str] = RUN) -> None:
+    def __init__(self, config: Config, folder: Path) -> None:
         self._port = _free_port()
         values: dict[str, Any] = config.model_dump(mode="json", exclude_unset=True)
         values.setdefault("telemetry", {})["port"] = self._port
@@ -46,7 +42,7 @@ class Daemon:
         clean = {k: v for k, v in os.environ.items() if not k.startswith("STREAMSSL_")}
         with self._log.open("wb") as log:
             self._process = subprocess.Popen(  # noqa: S603 our own command
-                [sys.executable, *launch, "run", "-c", str(path)],
+                [sys.executable, "-m", "streamssl", "run", "-c", str(path)],
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,

@@ -13,8 +13,7 @@ from pathlib import Path
 
 import msgspec
 
-from benchmarks.speed.profiles import Sampler
-from benchmarks.speed.results import CheckpointCost, KeysRow, Profile, Rate
+from benchmarks.speed.results import CheckpointCost, KeysRow, Rate
 from benchmarks.speed.stream import chunks, generate
 from streamssl.checkpoint.snapshot import snapshot
 from streamssl.config.settings import load_config
@@ -49,28 +48,12 @@ class KeysFound(msgspec.Struct, kw_only=True):
     checkpoint: CheckpointCost | None
 
 
-class Sampled(msgspec.Struct, kw_only=True):
-    """Where `process` spends its time, by thread."""
-
-    profiles: list[Profile]
-
-
 def measure_rate(task: Task) -> Rate:
     """Events per second of `process`, in steady state."""
     learner = _learner(task)
     _process(learner, _events(task, task.events))
     seconds = _process(learner, _events(task, task.events, part=1))
     return Rate(id="", name="", events=task.events, seconds=seconds)
-
-
-def sample_process(task: Task) -> Sampled:
-    """Sample all threads during `process`, in steady state, as in the daemon's learner process."""
-    learner = _learner(task, beside=False)
-    _process(learner, _events(task, task.events))
-    batch = _events(task, task.events, part=1)
-    with Sampler() as sampler:
-        _process(learner, batch)
-    return Sampled(profiles=sampler.profiles())
 
 
 def measure_keys(task: Task) -> KeysFound:
@@ -112,8 +95,8 @@ def _checkpoint(learner: StreamLearner, task: Task) -> CheckpointCost:
     return CheckpointCost(keys=task.keys, copy_s=copy_s, save_s=whole_s, num_bytes=num_bytes)
 
 
-def _learner(task: Task, *, beside: bool = True) -> StreamLearner:
-    return StreamLearner(load_config(None, task.settings, environ={}), beside=beside)
+def _learner(task: Task) -> StreamLearner:
+    return StreamLearner(load_config(None, task.settings, environ={}))
 
 
 def _events(

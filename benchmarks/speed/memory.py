@@ -14,7 +14,6 @@ import pyarrow.parquet as pq
 
 from benchmarks.speed.bars import REPLAY, REPLAY_CORE
 from benchmarks.speed.child import MeasurementError, measure, output_of
-from benchmarks.speed.daemon import RUN
 from benchmarks.speed.learner import Task
 from benchmarks.speed.machine import matrix_rate
 from benchmarks.speed.plan import CORE, NUM_CHANNELS, NUM_KEYS, Plan
@@ -131,7 +130,16 @@ def _replay(
             _write(plan, source)
         files = ["--input", str(source), "--output", str(folder / f"scores-{id_}.parquet")]
         words = [word for setting in (*plan.settings, *settings) for word in ("--set", setting)]
-        command = [sys.executable, *RUN, "replay", *files, "--key-column", KEY_FIELD, *words]
+        command = [
+            sys.executable,
+            "-m",
+            "streamssl",
+            "replay",
+            *files,
+            "--key-column",
+            KEY_FIELD,
+            *words,
+        ]
         events, seconds = replay_rate(output_of(command))
         return Rate(id=id_, name=name, events=events, seconds=seconds, note="from first event on")
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from benchmarks.speed.bars import ARROW, JSON, LIBRDKAFKA, PACKED
 from benchmarks.speed.bed import Bed, Counted, arrow_rows, one
-from benchmarks.speed.daemon import RUN, Daemon
+from benchmarks.speed.daemon import Daemon
 from benchmarks.speed.exposition import Window, steady_window
 from benchmarks.speed.results import Rate
 from benchmarks.speed.stream import KEY_FIELD
@@ -59,14 +59,12 @@ class Ran:
     config: Config
 
 
-def run_ours(
-    bed: Bed, row: Ours, launch: tuple[str, ...] = RUN, num_events: int | None = None
-) -> Ran:
-    """Let the daemon work off the backlog, or so many events of it."""
+def run_ours(bed: Bed, row: Ours) -> Ran:
+    """Let the daemon work off the backlog."""
     config = ours_config(bed, row)
     scores = bed.topic(f"{config.app.name}.scores")
-    with Daemon(config, bed.folder, launch) as daemon:
-        readings = daemon.read_until(num_events or bed.plan.events, TIMEOUT_S)
+    with Daemon(config, bed.folder) as daemon:
+        readings = daemon.read_until(bed.plan.events, TIMEOUT_S)
     counted = bed.count(scores, arrow_rows if config.outputs.scores.format == "arrow" else one)
     window = steady_window(readings, readings[-1].events)
     seen = window or Window(readings[0], readings[-1])

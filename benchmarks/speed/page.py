@@ -18,15 +18,14 @@ from benchmarks.speed.tables import (
     machine_line,
     memory_table,
     origins_table,
-    profile_table,
     stages_table,
 )
 
 _INTRODUCTION = f"""\
 Everything here comes from one command on one machine, broker, daemon, peers and readers together
-on its cores; compare figures within the page only. All figures and the profiles lie in
-`performance/` beside it. Events are generated from a seed: a level for
-every key, noise, one event in 2,000 far off. Settings of ours in every row:
+on its cores; compare figures within the page only. All figures lie in `performance/` beside it.
+Events are generated from a seed: a level for every key, noise, one event in 2,000 far off. Settings
+of ours in every row:
 `{" ".join(SETTINGS)}`; all others are the defaults."""
 _STAGES = """\
 The daemon's own `streamssl_stage_duration_seconds`, sums over a steady window (30 % to 97 % of the
@@ -34,10 +33,6 @@ backlog) by events. A floor is what the stage must take at least: the bare clien
 the broker's work, else operations (products of matrices, counted from the configuration) over the
 matrix rate or bytes (each column read and written once) over the bandwidth, whichever takes longer.
 It leaves out additions, exponentials and everything that a batch costs once."""
-_PROFILES = """\
-The three slowest stages under a deterministic profiler (which makes calls dearer than they are),
-engine and learner on one main thread, the other threads sampled up to 500 times a second; then the
-learner alone on the same events, all its threads sampled."""
 _KAFKA = """\
 16 floats an event as JSON, 1,000 keys, 4 partitions, a backlog; exactly once. Counted afterwards by
 an independent `read_committed` reader over the broker's append times, from the event at 30 % to the
@@ -99,11 +94,8 @@ def _missing(name: str) -> str:
 
 
 def _stages(part: Stages) -> list[str]:
-    tables = [profile_table(profile) for profile in part.profiles]
-    threads = [profile_table(profile) for profile in part.compute]
     rate = f"{part.events_per_s:,.0f} events/s while the stages were read."
-    profiles = ["### Profiles of the slowest three", _PROFILES, *tables]
-    return [_STAGES, machine_line(part.machine), rate, stages_table(part), *profiles, *threads]
+    return [_STAGES, machine_line(part.machine), rate, stages_table(part)]
 
 
 def _kafka(part: Rates) -> list[str]:

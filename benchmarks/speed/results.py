@@ -65,22 +65,6 @@ class StageRow(msgspec.Struct, kw_only=True):
     how: str = ""
 
 
-class Spot(msgspec.Struct, kw_only=True):
-    """A function in a profile, with its own time as a share of the profile."""
-
-    function: str
-    share: float
-    calls: int = 0
-
-
-class Profile(msgspec.Struct, kw_only=True):
-    """Where one stage, or one thread, spends its time."""
-
-    name: str
-    seconds: float
-    spots: list[Spot]
-
-
 class Quantiles(msgspec.Struct, kw_only=True):
     """Latencies of the events of one kind, in milliseconds."""
 
@@ -115,8 +99,6 @@ class Stages(msgspec.Struct, kw_only=True):
     machine: Machine
     rows: list[StageRow]
     events_per_s: float
-    profiles: list[Profile]
-    compute: list[Profile]
 
 
 class Rates(msgspec.Struct, kw_only=True):

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 
 from benchmarks.speed.exposition import Window
-from benchmarks.speed.results import Machine, Profile, StageRow
+from benchmarks.speed.results import Machine, StageRow
 from benchmarks.speed.work import Work
 from streamssl.telemetry.stages import STAGES
 
-REST, WAIT = "(the rest)", "wait"
+REST = "(the rest)"
 BROKER = {"poll": "consume", "publish": "produce"}
 
 
@@ -44,19 +44,6 @@ def stage_rows(
         *rows,
         StageRow(stage=REST, seconds_per_event=rest_s, share=share, floor_s=None, how=how),
     ]
-
-
-def slowest(rows: Iterable[StageRow], count: int = 3) -> list[str]:
-    """Names of the stages that take the most time; to wait for another is no work."""
-    work = [row for row in rows if row.stage not in (REST, WAIT)]
-    work.sort(key=lambda row: -(row.seconds_per_event or 0.0))
-    return [row.stage for row in work[:count]]
-
-
-def pick(profiles: Mapping[str, Profile], names: Iterable[str]) -> list[Profile]:
-    """The profiles of those stages, and of the other threads while each lasted."""
-    wanted = [full for name in names for full in (name, f"{name}, other threads")]
-    return [profiles[name] for name in wanted if name in profiles]
 
 
 def _row(

@@ -16,7 +16,6 @@ from benchmarks.speed.results import (
     Keys,
     Latency,
     Machine,
-    Profile,
     Rate,
     Rates,
     Stages,
@@ -52,16 +51,6 @@ def machine_line(machine: Machine) -> str:
         f"written) and does {machine.operations_per_s / 1e9:.1f} G operations/s in float32 "
         "products (torch, tiles of 128 x 256 x 256)."
     )
-
-
-def profile_table(profile: Profile) -> str:
-    """The functions with the most time of their own."""
-    rows = [
-        [f"`{spot.function}`", f"{spot.share:.0%}", f"{spot.calls:,}" if spot.calls else NONE]
-        for spot in profile.spots
-    ]
-    title = f"`{profile.name}`: {profile.seconds:.1f} s"
-    return f"{title}\n\n{table(['function', 'own time', 'calls'], rows)}"
 
 
 def kafka_table(part: Rates) -> str:

@@ -1,9 +1,8 @@
-"""The measurements that need no broker: counting, matching, spans, profiles, the memory part."""
+"""The measurements that need no broker: counting, matching, spans, the memory part."""
 
 from __future__ import annotations
 
 import sys
-import time
 from pathlib import Path
 
 import msgspec
@@ -19,7 +18,6 @@ from benchmarks.speed.learner import Task, measure_keys, measure_rate
 from benchmarks.speed.machine import measure_machine
 from benchmarks.speed.messages import sample_messages
 from benchmarks.speed.plan import Plan
-from benchmarks.speed.profiles import Sampler, StageProfiles
 from benchmarks.speed.results import Rate
 from benchmarks.speed.stream import arrow_messages, generate, json_messages
 from benchmarks.speed.waits import checkpoint_spans, during, match, quantiles
@@ -107,29 +105,6 @@ def test_checkpoints_are_found_in_the_daemons_own_figures() -> None:
         pytest.approx((1.5, 1.9)),
         pytest.approx((7.9, 8.5)),
     ]
-
-
-def test_stage_profiles_split_nested_stages() -> None:
-    """What an inner stage does is not the outer one's."""
-    found = StageProfiles()
-    with found.stage("outer"):
-        with found.stage("inner"):
-            sorted(range(50_000), key=lambda value: -value)
-        assert found.current == "outer"
-    names = {name: [spot.function for spot in p.spots] for name, p in found.profiles().items()}
-    assert any("sorted" in function for function in names["inner"])
-    assert not any("sorted" in function for function in names["outer"])
-
-
-def test_the_sampler_sees_busy_threads_and_names_no_folder() -> None:
-    """The function that runs is found, by its file and first line."""
-    with Sampler() as sampler:
-        busy_until = time.perf_counter() + 0.2
-        while time.perf_counter() < busy_until:
-            pass
-    (profile,) = [p for p in sampler.profiles() if p.name == "MainThread"]
-    assert "test_the_sampler" in profile.spots[0].function
-    assert str(Path.cwd()) not in profile.spots[0].function
 
 
 def test_the_machine_is_measured() -> None:

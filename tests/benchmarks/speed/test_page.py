@@ -13,11 +13,9 @@ from benchmarks.speed.results import (
     Keys,
     KeysRow,
     Latency,
-    Profile,
     Quantiles,
     Rate,
     Rates,
-    Spot,
     Stages,
 )
 from benchmarks.speed.run import UnknownPartError, parse_parts
@@ -73,14 +71,7 @@ KEYS = Keys(
     ],
     checkpoint=CheckpointCost(keys=100_000, copy_s=1.0, save_s=2.0, num_bytes=10**9),
 )
-PROFILE = Profile(name="score", seconds=1.0, spots=[Spot(function="f", share=0.5, calls=3)])
-STAGES = Stages(
-    machine=MACHINE,
-    rows=stage_rows(WINDOW, {}, MACHINE, BROKER_S),
-    events_per_s=1.0,
-    profiles=[PROFILE],
-    compute=[],
-)
+STAGES = Stages(machine=MACHINE, rows=stage_rows(WINDOW, {}, MACHINE, BROKER_S), events_per_s=1.0)
 KAFKA = Rates(rows=[rate(JSON, 2_600.0), rate(PACKED, 5_000.0), rate(QUIX, 2_000.0)])
 PARTS = {
     "stages": STAGES,
@@ -131,7 +122,6 @@ def test_the_whole_page_comes_from_kept_parts(tmp_path: Path) -> None:
     for text in (
         "| score |",
         "*Left out:* no peers",
-        "`f`",
         "half of 20",
         "| a quarter |",
         "1,000 MB",
