@@ -82,7 +82,7 @@ def measure_latency(bed: Bed, json_per_s: float, say: Callable[[str], None]) -> 
     """Offer shares of `json_per_s`, half of it first, to a fresh daemon each; time every result."""
     half = _offer(bed, json_per_s / 2, say)
     lighter = [_offer(bed, json_per_s / parts, say) for parts in LIGHTER]
-    return _summary(half, lighter, json_per_s)
+    return _summary(half, lighter, json_per_s, bed.plan.config().learn.burst_steps)
 
 
 def _offer(bed: Bed, per_s: float, say: Callable[[str], None]) -> Offered:
@@ -109,10 +109,10 @@ def _offer(bed: Bed, per_s: float, say: Callable[[str], None]) -> Offered:
     return Offered(pace, match(bed.read(pace.topic), receipts, _PRIMER_EVENTS), watching.readings)
 
 
-def _summary(half: Offered, lighter: list[Offered], json_per_s: float) -> Latency:
+def _summary(half: Offered, lighter: list[Offered], json_per_s: float, burst_steps: int) -> Latency:
     observed, readings = half.observed, half.readings
     checkpoints = checkpoint_spans(readings)
-    burst_N = during(observed, burst_spans(readings, steps=200))
+    burst_N = during(observed, burst_spans(readings, burst_steps))
     saving_N = during(observed, checkpoints)
     grown_N = np.arange(len(observed.append_N)) >= FULL_GROWN
     length_s = float(np.ptp(observed.append_N)) if len(observed.append_N) else 0.0

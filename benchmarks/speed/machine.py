@@ -1,6 +1,6 @@
 """What one thread of this machine can do: memory bandwidth and matrix rates.
 
-Shapes are those of the product's own tiles; the best of several tries is taken.
+Tiles have as many rows as the product's own; the best of several tries is taken.
 """
 
 from __future__ import annotations
@@ -10,13 +10,14 @@ import time
 from collections.abc import Callable
 
 import numpy as np
+import torch
 
 from benchmarks.speed.results import Machine
+from streamssl.learner.tiles import TILE
 
 _BYTES = 2**27
-_FEATURES = 256
-_ROWS = 1_024
-_TILE = 128
+FEATURES = 256
+_ROWS = 8 * TILE
 TRIES = 20
 
 
@@ -37,14 +38,12 @@ def copy_rate(num_bytes: int = _BYTES, tries: int = TRIES) -> float:
 
 
 def matrix_rate(tries: int = TRIES) -> float:
-    """Operations per second of float32 products in tiles of 128 rows, by torch."""
-    import torch
-
+    """Operations per second of float32 products in tiles of rows, by torch."""
     generator = torch.Generator().manual_seed(0)
-    rows = torch.rand(_ROWS, _FEATURES, generator=generator)
-    weight = torch.rand(_FEATURES, _FEATURES, generator=generator)
-    tiles = torch.split(rows, _TILE)
-    operations = 2.0 * _ROWS * _FEATURES * _FEATURES
+    rows = torch.rand(_ROWS, FEATURES, generator=generator)
+    weight = torch.rand(FEATURES, FEATURES, generator=generator)
+    tiles = torch.split(rows, TILE)
+    operations = 2.0 * _ROWS * FEATURES * FEATURES
     return operations / best_s(lambda: [tile @ weight for tile in tiles], tries)
 
 

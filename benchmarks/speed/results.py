@@ -47,7 +47,7 @@ class Machine(msgspec.Struct, kw_only=True):
     Attributes:
         cores: Processors that this process may use.
         bytes_per_s: Read and written while a large array is copied.
-        operations_per_s: Operations of float32 products of 128 x 256 with 256 x 256 (torch).
+        operations_per_s: Operations of float32 products of tiles of rows (torch).
     """
 
     cores: int

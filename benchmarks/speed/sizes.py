@@ -1,62 +1,91 @@
-"""The sizes of networks and statistics, as they follow from the configuration."""
+"""The sizes of what the product builds for a configuration: its networks and its statistics."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from streamssl.config.root import Config
+import numpy as np
+import torch
+from torch.utils.flop_counter import FlopCounterMode
 
-LEAKY_UNITS = 96
+from streamssl.config.root import Config
+from streamssl.modalities.sensor.core import SensorCore
+from streamssl.modalities.sensor.modality import SensorModality
+from streamssl.scorers import Sizes as ScorerSizes
+from streamssl.scorers.residual import ResidualScorer
 
 
 @dataclass(frozen=True, slots=True)
 class Sizes:
-    """The sizes that follow from the configuration."""
+    """Taken from the modality, its network and its scorers, once they are built.
 
-    channels: int
-    window: int
-    summary: int
-    mixed: int
-    hidden: int
-    embedding: int
-    features: tuple[int, ...]
-    residuals: int
+    Attributes:
+        values: Of one event's network inputs.
+        outputs: Of the networks for one event: embedding and residuals.
+        infer: Operations of one event's embedding and residuals; 0 without networks.
+        forward: Operations of one sample on its way through encoder and decoder; 0 likewise.
+        gaussians: Features of every Gaussian that scores an event, by name.
+    """
 
-    @property
-    def encoder(self) -> int:
-        """Multiply-adds of one window's embedding."""
-        flat = self.summary * self.mixed
-        mixing = self.summary * self.channels * self.mixed if self.mixed < self.channels else 0
-        layers = flat * self.hidden + self.hidden * self.embedding + flat * self.embedding
-        return mixing + layers
+    values: int
+    outputs: int
+    infer: float
+    forward: float
+    gaussians: Mapping[str, int]
 
     @property
-    def decoder(self) -> int:
-        """Multiply-adds of the whole decoder, which only training needs."""
-        return self.embedding * self.summary * self.channels
-
-    @property
-    def values(self) -> int:
-        """Values of one window."""
-        return self.window * self.channels
+    def features(self) -> int:
+        """Features of all Gaussians together."""
+        return sum(self.gaussians.values())
 
 
 def sizes_of(config: Config, num_channels: int) -> Sizes:
-    """Sizes of the networks and of the statistics' vectors."""
-    # Here, because the rooms below load torch.
-    from streamssl.modalities.sensor.encoder import MAX_CHANNELS, block_sizes
-    from streamssl.modalities.sensor.vectors import AVERAGED_VALUES, num_lags
-
-    most = config.scorers.gaussian.max_features
-    averaged = min(most, (2 + max(1, AVERAGED_VALUES // num_channels)) * num_channels)
-    lagged = min(most, num_lags(num_channels) * num_channels)
+    """Build everything once, and look."""
+    fields = tuple(f"c{channel}" for channel in range(num_channels))
+    modality = SensorModality.build(config, fields)
+    embedding = config.learner.embedding if config.learner.enabled else 0
+    infer, forward = _network_operations(config, modality) if embedding else (0.0, 0.0)
     return Sizes(
-        channels=num_channels,
-        window=config.modality.window,
-        summary=len(block_sizes(config.modality.window, num_channels)),
-        mixed=min(num_channels, MAX_CHANNELS),
-        hidden=config.learner.hidden,
-        embedding=config.learner.embedding,
-        features=(averaged, lagged, LEAKY_UNITS, lagged),
-        residuals=(3 if config.scorers.residual.next_step else 2) * num_channels,
+        values=sum(int(np.prod(shape)) for shape, _ in modality.spec.arrays.values()),
+        outputs=embedding + modality.num_residuals if embedding else 0,
+        infer=infer,
+        forward=forward,
+        gaussians=_gaussians(config, modality, embedding),
     )
+
+
+def operations_of(work: Callable[[], object]) -> float:
+    """Operations of the matrix products in a call, two a multiply-add.
+
+    Example:
+        >>> operations_of(lambda: torch.ones(2, 3) @ torch.ones(3, 4))
+        48.0
+    """
+    with torch.no_grad(), FlopCounterMode(display=False) as counted:
+        work()
+    return float(counted.get_total_flops())
+
+
+def _network_operations(config: Config, modality: SensorModality) -> tuple[float, float]:
+    network = modality.network(config.learner)
+    readout, next_step = network.readout(), config.scorers.residual.next_step
+    inputs = {name: torch.from_numpy(array) for name, array in modality.spec.zeros(1).items()}
+    return (
+        operations_of(lambda: network.infer(inputs, readout, next_step)),
+        operations_of(lambda: network.decode(network.encode(inputs))),
+    )
+
+
+def _gaussians(config: Config, modality: SensorModality, embedding: int) -> dict[str, int]:
+    assert isinstance(modality.core, SensorCore)
+    found = {name: bank.num_features for name, bank in modality.core.banks.items()}
+    if config.scorers.residual.enabled:
+        sizes = ScorerSizes(
+            num_parts=len(modality.parts),
+            num_residuals=modality.num_residuals,
+            embedding=embedding,
+            seed=config.app.seed,
+        )
+        found["residual"] = ResidualScorer.build(config.scorers, sizes).bank.num_features
+    return found

@@ -12,6 +12,7 @@ from benchmarks.speed.bars import (
     REPLAY_CORE,
     Verdict,
 )
+from benchmarks.speed.machine import FEATURES
 from benchmarks.speed.results import (
     Keys,
     Latency,
@@ -21,6 +22,7 @@ from benchmarks.speed.results import (
     Stages,
 )
 from benchmarks.speed.store import Origin
+from streamssl.learner.tiles import TILE
 
 NONE = "-"
 _WORDS = {True: "pass", False: "**fail**", None: "not measured"}
@@ -49,7 +51,7 @@ def machine_line(machine: Machine) -> str:
     return (
         f"{machine.cores} cores. One thread copies {machine.bytes_per_s / 1e9:.1f} GB/s (read and "
         f"written) and does {machine.operations_per_s / 1e9:.1f} G operations/s in float32 "
-        "products (torch, tiles of 128 x 256 x 256)."
+        f"products (torch, tiles of {TILE} x {FEATURES} x {FEATURES})."
     )
 
 

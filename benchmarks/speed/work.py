@@ -1,4 +1,4 @@
-"""Operations and bytes of every stage per event, counted from the configuration.
+"""Operations and bytes of every stage per event, counted from what a configuration builds.
 
 Counted is what the arithmetic needs, not what an implementation happens to do: products of
 matrices (two operations a multiply-add) and the columns that must be read and written once.
@@ -10,16 +10,16 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from benchmarks.speed.results import Machine
-from benchmarks.speed.sizes import LEAKY_UNITS, Sizes, sizes_of
+from benchmarks.speed.sizes import Sizes, sizes_of
+from streamssl.arithmetic.histogram import NUM_BINS
 from streamssl.config.root import Config
+from streamssl.learner.tiles import TILE
+from streamssl.scorers.gaussian_bank import REFRESH_MAX
+from streamssl.stream import CHUNK_ROWS
 
 _FLOAT = 4
-_BINS = 320
-_TILE = 128  # rows that share one reading of the networks' weights
-_CHUNK = 1_024  # rows that share one reading of a shared covariance
 _JOURNAL_BYTES = 200
-_REFRESH_ROWS = 512  # learnt rows between two factorisations of a covariance
-_BACKWARD = 3  # a training pass costs about three forward passes
+_TRAINING = 3  # a training pass costs about three forward passes
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,24 +67,22 @@ def stage_work(
 ) -> dict[str, Work]:
     """What each stage of the journey costs per event at least, by name."""
     sizes = sizes_of(config, num_channels)
-    vectors = sum(sizes.features)
     row_bytes = _FLOAT * num_channels
+    lagged = sizes.gaussians["lagged"]
     per_checkpoint = 2.0 * traffic.state_bytes / config.checkpoint.every_events
     return {
         "poll": Work(num_bytes=traffic.in_bytes),
         "decode": Work(num_bytes=traffic.in_bytes + row_bytes),
         "window": Work(num_bytes=2 * _FLOAT * sizes.values),
-        "normalise": Work(num_bytes=2 * _FLOAT * sizes.values + 2 * _FLOAT * num_channels),
-        "embed": _embed(config, sizes),
-        "score": _score(config, sizes),
-        "calibrate": Work(num_bytes=2 * _FLOAT * _BINS),
-        "attribute": Work(
-            operations=2.0 * sizes.features[1] ** 2, num_bytes=2 * _FLOAT * sizes.features[1]
-        ),
+        "normalise": Work(num_bytes=2 * _FLOAT * sizes.values + 2 * row_bytes),
+        "embed": _embed(sizes),
+        "score": _score(sizes, num_channels),
+        "calibrate": Work(num_bytes=2 * _FLOAT * NUM_BINS),
+        "attribute": Work(operations=2.0 * lagged**2, num_bytes=2 * _FLOAT * lagged),
         "encode": Work(num_bytes=_FLOAT * 16 + traffic.out_bytes),
         "publish": Work(num_bytes=traffic.out_bytes),
         "journal": Work(num_bytes=_JOURNAL_BYTES / config.delivery.max_events),
-        "learn": _learn(config, sizes, num_keys, vectors),
+        "learn": _learn(config, sizes, num_keys),
         "checkpoint": Work(num_bytes=per_checkpoint),
     }
 
@@ -95,36 +93,30 @@ def total_operations(config: Config, num_channels: int, num_keys: int) -> float:
     return sum(work.operations for work in stages.values())
 
 
-def _embed(config: Config, sizes: Sizes) -> Work:
-    """The teacher's embedding and the readout of its residuals."""
-    passes = 2 if config.scorers.residual.next_step else 1
-    readout = sizes.embedding * sizes.residuals
-    weights = _FLOAT * (sizes.encoder + readout) / _TILE
-    moved = _FLOAT * (sizes.values + sizes.embedding + sizes.residuals)
-    return Work(operations=2.0 * (passes * sizes.encoder + readout), num_bytes=weights + moved)
+def _embed(sizes: Sizes) -> Work:
+    """The teacher's embedding and the readout of its residuals; weights are read once a tile."""
+    if not sizes.infer:
+        return Work()
+    weights = _FLOAT * sizes.infer / 2 / TILE
+    return Work(sizes.infer, weights + _FLOAT * (sizes.values + sizes.outputs))
 
 
-def _score(config: Config, sizes: Sizes) -> Work:
-    """Leaky units, and the distance to each Gaussian."""
-    features = list(sizes.features)
-    if config.scorers.residual.enabled:
-        features.append(min(sizes.residuals, config.scorers.gaussian.max_features))
-    distances = sum(2.0 * size**2 for size in features)
-    moved = 2 * _FLOAT * sum(features) + _FLOAT * sum(size**2 for size in features) / _CHUNK
-    return Work(operations=distances + 2.0 * sizes.channels * LEAKY_UNITS, num_bytes=moved)
-
-
-def _learn(config: Config, sizes: Sizes, num_keys: int, vectors: int) -> Work:
-    """Covariances, their factorisations, and the optimiser's steps."""
-    features = list(sizes.features)
-    if config.scorers.residual.enabled:
-        features.append(min(sizes.residuals, config.scorers.gaussian.max_features))
-    owned = min(1.0, config.scorers.gaussian.own_keys / num_keys)
-    updates = (1.0 + owned) * sum(2.0 * size**2 for size in features)
-    factors = sum(size**3 for size in features) * (1.0 + owned) / _REFRESH_ROWS
+def _score(sizes: Sizes, num_channels: int) -> Work:
+    """Leaky units, and the distance to each Gaussian, whose covariance is read once a chunk."""
+    covariances = sum(size**2 for size in sizes.gaussians.values())
     return Work(
-        operations=_training(config, sizes) + updates + factors,
-        num_bytes=2 * _FLOAT * vectors,
+        operations=2.0 * covariances + 2.0 * num_channels * sizes.gaussians["leaky"],
+        num_bytes=2 * _FLOAT * sizes.features + _FLOAT * covariances / CHUNK_ROWS,
+    )
+
+
+def _learn(config: Config, sizes: Sizes, num_keys: int) -> Work:
+    """Covariances, their factorisations, and the optimiser's steps."""
+    owned = min(1.0, config.scorers.gaussian.own_keys / num_keys)
+    per_row = sum(2.0 * size**2 + size**3 / REFRESH_MAX for size in sizes.gaussians.values())
+    return Work(
+        operations=_training(config, sizes) + (1.0 + owned) * per_row,
+        num_bytes=2 * _FLOAT * sizes.features,
     )
 
 
@@ -139,8 +131,7 @@ def _training(config: Config, sizes: Sizes) -> float:
     if objectives.moco.weight > 0:
         share = min(1.0, objectives.moco.samples / config.learn.upkeep_batch)
         passes += 2.0 * share / objectives.moco.every
-    sample = 2.0 * _BACKWARD * passes * (sizes.encoder + sizes.decoder)
-    return config.learn.samples_per_event * sample
+    return config.learn.samples_per_event * _TRAINING * passes * sizes.forward
 
 
 def _thousands(value: float) -> str:

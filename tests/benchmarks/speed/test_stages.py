@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import pytest
+import torch
 
 from benchmarks.speed.exposition import Window, steady_window
-from benchmarks.speed.plan import Plan
-from benchmarks.speed.sizes import sizes_of
+from benchmarks.speed.plan import CORE, Plan
+from benchmarks.speed.sizes import operations_of, sizes_of
 from benchmarks.speed.stages import REST, in_order, stage_rows
 from benchmarks.speed.work import Traffic, Work, stage_work, total_operations
+from streamssl.modalities.sensor.network import SensorNetwork
 from streamssl.telemetry.stages import STAGES
 from tests.benchmarks.speed.readings import MACHINE, reading
 
@@ -84,7 +86,6 @@ def test_work_is_counted_from_the_configuration() -> None:
     traffic = Traffic(in_bytes=170.0, out_bytes=700.0, state_bytes=1e6)
     work = stage_work(config, 16, 1_000, traffic)
     assert set(STAGES) - set(work) == {"wait"}
-    assert sizes_of(config, 16).features == (80, 96, 96, 96)
     assert total_operations(config, 38, 1) > total_operations(config, 16, 1_000)
     wide = Plan(overrides=("learner.hidden=512",)).config()
     assert stage_work(wide, 16, 1_000, traffic)["embed"].operations > work["embed"].operations
@@ -93,11 +94,37 @@ def test_work_is_counted_from_the_configuration() -> None:
     assert 0.0 < learning.operations < work["learn"].operations
 
 
-def test_the_encoders_operations_are_those_of_its_weights() -> None:
-    """Two operations a weight of its layers: checked against the network."""
-    from streamssl.modalities.sensor.network import SensorNetwork
-
+def test_sizes_are_those_of_what_is_built() -> None:
+    """The Gaussians' features, and two operations a weight of the network's layers."""
     config = Plan().config()
-    encoder = SensorNetwork(num_channels=16, window=32, config=config.learner).encoder
-    weights = sum(p.numel() for p in encoder.parameters() if p.dim() == 2)
-    assert sizes_of(config, 16).encoder == weights
+    sizes = sizes_of(config, 16)
+    assert sizes.gaussians == {
+        "averaged": 80,
+        "lagged": 96,
+        "leaky": 96,
+        "student": 96,
+        "residual": 32,
+    }
+    network = SensorNetwork(num_channels=16, window=32, config=config.learner)
+    layers = [p.numel() for p in network.encoder.parameters() if p.dim() == 2]
+    assert sizes.infer == 2 * (sum(layers) + config.learner.embedding * 2 * 16)
+    assert sizes.forward == 2 * (sum(layers) + network.decoder.weight.numel())
+
+
+def test_a_mix_of_many_channels_counts_for_every_row_of_the_summary() -> None:
+    """Above 64 channels the encoder's first layer is used once a row, not once a window."""
+    network = SensorNetwork(num_channels=100, window=32, config=Plan().config().learner)
+    mix = network.encoder.mix
+    assert mix is not None
+    layers = [p.numel() for p in network.encoder.parameters() if p.dim() == 2]
+    reused = (len(network.encoder.sizes) - 1) * mix.weight.numel()
+    inputs = {"window": torch.zeros(1, 32, 100)}
+    assert operations_of(lambda: network.encode(inputs)) == 2 * (sum(layers) + reused)
+
+
+def test_without_networks_nothing_is_counted_for_them() -> None:
+    """The statistical core alone embeds nothing and trains nothing."""
+    work = stage_work(Plan().config(*CORE), 16, 1_000, Traffic(in_bytes=170.0, out_bytes=700.0))
+    assert work["embed"] == Work()
+    idle = Plan().config(*CORE, "learn.enabled=false")
+    assert total_operations(idle, 16, 1_000) == sum(row.operations for row in work.values())
