@@ -37,7 +37,7 @@ class Random:
         self.seed = seed
 
     def score_one_pass(self, values: FloatArray) -> FloatArray:
-        """`[N]` uniform scores."""
+        """`[N]` uniform scores in [0, 1), whatever the values."""
         return np.random.default_rng(self.seed).random(len(values))
 
 

@@ -74,7 +74,7 @@ class Window:
 
     @property
     def seconds(self) -> float:
-        """Time in between."""
+        """Seconds between the two readings."""
         return self.last.at_s - self.first.at_s
 
     def stages(self) -> dict[str, float]:

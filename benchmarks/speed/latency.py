@@ -58,13 +58,13 @@ class Watching(threading.Thread):
         self.readings: list[Reading] = []
 
     def run(self) -> None:
-        """Read until `stop`."""
+        """Keep every reading that the daemon gives, until `stop`."""
         while not self._stopped.wait(_READ_EVERY_S):
             reading = self._daemon.read()
             self.readings += [reading] if reading else []
 
     def stop(self) -> None:
-        """Read no more."""
+        """Read no more, and wait until the last reading is kept."""
         self._stopped.set()
         self.join()
 

@@ -42,7 +42,7 @@ class Task(msgspec.Struct, kw_only=True):
 
 
 class KeysFound(msgspec.Struct, kw_only=True):
-    """What `measure_keys` found."""
+    """A row of the part `keys`, and what its checkpoint costs if that was asked for."""
 
     row: KeysRow
     checkpoint: CheckpointCost | None

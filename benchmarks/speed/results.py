@@ -32,7 +32,7 @@ class Rate(msgspec.Struct, kw_only=True):
 
     @property
     def per_s(self) -> float:
-        """Events a second."""
+        """Events a second inside the steady window."""
         return self.events / max(self.seconds, 1e-9)
 
     @property
@@ -94,7 +94,7 @@ class CheckpointCost(msgspec.Struct, kw_only=True):
 
 
 class Stages(msgspec.Struct, kw_only=True):
-    """The part `stages`."""
+    """The part `stages`: the daemon's stage times beside their floors, and its rate meanwhile."""
 
     machine: Machine
     rows: list[StageRow]
@@ -135,7 +135,7 @@ class Latency(msgspec.Struct, kw_only=True):
 
 
 class Keys(msgspec.Struct, kw_only=True):
-    """The part `keys`."""
+    """The part `keys`: a row for each number of keys, and a checkpoint of the most."""
 
     rows: list[KeysRow]
     checkpoint: CheckpointCost

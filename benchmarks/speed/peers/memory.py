@@ -29,7 +29,7 @@ def half_space_trees(num_channels: int) -> Step:  # noqa: ARG001 - the interface
 
 
 def bare_half_space_trees(num_channels: int) -> Step:  # noqa: ARG001 - the interface's
-    """River's HalfSpaceTrees alone."""
+    """River's HalfSpaceTrees alone, on values outside the range that they ask for."""
     from river import anomaly
 
     return _river(anomaly.HalfSpaceTrees(seed=1))
@@ -88,7 +88,7 @@ DETECTORS: dict[str, tuple[Callable[[int], Step], bool]] = {
 
 
 def main() -> None:
-    """Do the task."""
+    """Warm the detector up with half of the events, and time the other half."""
     task = json.loads(sys.argv[1])
     values = np.load(task["values"])[: 2 * max(task["events"], 50)].astype(np.float64)
     build, dicts = DETECTORS[task["detector"]]

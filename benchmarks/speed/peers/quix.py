@@ -37,7 +37,7 @@ def detector(name: str) -> Callable[[Value], Value]:
 
 
 def main() -> None:
-    """Do the task."""
+    """Let the application run until it has processed every event, and time that."""
     task = json.loads(sys.argv[1])
     application = Application(
         broker_address=task["bootstrap"],
