@@ -70,6 +70,7 @@ def test_every_command_is_run_by_a_test() -> None:
         *("validate", "validate --online", "run", "run --init-from"),
         *("replay --input", "replay --journal"),
         "demo",  # by tests/demo/test_demo_kafka.py
+        "bench",  # by tests/cli/test_bench.py
     }
     assert SNIPPETS.keys() == {"scores", "embeddings", "dlq", "journal", "spaces"}
     assert len(blocks("python")) == len(SNIPPETS) + 1

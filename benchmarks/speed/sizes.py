@@ -10,6 +10,7 @@ import torch
 from torch.utils.flop_counter import FlopCounterMode
 
 from streamssl.config.root import Config
+from streamssl.data.events import Schema
 from streamssl.modalities.sensor.core import SensorCore
 from streamssl.modalities.sensor.modality import SensorModality
 from streamssl.scorers import Sizes as ScorerSizes
@@ -43,7 +44,7 @@ class Sizes:
 def sizes_of(config: Config, num_channels: int) -> Sizes:
     """Build everything once, and look."""
     fields = tuple(f"c{channel}" for channel in range(num_channels))
-    modality = SensorModality.build(config, fields)
+    modality = SensorModality.build(config, Schema(fields))
     embedding = config.learner.embedding if config.learner.enabled else 0
     infer, forward = _network_operations(config, modality) if embedding else (0.0, 0.0)
     return Sizes(
@@ -69,17 +70,17 @@ def operations_of(work: Callable[[], object]) -> float:
 
 def _network_operations(config: Config, modality: SensorModality) -> tuple[float, float]:
     network = modality.network(config.learner)
-    readout, next_step = network.readout(), config.scorers.residual.next_step
+    readout = network.readout()
     inputs = {name: torch.from_numpy(array) for name, array in modality.spec.zeros(1).items()}
     return (
-        operations_of(lambda: network.infer(inputs, readout, next_step)),
+        operations_of(lambda: network.infer(inputs, readout)),
         operations_of(lambda: network.decode(network.encode(inputs))),
     )
 
 
 def _gaussians(config: Config, modality: SensorModality, embedding: int) -> dict[str, int]:
     assert isinstance(modality.core, SensorCore)
-    found = {name: bank.num_features for name, bank in modality.core.banks.items()}
+    found = {name: bank.num_features for name, bank in modality.core.gaussians.banks.items()}
     if config.scorers.residual.enabled:
         sizes = ScorerSizes(
             num_parts=len(modality.parts),
