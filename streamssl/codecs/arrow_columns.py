@@ -10,16 +10,20 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from pyarrow import types
 
-from streamssl.codecs.arrow_types import float64, is_moment, is_number, moment_seconds
-from streamssl.codecs.columns import (
-    Faults,
-    bad_time_fault,
-    bad_times,
-    epoch_seconds,
-    key_length_fault,
-    parse_times,
+from streamssl.codecs.arrow_types import (
+    float64,
+    is_moment,
+    is_number,
+    is_text,
+    is_textual,
+    moment_seconds,
+    number_texts,
 )
 from streamssl.codecs.dead_letters import Fault, UnreadableError
+from streamssl.codecs.keys import key_length_fault
+from streamssl.codecs.rows import Faults
+from streamssl.codecs.texts import MAX_TEXT_BYTES, byte_lengths
+from streamssl.codecs.times import bad_time_fault, bad_times, epoch_seconds, parse_times
 from streamssl.config.sections import InputConfig
 from streamssl.data.events import BoolArray, Float32Array, FloatArray, IntArray
 
@@ -57,7 +61,7 @@ def times(name: str, column: pa.Array) -> tuple[FloatArray, Faults]:
         time_B = moment_seconds(column)
     elif is_number(kind) and not types.is_boolean(kind):
         time_B = epoch_seconds(float64(column))
-    elif _is_text(kind):
+    elif is_text(kind):
         texts, _ = _short_texts(column, _MAX_TIME_BYTES)
         time_B = parse_times(texts.fill_null("").to_pylist())
     else:
@@ -75,13 +79,27 @@ def keys(name: str, column: pa.Array, config: InputConfig) -> tuple[pa.StringArr
     kind = column.type.value_type if types.is_dictionary(column.type) else column.type
     if types.is_integer(kind):
         texts, length_B = column.cast(kind).cast(pa.utf8()), np.zeros(len(column), np.int64)
-    elif _is_text(kind):
+    elif is_text(kind):
         texts, length_B = _short_texts(column, config.max_key_bytes)
     else:
         raise _wrong_type(name, kind, "texts or whole numbers")
     long = _rows(length_B > config.max_key_bytes)
     faults = {row: key_length_fault(int(length_B[row]), config) for row in long}
     return texts.fill_null(""), faults | _null_faults(name, column)
+
+
+def texts(name: str, column: pa.Array) -> tuple[pa.StringArray, IntArray]:
+    """A text column: null where missing or too long, and the length of each text in bytes.
+
+    Numbers and booleans are what they are in JSON.
+
+    Raises:
+        UnreadableError: It is neither a column of texts nor of numbers.
+    """
+    if not is_textual(column.type):
+        raise _wrong_type(name, column.type, "texts")
+    kind = column.type.value_type if types.is_dictionary(column.type) else column.type
+    return _short_texts(column if is_text(kind) else number_texts(column), MAX_TEXT_BYTES)
 
 
 def list_values(name: str, column: pa.Array, num_channels: int) -> tuple[Float32Array, Faults]:
@@ -121,8 +139,7 @@ def _short_texts(column: pa.Array, max_bytes: int) -> tuple[pa.StringArray, IntA
         return texts.take(index), known[code_B]
     if types.is_string_view(column.type):
         column = _without_views(column)
-    length = pc.fill_null(pc.binary_length(column), 0)
-    length_B = np.asarray(length.to_numpy(zero_copy_only=False), np.int64)
+    length_B = byte_lengths(column)
     if (length_B > max_bytes).any():
         column = pc.if_else(pa.array(length_B <= max_bytes), column, None)
     return column.cast(pa.utf8()), length_B
@@ -135,10 +152,6 @@ def _without_views(column: pa.Array) -> pa.Array:
     if int(length_B.sum()) > _MAX_VIEWED_BYTES:
         raise UnreadableError("too_large", "the texts of a column repeat one another too often")
     return column.cast(pa.utf8())
-
-
-def _is_text(kind: pa.DataType) -> bool:
-    return bool(types.is_string(kind) or types.is_large_string(kind) or types.is_string_view(kind))
 
 
 def _null_faults(name: str, column: pa.Array) -> Faults:

@@ -1,4 +1,4 @@
-"""What Arrow's types mean to us: numbers, and moments in time.
+"""What Arrow's types mean to us: numbers, texts, and moments in time.
 
 B = rows.
 """
@@ -26,6 +26,18 @@ def is_number(kind: pa.DataType) -> bool:
     )
 
 
+def is_text(kind: pa.DataType) -> bool:
+    """Whether a column of this type holds plain text."""
+    return bool(types.is_string(kind) or types.is_large_string(kind) or types.is_string_view(kind))
+
+
+def is_textual(kind: pa.DataType) -> bool:
+    """Whether a column of this type can be a text column: text, numbers, or nothing but nulls."""
+    if types.is_dictionary(kind):
+        return is_textual(kind.value_type)
+    return is_text(kind) or is_number(kind) or bool(types.is_null(kind))
+
+
 def is_moment(kind: pa.DataType) -> bool:
     """Whether a column of this type holds timestamps or dates."""
     return bool(types.is_timestamp(kind) or types.is_date(kind))
@@ -41,6 +53,16 @@ def float64(column: pa.Array) -> FloatArray:
         column = column.cast(pa.float64(), safe=False)
     # Nulls of floating columns become NaN here.
     return np.asarray(column.to_numpy(zero_copy_only=False), np.float64)
+
+
+def number_texts(column: pa.Array) -> pa.StringArray:
+    """Numbers and booleans as JSON has them, null where null or NaN."""
+    if types.is_dictionary(column.type):
+        column = column.dictionary_decode()
+    if not types.is_floating(column.type):
+        return column.cast(pa.utf8())
+    numbers_B = column.to_numpy(zero_copy_only=False)
+    return pa.array(numbers_B.astype(str), pa.utf8(), mask=np.isnan(numbers_B))
 
 
 def moment_seconds(column: pa.Array) -> FloatArray:

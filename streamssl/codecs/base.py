@@ -4,19 +4,23 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from streamssl.data.events import DeadLetter, Decoded, OutputRecord, Slice
+from streamssl.data.events import Decoded, OutputRecord, Schema, Slice
 from streamssl.data.results import Results
 
 
 class Decoder(Protocol):
     """Bytes to columns. Bad input is a value: it becomes a dead letter, never an exception."""
 
-    fields: tuple[str, ...] | None
-
-    def decode(self, piece: Slice) -> Decoded:
+    def decode(self, piece: Slice, schema: Schema | None) -> Decoded:
         """The readable events of a slice, and a dead letter for everything else.
 
-        With automatic fields the first readable event decides `fields` (None until then).
+        Args:
+            piece: What to read.
+            schema: The stream's columns; None where nothing decided them yet.
+
+        Returns:
+            Its `schema` is the one given, else the configured one, else what the first readable
+            event decided (None where there was none).
         """
 
 
@@ -25,10 +29,3 @@ class Encoder(Protocol):
 
     def encode(self, results: Results) -> list[OutputRecord]:
         """Records for one partition's results of one transaction."""
-
-
-class DeadLetterEncoder(Protocol):
-    """Dead letters to records of the dead letter topic."""
-
-    def encode(self, letters: tuple[DeadLetter, ...]) -> list[OutputRecord]:
-        """One record a dead letter, with reason and origin in its headers."""

@@ -8,8 +8,16 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from streamssl.codecs.arrow_types import float64, is_moment, is_number, moment_seconds
-from streamssl.codecs.columns import bad_times, epoch_seconds, iso_seconds
+from streamssl.codecs.arrow_types import (
+    float64,
+    is_moment,
+    is_number,
+    is_text,
+    is_textual,
+    moment_seconds,
+    number_texts,
+)
+from streamssl.codecs.times import bad_times, epoch_seconds, iso_seconds
 from streamssl.data.events import UNTYPED, BoolArray, FloatArray
 
 MISSING = pa.array(
@@ -18,7 +26,10 @@ MISSING = pa.array(
 # Arrow's own objects, made once: plain ones are converted anew in every call.
 _IS_MISSING = pc.SetLookupOptions(value_set=MISSING)
 # With their type: to find it, Arrow looks for modules that are not there, every time.
-_NULL, _ONE, _ZERO = (pa.scalar(text, pa.string()) for text in (None, "1", "0"))
+_NULL, _ONE, _ZERO, _EMPTY, _NAN = (
+    pa.scalar(text, pa.string()) for text in (None, "1", "0", "", "NaN")
+)
+_NESTED = r"^[\[{]"
 _NUMBER = r"^[+-]?((\d+\.?\d*|\.\d+)([eE][+-]?\d+)?|(?i:inf(inity)?))$"
 
 
@@ -55,6 +66,26 @@ def texts(column: pa.Array, field: pa.Field) -> pa.StringArray:
     except (pa.ArrowInvalid, pa.ArrowNotImplementedError):
         # Nested values, and bytes that are no UTF-8.
         return pa.array([None if c is None else str(c) for c in column.to_pylist()], pa.string())
+
+
+def text_values(column: pa.Array, field: pa.Field) -> tuple[pa.StringArray, BoolArray]:
+    """The cells of a text column; numbers and booleans are what they are in JSON.
+
+    Returns:
+        `[B]` texts, null where missing (in CSV an empty cell), and `[B]` True where there is a
+        cell of another kind, such as a list.
+    """
+    if is_json(field):
+        cells = pc.if_else(pc.equal(column, _NAN), _NULL, column)
+        nested = pc.match_substring_regex(cells, _NESTED)
+        return texts(cells, field), _mask(pc.fill_null(nested, False))
+    good_B = np.zeros(len(column), np.bool_)
+    if is_untyped(field):
+        return pc.if_else(pc.equal(column, _EMPTY), _NULL, column), good_B
+    if not is_textual(field.type):
+        return pa.nulls(len(column), pa.string()), _mask(column.is_valid())
+    plain = column if is_text(field.type) else number_texts(column)
+    return plain.cast(pa.string()), good_B
 
 
 def seconds(column: pa.Array, field: pa.Field) -> FloatArray:

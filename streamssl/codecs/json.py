@@ -13,31 +13,27 @@ import msgspec
 import numpy as np
 import pyarrow as pa
 
-from streamssl.codecs.columns import (
-    MAX_AUTO_FIELDS,
-    Faults,
-    array_names,
-    bad_time_fault,
-    bad_times,
-    channel_names,
-    check_names,
-    long_keys,
-    parse_times,
-    record_keys,
-    rows_without,
-    size_fault,
-    size_faults,
-)
 from streamssl.codecs.dead_letters import Fault
-from streamssl.codecs.json_layout import JsonLayout, array_length, numeric_names
+from streamssl.codecs.fields import (
+    NO_COLUMNS,
+    array_names,
+    auto_schema,
+    channel_names,
+    named_schema,
+)
+from streamssl.codecs.json_fields import array_length, numeric_names
+from streamssl.codecs.json_layout import JsonLayout
+from streamssl.codecs.keys import long_keys, record_keys
+from streamssl.codecs.rows import Faults, Rows, events_of, size_fault, size_faults
+from streamssl.codecs.times import bad_time_fault, bad_times, parse_times
 from streamssl.config.sections import InputConfig
 from streamssl.data.events import (
+    BoolArray,
     DeadLetter,
     Decoded,
-    EventBatch,
-    Float32Array,
     FloatArray,
     Message,
+    Schema,
     Slice,
 )
 
@@ -47,14 +43,16 @@ class JsonDecoder:
 
     The channels are fields of their own, `{"temperature": 21.5, "pressure": null}`, or one
     array, `{"values": [21.5, null]}` (`input.values_field`). Null or absent is missing; numbers
-    are numbers or booleans (1 and 0), never text. Of a name that occurs twice the last counts.
-    What one message is never depends on its neighbours.
+    are numbers or booleans (1 and 0), never text. Texts are text, or numbers and booleans as they
+    are written. Of a name that occurs twice the last counts. What one message is never depends on
+    its neighbours.
 
     Args:
         topic: What the event ids begin with.
         fields: Names of the channels; `auto` has the first readable event decide them.
+        texts: Names of the text columns.
         input: Time, key, array of values, and limits.
-        required: Whether an event that lacks a channel is a dead letter.
+        required: Whether an event that lacks a column is a dead letter.
     """
 
     def __init__(
@@ -62,60 +60,55 @@ class JsonDecoder:
         *,
         topic: str,
         fields: Literal["auto"] | Sequence[str] = "auto",
+        texts: Sequence[str] = (),
         input: InputConfig,  # noqa: A002 (the YAML section's name)
         required: bool = False,
     ) -> None:
         self._topic = topic
         self._config = input
         self._required = required
-        self._layout: JsonLayout | None = None
-        self.fields = None if fields == "auto" else check_names(fields, input)
+        self._texts = texts
+        self._named = named_schema(fields, texts, input)
+        self._layout = self._new_layout(self._named or NO_COLUMNS)
 
-    @property
-    def fields(self) -> tuple[str, ...] | None:
-        """Names of the channels, None until the first readable event."""
-        return self._layout.fields if self._layout else None
-
-    @fields.setter
-    def fields(self, fields: tuple[str, ...] | None) -> None:
-        self._layout = None if fields is None else self._layout_of(fields)
-
-    def decode(self, piece: Slice) -> Decoded:
+    def decode(self, piece: Slice, schema: Schema | None) -> Decoded:
         """The readable events of a slice, and a dead letter for every other message."""
         messages = piece.payload
         assert isinstance(messages, list), "rows of a file are for the table decoder"
+        schema = schema or self._named
         undecided: list[DeadLetter] = []
-        while self._layout is None and len(undecided) < len(messages):
-            undecided += self._decide(messages[len(undecided)])
-        layout = self._layout or self._layout_of(())
-        rest = self._decode(messages[len(undecided) :], layout)
-        return Decoded(rest.batch, (*undecided, *rest.dead_letters))
+        while schema is None and len(undecided) < len(messages):
+            schema, letters = self._decide(messages[len(undecided)])
+            undecided += letters
+        rest = self._decode(messages[len(undecided) :], schema or NO_COLUMNS)
+        return Decoded(rest.batch, (*undecided, *rest.dead_letters), schema)
 
-    def _layout_of(self, fields: tuple[str, ...]) -> JsonLayout:
-        return JsonLayout(fields=fields, config=self._config, required=self._required)
+    def _decide(self, message: Message) -> tuple[Schema | None, tuple[DeadLetter, ...]]:
+        """The columns that a message decides if it is readable, else its dead letter."""
+        schema = self._proposed(message)
+        letters = self._decode([message], schema).dead_letters
+        return None if letters else schema, letters
 
-    def _decide(self, message: Message) -> tuple[DeadLetter, ...]:
-        """Let a message decide the channels if it is readable, else give its dead letter."""
-        layout = self._layout_of(self._proposed_fields(message))
-        letters = self._decode([message], layout).dead_letters
-        self._layout = None if letters else layout
-        return letters
-
-    def _proposed_fields(self, message: Message) -> tuple[str, ...]:
+    def _proposed(self, message: Message) -> Schema:
         if size_fault(message, self._config) or message.value is None:
-            return ()
+            return NO_COLUMNS
+        array = self._config.values_field
         try:
-            if self._config.values_field is None:
-                names = channel_names(numeric_names(message.value), self._config)
+            if array is None:
+                names = channel_names(numeric_names(message.value), self._config, self._texts)
             else:
-                array = self._config.values_field
                 names = array_names(array, array_length(message.value, array))
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-            return ()
-        return names if len(names) <= MAX_AUTO_FIELDS else ()
+            return NO_COLUMNS
+        return auto_schema(names, self._texts, self._config)
 
-    def _decode(self, messages: Sequence[Message], layout: JsonLayout) -> Decoded:
-        faults = size_faults(messages, self._config)
+    def _new_layout(self, schema: Schema) -> JsonLayout:
+        return JsonLayout(schema=schema, config=self._config, required=self._required)
+
+    def _decode(self, messages: Sequence[Message], schema: Schema) -> Decoded:
+        if self._layout.schema != schema:
+            self._layout = self._new_layout(schema)
+        layout, faults = self._layout, size_faults(messages, self._config)
         # 1. Parse what has a sensible size.
         rows = _without(range(len(messages)), faults)
         events, found = layout.parse([messages[row].value or b"" for row in rows])
@@ -123,25 +116,39 @@ class JsonDecoder:
         rows = _without(rows, faults)
         parsed = [messages[row] for row in rows]
         # 2. Columns of what was parsed.
-        keys, key_faults = self._keys(parsed, events)
-        time_B, time_faults = self._times(parsed, events)
-        values_BC, value_faults = self._values(parsed, events, layout)
-        found = value_faults | time_faults | key_faults
+        columns, found = self._columns(parsed, events, layout)
         faults |= {rows[at]: fault for at, fault in found.items()}
         # 3. Events of the rows without fault, dead letters of the others.
-        good = rows_without(found, len(rows))
-        batch = EventBatch(
-            self._topic,
-            np.full(len(parsed), messages[0].partition if messages else 0, np.int64),
-            np.array([message.offset for message in parsed], np.int64),
-            np.zeros(len(parsed), np.int64),
-            keys,
-            time_B,
-            layout.fields,
-            values_BC,
+        batch = events_of(
+            columns,
+            schema.fields,
+            topic=self._topic,
+            partition=messages[0].partition if messages else 0,
+            offset=np.array([message.offset for message in parsed], np.int64),
+            index=0,
+            faults=found,
         )
         letters = [DeadLetter(messages[row], None, *faults[row]) for row in sorted(faults)]
-        return Decoded(batch if len(good) == len(batch) else batch.take(good), tuple(letters))
+        return Decoded(batch, tuple(letters))
+
+    def _columns(
+        self, messages: Sequence[Message], events: Sequence[Any], layout: JsonLayout
+    ) -> tuple[Rows, Faults]:
+        """The columns of readable objects, and the faults of rows."""
+        keys, key_faults = self._keys(messages, events)
+        time_B, time_faults = self._times(messages, events)
+        texts, text_faults = layout.texts(messages, events)
+        values_BC, faults = layout.channel_values(events)
+        infinite_BC = np.isinf(values_BC)
+        for row in np.flatnonzero(infinite_BC.any(axis=1)).tolist():
+            name = layout.schema.fields[int(infinite_BC[row].argmax())]
+            faults[row] = Fault("not_finite", f"field {name!r} is beyond the range of float32")
+        nothing_B = np.isnan(values_BC).all(axis=1) & _all_null(texts, len(events))
+        for row in np.flatnonzero(nothing_B).tolist():
+            if not any(layout.schema) or layout.carries_no_column(messages[row].value or b""):
+                faults[row] = Fault("missing_field", "carries none of the channels")
+        found = text_faults | faults | time_faults | key_faults
+        return Rows(keys, time_B, values_BC, texts), found
 
     def _keys(
         self, messages: Sequence[Message], events: Sequence[Any]
@@ -161,17 +168,13 @@ class JsonDecoder:
         bad = np.flatnonzero(bad_times(time_B)).tolist()
         return time_B, dict.fromkeys(bad, bad_time_fault())
 
-    def _values(
-        self, messages: Sequence[Message], events: Sequence[Any], layout: JsonLayout
-    ) -> tuple[Float32Array, Faults]:
-        values_BC, faults = layout.channel_values(events)
-        for row in np.flatnonzero(np.isinf(values_BC).any(axis=1)).tolist():
-            name = layout.fields[int(np.isinf(values_BC[row]).argmax())]
-            faults[row] = Fault("not_finite", f"field {name!r} is beyond the range of float32")
-        for row in np.flatnonzero(np.isnan(values_BC).all(axis=1)).tolist():
-            if not layout.fields or layout.carries_no_channel(messages[row].value or b""):
-                faults[row] = Fault("missing_field", "carries none of the channels")
-        return values_BC, faults
+
+def _all_null(texts: pa.RecordBatch | None, num_rows: int) -> BoolArray:
+    """`[B]` True where a row has no text."""
+    all_B = np.ones(num_rows, np.bool_)
+    for column in texts.columns if texts is not None else ():
+        all_B &= column.is_null().to_numpy(zero_copy_only=False)
+    return all_B
 
 
 def _without(rows: Sequence[int], faults: Faults) -> list[int]:

@@ -7,7 +7,6 @@ and leaves nothing to look at event by event. B = events, C = channels.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from itertools import chain
 from operator import attrgetter
@@ -15,31 +14,33 @@ from typing import Any
 
 import msgspec
 import numpy as np
+import pyarrow as pa
 
-from streamssl.codecs.columns import Faults
 from streamssl.codecs.dead_letters import Fault
+from streamssl.codecs.json_fields import Number, on_fresh_stack, raw_fields
+from streamssl.codecs.rows import Faults, text_batch
+from streamssl.codecs.texts import byte_lengths, long_texts
 from streamssl.config.sections import InputConfig
-from streamssl.data.events import Float32Array
+from streamssl.data.events import Float32Array, Message, Schema
 
-Number = float | bool
-_FIRST_BYTES_OF_NUMBERS = b"-0123456789tf"
-_names = msgspec.json.Decoder(dict[str, msgspec.Raw])
+Text = str | int | float | bool
 
 
 class JsonLayout:
-    """How an event with the channels `fields` is written in JSON.
+    """How an event with the columns `schema` is written in JSON.
 
     Args:
-        fields: Names of the channels.
+        schema: Names of the columns.
         config: Where the time, the key and the array of values are.
-        required: Whether every channel must be there and not null.
+        required: Whether every column must be there and not null.
     """
 
-    def __init__(self, *, fields: Sequence[str], config: InputConfig, required: bool) -> None:
-        self.fields = tuple(fields)
+    def __init__(self, *, schema: Schema, config: InputConfig, required: bool) -> None:
+        self.schema = schema
         self._by_array = config.values_field is not None
-        self._decoder = msgspec.json.Decoder(_event_type(self.fields, config, required))
-        self._channels = [attrgetter(f"c{i}") for i in range(len(self.fields))]
+        self._decoder = msgspec.json.Decoder(_event_type(schema, config, required))
+        self._channels = [attrgetter(f"c{i}") for i in range(len(schema.fields))]
+        self._texts = [attrgetter(f"t{i}") for i in range(len(schema.texts))]
 
     def parse(self, values: Sequence[bytes]) -> tuple[list[Any], Faults]:
         """The readable objects, and a fault for every other message.
@@ -69,14 +70,14 @@ class JsonLayout:
     def channel_values(self, events: Sequence[Any]) -> tuple[Float32Array, Faults]:
         """`[B, C]` values, NaN where null or absent, and the rows with another count."""
         if not self._by_array:
-            values_BC = np.empty((len(events), len(self.fields)), np.float32)
+            values_BC = np.empty((len(events), len(self.schema.fields)), np.float32)
             for channel, column in enumerate(self._channels):
                 values_BC[:, channel] = _float32(partial(map, column, events), len(events))
             return values_BC, {}
         return self._array_values(list(map(attrgetter("values"), events)))
 
     def _array_values(self, arrays: list[list[Any]]) -> tuple[Float32Array, Faults]:
-        width = len(self.fields)
+        width = len(self.schema.fields)
         count_B = np.fromiter(map(len, arrays), np.int64, len(arrays))
         faults: Faults = {}
         for row in np.flatnonzero(count_B != width).tolist():
@@ -85,49 +86,21 @@ class JsonLayout:
         flat = _float32(partial(chain.from_iterable, arrays), len(arrays) * width)
         return flat.reshape(len(arrays), width), faults
 
-    def carries_no_channel(self, value: bytes) -> bool:
-        """Whether a readable message names none of the channels (an array is always named)."""
-        return not self._by_array and not on_fresh_stack(_names.decode, value).keys() & set(
-            self.fields
-        )
+    def texts(
+        self, messages: Sequence[Message], events: Sequence[Any]
+    ) -> tuple[pa.RecordBatch | None, Faults]:
+        """Text columns, null where null or absent, and the rows with a text that is too long."""
+        columns, faults = [], Faults()
+        for name, cell in zip(self.schema.texts, self._texts, strict=True):
+            column = _strings(list(map(cell, events)), name, messages)
+            faults = long_texts(name, byte_lengths(column)) | faults
+            columns.append(column)
+        return text_batch(self.schema.texts, columns), faults
 
-
-def numeric_names(value: bytes) -> list[str]:
-    """Fields of a JSON object whose values look like numbers or booleans, in their order.
-
-    Raises:
-        msgspec.DecodeError: It is no JSON object.
-        RecursionError: It is nested too deeply.
-    """
-    items = on_fresh_stack(_names.decode, value).items()
-    return [name for name, raw in items if bytes(raw)[0] in _FIRST_BYTES_OF_NUMBERS]
-
-
-def array_length(value: bytes, values_field: str) -> int:
-    """Number of values in the array field of a JSON object.
-
-    Raises:
-        msgspec.DecodeError: It has no such array of numbers.
-        RecursionError: It is nested too deeply.
-    """
-    columns = [("values", list[Number | None])]
-    decoder = msgspec.json.Decoder(
-        msgspec.defstruct("Array", columns, rename={"values": values_field})
-    )
-    return len(on_fresh_stack(decoder.decode, value).values)
-
-
-def on_fresh_stack(function: Callable[[bytes], Any], value: bytes) -> Any:
-    """Call `function` where the depth of our own call stack does not count.
-
-    The interpreter bounds nesting by the stack that is left; without this, how deeply a message
-    may nest would depend on who decodes it, and a replay might disagree with the daemon.
-    """
-    try:
-        return function(value)
-    except RecursionError:
-        with ThreadPoolExecutor(1) as pool:
-            return pool.submit(function, value).result()
+    def carries_no_column(self, value: bytes) -> bool:
+        """Whether a readable message names none of the columns (an array is always named)."""
+        wanted = {*self.schema.fields, *self.schema.texts}
+        return not (self._by_array or raw_fields(value).keys() & wanted)
 
 
 def parse_fault(error: Exception) -> Fault:
@@ -143,10 +116,9 @@ def parse_fault(error: Exception) -> Fault:
     return Fault("missing_field" if missing else "wrong_type", text)
 
 
-def _event_type(
-    fields: tuple[str, ...], config: InputConfig, required: bool
-) -> type[msgspec.Struct]:
+def _event_type(schema: Schema, config: InputConfig, required: bool) -> type[msgspec.Struct]:
     number: Any = Number if required else Number | None
+    text: Any = Text if required else Text | None
     columns: list[Any] = []
     names: dict[str, str] = {}
     if config.values_field is not None:
@@ -155,8 +127,10 @@ def _event_type(
     else:
         # NaN, not None, where a channel is absent: a column of numbers alone is read the fastest.
         absent = () if required else (float("nan"),)
-        columns += [(f"c{i}", number, *absent) for i in range(len(fields))]
-        names |= {f"c{i}": name for i, name in enumerate(fields)}
+        columns += [(f"c{i}", number, *absent) for i in range(len(schema.fields))]
+        names |= {f"c{i}": name for i, name in enumerate(schema.fields)}
+    columns += [(f"t{i}", text, *(() if required else (None,))) for i in range(len(schema.texts))]
+    names |= {f"t{i}": name for i, name in enumerate(schema.texts)}
     if config.time_field is not None:
         columns.append(("time", float | str))
         names["time"] = config.time_field
@@ -173,3 +147,19 @@ def _float32(numbers: Callable[[], Iterable[Any]], count: int) -> Float32Array:
             return np.fromiter(numbers(), np.float32, count)
         except TypeError:  # has None, which becomes NaN: a little slower
             return np.array(list(numbers()), np.float32)
+
+
+def _strings(cells: list[Any], name: str, messages: Sequence[Message]) -> pa.StringArray:
+    try:
+        return pa.array(cells, pa.utf8())
+    except pa.ArrowTypeError:  # has numbers or booleans
+        pairs = zip(cells, messages, strict=True)
+        return pa.array([_json_text(cell, name, message) for cell, message in pairs], pa.utf8())
+
+
+def _json_text(cell: Text | None, name: str, message: Message) -> str | None:
+    if isinstance(cell, str | None):
+        return cell
+    if isinstance(cell, int) and not isinstance(cell, bool):
+        return str(cell)
+    return bytes(raw_fields(message.value or b"")[name]).decode()

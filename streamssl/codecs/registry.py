@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from streamssl.codecs.arrow import ArrowDecoder
-from streamssl.codecs.base import DeadLetterEncoder, Decoder, Encoder
+from streamssl.codecs.base import Decoder, Encoder
 from streamssl.codecs.dead_letters import OriginalBytesEncoder
 from streamssl.codecs.embeddings import ArrowEmbeddings, JsonEmbeddings
 from streamssl.codecs.json import JsonDecoder
@@ -41,7 +41,7 @@ class Codec:
     decoder: Decoder
     scores: Encoder | None
     embeddings: Encoder | None
-    dead_letters: DeadLetterEncoder
+    dead_letters: OriginalBytesEncoder
 
     def encode(
         self, results: Results | None, dead_letters: tuple[DeadLetter, ...] = ()
@@ -65,7 +65,11 @@ def build_codec(config: Config) -> Codec:
     scores, embeddings = config.outputs.scores, config.outputs.embeddings
     return Codec(
         decoder=_look_up(DECODERS, source.codec)(
-            topic=source.topic, fields=modality.fields, input=source, required=modality.required
+            topic=source.topic,
+            fields=modality.fields,
+            texts=(),
+            input=source,
+            required=modality.required,
         ),
         scores=_look_up(SCORES, scores.format)(name=name, version=__version__)
         if scores.enabled

@@ -6,15 +6,17 @@ B = events, C = channels.
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
 
 import numpy as np
 import pyarrow as pa
 
-from streamssl.codecs.cells import is_json, numbers, seconds, texts
-from streamssl.codecs.columns import Faults, bad_time_fault, long_keys
+from streamssl.codecs.cells import is_json, numbers, seconds, text_values, texts
 from streamssl.codecs.dead_letters import Fault, OriginalBytesEncoder
+from streamssl.codecs.keys import long_keys
+from streamssl.codecs.rows import Faults, Rows, events_of, text_batch
 from streamssl.codecs.table_fields import column_names
+from streamssl.codecs.texts import byte_lengths, long_texts
+from streamssl.codecs.times import bad_time_fault
 from streamssl.config.sections import InputConfig
 from streamssl.data.events import (
     ORIGINAL,
@@ -22,11 +24,11 @@ from streamssl.data.events import (
     BoolArray,
     DeadLetter,
     Decoded,
-    EventBatch,
     Float32Array,
     FloatArray,
     Message,
     OutputRecord,
+    Schema,
     Slice,
 )
 from streamssl.data.results import Results
@@ -39,48 +41,46 @@ class TableDecoder:
 
     Args:
         topic: What the event ids begin with: the file's name.
-        fields: The channels, as `table_fields` decided them.
+        schema: The columns, as `table_schema` decided them.
         input: Which columns are time and key (without: the row number, and no key), and limits.
-        required: True: a row that lacks a channel is a dead letter.
+        required: True: a row that lacks a column is a dead letter.
     """
 
     def __init__(
         self,
         *,
         topic: str,
-        fields: Sequence[str],
+        schema: Schema,
         input: InputConfig,  # noqa: A002 (the YAML section's name)
         required: bool = False,
     ) -> None:
-        self.fields: tuple[str, ...] | None = tuple(fields)
         self._topic = topic
-        self._names = tuple(fields)
+        self._schema = schema
         self._config = input
         self._required = required
 
-    def decode(self, piece: Slice) -> Decoded:
+    def decode(self, piece: Slice, schema: Schema | None) -> Decoded:
         """The readable rows of a slice, and a dead letter for every other row."""
-        rows = piece.payload
+        rows, schema = piece.payload, schema or self._schema
         assert isinstance(rows, pa.RecordBatch)
         faults = _unreadable(rows)
-        keys = self._keys(rows, faults)
-        time_B = self._times(piece, rows, faults)
-        values_BC = self._values(rows, faults)
-        batch = EventBatch(
-            self._topic,
-            np.full(rows.num_rows, piece.partition, np.int64),
-            np.arange(piece.start, piece.start + rows.num_rows),
-            np.zeros(rows.num_rows, np.int64),
-            keys,
-            time_B,
-            self._names,
-            values_BC,
+        columns = Rows(
+            self._keys(rows, faults),
+            self._times(piece, rows, faults),
+            self._values(rows, schema.fields, faults),
+            self._texts(rows, schema.texts, faults),
         )
-        if not faults:
-            return Decoded(batch)
-        readable = np.setdiff1d(np.arange(rows.num_rows), np.array(sorted(faults), np.int64))
+        batch = events_of(
+            columns,
+            schema.fields,
+            topic=self._topic,
+            partition=piece.partition,
+            offset=np.arange(piece.start, piece.start + rows.num_rows),
+            index=0,
+            faults=faults,
+        )
         letters = tuple(_letter(piece, rows, row, faults[row]) for row in sorted(faults))
-        return Decoded(batch.take(readable), letters)
+        return Decoded(batch, letters, schema)
 
     def _keys(self, rows: pa.RecordBatch, faults: Faults) -> pa.StringArray:
         if self._config.key_field is None:
@@ -100,40 +100,35 @@ class TableDecoder:
             faults.setdefault(row, bad_time_fault())
         return time_B
 
-    def _values(self, rows: pa.RecordBatch, faults: Faults) -> Float32Array:
+    def _values(
+        self, rows: pa.RecordBatch, fields: tuple[str, ...], faults: Faults
+    ) -> Float32Array:
         with np.errstate(over="ignore"):
-            values_BC, no_number_BC = self._numbers(rows)
+            values_BC, no_number_BC = _numbers(rows, fields)
         beyond_BC = np.isinf(values_BC)
         absent_BC = np.isnan(values_BC) & self._required
         for channel in np.flatnonzero((no_number_BC | beyond_BC | absent_BC).any(0)).tolist():
-            name = self._names[channel]
+            name = fields[channel]
             column = rows.column(name)
-            self._blame(no_number_BC[:, channel], "wrong_type", name, column, faults)
-            self._blame(beyond_BC[:, channel], "not_finite", name, column, faults)
-            self._blame(absent_BC[:, channel], "missing_field", name, column, faults)
+            _blame(no_number_BC[:, channel], "wrong_type", name, column, faults)
+            _blame(beyond_BC[:, channel], "not_finite", name, column, faults)
+            _blame(absent_BC[:, channel], "missing_field", name, column, faults)
         return values_BC
 
-    def _numbers(self, rows: pa.RecordBatch) -> tuple[Float32Array, BoolArray]:
-        """`[B, C]` values, and where there is a cell that is no number."""
-        shape = (rows.num_rows, len(self._names))
-        no_number_BC = np.zeros(shape, np.bool_)
-        types = {rows.schema.field(name).type for name in self._names}
-        if types and types <= _FLOATS:  # All at once: most of a wide table's time is calls.
-            block = rows.select(list(self._names)).to_tensor(null_to_nan=True)
-            return block.to_numpy().astype(np.float32), no_number_BC
-        values_BC = np.empty(shape, np.float32)
-        for channel, name in enumerate(self._names):
-            found = numbers(rows.column(name), rows.schema.field(name))
-            values_BC[:, channel], no_number_BC[:, channel] = found
-        return values_BC, no_number_BC
-
-    def _blame(
-        self, bad_B: BoolArray, reason: str, name: str, column: pa.Array, faults: Faults
-    ) -> None:
-        for row in np.flatnonzero(bad_B).tolist():
-            if row not in faults:
-                cell = str(column[row].as_py())
-                faults[row] = Fault(reason, f"column {name!r}: {cell[:100]!r}")
+    def _texts(
+        self, rows: pa.RecordBatch, names: tuple[str, ...], faults: Faults
+    ) -> pa.RecordBatch | None:
+        columns = []
+        for name in names:
+            column = rows.column(name)
+            found, no_text_B = text_values(column, rows.schema.field(name))
+            absent_B = found.is_null().to_numpy(zero_copy_only=False) & self._required
+            _blame(no_text_B, "wrong_type", name, column, faults)
+            _blame(absent_B, "missing_field", name, column, faults)
+            for row, fault in long_texts(name, byte_lengths(found)).items():
+                faults.setdefault(row, fault)
+            columns.append(found)
+        return text_batch(names, columns)
 
 
 class TableCodec:
@@ -155,6 +150,28 @@ class TableCodec:
     ) -> list[OutputRecord]:
         """One record a dead letter."""
         return self._dead_letters.encode(dead_letters)
+
+
+def _numbers(rows: pa.RecordBatch, fields: tuple[str, ...]) -> tuple[Float32Array, BoolArray]:
+    """`[B, C]` values, and where there is a cell that is no number."""
+    shape = (rows.num_rows, len(fields))
+    no_number_BC = np.zeros(shape, np.bool_)
+    types = {rows.schema.field(name).type for name in fields}
+    if types and types <= _FLOATS:  # All at once: most of a wide table's time is calls.
+        block = rows.select(list(fields)).to_tensor(null_to_nan=True)
+        return block.to_numpy().astype(np.float32), no_number_BC
+    values_BC = np.empty(shape, np.float32)
+    for channel, name in enumerate(fields):
+        found = numbers(rows.column(name), rows.schema.field(name))
+        values_BC[:, channel], no_number_BC[:, channel] = found
+    return values_BC, no_number_BC
+
+
+def _blame(bad_B: BoolArray, reason: str, name: str, column: pa.Array, faults: Faults) -> None:
+    for row in np.flatnonzero(bad_B).tolist():
+        if row not in faults:
+            cell = str(column[row].as_py())
+            faults[row] = Fault(reason, f"column {name!r}: {cell[:100]!r}")
 
 
 def _unreadable(rows: pa.RecordBatch) -> Faults:

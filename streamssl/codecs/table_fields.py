@@ -1,4 +1,4 @@
-"""Which columns of a table are channels, decided before the first event."""
+"""Which columns of a table are channels and texts, decided before the first event."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from typing import Literal
 import numpy as np
 import pyarrow as pa
 
-from streamssl.codecs.arrow_types import is_number
+from streamssl.codecs.arrow_types import is_number, is_textual
 from streamssl.codecs.cells import is_untyped, numbers, seconds
-from streamssl.codecs.columns import channel_names, check_names
+from streamssl.codecs.fields import channel_names, check_names
 from streamssl.config.sections import InputConfig
-from streamssl.data.events import ORIGINAL, UNREADABLE, StreamsslError
+from streamssl.data.events import ORIGINAL, UNREADABLE, Schema, StreamsslError
 
 SAMPLE_ROWS = 1_000
 INDEX_PREFIX = "__index_level_"
@@ -39,14 +39,15 @@ class Evidence:
         return self.num_numbers + self.num_others == 0
 
 
-def table_fields(
+def table_schema(
     batches: Iterable[pa.RecordBatch],
     *,
     input: InputConfig,  # noqa: A002 (the YAML section's name)
     fields: Literal["auto"] | Sequence[str] = "auto",
+    texts: Sequence[str] = (),
     sample_rows: int = SAMPLE_ROWS,
-) -> tuple[str, ...]:
-    """The channels: the named ones, or with `auto` every numeric column that is left.
+) -> Schema:
+    """The channels and texts: the named ones, or with `auto` every numeric column that is left.
 
     A column with a numeric type is numeric. A column whose cells have no type (CSV, JSON Lines)
     is numeric if most of its non-empty cells in the first `sample_rows` rows are; one that is
@@ -55,7 +56,8 @@ def table_fields(
     pandas writes, are never channels.
 
     Raises:
-        TableError: A named column is missing, no column is numeric, or no row can be read.
+        TableError: A named column is missing or of another kind, no column is numeric and no text
+            is named, or no row can be read.
     """
     evidence: dict[str, Evidence] = {}
     schema: pa.Schema | None = None
@@ -64,7 +66,7 @@ def table_fields(
     for batch in batches:
         if schema is None:
             schema = batch.schema
-            evidence = {name: Evidence() for name in _candidates(schema, input, fields)}
+            evidence = {name: Evidence() for name in _candidates(schema, input, fields, texts)}
         sample = batch.slice(0, max(sample_rows - row, 0))
         reasons += _reasons(sample)
         num_times += _num_times(sample, input.time_field)
@@ -77,7 +79,7 @@ def table_fields(
         ):
             break
     if schema is None:
-        return () if fields == "auto" else tuple(fields)
+        return Schema(() if fields == "auto" else tuple(fields), tuple(texts))
     if reasons and all(reasons):
         raise TableError(f"none of the first {len(reasons)} rows can be read: {reasons[0]}")
     if row and input.time_field and not num_times:
@@ -85,24 +87,38 @@ def table_fields(
             f"column {input.time_field!r} holds no time that can be read; write seconds or "
             "milliseconds since 1970, or ISO 8601"
         )
-    return _decide(schema, evidence, fields, any_rows=row > 0)
+    _check_texts(schema, texts)
+    if fields != "auto":
+        return Schema(_checked(fields, schema, evidence, any_rows=row > 0), tuple(texts))
+    channels = _numeric(schema, evidence, any_rows=row > 0)
+    if row and not (channels or texts):
+        raise TableError(
+            f"no column holds numbers; {_listing(column_names(schema))}; those of time and key and "
+            "the ignored ones do not count, numbers are written as 1.5 or 1e-3"
+        )
+    return Schema(channels, tuple(texts))
 
 
 def _candidates(
-    schema: pa.Schema, config: InputConfig, fields: Literal["auto"] | Sequence[str]
+    schema: pa.Schema,
+    config: InputConfig,
+    fields: Literal["auto"] | Sequence[str],
+    texts: Sequence[str],
 ) -> tuple[str, ...]:
+    """Columns that may be channels."""
     names = column_names(schema)
     if config.values_field is not None:
         raise TableError(
             f"in a file every channel has a column of its own, so that input.values_field "
             f"({config.values_field!r}) cannot be read; replay with a configuration without it"
         )
-    chosen = [] if fields == "auto" else list(check_names(fields, config))
-    for name in [*chosen, config.time_field, config.key_field]:
+    chosen = () if fields == "auto" else tuple(fields)
+    check_names((*chosen, *texts), config)
+    for name in (*chosen, *texts, config.time_field, config.key_field):
         if name is not None and name not in names:
             raise TableError(f"there is no column {name!r}; {_listing(names)}")
     rest = [name for name in names if not name.startswith(INDEX_PREFIX)]
-    return channel_names(rest, config) if fields == "auto" else tuple(chosen)
+    return channel_names(rest, config, texts) if fields == "auto" else chosen
 
 
 def column_names(schema: pa.Schema) -> list[str]:
@@ -138,33 +154,41 @@ def _num_times(sample: pa.RecordBatch, name: str | None) -> int:
     return int(np.count_nonzero(~np.isnan(time_B)))
 
 
-def _decide(
-    schema: pa.Schema,
-    evidence: dict[str, Evidence],
-    fields: Literal["auto"] | Sequence[str],
-    *,
-    any_rows: bool,
-) -> tuple[str, ...]:
-    def is_channel(name: str) -> bool:
-        seen = evidence[name]
-        wanted = not any_rows or seen.num_numbers > seen.num_others
-        return wanted and _may_hold_numbers(schema.field(name))
+def _check_texts(schema: pa.Schema, texts: Sequence[str]) -> None:
+    for field in map(schema.field, texts):
+        if not (is_untyped(field) or is_textual(field.type)):
+            raise TableError(f"column {field.name!r} holds {field.type}, not texts; leave it out")
 
-    if fields != "auto":
-        for name in fields:
-            if not is_channel(name) and not evidence[name].is_open:
-                raise TableError(f"column {name!r} holds text, not numbers; leave it out")
-        return tuple(fields)
-    channels = tuple(filter(is_channel, evidence))
-    if channels or not any_rows:
-        return channels
-    possible = [name for name in evidence if _may_hold_numbers(schema.field(name))]
-    if possible and all(evidence[name].is_open for name in possible):
-        return tuple(possible)
-    raise TableError(
-        f"no column holds numbers; {_listing(column_names(schema))}; those of time and key and the "
-        "ignored ones do not count, numbers are written as 1.5 or 1e-3"
+
+def _checked(
+    fields: Sequence[str], schema: pa.Schema, evidence: dict[str, Evidence], *, any_rows: bool
+) -> tuple[str, ...]:
+    """The named channels, none of which holds text."""
+    for name in fields:
+        seen = evidence[name]
+        if not (_is_channel(schema.field(name), seen, any_rows=any_rows) or seen.is_open):
+            raise TableError(f"column {name!r} holds text, not numbers; leave it out")
+    return tuple(fields)
+
+
+def _numeric(
+    schema: pa.Schema, evidence: dict[str, Evidence], *, any_rows: bool
+) -> tuple[str, ...]:
+    """The candidates that hold numbers, or that may where all are empty."""
+    channels = tuple(
+        name
+        for name, seen in evidence.items()
+        if _is_channel(schema.field(name), seen, any_rows=any_rows)
     )
+    possible = tuple(name for name in evidence if _may_hold_numbers(schema.field(name)))
+    if channels or not all(evidence[name].is_open for name in possible):
+        return channels
+    return possible if any_rows else ()
+
+
+def _is_channel(field: pa.Field, seen: Evidence, *, any_rows: bool) -> bool:
+    is_numeric = not any_rows or seen.num_numbers > seen.num_others
+    return is_numeric and _may_hold_numbers(field)
 
 
 def _listing(names: Sequence[str]) -> str:

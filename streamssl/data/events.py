@@ -189,10 +189,15 @@ class DeadLetter:
 
 @dataclass(frozen=True, slots=True)
 class Decoded:
-    """What a decoder made of some messages: the readable events and the dead letters."""
+    """What a decoder made of some messages: the readable events and the dead letters.
+
+    Attributes:
+        schema: The stream's columns as far as these messages; None while nothing decided them.
+    """
 
     batch: EventBatch
     dead_letters: tuple[DeadLetter, ...] = ()
+    schema: Schema | None = None
 
 
 @dataclass(frozen=True, slots=True)

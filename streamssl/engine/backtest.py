@@ -6,10 +6,10 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from streamssl.codecs.columns import empty_batch
 from streamssl.codecs.dead_letters import OriginalBytesEncoder
+from streamssl.codecs.rows import empty_batch
 from streamssl.codecs.table import TableCodec, TableDecoder
-from streamssl.codecs.table_fields import table_fields
+from streamssl.codecs.table_fields import table_schema
 from streamssl.config.root import Config
 from streamssl.engine.loop import Engine
 from streamssl.engine.watch import Summary
@@ -42,10 +42,10 @@ class Backtest:
         on_progress: Callable[[Summary], None] | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        fields = table_fields(transport.scan(), input=config.input, fields=config.modality.fields)
+        schema = table_schema(transport.scan(), input=config.input, fields=config.modality.fields)
         decoder = TableDecoder(
             topic=transport.topic,
-            fields=fields,
+            schema=schema,
             input=config.input,
             required=config.modality.required,
         )
@@ -60,8 +60,8 @@ class Backtest:
             clock=clock,
             on_progress=on_progress,
         )
-        if fields:  # A stream builds its networks at the first batch, be it empty.
-            self._learner.score(empty_batch(transport.topic, fields))
+        if any(schema):  # A stream builds its networks at the first batch, be it empty.
+            self._learner.score(empty_batch(transport.topic, schema))
 
     def run(self, *, save: Path | None = None) -> Summary:
         """Do it.

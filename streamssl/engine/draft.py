@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from streamssl.codecs.base import Decoder
-from streamssl.data.events import DeadLetter, Decoded, EventBatch, Range, Slice
+from streamssl.data.events import DeadLetter, Decoded, EventBatch, Range, Schema, Slice
 from streamssl.data.results import Results
 from streamssl.engine.ports import Codec
 from streamssl.engine.slices import messages_of, range_of, without
@@ -111,9 +111,11 @@ def _index(letter: DeadLetter) -> int:
     return -1 if letter.index is None else letter.index
 
 
-def decode(decoder: Decoder, piece: Slice, poison: frozenset[int] = frozenset()) -> Decoded:
+def decode(
+    decoder: Decoder, piece: Slice, schema: Schema | None, poison: frozenset[int] = frozenset()
+) -> Decoded:
     """Read a slice; messages at `poison` become dead letters without being looked at."""
-    decoded = decoder.decode(without(piece, poison))
+    decoded = decoder.decode(without(piece, poison), schema)
     letters = tuple(
         DeadLetter(message, None, "poison", "the process died three times at this message")
         for message in messages_of(piece)
@@ -129,7 +131,7 @@ def below(decoded: Decoded, offset: int) -> Decoded:
     """What was decoded from messages below `offset`."""
     num_rows = int(np.searchsorted(decoded.batch.offset, offset))
     letters = tuple(d for d in decoded.dead_letters if d.message.offset < offset)
-    return Decoded(decoded.batch.take(slice(0, num_rows)), letters)
+    return Decoded(decoded.batch.take(slice(0, num_rows)), letters, decoded.schema)
 
 
 def advance(draft: Draft, learner: Learner) -> dict[int, Results]:

@@ -124,7 +124,8 @@ class Gatherer:
             self.attempts.taken(piece)
             poison = self.attempts.poison_in(piece)
         with self.watch.stage("decode"):
-            decoded = decode(self.codec.decoder, piece, poison)
+            decoded = decode(self.codec.decoder, piece, self.positions.schema, poison)
+        self.positions.decide(decoded.schema)
         self.epochs.read(len(piece.payload), len(decoded.batch))
         left = self.epochs.events_left(draft)
         if len(decoded.batch) < left:
@@ -140,14 +141,15 @@ class Gatherer:
         An empty tail is read, and journalled, where there may be poison in it, and where it
         would be the first to decide automatic fields: a replay knows them before the live run did.
         """
-        if careful or self.codec.decoder.fields is None:
+        schema = self.positions.schema
+        if careful or schema is None:
             tail = (tail[1], tail[1])
         try:
             taken = self.transport.reread(partition, *tail)
         except InputExpiredError as error:  # Expired since its beginning was asked for.
             tail = (error.available_from, tail[1])
             taken = self.transport.reread(partition, *tail)
-        rebuild(self.learner, self.codec, partition, taken)
+        rebuild(self.learner, self.codec, partition, taken, schema)
         draft.tails[partition] = tail
 
     def _miss(self, partition: int, start: int, stop: int, draft: Draft) -> None:

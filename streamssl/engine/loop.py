@@ -250,7 +250,6 @@ class Engine:
             environment=environment,
             transport=self._transport,
             learner=self._host,
-            codec=self._codec,
             positions=self._positions,
             intake=self._intake,
             watch=self._watch,

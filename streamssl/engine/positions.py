@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from streamssl.data.events import Schema
 from streamssl.data.results import Decisions
 from streamssl.transport.journal import JournalRecord, missed_change
 
@@ -18,7 +19,8 @@ class Positions:
         journal: Position after the last record that is part of the state.
         seq: Number of that record.
         stops: Last journalled stop of the partitions whose per-key state is held.
-        fields: Channels as journalled, None until they are.
+        schema: The stream's columns, None until they are decided.
+        schema_is_journalled: Whether a record says them; the next one does where not.
         space: Embedding space announced last, None before the first.
         closed: Decisions of epochs that closed since that record.
         dropped: (epoch, partition) of per-key state given up since that record.
@@ -28,7 +30,8 @@ class Positions:
     journal: int = 0
     seq: int = 0
     stops: dict[int, int] = field(default_factory=dict)
-    fields: tuple[str, ...] | None = None
+    schema: Schema | None = None
+    schema_is_journalled: bool = False
     space: str | None = None
     closed: dict[int, Decisions] = field(default_factory=dict)
     dropped: list[tuple[int, int]] = field(default_factory=list)
@@ -38,13 +41,17 @@ class Positions:
         """Take over a record that is in the journal, `position` being the one after it."""
         self.journal, self.seq = position, record.seq
         self.stops |= {p: stop for p, (_, stop, _, _) in record.ranges.items()}
-        if record.fields is not None:
-            self.fields = tuple(record.fields)
+        if record.schema is not None:
+            self.schema, self.schema_is_journalled = record.schema, True
         if record.space is not None:
             self.space = record.space[1]
         self.closed.clear()
         self.dropped.clear()
         self.changes.clear()
+
+    def decide(self, schema: Schema | None) -> None:
+        """Take over the stream's columns, unless they are decided already."""
+        self.schema = self.schema or schema
 
     def miss(self, partition: int, start: int, stop: int) -> str:
         """Note that input expired before it was read; the words that the journal will have."""
@@ -62,12 +69,13 @@ class Positions:
         self.dropped.append((epoch, partition))
 
     def state_dict(self) -> dict[str, Any]:
-        """All of it, as plain values."""
+        """All of it, as plain values; columns only where they are journalled."""
+        schema = self.schema if self.schema_is_journalled else None
         return {
             "journal": self.journal,
             "seq": self.seq,
             "stops": [[p, stop] for p, stop in sorted(self.stops.items())],
-            "fields": None if self.fields is None else list(self.fields),
+            "schema": None if schema is None else [list(names) for names in schema],
             "space": self.space,
             "closed": [[e, *decisions] for e, decisions in sorted(self.closed.items())],
             "dropped": [list(entry) for entry in self.dropped],
@@ -81,7 +89,8 @@ class Positions:
             journal=int(state["journal"]),
             seq=int(state["seq"]),
             stops={int(p): int(stop) for p, stop in state["stops"]},
-            fields=None if state["fields"] is None else tuple(map(str, state["fields"])),
+            schema=None if state["schema"] is None else Schema(*map(tuple, state["schema"])),
+            schema_is_journalled=state["schema"] is not None,
             space=None if state["space"] is None else str(state["space"]),
             closed={int(e): Decisions(*decisions) for e, *decisions in state["closed"]},
             dropped=[(int(e), int(p)) for e, p in state["dropped"]],

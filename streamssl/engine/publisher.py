@@ -6,7 +6,6 @@ from collections.abc import Callable
 
 from streamssl.engine.draft import Draft
 from streamssl.engine.intake import Intake
-from streamssl.engine.ports import Codec
 from streamssl.engine.positions import Positions
 from streamssl.engine.recovery import give_up
 from streamssl.engine.spaces import announce, new_space
@@ -24,7 +23,6 @@ class Publisher:
         environment: Hash of configuration, build and thread count.
         transport: Takes transactions.
         learner: Whose state scored them.
-        codec: Its decoder knows the channels.
         positions: Move with every transaction that lands.
         intake: Told of partitions that were lost.
         watch: Told what landed.
@@ -38,7 +36,6 @@ class Publisher:
         environment: str,
         transport: Transport,
         learner: Learner,
-        codec: Codec,
         positions: Positions,
         intake: Intake,
         watch: Watch,
@@ -48,7 +45,6 @@ class Publisher:
         self._environment = environment
         self._transport = transport
         self._learner = learner
-        self._codec = codec
         self._positions = positions
         self._intake = intake
         self._watch = watch
@@ -92,7 +88,8 @@ class Publisher:
     def _record(
         self, draft: Draft, outputs: dict[int, PartitionOutput], state_crc32c: int
     ) -> JournalRecord:
-        positions, fields = self._positions, self._codec.decoder.fields
+        positions = self._positions
+        schema = None if positions.schema_is_journalled else positions.schema
         ranges = {p: output.range for p, output in outputs.items()}
         return JournalRecord(
             instance=self._instance,
@@ -103,7 +100,8 @@ class Publisher:
             dropped=list(positions.dropped),
             dead_letters=draft.journalled_dead_letters(),
             closed=dict(positions.closed),
-            fields=list(fields) if fields and positions.fields is None else None,
+            fields=None if schema is None else list(schema.fields),
+            texts=[] if schema is None else list(schema.texts),
             space=new_space(outputs, positions.space),
             state_crc32c=state_crc32c,
             environment=self._environment,

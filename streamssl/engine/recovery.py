@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from streamssl.data.events import Slice, StreamsslError
+from streamssl.data.events import Schema, Slice, StreamsslError
 from streamssl.engine.draft import Draft, advance, decode, encode
 from streamssl.engine.ports import Codec
 from streamssl.engine.positions import Positions
@@ -60,9 +60,8 @@ class JournalReplay:
     num_events: int = 0
 
     def __post_init__(self) -> None:
-        """Restore the channels, and fingerprint the state that was given."""
-        schema = self.learner.schema
-        self._set_fields(self.positions.fields or (schema.fields if schema else None))
+        """Take over the learner's columns, and fingerprint the state that was given."""
+        self.positions.decide(self.learner.schema)
         self.state_crc32c = self.learner.state_crc32c()
 
     def apply(
@@ -94,10 +93,10 @@ class JournalReplay:
         pieces = [self._read(record, partition) for partition in sorted(record.ranges)]
         tails = {p: self.source.reread(p, *ends) for p, ends in sorted(record.tails.items())}
         self._close_epochs(record)
-        self._set_fields(None if record.fields is None else tuple(record.fields))
+        self.positions.schema = record.schema or self.positions.schema
         self._drop(record, self.learner.epoch)
         for partition, tail in tails.items():
-            rebuild(self.learner, self.codec, partition, tail)
+            rebuild(self.learner, self.codec, partition, tail, self.positions.schema)
         draft = self._draft(record, pieces)
         results = advance(draft, self.learner)
         self.num_events += draft.num_events
@@ -148,17 +147,17 @@ class JournalReplay:
         draft = Draft()
         for piece in pieces:
             offsets = frozenset(offset for p, offset in poison if p == piece.partition)
-            draft.add(piece, decode(self.codec.decoder, piece, offsets))
+            decoded = decode(self.codec.decoder, piece, self.positions.schema, offsets)
+            self.positions.decide(decoded.schema)
+            draft.add(piece, decoded)
         return draft
 
-    def _set_fields(self, fields: tuple[str, ...] | None) -> None:
-        if fields is not None:
-            self.codec.decoder.fields = fields
 
-
-def rebuild(learner: Learner, codec: Codec, partition: int, tail: Slice) -> None:
+def rebuild(
+    learner: Learner, codec: Codec, partition: int, tail: Slice, schema: Schema | None
+) -> None:
     """Drop a partition's per-key state and advance it over `tail`: no scores, no learning."""
-    batch = codec.decoder.decode(tail).batch if tail.start < tail.stop else None
+    batch = codec.decoder.decode(tail, schema).batch if tail.start < tail.stop else None
     learner.rebuild(partition, batch if batch is not None and len(batch) else None)
 
 
@@ -237,7 +236,6 @@ def _declare_gap(
         positions.landed(record, position)
     positions.stops.clear()
     learner.epoch = max([learner.epoch, *(record.epoch + 1 for _, record in records)])
-    replay._set_fields(positions.fields)
     replay.state_crc32c = learner.state_crc32c()
     positions.changes.append(f"gap: epochs {first}..{max(first, learner.epoch - 1)} not learned")
     log.error("learning has a gap: %s", why, extra={"change": positions.changes[-1]})

@@ -53,7 +53,7 @@ def start(
         config: The configuration.
         transport: Open, not yet in the group.
         host: Of a fresh learner.
-        codec: Its decoder learns the channels.
+        codec: Reads the input again.
         state_dir: Where checkpoints are.
         init_from: Where to begin if `state_dir` holds none.
         environment: Hash of configuration, build and thread count.

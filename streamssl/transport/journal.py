@@ -10,7 +10,7 @@ from collections.abc import Set
 
 import msgspec
 
-from streamssl.data.events import Range
+from streamssl.data.events import Range, Schema
 from streamssl.data.results import Decisions
 
 POISON = -2
@@ -32,7 +32,8 @@ class JournalRecord(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=Tru
             the whole message, `POISON` one that killed the process and must not be decoded.
         closed: Decisions of the epochs that closed since the last record: epoch -> decisions
             as (reason, learn_rate, hurried).
-        fields: Channels decided by `fields: auto`; only in the record that decides them.
+        fields: Names of the stream's numbers; only in the record that decides its columns.
+        texts: Names of its text columns, in the same record.
         space: (partition, name) of the embedding space that begins with this transaction, and the
             partition whose part holds its announcement; None where no space begins.
         state_crc32c: CRC of the state that scored this transaction.
@@ -50,6 +51,7 @@ class JournalRecord(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=Tru
     dead_letters: list[tuple[int, int, int]] = []
     closed: dict[int, Decisions] = {}
     fields: list[str] | None = None
+    texts: list[str] = []
     space: tuple[int, str] | None = None
     state_crc32c: int = 0
     environment: str = ""
@@ -69,6 +71,11 @@ class JournalRecord(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=Tru
             space=self.space if self.space and self.space[0] not in gone else None,
             changes=[change for change in self.changes if not change.startswith(missed)],
         )
+
+    @property
+    def schema(self) -> Schema | None:
+        """The stream's columns, where this record decides them."""
+        return None if self.fields is None else Schema(tuple(self.fields), tuple(self.texts))
 
     def range_of(self, partition: int) -> Range:
         """The range taken from `partition`."""

@@ -17,7 +17,7 @@ from pyarrow import ipc
 from streamssl.codecs.arrow import ArrowDecoder
 from streamssl.codecs.dead_letters import REASONS
 from streamssl.config.sections import InputConfig
-from streamssl.data.events import Decoded, Message
+from streamssl.data.events import Decoded, Message, Schema
 from tests.strategies import slice_of
 
 Fields = Literal["auto"] | list[str]
@@ -41,7 +41,7 @@ def encode(
 def decode(reader: ArrowDecoder, *values: Any, key: bytes | None = b"machine") -> Decoded:
     encoded = [v if isinstance(v, bytes) or v is None else encode(v) for v in values]
     return reader.decode(
-        slice_of([Message(2, 5 + i, key, v, 1_000) for i, v in enumerate(encoded)])
+        slice_of([Message(2, 5 + i, key, v, 1_000) for i, v in enumerate(encoded)]), None
     )
 
 
@@ -53,11 +53,10 @@ KNOWN: dict[str, Any] = {"time_field": "t", "key_field": "k"}
 @pytest.mark.parametrize("compression", [None, "zstd", "lz4"])
 def test_rows_are_events(form: str, compression: str | None) -> None:
     """Streams and files of several batches, compressed or not; the index is the row."""
-    reader = decoder(**KNOWN)
-    decoded = decode(reader, encode(ROWS, form, compression))
+    decoded = decode(decoder(**KNOWN), encode(ROWS, form, compression))
     batch = decoded.batch
     assert decoded.dead_letters == ()
-    assert reader.fields == batch.fields == ("a", "b")
+    assert decoded.schema == batch.schema == Schema(("a", "b"))
     np.testing.assert_array_equal(batch.values_BC, [[1.5, 1], [np.nan, 2], [3.5, 3]])
     assert batch.ids() == ["in/2/5/0", "in/2/5/1", "in/2/5/2"]
     assert batch.keys.to_pylist() == ["x", "y", "x"]
@@ -145,9 +144,8 @@ def test_key_types(column: pa.Array) -> None:
 )
 def test_lists_of_values(kind: pa.DataType) -> None:
     """A column of lists holds all channels; a null list is a dead letter of one row."""
-    reader = decoder(values_field="v")
-    decoded = decode(reader, {"v": pa.array([[1, 2], None, [3, 4]], kind)})
-    assert reader.fields == ("v[0]", "v[1]")
+    decoded = decode(decoder(values_field="v"), {"v": pa.array([[1, 2], None, [3, 4]], kind)})
+    assert decoded.schema == Schema(("v[0]", "v[1]"))
     assert decoded.batch.values_BC.tolist() == [[1, 2], [3, 4]]
     assert decoded.batch.index.tolist() == [0, 2]
     assert [(d.reason, d.index) for d in decoded.dead_letters] == [("missing_field", 1)]

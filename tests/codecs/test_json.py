@@ -12,11 +12,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from streamssl.codecs.columns import FieldNamesError
 from streamssl.codecs.dead_letters import REASONS
+from streamssl.codecs.fields import FieldNamesError
 from streamssl.codecs.json import JsonDecoder
 from streamssl.config.sections import InputConfig
-from streamssl.data.events import Decoded, EventBatch, Message
+from streamssl.data.events import Decoded, EventBatch, Message, Schema
 from tests.strategies import FIELDS, Expected, messages, slice_of
 
 DEEP = 100_000
@@ -28,10 +28,12 @@ def decoder(
     return JsonDecoder(topic="in", fields=fields, input=InputConfig(**config), required=required)
 
 
-def decode(reader: JsonDecoder, *values: Any, key: bytes | None = None) -> Decoded:
+def decode(
+    reader: JsonDecoder, *values: Any, key: bytes | None = None, schema: Schema | None = None
+) -> Decoded:
     encoded = [v if isinstance(v, bytes) or v is None else json.dumps(v).encode() for v in values]
     return reader.decode(
-        slice_of([Message(0, i, key, v, 1_700_000_000_500) for i, v in enumerate(encoded)])
+        slice_of([Message(0, i, key, v, 1_700_000_000_500) for i, v in enumerate(encoded)]), schema
     )
 
 
@@ -43,6 +45,7 @@ def same(one: Decoded, other: Decoded) -> bool:
             for c in columns
         )
         and one.batch.keys.equals(other.batch.keys)
+        and one.schema == other.schema
         and one.batch.fields == other.batch.fields
         and one.dead_letters == other.dead_letters
     )
@@ -80,34 +83,38 @@ def test_named_fields() -> None:
 def test_auto_fields_come_from_the_first_readable_event() -> None:
     """Numeric fields in order of appearance, without time, key and ignored globs."""
     reader = decoder(time_field="ts", key_field="id", ignore_fields=["eval_*"])
-    assert reader.fields is None
+    assert decode(reader, {"z": "x"}).schema is None
     decoded = decode(
         reader,
         {"z": "x"},
         {"ts": 1, "id": 5, "z": 1, "on": True, "eval_label": 0, "s": "x", "none": None, "a": 2},
         {"ts": 2, "id": 5, "a": 3, "later": 9},
     )
-    assert reader.fields == decoded.batch.fields == ("z", "on", "a")
+    assert decoded.schema == decoded.batch.schema == Schema(("z", "on", "a"))
     np.testing.assert_array_equal(decoded.batch.values_BC, [[1, 1, 2], [np.nan, np.nan, 3]])
     assert [letter.message.offset for letter in decoded.dead_letters] == [0]
 
 
-def test_fields_can_be_restored() -> None:
-    """Channels that an earlier run decided are taken over, whatever comes first now."""
-    reader = decoder()
-    reader.fields = ("a", "b")
-    batch = decode(reader, {"b": 1, "c": 2}).batch
-    np.testing.assert_array_equal(batch.values_BC, [[np.nan, 1]])
-    reader.fields = None
+def test_a_schema_that_is_given_counts() -> None:
+    """Columns that an earlier slice decided stand, whatever comes first; the decoder keeps none."""
+    reader, schema = decoder(), Schema(("a", "b"))
+    decoded = decode(reader, {"b": 1, "c": 2}, schema=schema)
+    assert decoded.schema == schema
+    np.testing.assert_array_equal(decoded.batch.values_BC, [[np.nan, 1]])
     assert decode(reader, {"c": 1}).batch.fields == ("c",)
+    assert decode(decoder(["x"]), {"a": 1}, schema=schema).batch.fields == ("a", "b")
+
+
+def test_named_fields_are_known_without_an_event() -> None:
+    """With names in the configuration nothing is left to decide."""
+    assert decode(decoder(["a", "b"])).schema == Schema(("a", "b"))
+    assert decode(decoder(["a", "b"]), b"{").schema == Schema(("a", "b"))
 
 
 def test_an_empty_slice_is_a_batch() -> None:
     """No messages give no events, before and after the channels are known."""
-    reader = decoder()
-    assert len(decode(reader).batch) == 0
-    decode(reader, {"a": 1})
-    assert decode(reader).batch.values_BC.shape == (0, 1)
+    assert len(decode(decoder()).batch) == 0
+    assert decode(decoder(), schema=Schema(("a",))).batch.values_BC.shape == (0, 1)
 
 
 @pytest.mark.parametrize(
@@ -235,7 +242,7 @@ def test_one_odd_record_key_leaves_its_neighbours_alone() -> None:
     """Keys of one slice that is not all text: those that are text are read as without it."""
     keys = [b"a", None, b"\xff", "é".encode(), b"\xc3", b"", b"k" * 257, b"b"]
     piece = slice_of([Message(0, i, key, b'{"a":1}', 1) for i, key in enumerate(keys)])
-    decoded = decoder(["a"]).decode(piece)
+    decoded = decoder(["a"]).decode(piece, None)
     assert decoded.batch.offset.tolist() == [0, 1, 3, 5, 7]
     assert decoded.batch.keys.to_pylist() == ["a", "", "é", "", "b"]
     assert [(d.reason, d.message.offset) for d in decoded.dead_letters] == [
@@ -296,7 +303,9 @@ def test_contradicting_names_are_refused(config: Any) -> None:
 @given(messages())
 def test_every_message_is_one_event_or_one_dead_letter(expected: list[Expected]) -> None:
     """Good messages are events, bad ones dead letters, each at its own position."""
-    decoded = decoder([*FIELDS], time_field="ts").decode(slice_of([e.message for e in expected]))
+    decoded = decoder([*FIELDS], time_field="ts").decode(
+        slice_of([e.message for e in expected]), None
+    )
     assert decoded.batch.offset.tolist() == [e.message.offset for e in expected if e.readable]
     assert [d.message for d in decoded.dead_letters] == [
         e.message for e in expected if not e.readable
@@ -311,13 +320,12 @@ def test_any_cut_decodes_like_the_whole(expected: list[Expected], data: st.DataO
     items = [e.message for e in expected]
     cuts = sorted(data.draw(st.sets(st.integers(0, len(items)), max_size=3)) | {0, len(items)})
     fields: Any = data.draw(st.sampled_from(["auto", [*FIELDS]]))
-    whole = decoder(fields, time_field="ts").decode(slice_of(items))
-    reader = decoder(fields, time_field="ts")
-    parts = [
-        reader.decode(slice_of(items[a:b])) for a, b in zip(cuts, cuts[1:] or cuts, strict=False)
-    ]
+    whole = decoder(fields, time_field="ts").decode(slice_of(items), None)
+    reader, schema = decoder(fields, time_field="ts"), None
+    parts = []
+    for a, b in zip(cuts, cuts[1:] or cuts, strict=False):
+        parts.append(reader.decode(slice_of(items[a:b]), schema))
+        schema = parts[-1].schema
     batches = [p.batch for p in parts if len(p.batch)] or [parts[-1].batch]
-    joined = Decoded(
-        EventBatch.concat(batches), tuple(d for part in parts for d in part.dead_letters)
-    )
-    assert same(joined, whole)
+    letters = tuple(d for part in parts for d in part.dead_letters)
+    assert same(Decoded(EventBatch.concat(batches), letters, schema), whole)

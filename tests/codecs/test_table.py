@@ -14,12 +14,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from streamssl.codecs.columns import FieldNamesError
 from streamssl.codecs.dead_letters import REASONS, OriginalBytesEncoder
+from streamssl.codecs.fields import FieldNamesError
 from streamssl.codecs.table import TableCodec, TableDecoder
-from streamssl.codecs.table_fields import TableError, table_fields
+from streamssl.codecs.table_fields import TableError, table_schema
 from streamssl.config.sections import InputConfig
-from streamssl.data.events import ORIGINAL, UNREADABLE, UNTYPED, Decoded, Slice
+from streamssl.data.events import ORIGINAL, UNREADABLE, UNTYPED, Decoded, Schema, Slice
 
 NAN = float("nan")
 
@@ -47,9 +47,9 @@ def decode(
 ) -> Decoded:
     """Decide the channels and decode, as a replay does."""
     settings = InputConfig(**config)
-    names = table_fields([rows], input=settings, fields=fields)
-    decoder = TableDecoder(topic="file", fields=names, input=settings, required=required)
-    return decoder.decode(Slice(0, 1, start, start + rows.num_rows, rows))
+    schema = table_schema([rows], input=settings, fields=fields)
+    decoder = TableDecoder(topic="file", schema=schema, input=settings, required=required)
+    return decoder.decode(Slice(0, 1, start, start + rows.num_rows, rows), None)
 
 
 def reasons(decoded: Decoded) -> dict[int, str]:
@@ -157,14 +157,14 @@ def test_a_column_that_is_empty_at_first_is_decided_by_its_first_cells() -> None
     """A sensor that starts late is a channel; a comment that starts late is none."""
     early = untyped(a=["1"] * 5, late=[""] * 5, comment=[""] * 5)
     late = untyped(a=["1"], late=["2"], comment=["hello"])
-    names = table_fields([early, early, late], input=InputConfig(), sample_rows=6)
-    assert names == ("a", "late")
+    schema = table_schema([early, early, late], input=InputConfig(), sample_rows=6)
+    assert schema == Schema(("a", "late"))
 
 
 def test_the_decision_does_not_wait_for_more_than_it_needs() -> None:
     """A file is not read to its end to find out what its columns are."""
     batches = iter([untyped(a=["1"] * 5)] * 10)
-    assert table_fields(batches, input=InputConfig(), sample_rows=10) == ("a",)
+    assert table_schema(batches, input=InputConfig(), sample_rows=10) == Schema(("a",))
     assert len(list(batches)) == 8
 
 
@@ -226,7 +226,7 @@ def test_a_table_without_rows_is_no_error() -> None:
     """No rows are no events, whatever the columns hold."""
     decoded = decode(untyped(a=[], b=[]))
     assert len(decoded.batch) == 0
-    assert table_fields([], input=InputConfig()) == ()
+    assert table_schema([], input=InputConfig()) == Schema(())
 
 
 @pytest.mark.parametrize(
@@ -319,7 +319,7 @@ def test_rows_that_the_reader_could_not_read_keep_their_bytes() -> None:
 def test_the_codec_writes_dead_letters_only() -> None:
     """Results of a file travel as columns."""
     decoded = decode(untyped(a=["1", "x", "2"]))
-    decoder = TableDecoder(topic="file", fields=["a"], input=InputConfig())
+    decoder = TableDecoder(topic="file", schema=Schema(("a",)), input=InputConfig())
     codec = TableCodec(decoder, OriginalBytesEncoder(topic="file"))
     (record,) = codec.encode(None, decoded.dead_letters)
     assert (record.topic, record.value) == ("dlq", b'{"a": "x"}')
@@ -338,11 +338,11 @@ def test_any_cut_of_the_rows_decodes_to_the_same(
     """What one row becomes never depends on how polls cut the file."""
     cells = [[None if cell is None else repr(cell) for cell in column] for column in zip(*table)]  # noqa: B905
     rows = untyped(a=cells[0], b=cells[1])
-    decoder = TableDecoder(topic="file", fields=["a", "b"], input=InputConfig())
-    whole = decoder.decode(Slice(0, 1, 0, len(table), rows)).batch
+    decoder = TableDecoder(topic="file", schema=Schema(("a", "b")), input=InputConfig())
+    whole = decoder.decode(Slice(0, 1, 0, len(table), rows), None).batch
     cut = data.draw(st.integers(0, len(table)))
-    head = decoder.decode(Slice(0, 1, 0, cut, rows.slice(0, cut))).batch
-    rest = decoder.decode(Slice(0, 1, cut, len(table), rows.slice(cut))).batch
+    head = decoder.decode(Slice(0, 1, 0, cut, rows.slice(0, cut)), None).batch
+    rest = decoder.decode(Slice(0, 1, cut, len(table), rows.slice(cut)), None).batch
     np.testing.assert_array_equal(whole.values_BC, np.concatenate([head.values_BC, rest.values_BC]))
     assert whole.ids() == head.ids() + rest.ids()
     expected = np.array([[NAN if c is None else c for c in row] for row in table], np.float32)

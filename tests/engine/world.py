@@ -13,7 +13,15 @@ import numpy as np
 import pyarrow as pa
 
 from streamssl.config.root import Config
-from streamssl.data.events import DeadLetter, Decoded, EventBatch, Message, OutputRecord, Slice
+from streamssl.data.events import (
+    DeadLetter,
+    Decoded,
+    EventBatch,
+    Message,
+    OutputRecord,
+    Schema,
+    Slice,
+)
 from streamssl.data.results import Results
 from streamssl.engine.loop import Engine
 from streamssl.engine.positions import Positions
@@ -48,10 +56,7 @@ class Bomb:
 class FakeDecoder:
     """A value is a JSON list of numbers, one event each; the poison kills whoever reads it."""
 
-    def __init__(self) -> None:
-        self.fields: tuple[str, ...] | None = None
-
-    def decode(self, piece: Slice) -> Decoded:
+    def decode(self, piece: Slice, schema: Schema | None) -> Decoded:
         assert isinstance(piece.payload, list)
         rows: list[tuple[int, int, str, float]] = []
         letters: list[DeadLetter] = []
@@ -65,11 +70,13 @@ class FakeDecoder:
                 continue
             key = (message.key or b"").decode()
             rows += [(message.offset, i, key, value) for i, value in enumerate(values)]
-        if rows and self.fields is None:
-            self.fields = ("x",)
-        return Decoded(self._batch(piece.partition, rows), tuple(letters))
+        schema = schema or (Schema(("x",)) if rows else None)
+        fields = schema.fields if schema else ()
+        return Decoded(self._batch(piece.partition, rows, fields), tuple(letters), schema)
 
-    def _batch(self, partition: int, rows: list[tuple[int, int, str, float]]) -> EventBatch:
+    def _batch(
+        self, partition: int, rows: list[tuple[int, int, str, float]], fields: tuple[str, ...]
+    ) -> EventBatch:
         return EventBatch(
             "events",
             np.full(len(rows), partition, np.int64),
@@ -77,8 +84,8 @@ class FakeDecoder:
             np.array([r[1] for r in rows], np.int64),
             pa.array([r[2] for r in rows], pa.string()),
             np.array([r[0] for r in rows], np.float64),
-            self.fields or (),
-            np.array([[r[3]] for r in rows], np.float32).reshape(len(rows), len(self.fields or ())),
+            fields,
+            np.array([[r[3]] for r in rows], np.float32).reshape(len(rows), len(fields)),
         )
 
 

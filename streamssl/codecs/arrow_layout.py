@@ -1,0 +1,165 @@
+"""The record batch that a stream's events are rows of: its columns, and the faults of rows.
+
+B = rows, C = channels.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import pyarrow as pa
+
+from streamssl.codecs import arrow_columns
+from streamssl.codecs.arrow_types import is_number
+from streamssl.codecs.dead_letters import Fault, UnreadableError
+from streamssl.codecs.fields import array_names, auto_schema, channel_names
+from streamssl.codecs.keys import record_keys
+from streamssl.codecs.rows import Faults, Rows, text_batch
+from streamssl.codecs.texts import long_texts, missing_texts
+from streamssl.codecs.times import bad_time_fault, bad_times
+from streamssl.config.sections import InputConfig
+from streamssl.data.events import Float32Array, FloatArray, Message, Schema
+
+
+class ArrowLayout:
+    """How events are written as rows of a record batch.
+
+    Args:
+        texts: Names of the text columns, whatever decides the channels.
+        config: Where the time, the key and the list of values are.
+        required: Whether every column must be there and not null.
+        max_bytes: Most bytes of a message's numbers, and of its texts.
+    """
+
+    def __init__(
+        self, *, texts: Sequence[str], config: InputConfig, required: bool, max_bytes: int
+    ) -> None:
+        self._texts = texts
+        self._config = config
+        self._required = required
+        self._max_bytes = max_bytes
+
+    def columns(
+        self, message: Message, rows: pa.RecordBatch, schema: Schema | None
+    ) -> tuple[Schema, Rows, Faults]:
+        """The columns of a message's rows, which they are, and the faults of rows.
+
+        Args:
+            message: Whose key and timestamp count where the rows have none.
+            rows: At least one.
+            schema: The stream's columns; None has the first readable row propose them.
+
+        Raises:
+            UnreadableError: No row can be read.
+        """
+        keys, key_faults = self._keys(message, rows)
+        time_B, faults = self._times(message, rows)
+        faults = key_faults | faults
+        schema = schema or self._proposed(rows, faults)
+        values_BC, value_faults = self._values(rows, schema)
+        texts, text_faults = self._text_columns(rows, schema)
+        found = text_faults | value_faults | faults
+        return schema, Rows(keys, time_B, values_BC, texts), found
+
+    def _keys(self, message: Message, rows: pa.RecordBatch) -> tuple[pa.StringArray, Faults]:
+        if self._config.key_field is not None:
+            column = _column(rows, self._config.key_field)
+            return arrow_columns.keys(self._config.key_field, column, self._config)
+        keys, faults = record_keys([message], self._config)
+        if faults:
+            raise UnreadableError(*faults[0])
+        return pa.repeat(keys[0], rows.num_rows), {}
+
+    def _times(self, message: Message, rows: pa.RecordBatch) -> tuple[FloatArray, Faults]:
+        if self._config.time_field is not None:
+            column = _column(rows, self._config.time_field)
+            return arrow_columns.times(self._config.time_field, column)
+        time_B = np.full(rows.num_rows, message.timestamp_ms / 1e3)
+        return time_B, dict.fromkeys(np.flatnonzero(bad_times(time_B)).tolist(), bad_time_fault())
+
+    def _proposed(self, rows: pa.RecordBatch, faults: Faults) -> Schema:
+        """The columns that the first readable row has."""
+        array = self._config.values_field
+        if array is not None:
+            names = array_names(array, self._first_length(_column(rows, array), faults))
+        else:
+            numeric = (c.name for c in rows.schema if is_number(c.type))
+            names = channel_names(numeric, self._config, self._texts)
+        return auto_schema(names, self._texts, self._config)
+
+    def _first_length(self, column: pa.Array, faults: Faults) -> int:
+        if not arrow_columns.is_list(column.type):
+            return 0
+        length_B = arrow_columns.list_lengths(column)
+        for row in np.flatnonzero(length_B > 0).tolist():
+            values, _ = arrow_columns.list_values("", column.slice(row, 1), int(length_B[row]))
+            bad = np.isinf(values) | (np.isnan(values) if self._required else False)
+            if row not in faults and not bad.any():
+                return int(length_B[row])
+        return 0
+
+    def _values(self, rows: pa.RecordBatch, schema: Schema) -> tuple[Float32Array, Faults]:
+        fields = schema.fields
+        if not any(schema):
+            raise UnreadableError("missing_field", "no channel: no row has a number to read")
+        if rows.num_rows * len(fields) * 4 > self._max_bytes:
+            raise UnreadableError("too_large", f"{rows.num_rows} rows of {len(fields)} channels")
+        absent = self._absent(rows, schema)
+        if self._config.values_field is not None:
+            column = _column(rows, self._config.values_field)
+            values_BC, faults = arrow_columns.list_values(
+                self._config.values_field, column, len(fields)
+            )
+        else:
+            values_BC, faults = _named_values(rows, fields, absent), {}
+        infinite, missing = np.isinf(values_BC).any(axis=1), np.isnan(values_BC).any(axis=1)
+        found = dict.fromkeys(
+            np.flatnonzero(infinite).tolist(),
+            Fault("not_finite", "a channel is infinite or beyond the range of float32"),
+        )
+        if self._required:
+            fault = Fault("missing_field", "a channel is null or NaN (modality.required)")
+            found = dict.fromkeys(np.flatnonzero(missing).tolist(), fault) | found
+        return values_BC, found | faults
+
+    def _absent(self, rows: pa.RecordBatch, schema: Schema) -> set[str]:
+        """Columns that the message lacks; it may not lack all of them."""
+        by_list = self._config.values_field is not None
+        wanted = {*schema.texts, *(() if by_list else schema.fields)}
+        absent = wanted.difference(rows.schema.names)
+        has_none = len(absent) == len(wanted) and not by_list
+        if has_none or (absent and self._required):
+            raise UnreadableError("missing_field", f"no column {min(absent)!r}")
+        return absent
+
+    def _text_columns(
+        self, rows: pa.RecordBatch, schema: Schema
+    ) -> tuple[pa.RecordBatch | None, Faults]:
+        columns, faults, num_bytes = [], Faults(), 0
+        for name in schema.texts:
+            if name in rows.schema.names:
+                column, length_B = arrow_columns.texts(name, rows.column(name))
+            else:
+                column, length_B = pa.nulls(rows.num_rows, pa.utf8()), np.zeros(0, np.int64)
+            num_bytes += column.nbytes
+            if num_bytes > self._max_bytes:
+                raise UnreadableError("too_large", f"{num_bytes} bytes of text")
+            found = long_texts(name, length_B)
+            faults = (missing_texts(name, column) if self._required else {}) | found | faults
+            columns.append(column)
+        return text_batch(schema.texts, columns), faults
+
+
+def _named_values(rows: pa.RecordBatch, fields: tuple[str, ...], absent: set[str]) -> Float32Array:
+    values_BC = np.full((rows.num_rows, len(fields)), np.nan, np.float32)
+    for channel, name in enumerate(fields):
+        if name not in absent:
+            values_BC[:, channel] = arrow_columns.numbers(name, rows.column(name))
+    return values_BC
+
+
+def _column(rows: pa.RecordBatch, name: str) -> pa.Array:
+    if name not in rows.schema.names:
+        raise UnreadableError("missing_field", f"no column {name!r}")
+    return rows.column(name)
