@@ -16,10 +16,10 @@ import pyarrow as pa
 
 from streamssl.codecs.envelope import Envelope
 from streamssl.data.events import FloatArray, OutputRecord
-from streamssl.data.results import INCIDENT_STATES, SEVERITIES, Results
+from streamssl.data.results import INCIDENT_STATES, SEVERITIES, Explanation, Results
 
 KIND = "streamssl.score.v1"
-_MAP = pa.map_(pa.utf8(), pa.float64())
+_MAP, _TEXT_MAP = (pa.map_(pa.utf8(), kind) for kind in (pa.float64(), pa.utf8()))
 _SCHEMA = pa.schema(
     {
         "id": pa.utf8(),
@@ -42,7 +42,15 @@ _SCHEMA = pa.schema(
         "neighbours": pa.list_(pa.utf8()),
     }
 )
-
+# Of streams that have texts, which a map of numbers cannot hold.
+_SCHEMA_WITH_TEXTS = pa.schema(
+    [
+        *list(_SCHEMA)[:-1],
+        pa.field("expected_text", _TEXT_MAP),
+        pa.field("actual_text", _TEXT_MAP),
+        _SCHEMA.field("neighbours"),
+    ]
+)
 
 Named = dict[str, float | str | None]
 
@@ -109,6 +117,8 @@ class JsonScores:
 class ArrowScores:
     """Packed Arrow IPC: the columns of the JSON message, one row an event.
 
+    Where the stream has text columns, texts that were expected and that came are maps of their own.
+
     Args:
         name: The app's name.
         version: The model's version.
@@ -121,18 +131,19 @@ class ArrowScores:
     def encode(self, results: Results) -> list[OutputRecord]:
         """All events of the results in as few records as the broker's limit allows."""
         num_rows = len(results.batch)
+        schema = _SCHEMA if results.batch.texts is None else _SCHEMA_WITH_TEXTS
         model = {"name": self._name, "version": self._version, "epoch": results.epoch}
-        explanations: list[list[Any]] = [[None] * num_rows for _ in range(4)]
+        columns = [*_columns(results), [model] * num_rows]
+        explained: dict[str, list[Any]] = {
+            name: [None] * num_rows for name in schema.names[len(columns) :]
+        }
         for at, row in enumerate(results.explained.tolist()):
-            attribution, expected, actual, neighbours = _explanation(results, at)
-            maps = (list(m.items()) for m in (attribution, expected, actual))
-            for column, value in zip(explanations, (*maps, neighbours), strict=True):
-                column[row] = value
-        columns = [*_columns(results), [model] * num_rows, *explanations]
-        arrays = [
-            pa.array(column, kind) for column, kind in zip(columns, _SCHEMA.types, strict=True)
-        ]
-        return self._envelope.packed_records(pa.RecordBatch.from_arrays(arrays, schema=_SCHEMA))
+            cells = _packed(results, at)
+            for name, column in explained.items():
+                column[row] = cells[name]
+        columns += explained.values()
+        arrays = [pa.array(c, kind) for c, kind in zip(columns, schema.types, strict=True)]
+        return self._envelope.packed_records(pa.RecordBatch.from_arrays(arrays, schema=schema))
 
 
 def _columns(results: Results) -> list[list[Any]]:
@@ -161,16 +172,39 @@ def _named(names: Sequence[str], index_B: npt.NDArray[np.int64]) -> list[str]:
 
 def _explanation(results: Results, at: int) -> tuple[dict[str, float], Named, Named, list[str]]:
     """Attribution, expected, actual and neighbours of the explained event `at`."""
-    explanation = results.explanation
-    shares = explanation.attribution_AP[at].tolist()
-    expected, actual = explanation.expected, explanation.actual
+    why = results.explanation
     return (
-        dict(zip(results.parts, shares, strict=True)),
-        dict(zip(expected.fields, expected.numbers_AN[at].tolist(), strict=True))
-        | expected.texts[at],
-        dict(zip(actual.fields, _shortest(actual.numbers_AN[at]), strict=True)) | actual.texts[at],
-        explanation.neighbours[at],
+        _shares(results, at),
+        {**_expected(why, at), **why.expected.texts[at]},
+        {**_actual(why, at), **why.actual.texts[at]},
+        why.neighbours[at],
     )
+
+
+def _packed(results: Results, at: int) -> dict[str, Any]:
+    """The same as cells of Arrow columns, numbers and texts apart."""
+    why = results.explanation
+    return {
+        "attribution": list(_shares(results, at).items()),
+        "expected": list(_expected(why, at).items()),
+        "actual": list(_actual(why, at).items()),
+        "expected_text": list(why.expected.texts[at].items()),
+        "actual_text": list(why.actual.texts[at].items()),
+        "neighbours": why.neighbours[at],
+    }
+
+
+def _shares(results: Results, at: int) -> dict[str, float]:
+    shares = results.explanation.attribution_AP[at].tolist()
+    return dict(zip(results.parts, shares, strict=True))
+
+
+def _expected(why: Explanation, at: int) -> dict[str, float]:
+    return dict(zip(why.expected.fields, why.expected.numbers_AN[at].tolist(), strict=True))
+
+
+def _actual(why: Explanation, at: int) -> dict[str, float]:
+    return dict(zip(why.actual.fields, _shortest(why.actual.numbers_AN[at]), strict=True))
 
 
 def _shortest(numbers_N: FloatArray) -> list[float]:

@@ -26,7 +26,7 @@ from streamssl.codecs.registry import (
 from streamssl.codecs.scores import ArrowScores, JsonScores
 from streamssl.config.root import Config
 from streamssl.config.sections import InputConfig, OutputConfig, OutputsConfig, SensorConfig
-from streamssl.data.events import DeadLetter, EventBatch, Message, OutputRecord
+from streamssl.data.events import DeadLetter, EventBatch, Message, OutputRecord, Schema, Slice
 from streamssl.data.results import Results, Values
 from tests.made_results import made_explanation, made_results
 
@@ -134,6 +134,30 @@ def test_packed_scores_are_the_same_columns() -> None:
         assert all(row[name] is None for name in row.keys() - value.keys())
 
 
+def test_texts_of_an_explanation() -> None:
+    """JSON has them beside the numbers; Arrow in maps of their own, where the stream has texts."""
+    texts = pa.RecordBatch.from_pydict({"city": pa.array(["Rome", "Oslo", None])})
+    usual = results()
+    explanation = dataclasses.replace(
+        usual.explanation,
+        expected=Values(("pressure",), np.array([[np.nan]]), [{"city": "Rome", "ok": None}]),
+        actual=Values(FIELDS, np.array([[0.1, 2.0]]), [{"city": "Oslo", "ok": "é"}]),
+    )
+    batch = dataclasses.replace(usual.batch, texts=texts)
+    odd = dataclasses.replace(usual, batch=batch, explanation=explanation)
+    message = json.loads(JsonScores(name="a", version="v").encode(odd)[1].value or b"")
+    assert message["expected"] == {"pressure": None, "city": "Rome", "ok": None}
+    assert message["actual"] == {"temperature": 0.1, "pressure": 2.0, "city": "Oslo", "ok": "é"}
+    (record,) = ArrowScores(name="a", version="v").encode(odd)
+    table = pa.ipc.open_stream(record.value).read_all()
+    assert table.column_names[-4:] == ["actual", "expected_text", "actual_text", "neighbours"]
+    assert table["expected_text"].to_pylist() == [None, [("city", "Rome"), ("ok", None)], None]
+    assert table["actual_text"].to_pylist() == [None, [("city", "Oslo"), ("ok", "é")], None]
+    assert table["actual"].to_pylist() == [None, [("temperature", 0.1), ("pressure", 2.0)], None]
+    (plain,) = ArrowScores(name="a", version="v").encode(usual)
+    assert {"expected_text", "actual_text"}.isdisjoint(pa.ipc.open_stream(plain.value).schema.names)
+
+
 def test_embeddings() -> None:
     """Packed by default: columns to read as arrays; the same as JSON on request."""
     (record,) = ArrowEmbeddings(name="app").encode(results())
@@ -164,10 +188,13 @@ def test_packed_records_stay_below_the_brokers_limit() -> None:
 @given(st.lists(st.floats(), min_size=3, max_size=3))
 def test_json_never_holds_what_json_has_not(raw: list[float]) -> None:
     """Whatever the numbers are, the output is JSON: what is not finite is null."""
-    odd = results(raw=np.array(raw), embedding_BD=np.array([raw] * 3))
-    expected_values = Values(FIELDS, np.array([raw[:2]]), [{}])
-    explanation = dataclasses.replace(odd.explanation, expected=expected_values)
-    odd = dataclasses.replace(odd, explanation=explanation)
+    usual = results()
+    explanation = dataclasses.replace(
+        usual.explanation, expected=Values(FIELDS, np.array([raw[:2]]), [{}])
+    )
+    odd = dataclasses.replace(
+        usual, raw=np.array(raw), explanation=explanation, embedding_BD=np.array([raw] * 3)
+    )
     records = JsonScores(name="a", version="v").encode(odd) + JsonEmbeddings(name="a").encode(odd)
 
     def refuse(constant: str) -> None:
@@ -236,7 +263,7 @@ def test_every_decoder_takes_the_configuration(name: str) -> None:
         input=InputConfig(topic="plant", codec=name, max_message_bytes=3),
         modality=SensorConfig(fields=["a", "b"]),
     )
-    assert built.decoder.fields == ("a", "b")
+    assert built.decoder.decode(Slice(0, 1, 0, 0, []), None).schema == Schema(("a", "b"))
 
 
 def test_the_registries_and_the_configuration_name_the_same_codecs() -> None:
