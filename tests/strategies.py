@@ -20,6 +20,20 @@ numbers = st.one_of(
     st.none(),
 )
 texts = st.text(st.characters(codec="utf-8"), max_size=12)
+# Rows of numbers and texts that every format can hold: CSV has no empty text and no NUL.
+float32s = st.floats(width=32, allow_nan=False, allow_infinity=False)
+cells = st.text(st.characters(codec="utf-8", exclude_characters="\0"), min_size=1, max_size=12)
+
+
+def table_rows(
+    numbers_of: tuple[str, ...], texts_of: tuple[str, ...]
+) -> st.SearchStrategy[list[dict[str, float | str | None]]]:
+    """Rows with these columns, any of whose cells may be missing."""
+    columns: dict[str, st.SearchStrategy[float | str | None]] = {
+        **dict.fromkeys(numbers_of, float32s | st.none()),
+        **dict.fromkeys(texts_of, cells | st.none()),
+    }
+    return st.lists(st.fixed_dictionaries(columns), min_size=1, max_size=8)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,6 @@
 """Scores to records: one JSON message an event, or packed Arrow with the same columns.
 
-A = anomalies, C = channels.
+B = events.
 """
 
 from __future__ import annotations
@@ -15,8 +15,9 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from streamssl.codecs.envelope import Envelope
-from streamssl.data.events import FloatArray, OutputRecord
-from streamssl.data.results import INCIDENT_STATES, SEVERITIES, Explanation, Results
+from streamssl.codecs.explanations import Named, explanation_cells, explanation_fields
+from streamssl.data.events import OutputRecord
+from streamssl.data.results import INCIDENT_STATES, SEVERITIES, Results
 
 KIND = "streamssl.score.v1"
 _MAP, _TEXT_MAP = (pa.map_(pa.utf8(), kind) for kind in (pa.float64(), pa.utf8()))
@@ -51,8 +52,6 @@ _SCHEMA_WITH_TEXTS = pa.schema(
         _SCHEMA.field("neighbours"),
     ]
 )
-
-Named = dict[str, float | str | None]
 
 
 class Model(msgspec.Struct, frozen=True):
@@ -110,7 +109,7 @@ class JsonScores:
         values = list(map(ScoreValue, *_columns(results), repeat(model)))
         for at, row in enumerate(results.explained.tolist()):
             plain = msgspec.structs.astuple(values[row])
-            values[row] = AnomalyValue(*(plain + _explanation(results, at)))
+            values[row] = AnomalyValue(*(plain + explanation_fields(results, at)))
         return self._envelope.json_records(results.batch, map(self._encode, values))
 
 
@@ -138,7 +137,7 @@ class ArrowScores:
             name: [None] * num_rows for name in schema.names[len(columns) :]
         }
         for at, row in enumerate(results.explained.tolist()):
-            cells = _packed(results, at)
+            cells = explanation_cells(results, at)
             for name, column in explained.items():
                 column[row] = cells[name]
         columns += explained.values()
@@ -168,45 +167,3 @@ def _columns(results: Results) -> list[list[Any]]:
 
 def _named(names: Sequence[str], index_B: npt.NDArray[np.int64]) -> list[str]:
     return [names[index] for index in index_B.tolist()]
-
-
-def _explanation(results: Results, at: int) -> tuple[dict[str, float], Named, Named, list[str]]:
-    """Attribution, expected, actual and neighbours of the explained event `at`."""
-    why = results.explanation
-    return (
-        _shares(results, at),
-        {**_expected(why, at), **why.expected.texts[at]},
-        {**_actual(why, at), **why.actual.texts[at]},
-        why.neighbours[at],
-    )
-
-
-def _packed(results: Results, at: int) -> dict[str, Any]:
-    """The same as cells of Arrow columns, numbers and texts apart."""
-    why = results.explanation
-    return {
-        "attribution": list(_shares(results, at).items()),
-        "expected": list(_expected(why, at).items()),
-        "actual": list(_actual(why, at).items()),
-        "expected_text": list(why.expected.texts[at].items()),
-        "actual_text": list(why.actual.texts[at].items()),
-        "neighbours": why.neighbours[at],
-    }
-
-
-def _shares(results: Results, at: int) -> dict[str, float]:
-    shares = results.explanation.attribution_AP[at].tolist()
-    return dict(zip(results.parts, shares, strict=True))
-
-
-def _expected(why: Explanation, at: int) -> dict[str, float]:
-    return dict(zip(why.expected.fields, why.expected.numbers_AN[at].tolist(), strict=True))
-
-
-def _actual(why: Explanation, at: int) -> dict[str, float]:
-    return dict(zip(why.actual.fields, _shortest(why.actual.numbers_AN[at]), strict=True))
-
-
-def _shortest(numbers_N: FloatArray) -> list[float]:
-    """The shortest decimals that are these float32: 0.1, not 0.10000000149011612."""
-    return [float(text) for text in numbers_N.astype(np.float32).astype(str).tolist()]

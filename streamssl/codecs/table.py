@@ -5,28 +5,23 @@ B = events, C = channels.
 
 from __future__ import annotations
 
-import json
-
 import numpy as np
 import pyarrow as pa
 
-from streamssl.codecs.cells import is_json, numbers, seconds, text_values, texts
+from streamssl.codecs.cells import numbers, seconds, text_values, texts
 from streamssl.codecs.dead_letters import Fault, OriginalBytesEncoder
 from streamssl.codecs.keys import long_keys
 from streamssl.codecs.rows import Faults, Rows, events_of, text_batch
-from streamssl.codecs.table_fields import column_names
+from streamssl.codecs.table_letters import row_letter, unreadable_rows
 from streamssl.codecs.texts import byte_lengths, long_texts
 from streamssl.codecs.times import bad_time_fault
 from streamssl.config.sections import InputConfig
 from streamssl.data.events import (
-    ORIGINAL,
-    UNREADABLE,
     BoolArray,
     DeadLetter,
     Decoded,
     Float32Array,
     FloatArray,
-    Message,
     OutputRecord,
     Schema,
     Slice,
@@ -63,7 +58,7 @@ class TableDecoder:
         """The readable rows of a slice, and a dead letter for every other row."""
         rows, schema = piece.payload, schema or self._schema
         assert isinstance(rows, pa.RecordBatch)
-        faults = _unreadable(rows)
+        faults = unreadable_rows(rows)
         columns = Rows(
             self._keys(rows, faults),
             self._times(piece, rows, faults),
@@ -79,7 +74,7 @@ class TableDecoder:
             index=0,
             faults=faults,
         )
-        letters = tuple(_letter(piece, rows, row, faults[row]) for row in sorted(faults))
+        letters = tuple(row_letter(piece, rows, row, faults[row]) for row in sorted(faults))
         return Decoded(batch, letters, schema)
 
     def _keys(self, rows: pa.RecordBatch, faults: Faults) -> pa.StringArray:
@@ -172,37 +167,3 @@ def _blame(bad_B: BoolArray, reason: str, name: str, column: pa.Array, faults: F
         if row not in faults:
             cell = str(column[row].as_py())
             faults[row] = Fault(reason, f"column {name!r}: {cell[:100]!r}")
-
-
-def _unreadable(rows: pa.RecordBatch) -> Faults:
-    if UNREADABLE not in rows.schema.names:
-        return {}
-    reasons = rows.column(UNREADABLE)
-    if reasons.null_count == len(reasons):
-        return {}
-    marked = np.flatnonzero(reasons.is_valid().to_numpy(zero_copy_only=False))
-    words = {row: reasons[row].as_py().partition(": ") for row in marked.tolist()}
-    return {row: Fault(reason, detail) for row, (reason, _, detail) in words.items()}
-
-
-def _letter(piece: Slice, rows: pa.RecordBatch, row: int, fault: Fault) -> DeadLetter:
-    original = rows.column(ORIGINAL)[row].as_py() if ORIGINAL in rows.schema.names else None
-    value = _encode_row(rows, row) if original is None else original
-    message = Message(piece.partition, piece.start + row, None, value)
-    return DeadLetter(message, None, fault.reason, fault.detail)
-
-
-def _encode_row(rows: pa.RecordBatch, row: int) -> bytes:
-    cells = [
-        f"{json.dumps(name, ensure_ascii=False)}: {_encode_cell(rows.column(name)[row], field)}"
-        for name in column_names(rows.schema)
-        for field in [rows.schema.field(name)]
-    ]
-    return f"{{{', '.join(cells)}}}".encode()
-
-
-def _encode_cell(cell: pa.Scalar, field: pa.Field) -> str:
-    value = cell.as_py()
-    if is_json(field):
-        return str(value)
-    return json.dumps(value, default=str, ensure_ascii=False)

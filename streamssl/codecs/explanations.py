@@ -1,0 +1,59 @@
+"""The explanation of an anomaly, as JSON and Arrow have it.
+
+N = numbers.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from streamssl.data.events import FloatArray
+from streamssl.data.results import Explanation, Results
+
+Named = dict[str, float | str | None]
+
+
+def explanation_fields(
+    results: Results, at: int
+) -> tuple[dict[str, float], Named, Named, list[str]]:
+    """Attribution, expected, actual and neighbours of the explained event `at`, for JSON."""
+    why = results.explanation
+    return (
+        _shares(results, at),
+        {**_expected(why, at), **why.expected.texts[at]},
+        {**_actual(why, at), **why.actual.texts[at]},
+        why.neighbours[at],
+    )
+
+
+def explanation_cells(results: Results, at: int) -> dict[str, Any]:
+    """The same as cells of Arrow columns: maps are pairs, and numbers and texts are apart."""
+    why = results.explanation
+    return {
+        "attribution": list(_shares(results, at).items()),
+        "expected": list(_expected(why, at).items()),
+        "actual": list(_actual(why, at).items()),
+        "expected_text": list(why.expected.texts[at].items()),
+        "actual_text": list(why.actual.texts[at].items()),
+        "neighbours": why.neighbours[at],
+    }
+
+
+def _shares(results: Results, at: int) -> dict[str, float]:
+    shares = results.explanation.attribution_AP[at].tolist()
+    return dict(zip(results.parts, shares, strict=True))
+
+
+def _expected(why: Explanation, at: int) -> dict[str, float]:
+    return dict(zip(why.expected.fields, why.expected.numbers_AN[at].tolist(), strict=True))
+
+
+def _actual(why: Explanation, at: int) -> dict[str, float]:
+    return dict(zip(why.actual.fields, _shortest(why.actual.numbers_AN[at]), strict=True))
+
+
+def _shortest(numbers_N: FloatArray) -> list[float]:
+    """The shortest decimals that are these float32: 0.1, not 0.10000000149011612."""
+    return [float(text) for text in numbers_N.astype(np.float32).astype(str).tolist()]
