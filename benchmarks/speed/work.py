@@ -112,7 +112,7 @@ def _score(sizes: Sizes, num_channels: int) -> Work:
 
 def _learn(config: Config, sizes: Sizes, num_keys: int) -> Work:
     """Covariances, their factorisations, and the optimiser's steps."""
-    owned = min(1.0, config.scorers.gaussian.own_keys / num_keys)
+    owned = min(1.0, config.scorers.own_keys / num_keys)
     per_row = sum(2.0 * size**2 + size**3 / REFRESH_MAX for size in sizes.gaussians.values())
     return Work(
         operations=_training(config, sizes) + (1.0 + owned) * per_row,

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+import inspect
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
-from pydantic import BaseModel
-
-from streamssl.config.paths import dotted, section_of, sections
+from streamssl.config.modalities import modality_kinds
+from streamssl.config.paths import Path, Tree, dotted
 from streamssl.telemetry.metrics import Metrics
 
 _HEAD = """# {title}
@@ -26,6 +26,7 @@ One YAML file, or as many layers as you like: what comes later wins.
 
 Keys that do not exist are errors. Secrets are given in a file named by the `_file` setting beside
 them or in the environment, not on the command line; they are never logged or printed."""
+_MODALITY = ("modality",)
 _METRICS = """\
 Served on `/metrics` of `telemetry.port`, together with Prometheus' usual `process_*` metrics. The
 key of an event is never a label."""
@@ -34,24 +35,42 @@ key of an event is never a label."""
 def configuration_page() -> str:
     """All settings as Markdown."""
     parts = [_HEAD.format(title="Configuration", intro=_CONFIGURATION)]
-    for path, section in sections():
-        rows = list(_settings(section))
+    for heading, path, tree in _sections():
+        rows = list(_settings(path, tree))
         # A section of sections has its own text only where it has settings of its own.
         if rows or len(path) == 1:
-            parts.append(f"\n## `{dotted(path)}`\n\n{(section.__doc__ or '').strip()}\n")
+            text = inspect.cleandoc(tree.section_at(path).__doc__ or "")
+            parts.append(f"\n## {heading}\n\n{text}\n")
         if rows:
             parts.append(_table(("key", "value", "default", "meaning"), rows))
     return "".join(parts)
 
 
-def _settings(section: type[BaseModel]) -> Iterator[tuple[str, ...]]:
+def _sections() -> Iterator[tuple[str, Path, Tree]]:
+    """Heading, path and tree of every section; the modality's come once for each kind."""
+    tree = Tree()
+    for path, _ in tree.sections():
+        if path == _MODALITY:
+            yield from (found for kind in modality_kinds() for found in _sections_of(kind))
+        elif path[0] != _MODALITY[0]:
+            yield f"`{dotted(path)}`", path, tree
+
+
+def _sections_of(kind: str) -> Iterator[tuple[str, Path, Tree]]:
+    tree = Tree(kind)
+    for path, _ in tree.sections():
+        if path[0] == _MODALITY[0]:
+            yield f"`{dotted(path)}` with `kind: {kind}`", path, tree
+
+
+def _settings(section: Path, tree: Tree) -> Iterator[tuple[str, ...]]:
     """One row a setting: key, allowed values, default, meaning."""
-    properties = section.model_json_schema()["properties"]
-    for name, field in section.model_fields.items():
-        if section_of(field) is not None:
-            continue
-        default = _plain(field.default)
-        yield f"`{name}`", allowed(properties[name]), f"`{default}`", field.description or ""
+    model = tree.section_at(section)
+    properties = model.model_json_schema()["properties"] if model else {}
+    for path, field in tree.settings():
+        if path[:-1] == section:
+            values, default = allowed(properties[path[-1]]), _plain(field.default)
+            yield f"`{path[-1]}`", values, f"`{default}`", field.description or ""
 
 
 def allowed(schema: Mapping[str, Any]) -> str:

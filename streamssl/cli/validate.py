@@ -10,7 +10,7 @@ import typer
 from streamssl.cli.options import ConfigOption, SetOption
 from streamssl.config import Config, load_config, parse_budget
 
-_ASSUMED_CHANNELS = 16
+_ASSUMED_NUMBERS = 16
 
 
 def validate(
@@ -19,17 +19,19 @@ def validate(
     online: Annotated[
         bool, typer.Option("--online", help="Also ask the broker for the topics; changes nothing.")
     ] = False,
-    channels: Annotated[
-        int | None,
-        typer.Option(min=1, help="Channels to reckon memory for, where fields are automatic."),
-    ] = None,
+    columns: Annotated[
+        int,
+        typer.Option(
+            "--columns",
+            "--channels",
+            min=1,
+            help="Columns of numbers to reckon memory for, where the first event decides them.",
+        ),
+    ] = _ASSUMED_NUMBERS,
 ) -> None:
     """Check the configuration and say what it will do and cost."""
     loaded = load_config(config, overrides or ())
-    lines = [f"{config} is valid", *highlights(loaded)]
-    named = loaded.modality.fields
-    num_channels = len(named) if named != "auto" else channels or _ASSUMED_CHANNELS
-    lines += memory_report(loaded, num_channels)
+    lines = [f"{config} is valid", *highlights(loaded), *memory_report(loaded, columns)]
     typer.echo("\n".join(lines))
     if online:
         from streamssl.transport.kafka.check import check_topics
@@ -42,12 +44,7 @@ def validate(
 
 def highlights(config: Config) -> list[str]:
     """The settings that an operator wants to see again; no secrets."""
-    kafka = config.kafka
-    weights = {
-        name: section["weight"]
-        for name, section in config.objectives.model_dump().items()
-        if section["weight"] > 0
-    }
+    kafka, weights = config.kafka, config.objectives.weights().items()
     rows = {
         "application": f"{config.app.name}, instance {config.app.instance}, "
         f"state in {config.app.state_dir}",
@@ -57,7 +54,7 @@ def highlights(config: Config) -> list[str]:
         "delivery": f"{config.delivery.mode}, within {config.delivery.commit_interval_ms} ms",
         "alerts": f"at most {_budget(config)}",
         "learning": _learning(config),
-        "objectives": ", ".join(f"{name} {weight:g}" for name, weight in weights.items()),
+        "objectives": ", ".join(f"{name} {weight:g}" for name, weight in weights),
         "telemetry": f"http://{config.telemetry.host}:{config.telemetry.port}"
         if config.telemetry.enabled
         else "off",
@@ -87,23 +84,27 @@ def _budget(config: Config) -> str:
     return f"{100 * budget.share:g} % of events"
 
 
-def memory_report(config: Config, num_channels: int) -> list[str]:
-    """What the state costs in memory for so many channels, as the components themselves say."""
+def memory_report(config: Config, num_numbers: int) -> list[str]:
+    """What the state costs in memory, as the components themselves say.
+
+    Args:
+        config: What to reckon for.
+        num_numbers: Columns of numbers, where the first event decides them.
+    """
     from streamssl.checkpoint.snapshot import snapshot
-    from streamssl.data.events import Schema
     from streamssl.stream.model import StreamModel
     from streamssl.telemetry.stages import Stages
 
-    fields = tuple(f"channel_{i}" for i in range(num_channels))
-    model = StreamModel(schema=Schema(fields), config=config, stages=Stages())
+    schema = config.modality.columns().schema(tuple(f"number_{i}" for i in range(num_numbers)))
+    model = StreamModel(schema=schema, config=config, stages=Stages())
     per_key, max_keys = model.keys.bytes_per_key(), config.modality.max_keys
-    own_keys = min(config.scorers.gaussian.own_keys, max_keys)
+    own_keys = min(config.scorers.own_keys, max_keys)
     arrays = snapshot(model.state_dict(), copy=False).arrays
     shared = sum(array.nbytes for array in arrays.values())
     parts = {
-        f"each key ({num_channels} channels)": per_key,
+        f"each key ({sum(map(len, schema))} columns)": per_key,
         f"{max_keys:,} keys (modality.max_keys)": max_keys * per_key,
-        f"{own_keys} keys' own covariances (scorers.gaussian.own_keys)": own_keys
+        f"{own_keys} keys' own covariances (scorers.own_keys)": own_keys
         * model.ensemble.bytes_per_own_key(),
         "replay buffer (replay.max_bytes)": config.replay.max_bytes,
         "networks and shared statistics": shared,

@@ -61,15 +61,16 @@ def build_codec(config: Config) -> Codec:
         UnknownCodecError: A name is not in its registry.
         FieldNamesError: The configured field names contradict one another.
     """
-    source, modality, name = config.input, config.modality, config.app.name
+    source, name = config.input, config.app.name
+    wanted = config.modality.columns()
     scores, embeddings = config.outputs.scores, config.outputs.embeddings
     return Codec(
         decoder=_look_up(DECODERS, source.codec)(
             topic=source.topic,
-            fields=modality.fields,
-            texts=(),
+            fields=wanted.numbers,
+            texts=wanted.texts,
             input=source,
-            required=modality.required,
+            required=wanted.required,
         ),
         scores=_look_up(SCORES, scores.format)(name=name, version=__version__)
         if scores.enabled

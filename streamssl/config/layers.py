@@ -14,7 +14,7 @@ from typing import Any
 
 import yaml
 
-from streamssl.config.paths import Path, field_at, is_secret, is_text, section_of
+from streamssl.config.paths import Path, Tree
 from streamssl.config.problems import ConfigError, Problem, unknown_key
 from streamssl.config.root import Config
 
@@ -36,7 +36,7 @@ class Given:
 Layer = dict[Path, Given]
 
 
-def file_layer(path: FilePath) -> Layer:
+def file_layer(path: FilePath, tree: Tree) -> Layer:
     """The settings of a YAML file.
 
     Raises:
@@ -58,11 +58,13 @@ def file_layer(path: FilePath) -> Layer:
         what = "the file must hold sections of `key: value` lines"
         raise ConfigError([Problem("", what, str(path))])
     layer: Layer = {}
-    _read_mapping(root, (), path, layer)
+    _read_mapping(root, (), path, layer, tree)
     return layer
 
 
-def _read_mapping(node: yaml.MappingNode, prefix: Path, file: FilePath, layer: Layer) -> None:
+def _read_mapping(
+    node: yaml.MappingNode, prefix: Path, file: FilePath, layer: Layer, tree: Tree
+) -> None:
     """Take over a mapping's settings; sections that the models know are entered."""
     seen: set[Hashable] = set()
     for key_node, value_node in node.value:
@@ -71,10 +73,10 @@ def _read_mapping(node: yaml.MappingNode, prefix: Path, file: FilePath, layer: L
         if path[-1] in seen:
             raise ConfigError([Problem(".".join(path), "is given twice", where)])
         seen.add(path[-1])
-        if _is_section(path) and isinstance(value_node, yaml.MappingNode):
-            _read_mapping(value_node, path, file, layer)
+        if tree.section_at(path) and isinstance(value_node, yaml.MappingNode):
+            _read_mapping(value_node, path, file, layer, tree)
         else:
-            _put(layer, path, _construct(value_node, where), where)
+            _put(layer, path, Given(_construct(value_node, where), where), tree)
 
 
 def _construct(node: yaml.Node, where: str) -> Any:
@@ -86,15 +88,15 @@ def _construct(node: yaml.Node, where: str) -> Any:
         raise ConfigError([Problem("", f"no valid YAML: {text}", where)]) from None
 
 
-def mapping_layer(values: Mapping[str, Any]) -> Layer:
+def mapping_layer(values: Mapping[str, Any], tree: Tree) -> Layer:
     """The settings of nested dicts."""
     layer: Layer = {}
     for name, value in values.items():
-        _put(layer, (str(name),), value, "")
+        _put(layer, (str(name),), Given(value, ""), tree)
     return layer
 
 
-def environment_layer(environ: Mapping[str, str]) -> tuple[Layer, list[Problem]]:
+def environment_layer(environ: Mapping[str, str], tree: Tree) -> tuple[Layer, list[Problem]]:
     """The settings given by `STREAMSSL_SECTION__KEY` variables, and those that name no setting."""
     layer: Layer = {}
     problems: list[Problem] = []
@@ -103,10 +105,10 @@ def environment_layer(environ: Mapping[str, str]) -> tuple[Layer, list[Problem]]
             continue
         where = f"environment variable {name}"
         path = tuple(name.removeprefix(PREFIX).lower().split("__"))
-        if field_at(path) is not None and len(path) > 1:
-            _put(layer, path, _parse(path, text), where)
+        if tree.field_at(path) is not None and len(path) > 1:
+            _put(layer, path, Given(_parse(path, text, tree), where), tree)
         elif _looks_like_override(name):
-            problems.append(_unknown_variable(path, where))
+            problems.append(_unknown_variable(path, where, tree))
     return layer, problems
 
 
@@ -118,18 +120,18 @@ def _looks_like_override(name: str) -> bool:
     return rest.startswith(sections) and not _SERVICE_LINK.fullmatch(name)
 
 
-def _unknown_variable(path: Path, where: str) -> Problem:
+def _unknown_variable(path: Path, where: str, tree: Tree) -> Problem:
     if len(path) == 1:
         section = next(s for s in Config.model_fields if path[0].startswith(f"{s}_"))
         path = (section, path[0].removeprefix(f"{section}_"))
-        if field_at(path) is not None:
+        if tree.field_at(path) is not None:
             right = f"{PREFIX}{path[0]}__{path[1]}".upper()
             text = f"two underscores stand between section and key; write {right}"
             return Problem(".".join(path), text, where)
-    return unknown_key(".".join(path), where)
+    return unknown_key(".".join(path), tree, where)
 
 
-def override_layer(overrides: Iterable[str]) -> tuple[Layer, list[Problem]]:
+def override_layer(overrides: Iterable[str], tree: Tree) -> tuple[Layer, list[Problem]]:
     """The settings given as `section.key=value`, and those that cannot be used."""
     layer: Layer = {}
     problems: list[Problem] = []
@@ -138,20 +140,20 @@ def override_layer(overrides: Iterable[str]) -> tuple[Layer, list[Problem]]:
         path, where = tuple(name.strip().split(".")), f"--set {name.strip()}"
         if not equals:
             problems.append(Problem("", "must be section.key=value", where))
-        elif field_at(path) is None:
-            problems.append(unknown_key(".".join(path), where))
-        elif is_secret(path):
+        elif tree.field_at(path) is None:
+            problems.append(unknown_key(".".join(path), tree, where))
+        elif tree.is_secret(path):
             text = "a secret on the command line is seen by every user of the machine; "
             text += f"use {'.'.join(path)}_file or the environment"
             problems.append(Problem(".".join(path), text, where))
         else:
-            _put(layer, path, _parse(path, text), where)
+            _put(layer, path, Given(_parse(path, text, tree), where), tree)
     return layer, problems
 
 
-def _parse(path: Path, text: str) -> Any:
+def _parse(path: Path, text: str, tree: Tree) -> Any:
     """Text as a value: lists, mappings and `null` as in YAML, all else converted by the model."""
-    if is_text(path):
+    if tree.is_text(path):
         return text
     try:
         value = yaml.safe_load(text)
@@ -160,18 +162,14 @@ def _parse(path: Path, text: str) -> Any:
     return value if value is None or isinstance(value, (list, dict)) else text
 
 
-def _put(layer: Layer, path: Path, value: Any, where: str) -> None:
+def _put(layer: Layer, path: Path, given: Given, tree: Tree) -> None:
     """Note a value; a known section's members are noted one by one (an empty one has none)."""
-    if not _is_section(path) or not (value is None or isinstance(value, Mapping)):
-        layer[path] = Given(value, where)
+    value, where = given.value, given.where
+    if not tree.section_at(path) or not (value is None or isinstance(value, Mapping)):
+        layer[path] = given
     elif value:
         for name, member in value.items():
-            _put(layer, (*path, str(name)), member, where)
-
-
-def _is_section(path: Path) -> bool:
-    field = field_at(path)
-    return field is not None and section_of(field) is not None
+            _put(layer, (*path, str(name)), Given(member, where), tree)
 
 
 def nested(layer: Layer) -> dict[str, Any]:

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from functools import cache
 from types import UnionType
 from typing import Any, Union, get_args, get_origin
 
 from pydantic import BaseModel, SecretStr
 from pydantic.fields import FieldInfo
 
+from streamssl.config.modalities import DEFAULT_MODALITY, modality_section
+from streamssl.config.renamed import RENAMED
 from streamssl.config.root import Config
+from streamssl.config.sections import ModalityConfig
 
 Path = tuple[str, ...]
 
@@ -20,58 +22,68 @@ def dotted(path: Path) -> str:
     return ".".join(path)
 
 
-def section_of(field: FieldInfo) -> type[BaseModel] | None:
-    """The section that a field holds, None where it holds a value."""
-    kind = field.annotation
-    return kind if isinstance(kind, type) and issubclass(kind, BaseModel) else None
+class Tree:
+    """The settings of a configuration whose events are of one kind.
 
+    Args:
+        kind: Of the modality.
 
-def field_at(path: Path) -> FieldInfo | None:
-    """The section or setting at a path, None where there is none."""
-    return _tree().get(path)
+    Raises:
+        PluginError: There is no such kind, or its section cannot be imported.
+    """
 
+    def __init__(self, kind: str = DEFAULT_MODALITY.kind) -> None:
+        self._modality = modality_section(kind)
+        self._fields = dict(self._walk(Config, ()))
 
-def settings() -> Iterator[tuple[Path, FieldInfo]]:
-    """Every setting (no sections), in the order of the file."""
-    return ((path, field) for path, field in _tree().items() if section_of(field) is None)
+    def field_at(self, path: Path) -> FieldInfo | None:
+        """The section or setting at a path (an old one, too), None where there is none."""
+        return self._fields.get(RENAMED.get(path, path))
 
+    def section_at(self, path: Path) -> type[BaseModel] | None:
+        """The section at a path, None where a setting or nothing lies there."""
+        field = self.field_at(path)
+        return None if field is None else self._section_of(field)
 
-def sections() -> Iterator[tuple[Path, type[BaseModel]]]:
-    """Every section, sections within sections included, in the order of the file."""
-    for path, field in _tree().items():
-        section = section_of(field)
-        if section is not None:
-            yield path, section
+    def settings(self) -> Iterator[tuple[Path, FieldInfo]]:
+        """Every setting (no sections), in the order of the file."""
+        return (
+            (path, field) for path, field in self._fields.items() if self._section_of(field) is None
+        )
 
+    def sections(self) -> Iterator[tuple[Path, type[BaseModel]]]:
+        """Every section, sections within sections included, in the order of the file."""
+        for path, field in self._fields.items():
+            section = self._section_of(field)
+            if section is not None:
+                yield path, section
 
-def key_paths() -> tuple[str, ...]:
-    """The dotted paths of all sections and settings."""
-    return tuple(dotted(path) for path in _tree())
+    def keys(self) -> tuple[str, ...]:
+        """The dotted paths of all sections and settings."""
+        return tuple(dotted(path) for path in self._fields)
 
+    def is_secret(self, path: Path) -> bool:
+        """True where the value at a path must never be shown."""
+        field = self.field_at(path)
+        return field is not None and SecretStr in _members(field.annotation)
 
-def is_secret(path: Path) -> bool:
-    """True where the value at a path must never be shown."""
-    field = field_at(path)
-    return field is not None and SecretStr in _members(field.annotation)
+    def is_text(self, path: Path) -> bool:
+        """True where the setting takes text and nothing but text."""
+        field = self.field_at(path)
+        return field is not None and not _members(field.annotation) - {str, SecretStr, type(None)}
 
+    def _walk(self, model: type[BaseModel], prefix: Path) -> Iterator[tuple[Path, FieldInfo]]:
+        for name, field in model.model_fields.items():
+            yield (*prefix, name), field
+            section = self._section_of(field)
+            if section is not None:
+                yield from self._walk(section, (*prefix, name))
 
-def is_text(path: Path) -> bool:
-    """True where the setting takes text and nothing but text."""
-    field = field_at(path)
-    return field is not None and not _members(field.annotation) - {str, SecretStr, type(None)}
-
-
-@cache
-def _tree() -> dict[Path, FieldInfo]:
-    return dict(_walk(Config, ()))
-
-
-def _walk(model: type[BaseModel], prefix: Path) -> Iterator[tuple[Path, FieldInfo]]:
-    for name, field in model.model_fields.items():
-        yield (*prefix, name), field
-        section = section_of(field)
-        if section is not None:
-            yield from _walk(section, (*prefix, name))
+    def _section_of(self, field: FieldInfo) -> type[BaseModel] | None:
+        held = field.annotation
+        if held is ModalityConfig:
+            return self._modality
+        return held if isinstance(held, type) and issubclass(held, BaseModel) else None
 
 
 def _members(annotation: Any) -> set[Any]:

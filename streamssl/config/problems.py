@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from pydantic_core import ErrorDetails
 
-from streamssl.config.paths import Path, dotted, field_at, is_secret, key_paths, section_of
+from streamssl.config.paths import Path, Tree, dotted
 from streamssl.data.events import StreamsslError
 
 _SHOWN = 60
@@ -50,20 +50,20 @@ class ConfigError(StreamsslError):
         self.problems = tuple(problems)
 
 
-def unknown_key(path: str, where: str = "") -> Problem:
+def unknown_key(path: str, tree: Tree, where: str = "") -> Problem:
     """The problem of a key that does not exist, with the nearest one that does."""
-    nearest = nearest_key(path)
+    nearest = nearest_key(path, tree)
     remedy = f"did you mean {nearest}?" if nearest else "see docs/configuration.md for all keys"
     return Problem(path, f"unknown key; {remedy}", where)
 
 
-def nearest_key(path: str) -> str | None:
+def nearest_key(path: str, tree: Tree) -> str | None:
     """The valid dotted path most like `path`, None where nothing is.
 
     Example:
-        >>> nearest_key("kafka.bootstrap_server")
+        >>> nearest_key("kafka.bootstrap_server", Tree())
         'kafka.bootstrap_servers'
-        >>> nearest_key("bootstrap_servers")
+        >>> nearest_key("bootstrap_servers", Tree())
         'kafka.bootstrap_servers'
     """
     section, _, leaf = path.rpartition(".")
@@ -74,7 +74,7 @@ def nearest_key(path: str) -> str | None:
         # A right key in the wrong section is nearer than a wrong key in the right one.
         return max(whole, 0.95 * _ratio(leaf, other_leaf) + 0.05 * _ratio(section, other_section))
 
-    best = max(key_paths(), key=likeness)
+    best = max(tree.keys(), key=likeness)
     return best if likeness(best) >= 0.6 else None
 
 
@@ -82,43 +82,51 @@ def _ratio(a: str, b: str) -> float:
     return difflib.SequenceMatcher(None, a, b).ratio()
 
 
-def problems_of(errors: Sequence[ErrorDetails], origins: Mapping[Path, str]) -> tuple[Problem, ...]:
-    """Pydantic's findings, one problem a setting.
+def problems_of(
+    errors: Sequence[ErrorDetails], origins: Mapping[Path, str], tree: Tree
+) -> tuple[Problem, ...]:
+    """Pydantic's findings, one problem a setting and one a broken rule.
 
     Args:
         errors: `ValidationError.errors()`.
         origins: Where each given setting was given.
+        tree: Of the configuration.
     """
     grouped: dict[Path, list[ErrorDetails]] = {}
-    rules = [broken for e in errors if e["type"] == "rules" for broken in e["ctx"]["broken"]]
     for error in (error for error in errors if error["type"] != "rules"):
-        grouped.setdefault(_setting(error["loc"]), []).append(error)
-    single = [_problem(path, found, origins.get(path, "")) for path, found in grouped.items()]
-    return (*single, *(Problem(p, text, origins.get(tuple(p.split(".")), "")) for p, text in rules))
+        grouped.setdefault(_setting(error["loc"], tree), []).append(error)
+    single = [_problem(path, found, origins.get(path, ""), tree) for path, found in grouped.items()]
+    rules = [rule for error in errors if error["type"] == "rules" for rule in _rules(error)]
+    return (*single, *(Problem(dotted(p), text, origins.get(p, "")) for p, text in rules))
 
 
-def _problem(path: Path, errors: list[ErrorDetails], where: str) -> Problem:
+def _rules(error: ErrorDetails) -> Iterator[tuple[Path, str]]:
+    """Path and text of each rule that a section found broken."""
+    section = tuple(str(part) for part in error["loc"])
+    for key, text in error["ctx"]["broken"]:
+        yield (*section, *(key.split(".") if key else ())), text
+
+
+def _problem(path: Path, errors: list[ErrorDetails], where: str, tree: Tree) -> Problem:
     if any(error["type"] == "extra_forbidden" for error in errors):
-        return unknown_key(dotted(path), where)
+        return unknown_key(dotted(path), tree, where)
     wanted = list(dict.fromkeys(_wanted(error, len(path)) for error in errors))
     text = " or ".join([wanted[0], *(w.removeprefix("must be ") for w in wanted[1:])])
-    return Problem(dotted(path), text + _got(path, errors[0]), where)
+    got = "" if tree.is_secret(path) else _got(errors[0])
+    return Problem(dotted(path), text + got, where)
 
 
-def _setting(loc: tuple[int | str, ...]) -> Path:
+def _setting(loc: tuple[int | str, ...], tree: Tree) -> Path:
     """The part of an error's location that names a setting (the rest names union members)."""
     path: Path = ()
     for part in loc:
-        field = field_at(path)
-        if field is not None and section_of(field) is None:
+        if tree.field_at(path) is not None and tree.section_at(path) is None:
             break
         path = (*path, str(part))
     return path
 
 
-def _got(path: Path, error: ErrorDetails) -> str:
-    if is_secret(path):
-        return ""
+def _got(error: ErrorDetails) -> str:
     shown = repr(error["input"])
     return f", got {shown if len(shown) <= _SHOWN else shown[:_SHOWN] + '...'}"
 

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Self
+import fnmatch
+from collections.abc import Iterator
 
-from pydantic import model_validator
-from pydantic_core import PydanticCustomError
-
-from streamssl.config.rules import broken_rules
+from streamssl.config.modalities import DEFAULT_MODALITY, AnyModality
 from streamssl.config.sections import (
+    OUTPUTS,
     AlertsConfig,
     AppConfig,
     CheckpointConfig,
@@ -22,9 +21,9 @@ from streamssl.config.sections import (
     ReplayConfig,
     ScorersConfig,
     Section,
-    SensorConfig,
     TelemetryConfig,
 )
+from streamssl.config.sections.base import Broken
 
 
 class Config(Section):
@@ -40,7 +39,7 @@ class Config(Section):
     delivery: DeliveryConfig = DeliveryConfig()
     input: InputConfig = InputConfig()
     outputs: OutputsConfig = OutputsConfig()
-    modality: SensorConfig = SensorConfig()
+    modality: AnyModality = DEFAULT_MODALITY
     learner: LearnerConfig = LearnerConfig()
     learn: LearnConfig = LearnConfig()
     objectives: ObjectivesConfig = ObjectivesConfig()
@@ -50,10 +49,59 @@ class Config(Section):
     checkpoint: CheckpointConfig = CheckpointConfig()
     telemetry: TelemetryConfig = TelemetryConfig()
 
-    @model_validator(mode="after")
-    def _keep_rules(self) -> Self:
-        broken = list(broken_rules(self))
-        if broken:
-            text = "; ".join(f"{path}: {what}" for path, what in broken)
-            raise PydanticCustomError("rules", "{text}", {"text": text, "broken": broken})
-        return self
+    def broken_rules(self) -> Iterator[Broken]:
+        """The rules between sections that do not hold."""
+        yield from self._delivery_rules()
+        yield from self._column_rules()
+        yield from self._learning_rules()
+
+    def _delivery_rules(self) -> Iterator[Broken]:
+        commit_ms, timeout_ms = self.delivery.commit_interval_ms, self.kafka.transaction_timeout_ms
+        if commit_ms >= timeout_ms:
+            yield (
+                "delivery.commit_interval_ms",
+                f"{commit_ms} must be below kafka.transaction_timeout_ms "
+                f"({timeout_ms}), or the broker aborts every transaction",
+            )
+        topic, partitions = self.input.topic, self.outputs.journal_partitions
+        if topic in [f"{self.app.name}.{word}" for word in OUTPUTS]:
+            yield "input.topic", f"{topic} is an output of this application; change app.name"
+        if self.app.instance >= partitions:
+            yield (
+                "app.instance",
+                f"{self.app.instance} must be below outputs.journal_partitions "
+                f"({partitions}): each instance has its own partition",
+            )
+
+    def _column_rules(self) -> Iterator[Broken]:
+        named = self.modality.columns().named
+        for key, field in self.input.special_fields().items():
+            if field in named:
+                yield f"input.{key}", f"{field!r} is a column of modality, too; name it once"
+        for pattern in self.input.ignore_fields:
+            hidden = fnmatch.filter(named, pattern)
+            if hidden:
+                yield (
+                    "input.ignore_fields",
+                    f"{pattern!r} hides {hidden[0]!r}, which modality names; drop one of them",
+                )
+
+    def _learning_rules(self) -> Iterator[Broken]:
+        if not self.learner.enabled:
+            yield from self._rules_without_networks()
+        elif self.learn.enabled and not self.objectives.weights():
+            yield (
+                "objectives",
+                "all weights are 0, so the networks have nothing to learn; raise one, or set "
+                "learn.enabled: false",
+            )
+
+    def _rules_without_networks(self) -> Iterator[Broken]:
+        remedy = "needs the networks; set it to {}, or learner.enabled: true"
+        for name, scorer in self.scorers.enabled().items():
+            if scorer.needs_networks:
+                yield f"scorers.{name}.enabled", remedy.format("false")
+        if self.outputs.embeddings.enabled:
+            yield "outputs.embeddings.enabled", remedy.format("false")
+        if self.alerts.neighbours > 0:
+            yield "alerts.neighbours", remedy.format("0")

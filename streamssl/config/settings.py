@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -18,15 +19,23 @@ from streamssl.config.layers import (
     nested,
     override_layer,
 )
-from streamssl.config.paths import dotted, is_secret, settings
+from streamssl.config.modalities import DEFAULT_MODALITY
+from streamssl.config.paths import Tree, dotted
+from streamssl.config.plugins import PluginError
 from streamssl.config.problems import ConfigError, Problem, problems_of
+from streamssl.config.renamed import RENAMED
 from streamssl.config.root import Config
 
 __all__ = ["Config", "ConfigError", "load_config", "secret_values"]
 
+log = logging.getLogger(__name__)
+
+_KIND = ("modality", "kind")
+_Source = Path | str | Mapping[str, Any] | None
+
 
 def load_config(
-    source: Path | str | Mapping[str, Any] | None = None,
+    source: _Source = None,
     overrides: Sequence[str] = (),
     *,
     environ: Mapping[str, str] | None = None,
@@ -45,27 +54,65 @@ def load_config(
         >>> load_config({"learn": {"every": 256}}, ["app.seed=7"], environ={}).app.seed
         7
     """
-    if isinstance(source, (str, Path)):
-        layer = file_layer(Path(source))
-    else:
-        layer = mapping_layer(source or {})
-    from_environment, problems = environment_layer(os.environ if environ is None else environ)
-    from_overrides, more = override_layer(overrides)
-    layer |= from_environment | from_overrides
-    problems += more + _read_secrets(layer)
+    environ = os.environ if environ is None else environ
+    tree = Tree()
+    layer, problems = _layers(source, environ, overrides, tree)
+    kind = layer[_KIND].value if _KIND in layer else DEFAULT_MODALITY.kind
+    if kind != DEFAULT_MODALITY.kind:  # Which settings there are depends on it.
+        tree = _tree_of(kind)
+        layer, problems = _layers(source, environ, overrides, tree)
+    problems += _take_renamed(layer) + _read_secrets(layer, tree)
     try:
         config = Config.model_validate(nested(layer))
     except ValidationError as error:
         origins = {path: given.where for path, given in layer.items()}
-        problems += problems_of(error.errors(), origins)
+        problems += problems_of(error.errors(), origins, tree)
     if problems:
         raise ConfigError(problems)
     return config
 
 
+def _layers(
+    source: _Source, environ: Mapping[str, str], overrides: Sequence[str], tree: Tree
+) -> tuple[Layer, list[Problem]]:
+    """All layers as one, and what names no setting."""
+    if isinstance(source, (str, Path)):
+        layer = file_layer(Path(source), tree)
+    else:
+        layer = mapping_layer(source or {}, tree)
+    from_environment, problems = environment_layer(environ, tree)
+    from_overrides, more = override_layer(overrides, tree)
+    return layer | from_environment | from_overrides, problems + more
+
+
+def _tree_of(kind: Any) -> Tree:
+    try:
+        return Tree(str(kind))
+    except PluginError:  # The model says what is wrong with it.
+        return Tree()
+
+
+def _take_renamed(layer: Layer) -> list[Problem]:
+    """Move values given at old places to the new ones; problems where both are given."""
+    problems = []
+    for old, new in RENAMED.items():
+        given = layer.pop(old, None)
+        if given is None:
+            continue
+        if new in layer:
+            text = f"is given as {dotted(new)}, too, which is its new name; keep only that one"
+            problems.append(Problem(dotted(old), text, given.where))
+            continue
+        layer[new] = given
+        text = f"{dotted(old)} is now {dotted(new)}; the old name goes with the next version"
+        log.warning(text + (f" [{given.where}]" if given.where else ""))
+    return problems
+
+
 def secret_values(config: Config) -> tuple[str, ...]:
     """The secrets in plain text, for a log filter to hide."""
-    values = (_value_at(config, path) for path, _ in settings() if is_secret(path))
+    tree = Tree(config.modality.kind)
+    values = (_value_at(config, path) for path, _ in tree.settings() if tree.is_secret(path))
     return tuple(v.get_secret_value() for v in values if isinstance(v, SecretStr))
 
 
@@ -76,13 +123,13 @@ def _value_at(config: Config, path: tuple[str, ...]) -> Any:
     return value
 
 
-def _read_secrets(layer: Layer) -> list[Problem]:
+def _read_secrets(layer: Layer, tree: Tree) -> list[Problem]:
     """Fill each secret from its `_file`; problems where that cannot be done."""
     problems = []
-    for path, _ in settings():
+    for path, _ in tree.settings():
         file_path = (*path[:-1], f"{path[-1]}_file")
         given = layer.get(file_path)
-        if not is_secret(path) or given is None or given.value is None:
+        if not tree.is_secret(path) or given is None or given.value is None:
             continue
         if path in layer:
             text = f"is given twice; keep only one of {path[-1]} and {file_path[-1]}"

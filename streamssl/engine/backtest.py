@@ -42,12 +42,15 @@ class Backtest:
         on_progress: Callable[[Summary], None] | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        schema = table_schema(transport.scan(), input=config.input, fields=config.modality.fields)
+        wanted = config.modality.columns()
+        schema = table_schema(
+            transport.scan(), input=config.input, fields=wanted.numbers, texts=wanted.texts
+        )
         decoder = TableDecoder(
             topic=transport.topic,
             schema=schema,
             input=config.input,
-            required=config.modality.required,
+            required=wanted.required,
         )
         self._learner = StreamLearner.from_config(config)
         self._clock = clock
@@ -85,4 +88,4 @@ class Backtest:
 
 def scorer_names(config: Config) -> list[str]:
     """The scorers that are switched on, in the order of their columns."""
-    return [name for name, section in config.scorers if section.enabled]
+    return list(config.scorers.enabled())

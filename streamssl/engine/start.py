@@ -72,7 +72,7 @@ def start(
         positions, source = Positions.from_state_dict(found.engine), "checkpoint"
     elif init_from:
         _pretrained(host, init_from)
-        _check_channels(config, host, init_from)
+        _check_columns(config, host, init_from)
         source = "initial"
     replay = JournalReplay(
         learner=host,
@@ -92,11 +92,14 @@ def _pretrained(host: Host, directory: Path) -> None:
         raise CheckpointError(f"{directory} holds no checkpoint to begin from; see replay --save")
 
 
-def _check_channels(config: Config, learner: Learner, init_from: Path) -> None:
-    wanted = config.modality.fields
-    schema = learner.schema
-    if wanted != "auto" and schema and tuple(wanted) != schema.fields:
+def _check_columns(config: Config, learner: Learner, init_from: Path) -> None:
+    learnt = learner.schema
+    if learnt is None:
+        return
+    wanted = config.modality.columns().schema(learnt.fields)
+    if wanted != learnt:
         raise CheckpointError(
-            f"{init_from} was learnt from the channels {', '.join(schema.fields)}, but "
-            f"modality.fields says {', '.join(wanted)}; name the same channels in the same order"
+            f"{init_from} was learnt from the columns {', '.join(learnt.fields + learnt.texts)}, "
+            f"but the section modality names {', '.join(wanted.fields + wanted.texts)}; name the "
+            "same columns in the same order"
         )

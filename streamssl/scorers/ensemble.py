@@ -103,13 +103,12 @@ class Ensemble:
         )
         self.incidents = Incidents(incident_gap=alerts.incident_gap)
         budget = parse_budget(alerts.budget)
-        gaussian = scorers.gaussian
-        self.own = OwnKeys(own_keys=gaussian.own_keys)
+        self.own = OwnKeys(own_keys=scorers.own_keys)
         self.gate = Gate(
-            gate=gaussian.gate,
-            quarantine_min=gaussian.quarantine_min,
-            quarantine_share=gaussian.quarantine_share,
-            quarantine_max=gaussian.quarantine_max,
+            gate=scorers.gate.quantile,
+            quarantine_min=scorers.gate.quarantine_min,
+            quarantine_share=scorers.gate.quarantine_share,
+            quarantine_max=scorers.gate.quarantine_max,
         )
         # These learn even where they are switched off: the core gates, the memory names
         # neighbours. Without embeddings there is nothing to remember.

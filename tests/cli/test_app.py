@@ -20,7 +20,7 @@ from streamssl.cli.app import main
 from streamssl.cli.reference import PAGES
 from streamssl.cli.validate import memory_report
 from streamssl.config import Config, load_config
-from streamssl.config.paths import settings
+from streamssl.config.paths import Tree
 from streamssl.telemetry import Metrics
 from tests.stream.streams import small_learner, stream
 
@@ -147,13 +147,14 @@ def test_errors_of_the_engine(
 
 def test_validate_tells_what_and_how_much(cli: Callable[..., Outcome]) -> None:
     """The example is valid; highlights and the cost in memory are printed."""
-    told = cli("validate", "-c", SENSOR, "--channels", "38")
+    told = cli("validate", "-c", SENSOR, "--columns", "38")
     assert told.code == 0
     assert "sensor.yaml is valid" in told.out
     outputs = "sensors.scores (json), sensors.embeddings (arrow), sensors.dlq, sensors.spaces"
     assert f"{outputs}, sensors.journal\n" in told.out
     assert "0.1 % of events" in told.out
-    assert "each key (38 channels)" in told.out
+    assert "each key (38 columns)" in told.out
+    assert cli("validate", "-c", SENSOR, "--channels", "38").out == told.out
 
 
 def test_validate_shows_no_secret(
@@ -168,24 +169,23 @@ def test_validate_shows_no_secret(
     assert "hunter2" not in told.out + told.err
 
 
-def test_memory_grows_with_keys_and_channels() -> None:
-    """More keys or channels cost more."""
+def test_memory_grows_with_keys_and_columns() -> None:
+    """More keys or columns cost more; columns that are named are counted as they are."""
 
-    def total(num_channels: int, *overrides: str) -> str:
-        return memory_report(load_config({}, overrides, environ={}), num_channels)[-1]
+    def total(num_numbers: int, *overrides: str) -> str:
+        return memory_report(load_config({}, overrides, environ={}), num_numbers)[-1]
 
     assert total(4, "modality.max_keys=10") != total(4, "modality.max_keys=100000")
     assert "GiB" in total(500)
     assert "MiB" in total(4, "modality.max_keys=10")
+    assert total(4) == total(500, "modality.fields=[a, b, c, d]")
 
 
 def test_the_memory_told_is_what_the_state_takes() -> None:
     """A key, and a key with covariances of its own, cost what the arrays of a used model hold."""
 
     def held(num_keys: int) -> int:
-        learner = small_learner(
-            scorers={"gaussian": {"own_keys": 2}}, learn={"enabled": False, "every": 64}
-        )
+        learner = small_learner(scorers={"own_keys": 2}, learn={"enabled": False, "every": 64})
         learner.learn(stream(640, num_keys=num_keys, num_partitions=1))
         model = learner._model
         assert model is not None
@@ -257,7 +257,7 @@ def test_pages_can_be_written(cli: Callable[..., Outcome], tmp_path: Path) -> No
 
 def test_every_setting_and_metric_is_documented() -> None:
     """Each setting has a description and each metric appears on its page."""
-    assert [path for path, field in settings() if not field.description] == []
+    assert [path for path, field in Tree().settings() if not field.description] == []
     page = PAGES["metrics.md"]()
     assert all(f"`{entry.name}`" in page for entry in Metrics().catalogue)
 

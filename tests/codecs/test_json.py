@@ -290,7 +290,6 @@ def test_nesting_does_not_depend_on_the_callers_stack() -> None:
         {"time_field": "a"},
         {"key_field": "b"},
         {"values_field": "a"},
-        {"time_field": "t", "key_field": "t"},
     ],
 )
 def test_contradicting_names_are_refused(config: Any) -> None:

@@ -1,4 +1,4 @@
-"""Rules that span settings, and the budget."""
+"""Rules between settings, of one section and of several, and the budget."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pydantic import ValidationError
 
-from streamssl.config import rules
 from streamssl.config.budget import Budget, parse_budget
-from streamssl.config.sections import OUTPUTS
+from streamssl.config.sections import OUTPUTS, KafkaConfig, kafka
 from streamssl.config.settings import ConfigError, load_config
 
 NO_WEIGHTS = {name: {"weight": 0} for name in ("moco", "next_step", "autoencoder")}
@@ -76,8 +76,8 @@ NO_WEIGHTS = {name: {"weight": 0} for name in ("moco", "next_step", "autoencoder
         ({"objectives": NO_WEIGHTS}, "objectives", "learn.enabled: false"),
         ({"scorers": {"gaussian": {"enabled": False}}}, "scorers", "nothing can be scored"),
         (
-            {"scorers": {"gaussian": {"quarantine_min": 4_000}}},
-            "scorers.gaussian.quarantine_min",
+            {"scorers": {"gate": {"quarantine_min": 4_000}}},
+            "scorers.gate.quarantine_min",
             "quarantine_max",
         ),
         (
@@ -95,6 +95,20 @@ def test_broken_rules_name_the_setting_and_the_remedy(
         load_config(values, environ={})
     lines = [str(p) for p in caught.value.problems if p.path == path]
     assert any(remedy in line for line in lines), caught.value
+
+
+def test_broken_rules_of_several_sections_are_told_together() -> None:
+    """Each with its whole path and the place that it was given at; `Config` alone tells as much."""
+    values = {"kafka": {"sasl_mechanism": "PLAIN"}, "modality": {"fields": []}}
+    with pytest.raises(ConfigError) as caught:
+        load_config(values, ["alerts.calibration_warmup=9999"], environ={})
+    assert [(p.path, p.where) for p in caught.value.problems] == [
+        ("kafka.sasl_mechanism", ""),
+        ("modality.fields", ""),
+        ("alerts.calibration_warmup", "--set alerts.calibration_warmup"),
+    ]
+    with pytest.raises(ValidationError, match="sasl_mechanism: has no effect with PLAINTEXT"):
+        KafkaConfig(sasl_mechanism="PLAIN")
 
 
 def test_what_needs_the_networks_is_named_where_there_are_none() -> None:
@@ -142,7 +156,7 @@ def test_a_client_that_is_not_installed_is_told_with_the_remedy(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """The extra is optional: without it the configuration is refused, not the first import."""
-    monkeypatch.setattr(rules, "find_spec", lambda _: None)
+    monkeypatch.setattr(kafka, "find_spec", lambda _: None)
     with pytest.raises(ConfigError, match=r"kafka\.client.*pip install streamssl\[librdkafka\]"):
         load_config({"kafka": {"client": "librdkafka"}}, environ={})
     assert load_config({}, environ={}).kafka.client == "kafka-python"

@@ -18,7 +18,7 @@ def test_the_faulty_channel_is_on_top(own_keys: int) -> None:
     base = np.cumsum(GENERATOR.normal(size=(rows, 1)), axis=0) * 0.02
     values = base + GENERATOR.normal(size=(rows, 5)) * 0.3
     values[-8:, 2] += 8.0
-    learner = small_learner(scorers={"gaussian": {"own_keys": own_keys}})
+    learner = small_learner(scorers={"own_keys": own_keys})
     results = learner.process(batch_of(values, np.arange(rows) % keys))
     found = results.explained[results.explained >= rows - 8]
     assert len(found) >= 6

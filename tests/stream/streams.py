@@ -23,7 +23,7 @@ SMALL: dict[str, Any] = {
     },
     "objectives": {"moco": {"queue": 16}},
     "alerts": {"budget": 0.02, "calibration_warmup": 32, "incident_gap": 4},
-    "scorers": {"gaussian": {"own_keys": 2}, "memory": {"enabled": True}},
+    "scorers": {"own_keys": 2, "memory": {"enabled": True}},
 }
 
 

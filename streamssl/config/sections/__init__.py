@@ -1,41 +1,39 @@
 """One pydantic model per section of the YAML file; the YAML key is the argument's name.
 
-Values are checked here, once, at the door; the code behind trusts them. Each description is
-what `streamssl schema` and `docs/configuration.md` show.
+Values are checked here, once, at the door; the code behind trusts them. Rules between settings of
+one section stand in it, those between sections in `root.py`. Each description is what
+`streamssl schema` and `docs/configuration.md` show.
 """
 
+from streamssl.config.sections.alerts import AlertsConfig
+from streamssl.config.sections.app import AppConfig
 from streamssl.config.sections.base import Section
-from streamssl.config.sections.learning import (
+from streamssl.config.sections.checkpoint import CheckpointConfig
+from streamssl.config.sections.delivery import DeliveryConfig
+from streamssl.config.sections.input import InputConfig
+from streamssl.config.sections.kafka import KafkaConfig
+from streamssl.config.sections.learn import LearnConfig
+from streamssl.config.sections.learner import LearnerConfig
+from streamssl.config.sections.modality import ModalityConfig, Wanted
+from streamssl.config.sections.objectives import (
     AutoencoderConfig,
-    LearnConfig,
-    LearnerConfig,
     MocoConfig,
     NextStepConfig,
     ObjectiveConfig,
     ObjectivesConfig,
-    ReplayConfig,
 )
-from streamssl.config.sections.scoring import (
-    AlertsConfig,
+from streamssl.config.sections.outputs import OUTPUTS, OutputConfig, OutputsConfig
+from streamssl.config.sections.replay import ReplayConfig
+from streamssl.config.sections.scorers import (
+    GateConfig,
     GaussianConfig,
     MemoryConfig,
     ResidualConfig,
+    ScorerConfig,
     ScorersConfig,
 )
-from streamssl.config.sections.service import (
-    AppConfig,
-    CheckpointConfig,
-    DeliveryConfig,
-    KafkaConfig,
-    TelemetryConfig,
-)
-from streamssl.config.sections.streams import (
-    OUTPUTS,
-    InputConfig,
-    OutputConfig,
-    OutputsConfig,
-    SensorConfig,
-)
+from streamssl.config.sections.sensor import SensorConfig
+from streamssl.config.sections.telemetry import TelemetryConfig
 
 __all__ = [
     "OUTPUTS",
@@ -44,6 +42,7 @@ __all__ = [
     "AutoencoderConfig",
     "CheckpointConfig",
     "DeliveryConfig",
+    "GateConfig",
     "GaussianConfig",
     "InputConfig",
     "KafkaConfig",
@@ -51,6 +50,7 @@ __all__ = [
     "LearnerConfig",
     "MemoryConfig",
     "MocoConfig",
+    "ModalityConfig",
     "NextStepConfig",
     "ObjectiveConfig",
     "ObjectivesConfig",
@@ -58,8 +58,10 @@ __all__ = [
     "OutputsConfig",
     "ReplayConfig",
     "ResidualConfig",
+    "ScorerConfig",
     "ScorersConfig",
     "Section",
     "SensorConfig",
     "TelemetryConfig",
+    "Wanted",
 ]

@@ -98,9 +98,11 @@ class SensorModality(Modality[SensorMeasured]):
     @classmethod
     def build(cls, config: Config, schema: Schema) -> Self:
         """A modality of these channels that has seen nothing."""
+        section = config.modality
+        assert isinstance(section, SensorConfig)
         return cls(
             fields=schema.fields,
-            section=config.modality,
+            section=section,
             seed=config.app.seed,
             max_features=config.scorers.gaussian.max_features,
             next_step=config.scorers.residual.next_step,

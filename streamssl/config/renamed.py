@@ -1,0 +1,13 @@
+"""Settings that have a new place; the old ones are taken for one more version."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+RENAMED: Mapping[tuple[str, ...], tuple[str, ...]] = {
+    ("scorers", "gaussian", "own_keys"): ("scorers", "own_keys"),
+    ("scorers", "gaussian", "gate"): ("scorers", "gate", "quantile"),
+    ("scorers", "gaussian", "quarantine_min"): ("scorers", "gate", "quarantine_min"),
+    ("scorers", "gaussian", "quarantine_share"): ("scorers", "gate", "quarantine_share"),
+    ("scorers", "gaussian", "quarantine_max"): ("scorers", "gate", "quarantine_max"),
+}

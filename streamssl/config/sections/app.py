@@ -1,0 +1,26 @@
+"""Who the instance is."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from pydantic import Field
+
+from streamssl.config.sections.base import Section
+
+
+class AppConfig(Section):
+    """Who this instance is."""
+
+    name: str = Field(
+        "streamssl",
+        pattern=r"^[a-zA-Z0-9._-]{1,100}$",
+        description="Consumer group, prefix of the output topics and of the transactional id.",
+    )
+    instance: int = Field(
+        0, ge=0, lt=1024, description="Ordinal of this instance, stable over restarts."
+    )
+    seed: int = Field(0, ge=0, description="Seed of every random choice.")
+    state_dir: Path = Field(
+        Path("state"), description="Folder for checkpoints and the lock; one per instance."
+    )

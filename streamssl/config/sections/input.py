@@ -1,0 +1,54 @@
+"""Where events come from, and what their fields mean."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Literal
+
+from pydantic import Field
+
+from streamssl.config.sections.base import Broken, Count, Section
+
+_TOPIC = re.compile(r"[a-zA-Z0-9._-]{1,249}")
+
+
+class InputConfig(Section):
+    """Where events come from and how their bytes are read."""
+
+    topic: str = Field("events", description="Input topic.")
+    codec: Literal["json", "arrow"] = Field(
+        "json", description="One JSON object a message, or Arrow IPC with many rows."
+    )
+    start: Literal["earliest", "latest"] = Field(
+        "earliest", description="Where a group without committed positions begins."
+    )
+    time_field: str | None = Field(
+        None,
+        description="Field with the event time (seconds or milliseconds since 1970, or ISO 8601); "
+        "without it the record's timestamp.",
+    )
+    key_field: str | None = Field(None, description="Field with the key; without it the record's.")
+    values_field: str | None = Field(
+        None, description="Field that holds all numbers as one array (JSON) or list (Arrow)."
+    )
+    ignore_fields: list[str] = Field([], description="Fields (globs) that are left out.")
+    max_message_bytes: Count = Field(1_048_576, description="Larger messages are dead letters.")
+    max_key_bytes: Count = Field(256, description="Longer keys are dead letters.")
+    max_events_per_message: Count = Field(65_536, description="More rows are a dead letter.")
+    max_poll_messages: Count = Field(2_000, description="Most messages taken by one poll.")
+
+    def special_fields(self) -> dict[str, str]:
+        """Fields with a meaning of their own: the setting that names each, and its name."""
+        keys = ("time_field", "key_field", "values_field")
+        return {key: getattr(self, key) for key in keys if getattr(self, key) is not None}
+
+    def broken_rules(self) -> Iterator[Broken]:
+        """The topic can exist, and no field has two meanings."""
+        if not _TOPIC.fullmatch(self.topic) or self.topic in (".", ".."):
+            allowed = "letters, digits, `.`, `_` and `-` only"
+            yield "topic", f"{self.topic!r} is no topic name: {allowed}"
+        special = self.special_fields()
+        for place, (key, field) in enumerate(special.items()):
+            if field in list(special.values())[:place]:
+                yield key, f"{field!r} has another meaning in input, too; name it once"

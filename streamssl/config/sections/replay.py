@@ -1,0 +1,20 @@
+"""What is kept of the past for training."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field
+
+from streamssl.config.sections.base import Count, Ratio, Seconds, Section
+
+
+class ReplayConfig(Section):
+    """What is kept of the past for training."""
+
+    policy: Literal["reservoir"] = Field(
+        "reservoir", description="`reservoir`: a uniform sample of everything seen."
+    )
+    max_bytes: Count = Field(64 * 2**20, description="Most bytes held.")
+    share: Ratio = Field(0.5, description="Replayed share of each training batch.")
+    max_age: Seconds | None = Field(None, description="Seconds of event time samples are kept.")

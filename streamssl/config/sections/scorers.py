@@ -1,0 +1,85 @@
+"""What is anomalous: the scorers, and what they share."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import ClassVar
+
+from pydantic import Field
+
+from streamssl.config.sections.base import Broken, Count, Ratio, Section, Weight
+
+
+class GateConfig(Section):
+    """Which events the slow statistics learn: the ordinary ones, with a capped quarantine."""
+
+    quantile: Ratio = Field(
+        0.85, description="Quantile of the key's score up to which an event is learnt."
+    )
+    quarantine_min: Count = Field(500, description="Least events before a shift is accepted.")
+    quarantine_share: Weight = Field(0.2, description="Events per event of history until then.")
+    quarantine_max: Count = Field(3_000, description="Most events before a shift is accepted.")
+
+    def broken_rules(self) -> Iterator[Broken]:
+        """The least quarantine is no longer than the longest."""
+        if self.quarantine_min > self.quarantine_max:
+            yield (
+                "quarantine_min",
+                f"{self.quarantine_min} must not exceed scorers.gate.quarantine_max "
+                f"({self.quarantine_max})",
+            )
+
+
+class ScorerConfig(Section):
+    """One scorer: whether it is computed, and how much it counts."""
+
+    needs_networks: ClassVar[bool] = True
+
+    enabled: bool = Field(True, description="False: not computed.")
+    weight: Weight = Field(0.0, description="Weight in the fused score.")
+
+
+class GaussianConfig(ScorerConfig):
+    """Gated Mahalanobis distances: slow teacher and fast student of statistics."""
+
+    needs_networks = False
+
+    enabled: bool = Field(True, description="False: not fused; it still gates what is learnt.")
+    weight: Weight = Field(1.0, description="Weight in the fused score.")
+    max_features: int = Field(256, ge=8, le=1024, description="Above it a seeded projection.")
+
+
+class ResidualConfig(ScorerConfig):
+    """Gated Mahalanobis distance of the networks' residual vector."""
+
+    next_step: bool = Field(
+        False, description="Whether the residual of the next-step prediction is in the vector."
+    )
+
+
+class MemoryConfig(ScorerConfig):
+    """Distance to the nearest remembered embeddings of the teacher."""
+
+    enabled: bool = Field(False, description="False: not computed.")
+    capacity: int = Field(1_024, ge=16, description="Embeddings remembered.")
+    neighbours: Count = Field(5, description="Distances averaged.")
+
+
+class ScorersConfig(Section):
+    """What is anomalous, and how the scorers are fused (weighted mean of log scores)."""
+
+    own_keys: Count = Field(64, description="Keys with covariances of their own.")
+    gate: GateConfig = GateConfig()
+    gaussian: GaussianConfig = GaussianConfig()
+    residual: ResidualConfig = ResidualConfig()
+    memory: MemoryConfig = MemoryConfig()
+
+    def enabled(self) -> dict[str, ScorerConfig]:
+        """The scorers that are switched on, by name."""
+        scorers = {name: value for name, value in self if isinstance(value, ScorerConfig)}
+        return {name: scorer for name, scorer in scorers.items() if scorer.enabled}
+
+    def broken_rules(self) -> Iterator[Broken]:
+        """Something scores."""
+        if not any(scorer.weight > 0 for scorer in self.enabled().values()):
+            yield "", "no scorer is enabled with a weight above 0, so nothing can be scored"

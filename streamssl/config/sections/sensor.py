@@ -1,0 +1,36 @@
+"""A stream of sensors: numeric channels over time."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Literal
+
+from pydantic import Field
+
+from streamssl.config.sections.base import Broken
+from streamssl.config.sections.modality import ModalityConfig, Wanted
+
+
+class SensorConfig(ModalityConfig):
+    """Numeric channels over time, one stream per key."""
+
+    kind: Literal["sensor"] = Field("sensor", description="What the stream consists of.")
+    fields: Literal["auto"] | list[str] = Field(
+        "auto", description="Channels by name, or every numeric field of the first event."
+    )
+    required: bool = Field(False, description="True: an event that lacks a channel is rejected.")
+    window: int = Field(32, ge=4, le=1024, description="Rows of context per key.")
+
+    def columns(self) -> Wanted:
+        """The channels."""
+        numbers = self.fields if self.fields == "auto" else tuple(self.fields)
+        return Wanted(numbers, required=self.required)
+
+    def broken_rules(self) -> Iterator[Broken]:
+        """Channels that are named are at least one, each of them once."""
+        if self.fields == "auto":
+            return
+        if not self.fields:
+            yield "fields", "names no channel; write `auto` or at least one name"
+        for field in sorted({field for field in self.fields if self.fields.count(field) > 1}):
+            yield "fields", f"{field!r} is named twice"
