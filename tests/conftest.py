@@ -5,14 +5,20 @@ from __future__ import annotations
 import itertools
 import logging
 import os
+import sys
 import uuid
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from pathlib import Path
 
 import pytest
 from hypothesis import settings
 
 from streamssl.devkit.broker import BrokerUnavailableError, DevBroker
+
+# The toy modality is installed for the tests as any package's would be, by its entry points.
+TOY = str(Path(__file__).parent / "toy" / "installed")
+sys.path.append(TOY)
 
 # The same examples at every run: a test that fails sometimes tells nobody what was changed.
 settings.register_profile("same", derandomize=True)
@@ -32,6 +38,12 @@ def logging_as_before() -> Iterator[None]:
     yield
     root.handlers[:] = handlers
     root.setLevel(level)
+
+
+@pytest.fixture
+def nothing_installed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Only the modalities that are built in."""
+    monkeypatch.setattr(sys, "path", [folder for folder in sys.path if folder != TOY])
 
 
 @dataclass(frozen=True)

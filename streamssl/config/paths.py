@@ -10,9 +10,9 @@ from pydantic import BaseModel, SecretStr
 from pydantic.fields import FieldInfo
 
 from streamssl.config.modalities import DEFAULT_MODALITY, modality_section
-from streamssl.config.renamed import RENAMED
+from streamssl.config.renamed import OLD_SECTIONS, RENAMED
 from streamssl.config.root import Config
-from streamssl.config.sections import ModalityConfig
+from streamssl.config.sections import ModalityConfig, Section
 
 Path = tuple[str, ...]
 
@@ -41,8 +41,10 @@ class Tree:
         return self._fields.get(RENAMED.get(path, path))
 
     def section_at(self, path: Path) -> type[BaseModel] | None:
-        """The section at a path, None where a setting or nothing lies there."""
+        """The section at a path (an old one, too), None where a setting or nothing lies there."""
         field = self.field_at(path)
+        if field is None and path in OLD_SECTIONS:
+            return Section
         return None if field is None else self._section_of(field)
 
     def settings(self) -> Iterator[tuple[Path, FieldInfo]]:

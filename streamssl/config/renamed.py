@@ -5,9 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 RENAMED: Mapping[tuple[str, ...], tuple[str, ...]] = {
+    ("scorers", "gaussian", "enabled"): ("scorers", "core", "enabled"),
+    ("scorers", "gaussian", "weight"): ("scorers", "core", "weight"),
+    ("scorers", "gaussian", "max_features"): ("scorers", "max_features"),
     ("scorers", "gaussian", "own_keys"): ("scorers", "own_keys"),
     ("scorers", "gaussian", "gate"): ("scorers", "gate", "quantile"),
     ("scorers", "gaussian", "quarantine_min"): ("scorers", "gate", "quarantine_min"),
     ("scorers", "gaussian", "quarantine_share"): ("scorers", "gate", "quarantine_share"),
     ("scorers", "gaussian", "quarantine_max"): ("scorers", "gate", "quarantine_max"),
 }
+# Sections of which nothing but such settings is left, or some are.
+OLD_SECTIONS = frozenset(old[:-1] for old in RENAMED)

@@ -88,4 +88,5 @@ class Backtest:
 
 def scorer_names(config: Config) -> list[str]:
     """The scorers that are switched on, in the order of their columns."""
-    return list(config.scorers.enabled())
+    core = {"core": config.modality.core_name}
+    return [core.get(name, name) for name in config.scorers.enabled()]

@@ -38,7 +38,6 @@ class Modality(Protocol[M]):
     `read` changes nothing, `write` moves the per-key context on, `learn` the statistics.
 
     Attributes:
-        core_name: Of the core's column among the raw scores.
         network_type: What `network` makes.
         parts: What an event's score is shared out to: channels, fields, cells of a frame.
         core: Its own scorer.
@@ -46,7 +45,6 @@ class Modality(Protocol[M]):
         num_residuals: R, a multiple of the parts (part fastest), or 0 for none.
     """
 
-    core_name: ClassVar[str]
     network_type: ClassVar[type[Network]]
     parts: tuple[str, ...]
     core: Core[M]

@@ -75,7 +75,7 @@ class Ensemble:
 
     Args:
         core: The modality's own scorer.
-        core_name: Of its section and column.
+        core_name: Of its column among the raw scores.
         sizes: What the shared scorers are built for.
         scorers, alerts: Their sections of the configuration.
     """
@@ -93,7 +93,7 @@ class Ensemble:
         self.core, self._num_parts = core, sizes.num_parts
         self.scorers: dict[str, Scorer] = {core_name: core, **shared}
         self.memory = cast(MemoryScorer, shared["memory"])
-        sections = {name: getattr(scorers, name) for name in self.scorers}
+        sections = {core_name: scorers.core} | {name: getattr(scorers, name) for name in SCORERS}
         self.names = tuple(name for name in self.scorers if sections[name].enabled)
         weight_S = np.array([sections[name].weight for name in self.names])
         self.weight_S = weight_S / max(weight_S.sum(), 1e-300)

@@ -51,7 +51,7 @@ class ResidualScorer(SharedScorer):
         return cls(
             num_residuals=sizes.num_residuals,
             num_parts=sizes.num_parts,
-            max_features=config.gaussian.max_features,
+            max_features=config.max_features,
             seed=sizes.seed,
         )
 

@@ -15,7 +15,7 @@ from streamssl.config.settings import load_config
 from streamssl.data.events import EventBatch, Float32Array, Schema, check_batch
 from streamssl.data.results import Decisions, EpochReport, Results
 from streamssl.learner import prepare
-from streamssl.modalities import MODALITIES
+from streamssl.modalities import modality_of
 from streamssl.objectives import check_objectives
 from streamssl.stream.model import StreamModel
 from streamssl.telemetry.stages import Stages
@@ -51,7 +51,7 @@ class StreamLearner:
         self.epoch = 1
         self.stages = Stages()
         self._model: StreamModel | None = None
-        modality = MODALITIES[config.modality.kind]
+        modality = modality_of(config.modality.kind)
         if config.learner.enabled:
             check_objectives(config.objectives, modality.network_type, config.modality.kind)
             prepare(config.learner)

@@ -17,7 +17,7 @@ from streamssl.data.events import BoolArray, EventBatch, IntArray, Schema
 from streamssl.data.inputs import LazyInputs, NoInputs, take_inputs
 from streamssl.data.results import Decisions, EpochReport, Results
 from streamssl.learner import AbsentLearner, Inference, Learner, LearnReport
-from streamssl.modalities import MODALITIES, Modality
+from streamssl.modalities import modality_of
 from streamssl.scorers import Admitted, Measured, Sizes
 from streamssl.scorers.ensemble import Ensemble, Scored
 from streamssl.stream.key_table import KeyTable
@@ -57,11 +57,11 @@ class StreamModel:
         self, *, schema: Schema, config: Config, stages: Stages, beside: bool = True
     ) -> None:
         self.schema, self.config, self._stage = schema, config, stages
-        self.modality: Modality[Any] = MODALITIES[config.modality.kind].build(config, schema)
+        self.modality = modality_of(config.modality.kind).build(config, schema)
         self.learner = self._new_learner()
         self.ensemble = Ensemble(
             core=self.modality.core,
-            core_name=self.modality.core_name,
+            core_name=config.modality.core_name,
             sizes=Sizes(
                 num_parts=len(self.modality.parts),
                 num_residuals=self.modality.num_residuals,

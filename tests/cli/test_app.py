@@ -243,6 +243,7 @@ def test_the_schema_is_json(cli: Callable[..., Outcome]) -> None:
     assert schema["additionalProperties"] is False
 
 
+@pytest.mark.usefixtures("nothing_installed")
 @pytest.mark.parametrize("page", sorted(PAGES))
 def test_reference_pages_are_current(page: str) -> None:
     """The committed page is what the code says now (else: `streamssl schema --docs docs`)."""

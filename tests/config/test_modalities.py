@@ -19,6 +19,7 @@ from streamssl.config.root import Config
 from streamssl.config.sections import SensorConfig, Wanted
 from tests.config.frames import FramesConfig
 
+pytestmark = pytest.mark.usefixtures("nothing_installed")
 ROOT = Path(__file__).parents[2]
 FRAMES = {"modality": {"kind": "frames"}}
 

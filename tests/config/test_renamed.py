@@ -13,6 +13,9 @@ from streamssl.config.renamed import RENAMED
 
 OLD = [
     ("scorers.gaussian.own_keys", "7"),
+    ("scorers.gaussian.enabled", "true"),
+    ("scorers.gaussian.weight", "0.5"),
+    ("scorers.gaussian.max_features", "64"),
     ("scorers.gaussian.gate", "0.5"),
     ("scorers.gaussian.quarantine_min", "7"),
     ("scorers.gaussian.quarantine_share", "0.5"),
@@ -47,7 +50,7 @@ def test_later_layers_win_over_an_old_place() -> None:
     environ = {"STREAMSSL_SCORERS__GAUSSIAN__OWN_KEYS": "5"}
     values = {"scorers": {"gaussian": {"own_keys": 7, "max_features": 8}}}
     scorers = load_config(values, environ=environ).scorers
-    assert (scorers.own_keys, scorers.gaussian.max_features) == (5, 8)
+    assert (scorers.own_keys, scorers.max_features) == (5, 8)
 
 
 def test_both_places_at_once_are_refused() -> None:

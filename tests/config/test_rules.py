@@ -74,7 +74,7 @@ NO_WEIGHTS = {name: {"weight": 0} for name in ("moco", "next_step", "autoencoder
             "drop one",
         ),
         ({"objectives": NO_WEIGHTS}, "objectives", "learn.enabled: false"),
-        ({"scorers": {"gaussian": {"enabled": False}}}, "scorers", "nothing can be scored"),
+        ({"scorers": {"core": {"enabled": False}}}, "scorers", "nothing can be scored"),
         (
             {"scorers": {"gate": {"quarantine_min": 4_000}}},
             "scorers.gate.quarantine_min",

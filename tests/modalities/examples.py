@@ -6,7 +6,7 @@ The contract tests of modalities, scorers, objectives and of the whole learner r
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -29,7 +29,7 @@ SMALL: dict[str, Any] = {
     },
     "objectives": {"moco": {"queue": 16}},
     "alerts": {"budget": 0.02, "calibration_warmup": 32, "incident_gap": 4},
-    "scorers": {"gaussian": {"own_keys": 2}, "memory": {"enabled": True}},
+    "scorers": {"own_keys": 2, "memory": {"enabled": True}},
 }
 
 
@@ -40,6 +40,7 @@ class Example:
     Attributes:
         kind: Name in the registry.
         section: Its section of the configuration, beside `kind`.
+        sections: Other sections that it needs.
         batch: Ordinary events: their number, keys, partitions and seed.
         spoil: The batch with one part odd in some rows, as a person would see at a glance.
         missing: The batch with everything missing in some rows.
@@ -52,12 +53,15 @@ class Example:
     spoil: Callable[[EventBatch, IntArray, int], EventBatch]
     missing: Callable[[EventBatch, IntArray], EventBatch]
     huge: Callable[[EventBatch, IntArray], EventBatch]
+    sections: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
     def config(self, **sections: Mapping[str, Any]) -> Config:
         """A configuration whose networks and epochs are small; sections are merged over it."""
-        base = SMALL | {"modality": {"kind": self.kind, **self.section}}
-        names = base.keys() | sections.keys()
-        merged = {name: {**base.get(name, {}), **sections.get(name, {})} for name in names}
+        layers = (SMALL, {"modality": {"kind": self.kind, **self.section}}, self.sections, sections)
+        merged: dict[str, dict[str, Any]] = {}
+        for layer in layers:
+            for name, section in layer.items():
+                merged[name] = {**merged.get(name, {}), **section}
         return load_config(merged, environ={})
 
 
@@ -117,5 +121,64 @@ SENSOR = Example(
     huge=lambda batch, rows: with_values(batch, rows, np.float32(3.4e38)),
 )
 
-EXAMPLES = {example.kind: example for example in (SENSOR,)}
+SHOPS = ("bakery", "fuel", "books", "cinema")
+ODD_TEXTS = ("casino", "t-unknown")
+
+
+def _toy_batch(
+    num_events: int, *, num_keys: int = 2, num_partitions: int = 1, seed: int = 0
+) -> EventBatch:
+    """Purchases: each key has its usual amount, four shops and twenty terminals are common."""
+    generator = np.random.default_rng(seed)
+    common = positions(generator, num_events, num_keys, num_partitions)
+    key = np.array([int(name[1:]) for name in common["keys"].to_pylist()], np.int64)
+    amount = generator.normal(20.0 + 5.0 * (key % 5), 2.0)
+    gap = generator.normal(60.0, 5.0, num_events)
+    shop = np.array(SHOPS)[generator.integers(0, len(SHOPS), num_events)]
+    terminal = [f"t{number}" for number in generator.integers(0, 20, num_events)]
+    columns = [pa.array(shop.tolist(), pa.string()), pa.array(terminal, pa.string())]
+    return EventBatch(
+        **common,
+        fields=("amount", "gap"),
+        values_BC=np.stack([amount, gap], axis=1).astype(np.float32),
+        texts=pa.record_batch(columns, names=["shop", "terminal"]),
+    )
+
+
+def _toy_spoil(batch: EventBatch, rows: IntArray, part: int) -> EventBatch:
+    if part < len(batch.fields):
+        return with_values(batch, rows, batch.values_BC[rows, part] * 4.0, part)
+    return _with_text(batch, rows, part - len(batch.fields), ODD_TEXTS[part - len(batch.fields)])
+
+
+def _toy_missing(batch: EventBatch, rows: IntArray) -> EventBatch:
+    without = with_values(batch, rows, np.nan)
+    return _with_text(_with_text(without, rows, 0, None), rows, 1, None)
+
+
+def _toy_huge(batch: EventBatch, rows: IntArray) -> EventBatch:
+    return _with_text(with_values(batch, rows, np.float32(3.4e38)), rows, 0, "x" * 1_000)
+
+
+def _with_text(batch: EventBatch, rows: IntArray, column: int, text: str | None) -> EventBatch:
+    """The batch with another text in some rows."""
+    assert batch.texts is not None
+    texts = batch.texts.column(column).to_pylist()
+    for row in rows.tolist():
+        texts[row] = text
+    name = batch.texts.schema.names[column]
+    return replace(batch, texts=batch.texts.set_column(column, name, pa.array(texts, pa.string())))
+
+
+TOY = Example(
+    kind="toy",
+    section={},
+    sections={"objectives": {"next_step": {"weight": 0}}},
+    batch=_toy_batch,
+    spoil=_toy_spoil,
+    missing=_toy_missing,
+    huge=_toy_huge,
+)
+
+EXAMPLES = {example.kind: example for example in (SENSOR, TOY)}
 every_modality = pytest.mark.parametrize("example", EXAMPLES.values(), ids=EXAMPLES.keys())

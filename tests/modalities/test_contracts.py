@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from streamssl.checkpoint.snapshot import snapshot
 from streamssl.data.events import EventBatch, IntArray
 from streamssl.data.inputs import Inputs
-from streamssl.modalities import MODALITIES, Modality
+from streamssl.modalities import Modality, modality_of
 from tests.modalities.examples import Example, every_modality
 
 KEYS = 4
@@ -34,7 +34,7 @@ class Used:
 
     def fresh(self) -> Modality[Any]:
         """One that has seen nothing, with room for the keys."""
-        modality = MODALITIES[self.example.kind].build(self.config, self.batch.schema)
+        modality = modality_of(self.example.kind).build(self.config, self.batch.schema)
         for columns in [*modality.per_key(), *modality.core.per_key()]:
             columns.ensure(KEYS)
         return modality

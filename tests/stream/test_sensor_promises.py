@@ -90,7 +90,7 @@ def test_a_batch_that_does_not_fit_together_is_refused(
     "sections",
     [
         {"learner": {"hidden": 16, "embedding": 4, "projection": 4}},
-        {"scorers": {"gaussian": {"max_features": 8}}},
+        {"scorers": {"max_features": 8}},
         {"scorers": {"residual": {"next_step": True}}},
         {"modality": {"window": 200}},
         {"objectives": {"moco": {"queue": 32}}},

@@ -25,8 +25,8 @@ from streamssl.config.sections.objectives import (
 from streamssl.config.sections.outputs import OUTPUTS, OutputConfig, OutputsConfig
 from streamssl.config.sections.replay import ReplayConfig
 from streamssl.config.sections.scorers import (
+    CoreConfig,
     GateConfig,
-    GaussianConfig,
     MemoryConfig,
     ResidualConfig,
     ScorerConfig,
@@ -41,9 +41,9 @@ __all__ = [
     "AppConfig",
     "AutoencoderConfig",
     "CheckpointConfig",
+    "CoreConfig",
     "DeliveryConfig",
     "GateConfig",
-    "GaussianConfig",
     "InputConfig",
     "KafkaConfig",
     "LearnConfig",

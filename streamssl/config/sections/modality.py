@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal, NamedTuple
+from typing import Any, ClassVar, Literal, NamedTuple
 
 from pydantic import Field
 
@@ -39,6 +39,8 @@ class ModalityConfig(Section):
     A kind is one section derived from this one, whose `kind` is a `Literal` of its name. Its
     defaults are its own: it declares a shared setting again where another value suits it.
     """
+
+    core_name: ClassVar[str] = "core"  # of the core's column among the raw scores
 
     kind: str = Field(description="What the stream consists of.")
     max_keys: Count = Field(100_000, description="Keys with live state; least recent evicted.")

@@ -39,14 +39,13 @@ class ScorerConfig(Section):
     weight: Weight = Field(0.0, description="Weight in the fused score.")
 
 
-class GaussianConfig(ScorerConfig):
-    """Gated Mahalanobis distances: slow teacher and fast student of statistics."""
+class CoreConfig(ScorerConfig):
+    """The modality's own scorer; of sensors, gated Mahalanobis distances (`raw_gaussian`)."""
 
     needs_networks = False
 
     enabled: bool = Field(True, description="False: not fused; it still gates what is learnt.")
     weight: Weight = Field(1.0, description="Weight in the fused score.")
-    max_features: int = Field(256, ge=8, le=1024, description="Above it a seeded projection.")
 
 
 class ResidualConfig(ScorerConfig):
@@ -69,8 +68,11 @@ class ScorersConfig(Section):
     """What is anomalous, and how the scorers are fused (weighted mean of log scores)."""
 
     own_keys: Count = Field(64, description="Keys with covariances of their own.")
+    max_features: int = Field(
+        256, ge=8, le=1024, description="Longest vector of a covariance; above a seeded projection."
+    )
     gate: GateConfig = GateConfig()
-    gaussian: GaussianConfig = GaussianConfig()
+    core: CoreConfig = CoreConfig()
     residual: ResidualConfig = ResidualConfig()
     memory: MemoryConfig = MemoryConfig()
 

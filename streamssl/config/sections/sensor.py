@@ -14,6 +14,8 @@ from streamssl.config.sections.modality import ModalityConfig, Wanted
 class SensorConfig(ModalityConfig):
     """Numeric channels over time, one stream per key."""
 
+    core_name = "gaussian"
+
     kind: Literal["sensor"] = Field("sensor", description="What the stream consists of.")
     fields: Literal["auto"] | list[str] = Field(
         "auto", description="Channels by name, or every numeric field of the first event."

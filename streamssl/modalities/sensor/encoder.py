@@ -11,6 +11,8 @@ from itertools import groupby
 import torch
 from torch import Tensor, nn
 
+from streamssl.objectives.layers import Linear
+
 RECENT = 8  # newest rows seen one by one
 BLOCKS = 4  # then so many blocks of 2 rows, of 4, of 8, ...
 MAX_CHANNELS = 64  # above it a learned mix, and half as many summary rows
@@ -77,9 +79,9 @@ class WindowEncoder(nn.Module):
         mixed = min(num_channels, MAX_CHANNELS)
         self.mix = nn.Linear(num_channels, mixed, bias=False) if mixed < num_channels else None
         features = len(sizes) * mixed
-        self.input = nn.Linear(features, hidden)
-        self.output = nn.Linear(hidden, embedding)
-        self.linear = nn.Linear(features, embedding, bias=False)
+        self.input = Linear(features, hidden)
+        self.output = Linear(hidden, embedding)
+        self.linear = Linear(features, embedding, bias=False)
 
     def summarise(self, x_BTC: Tensor) -> Tensor:
         """The summary `[B, S, C]` of each window."""

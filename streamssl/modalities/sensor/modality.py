@@ -62,7 +62,6 @@ class SensorModality(Modality[SensorMeasured]):
         next_step: Whether residuals hold those of the next-step prediction.
     """
 
-    core_name = "gaussian"
     network_type = SensorNetwork
 
     def __init__(
@@ -104,7 +103,7 @@ class SensorModality(Modality[SensorMeasured]):
             fields=schema.fields,
             section=section,
             seed=config.app.seed,
-            max_features=config.scorers.gaussian.max_features,
+            max_features=config.scorers.max_features,
             next_step=config.scorers.residual.next_step,
         )
 

@@ -14,6 +14,7 @@ from streamssl.config.sections import LearnerConfig
 from streamssl.modalities.sensor.encoder import WindowEncoder
 from streamssl.modalities.sensor.views import corrupt, past, view
 from streamssl.objectives import Network, TensorInputs
+from streamssl.objectives.layers import Linear
 
 
 class Readout(NamedTuple):
@@ -55,8 +56,8 @@ class SensorNetwork(Network):
             nn.Linear(config.hidden, config.projection),
         )
         num_rows = len(self.encoder.sizes)
-        self.predictor = nn.Linear(config.embedding, num_channels)
-        self.decoder = nn.Linear(config.embedding, num_rows * num_channels)
+        self.predictor = Linear(config.embedding, num_channels)
+        self.decoder = Linear(config.embedding, num_rows * num_channels)
         self.decoder_shape = (num_rows, num_channels)
         last_S = nn.functional.one_hot(torch.tensor(num_rows - 1), num_rows).float()
         self.register_buffer("last_S", last_S, persistent=False)
