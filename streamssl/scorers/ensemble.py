@@ -104,12 +104,7 @@ class Ensemble:
         self.incidents = Incidents(incident_gap=alerts.incident_gap)
         budget = parse_budget(alerts.budget)
         self.own = OwnKeys(own_keys=scorers.own_keys)
-        self.gate = Gate(
-            gate=scorers.gate.quantile,
-            quarantine_min=scorers.gate.quarantine_min,
-            quarantine_share=scorers.gate.quarantine_share,
-            quarantine_max=scorers.gate.quarantine_max,
-        )
+        self.gate = Gate(**scorers.gate.model_dump())
         # These learn even where they are switched off: the core gates, the memory names
         # neighbours. Without embeddings there is nothing to remember.
         self._always = (core_name, "memory") if sizes.embedding else (core_name,)

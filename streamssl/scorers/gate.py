@@ -15,12 +15,12 @@ from typing import Any
 import numpy as np
 
 from streamssl.arithmetic.histogram import NUM_BINS, Above, add_scores, add_to_pool, quantile
+from streamssl.arithmetic.moments import MEMORY_ROWS
 from streamssl.arithmetic.scan import BLOCK, EmaScan
 from streamssl.data.events import BoolArray, FloatArray, IntArray
 from streamssl.data.keys import KeyColumns, Runs
+from streamssl.scorers.base import FITTED_ROWS
 
-FREE_ROWS = 256
-MEMORY = 20_000
 SHARE = EmaScan(np.array([1.0 / 32.0]))
 QUARANTINE = 0.5
 POOL_ROWS = 64.0
@@ -30,7 +30,7 @@ class Gate:
     """Per-key quantile gate with quarantine.
 
     Args:
-        gate: Quantile of the score up to which a row is learnt.
+        quantile: Quantile of the score up to which a row is learnt.
         quarantine_min: Least events in quarantine before a shift is accepted.
         quarantine_share: The same, per learnt row of the key.
         quarantine_max: Most events in quarantine before a shift is accepted.
@@ -39,12 +39,12 @@ class Gate:
     def __init__(
         self,
         *,
-        gate: float = 0.85,
+        quantile: float = 0.85,
         quarantine_min: int = 500,
         quarantine_share: float = 0.2,
         quarantine_max: int = 3_000,
     ) -> None:
-        self.gate = gate
+        self.quantile = quantile
         self.limits = (quarantine_min, quarantine_share, quarantine_max)
         self.pool_N = np.zeros(NUM_BINS)
         self.columns = KeyColumns(
@@ -58,7 +58,7 @@ class Gate:
     def thresholds(self, slots: IntArray) -> FloatArray:
         """`[K]` score up to which a row is learnt, shrunk to all keys' while a key is young."""
         share_K = np.full(len(slots), POOL_ROWS / max(self.pool_N.sum(), 1.0))
-        return quantile(Above(self.columns["scores"][slots], self.pool_N, share_K), self.gate)
+        return quantile(Above(self.columns["scores"][slots], self.pool_N, share_K), self.quantile)
 
     def learn(self, slot_B: IntArray, score_B: FloatArray) -> BoolArray:
         """Judge an epoch's rows (each key's in order) and move the gate on.
@@ -71,10 +71,12 @@ class Gate:
         runs, columns = Runs(slot_B), self.columns
         learnt_K = columns["learnt"][runs.slots]
         over_B = score_B > self.thresholds(runs.slots)[runs.group]
-        old_B = learnt_K[runs.group] >= FREE_ROWS
+        old_B = learnt_K[runs.group] >= FITTED_ROWS
         quarantine_B = (self._shares(runs, over_B) >= QUARANTINE) & old_B
-        accepted_B = self._durations(runs, quarantine_B) >= self._patience(learnt_K)[runs.group]
-        free_B = learnt_K[runs.group] + runs.rank < FREE_ROWS
+        accepted_B = (
+            self._durations(runs, quarantine_B) >= self._accepted_after(learnt_K)[runs.group]
+        )
+        free_B = learnt_K[runs.group] + runs.rank < FITTED_ROWS
         learn_B = np.where(quarantine_B, accepted_B, ~over_B | free_B)
         self._remember(runs, score_B, ~quarantine_B)
         columns["learnt"][runs.slots] = learnt_K + np.bincount(
@@ -105,15 +107,16 @@ class Gate:
         duration_B[runs.order] = duration_S
         return duration_B
 
-    def _patience(self, learnt_K: FloatArray) -> FloatArray:
+    def _accepted_after(self, learnt_K: FloatArray) -> FloatArray:
+        """`[K]` events of quarantine: min(max(least, share n), most), n the rows learnt."""
         least, share, most = self.limits
         return np.minimum(np.maximum(least, share * learnt_K), max(least, most))
 
     def _remember(self, runs: Runs, score_B: FloatArray, open_B: BoolArray) -> None:
         """Add the scores of rows outside quarantine to the key's and the pool's histogram."""
         rows = np.flatnonzero(open_B)
-        add_scores(self.columns["scores"], runs, rows, score_B[rows], MEMORY)
-        add_to_pool(self.pool_N, score_B[rows], MEMORY)
+        add_scores(self.columns["scores"], runs, rows, score_B[rows], MEMORY_ROWS)
+        add_to_pool(self.pool_N, score_B[rows], MEMORY_ROWS)
 
     def state_dict(self) -> dict[str, Any]:
         """Everything learned."""

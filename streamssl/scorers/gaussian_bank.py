@@ -16,6 +16,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import torch
 
+from streamssl.arithmetic.moments import deviation, learning_rate
 from streamssl.arithmetic.tiles import Tiling
 from streamssl.data.events import BoolArray, Float32Array, FloatArray, IntArray
 from streamssl.data.keys import Runs, check_shape
@@ -23,8 +24,7 @@ from streamssl.scorers import attribution
 
 CLIP = 20.0
 FARTHEST = 1e15  # of a row from the mean, while it is learned: squares stay within float32
-MEMORY = 20_000
-FLAT_VARIANCE = 1e-12
+SEED_ROWS = 256.0  # most rows that an entry's beginning is worth
 REFRESH_MIN = 32
 REFRESH_MAX = 512
 REFRESH_SHARE = 1.0 / 32.0
@@ -177,7 +177,7 @@ class GaussianBank:
         total_K = np.maximum(np.add.reduceat(weight_B[row_B], runs.starts), 1e-300)
         self.weight_E[entry_K] += total_K
         self.unrefreshed_E[entry_K] += total_K
-        rate_K = np.maximum(total_K / self.weight_E[entry_K], 1.0 - (1.0 - 1.0 / MEMORY) ** total_K)
+        rate_K = learning_rate(self.weight_E[entry_K], total_K)
         group_B = runs.group[row_B]
         share_B1 = (weight_B[row_B] / total_K[group_B]).astype(np.float32)[:, None]
         about_KF = self.mean_EF[entry_K].astype(np.float32)
@@ -211,9 +211,7 @@ class GaussianBank:
             return
         covariance = self.covariance_EFF[entries].astype(np.float64)
         variance = np.diagonal(covariance, axis1=1, axis2=2)
-        floor = 0.05 * np.maximum(np.abs(self.mean_EF[entries]), 1.0)
-        flat = variance < FLAT_VARIANCE
-        scale = np.where(flat, floor, np.sqrt(np.maximum(variance, FLAT_VARIANCE)))
+        scale = deviation(self.mean_EF[entries], variance)
         correlation = covariance / (scale[:, :, None] * scale[:, None, :])
         correlation += self.ridge * np.eye(self.num_features)
         lower = torch.from_numpy(np.linalg.cholesky(correlation))
@@ -229,7 +227,7 @@ class GaussianBank:
         self.precision_EF[entries] = np.einsum("efg,efg->ef", whiten, whiten)
 
     def seed_entry(
-        self, entry: int, center_F: FloatArray, scale_F: FloatArray, rows: float
+        self, entry: int, center_F: FloatArray, scale_F: FloatArray, rows: float = SEED_ROWS
     ) -> None:
         """Begin `entry` with what all keys together have learned, worth at most `rows` rows.
 

@@ -10,6 +10,7 @@ from typing import Any, Self
 
 import numpy as np
 
+from streamssl.arithmetic.reservoir import last_writers, random_places
 from streamssl.arithmetic.tiles import tiled_matmul
 from streamssl.config.sections import ScorersConfig
 from streamssl.data.events import Float32Array, FloatArray, IntArray
@@ -67,15 +68,15 @@ class MemoryScorer(SharedScorer):
     def _add(
         self, embedding_BD: Float32Array, position_B3: IntArray, generator: np.random.Generator
     ) -> None:
-        """Reservoir sampling (Vitter 1985)."""
+        """Fill the free places, then let each further row take a random one (reservoir)."""
         room = self.capacity - len(self.vectors_MD)
         self.vectors_MD = np.concatenate([self.vectors_MD, embedding_BD[:room]])
         self.positions_M3 = np.concatenate([self.positions_M3, position_B3[:room]])
         self.num_seen += min(room, len(embedding_BD))
         rest = np.arange(max(room, 0), len(embedding_BD))
-        places = generator.integers(0, self.num_seen + 1 + np.arange(len(rest)))
+        places = random_places(self.num_seen, len(rest), generator)
         self.num_seen += len(rest)
-        kept = places < self.capacity
+        kept = last_writers(places, self.capacity)
         self.vectors_MD[places[kept]] = embedding_BD[rest[kept]]
         self.positions_M3[places[kept]] = position_B3[rest[kept]]
 

@@ -22,7 +22,6 @@ from streamssl.scorers.base import Admitted, Seen, SharedScorer, Sizes
 from streamssl.scorers.gaussian_bank import GaussianBank
 
 RIDGE = 0.1
-SEED_ROWS = 256.0
 
 
 class ResidualScorer(SharedScorer):
@@ -81,7 +80,7 @@ class ResidualScorer(SharedScorer):
         """Entries that went to other keys begin with what all keys have learned."""
         size, known = self.bank.num_features, len(self.bank.weight_E)
         for entry in admitted.moved[admitted.moved < known].tolist():
-            self.bank.seed_entry(entry, np.zeros(size), np.ones(size), SEED_ROWS)
+            self.bank.seed_entry(entry, np.zeros(size), np.ones(size))
         self.bank.ensure(int(admitted.own_B.max(initial=0)) + 1)
 
     def _vector(self, seen: Seen[Any]) -> Float32Array:

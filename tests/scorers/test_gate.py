@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from streamssl.scorers.gate import FREE_ROWS, Gate
+from streamssl.scorers.base import FITTED_ROWS
+from streamssl.scorers.gate import Gate
 
 GENERATOR = np.random.default_rng(2)
 
@@ -32,8 +33,10 @@ def test_ordinary_rows_pass_and_outliers_do_not() -> None:
 def test_the_first_rows_all_pass() -> None:
     """Until the free rows are learnt, nothing is known and everything is learnt."""
     gate = ready_gate(0)
-    passed = gate.learn(np.zeros(FREE_ROWS + 50, np.int64), np.geomspace(1, 1e4, FREE_ROWS + 50))
-    assert passed[:FREE_ROWS].all()
+    passed = gate.learn(
+        np.zeros(FITTED_ROWS + 50, np.int64), np.geomspace(1, 1e4, FITTED_ROWS + 50)
+    )
+    assert passed[:FITTED_ROWS].all()
 
 
 @pytest.mark.parametrize(("history", "patience"), [(600, 500), (5_000, 860), (30_000, 3_000)])

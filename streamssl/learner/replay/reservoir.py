@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from streamssl.arithmetic.reservoir import last_writers, random_places
 from streamssl.data.events import FloatArray, IntArray
 from streamssl.data.inputs import Inputs, InputSpec
 from streamssl.learner.replay.base import Policy
@@ -57,7 +58,7 @@ class Reservoir(Policy):
         if len(event_time_N) == 0 or self.capacity == 0:
             return
         place_N = self._places(len(event_time_N), generator)
-        chosen = _last_writer(place_N, self.capacity)
+        chosen = last_writers(place_N, self.capacity)
         for name, held in self._inputs.items():
             held[place_N[chosen]] = _halved(inputs[name][chosen], held.dtype)
         self._event_time[place_N[chosen]] = event_time_N[chosen]
@@ -107,17 +108,9 @@ class Reservoir(Policy):
 
     def _places(self, count: int, generator: np.random.Generator) -> IntArray:
         """A place for each sample offered; `capacity` or above means not taken."""
-        order_N = self.num_seen + np.arange(count)
-        draw_N = generator.integers(0, order_N + 1)
+        draw_N = random_places(self.num_seen, count, generator)
         free_N = self._num_held + np.arange(count)
         return np.where(free_N < self.capacity, free_N, draw_N)
-
-
-def _last_writer(place_N: IntArray, capacity: int) -> IntArray:
-    """Rows that end up held: the last one offered to each place, as one by one would give."""
-    rows = np.flatnonzero(place_N < capacity)[::-1]
-    _, first = np.unique(place_N[rows], return_index=True)
-    return np.sort(rows[first])
 
 
 def _held(dtype: Any) -> np.dtype[Any]:

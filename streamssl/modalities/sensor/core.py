@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from streamssl.arithmetic.histogram import NUM_BINS, Above, add_scores, quantile
+from streamssl.arithmetic.moments import MEMORY_ROWS
 from streamssl.arithmetic.tiles import tile_rows
 from streamssl.data.events import BoolArray, Float32Array, FloatArray, IntArray
 from streamssl.data.keys import KeyColumns, Runs
@@ -24,10 +25,8 @@ from streamssl.modalities.sensor.gaussians import EVIDENCE, SensorGaussians
 from streamssl.scorers import attribution
 from streamssl.scorers.base import FITTED_ROWS, Admitted, Core, Seen
 
-OWN_ROWS = 256
 UNREAD_STRIDE = 4
 STUDENT_QUANTILE = 0.9
-STUDENT_MEMORY = 20_000
 
 
 class SensorCore(Core[SensorMeasured]):
@@ -101,7 +100,7 @@ class SensorCore(Core[SensorMeasured]):
     def _scoring_entries(self, own_B: IntArray) -> IntArray:
         """The own entry, or the shared one where that has learned much more so far."""
         weight_E = self.gaussians["averaged"].weight_E
-        young_B = (weight_E[own_B] < OWN_ROWS) & (weight_E[0] >= 2.0 * weight_E[own_B])
+        young_B = (weight_E[own_B] < FITTED_ROWS) & (weight_E[0] >= 2.0 * weight_E[own_B])
         return np.where(young_B, 0, own_B)
 
     def fitted(self, measured: SensorMeasured) -> BoolArray:
@@ -171,7 +170,7 @@ class SensorCore(Core[SensorMeasured]):
         counts = self.columns["student"]
         nobody = np.zeros(NUM_BINS), np.zeros(len(runs.slots))
         limit_K = quantile(Above(counts[runs.slots], *nobody), STUDENT_QUANTILE)
-        add_scores(counts, runs, np.arange(len(score_B)), score_B, STUDENT_MEMORY)
+        add_scores(counts, runs, np.arange(len(score_B)), score_B, MEMORY_ROWS)
         return np.minimum(1.0, limit_K[runs.group] / np.maximum(score_B, 1e-9))
 
     def _begin_entries(self, measured: SensorMeasured, admitted: Admitted) -> None:

@@ -18,7 +18,6 @@ from streamssl.scorers.gaussian_bank import GaussianBank, Pulled
 
 EVIDENCE = ("averaged", "lagged", "leaky", "student")
 RIDGES = {"averaged": 0.3, "lagged": 0.01, "leaky": 0.1, "student": 0.01}
-SEED_ROWS = 256.0
 
 
 class SensorGaussians:
@@ -77,7 +76,7 @@ class SensorGaussians:
             size = bank.num_features
             center_F = np.tile(center_C, blocks) if blocks else np.zeros(size)
             scale_F = np.tile(scale_C, blocks) if blocks else np.ones(size)
-            bank.seed_entry(entry, center_F, scale_F, SEED_ROWS)
+            bank.seed_entry(entry, center_F, scale_F)
 
     def bytes_per_entry(self) -> int:
         """Bytes of one entry of every bank."""

@@ -10,28 +10,12 @@ from typing import Any
 
 import numpy as np
 
+from streamssl.arithmetic.moments import deviation, learning_rate
 from streamssl.data.events import Float32Array, FloatArray, IntArray
 from streamssl.data.keys import KeyColumns, Runs
 
-MEMORY = 20_000
 PRIOR_ROWS = 8.0
-FLAT_VARIANCE = 1e-12
 STATISTICS = ("count", "mean", "var")
-
-
-def learning_rate(total: FloatArray, new: FloatArray) -> FloatArray:
-    """Weight of `new` rows when `total` rows (the new ones included) have been learnt.
-
-    The mean of all rows at first, then an exponential one over about `MEMORY` rows.
-    """
-    share = new / np.maximum(total, 1.0)
-    return np.maximum(share, 1.0 - (1.0 - 1.0 / MEMORY) ** new)
-
-
-def deviation(mean: FloatArray, variance: FloatArray) -> FloatArray:
-    """Standard deviation; a flat channel gets a twentieth of its size (at least of 1)."""
-    floor = 0.05 * np.maximum(np.abs(mean), 1.0)
-    return np.where(variance < FLAT_VARIANCE, floor, np.sqrt(np.maximum(variance, FLAT_VARIANCE)))
 
 
 class Normaliser:

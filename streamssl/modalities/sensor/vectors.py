@@ -13,8 +13,8 @@ from streamssl.arithmetic.projection import random_projection
 from streamssl.arithmetic.tiles import tiled_matmul
 from streamssl.data.events import Float32Array, FloatArray
 from streamssl.modalities.sensor.features import Features
+from streamssl.scorers.gaussian_bank import CLIP
 
-CLIP = 20.0
 AVERAGED_VALUES = 50
 LAGGED_VALUES = 100
 

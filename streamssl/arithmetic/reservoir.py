@@ -1,0 +1,30 @@
+"""A fair sample of everything offered so far: algorithm R (Vitter 1985), many items at once.
+
+N = items offered, K = places.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from streamssl.data.events import IntArray
+
+
+def random_places(num_seen: int, count: int, generator: np.random.Generator) -> IntArray:
+    """`[N]` a place for each of `count` further items, uniform on [0, items up to and with it).
+
+    An item whose place is K or above is not kept; so each is kept with probability K / seen.
+    """
+    return generator.integers(0, num_seen + 1 + np.arange(count))
+
+
+def last_writers(place_N: IntArray, num_places: int) -> IntArray:
+    """Rows that end up held: the last one offered to each place, as one by one would give.
+
+    Example:
+        >>> last_writers(np.array([1, 0, 5, 1]), 2)
+        array([1, 3])
+    """
+    rows = np.flatnonzero(place_N < num_places)[::-1]
+    _, first = np.unique(place_N[rows], return_index=True)
+    return np.sort(rows[first])
