@@ -13,11 +13,11 @@ from types import FrameType
 
 from benchmarks.chaos.broker import ChaosBroker
 from benchmarks.chaos.forms import FORMS, Form
-from benchmarks.chaos.outcome import Outcome
+from benchmarks.chaos.outcome import Findings
 from benchmarks.chaos.report import write
-from benchmarks.chaos.results import PAGE, RESULTS, Result, Results
+from benchmarks.chaos.results import PAGE, RESULTS, ResultStore, ScenarioResult
+from benchmarks.chaos.scenarios import run_scenario, scenarios_named
 from benchmarks.chaos.site import Site
-from benchmarks.chaos.stages import run_stage, stages_named
 
 LIMIT_S = 40 * 60
 
@@ -25,17 +25,18 @@ LIMIT_S = 40 * 60
 def main() -> int:
     """Run what is missing; 1 where a promise was broken."""
     arguments = _arguments()
-    form, results = FORMS[arguments.form], Results(arguments.results)
+    form, results = FORMS[arguments.form], ResultStore(arguments.results)
     broken = 0
-    for stage in stages_named(arguments.stage):
-        found = results.get(form.name, stage)
+    for scenario in scenarios_named(arguments.stage):
+        found = results.get(form.name, scenario)
         if found is None or found.outcome.broken():
-            _say(f"{stage} ({form.name}) ...")
-            found = _run(stage, form)
+            _say(f"{scenario} ({form.name}) ...")
+            found = _run(scenario, form)
             results.put(found)
         else:
             _say(
-                f"{stage} ({form.name}) is done: remove {results.path(form.name, stage)} to redo it"
+                f"{scenario} ({form.name}) is done: remove "
+                f"{results.path(form.name, scenario)} to redo it"
             )
         write(found, arguments.page)
         broken += len(found.outcome.broken())
@@ -46,32 +47,33 @@ def main() -> int:
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.chaos", description=__doc__)
     parser.add_argument("--form", choices=FORMS, default="long")
+    # `make chaos STAGE=`, and the commands on the page, have always said it so.
     parser.add_argument("--stage", default="", help="one, or all that begin with it; else all")
     parser.add_argument("--results", type=Path, default=RESULTS)
     parser.add_argument("--page", type=Path, default=PAGE)
     arguments = parser.parse_args()
     try:
-        stages_named(arguments.stage)
+        scenarios_named(arguments.stage)
     except ValueError as error:
         parser.error(str(error))
     return arguments
 
 
-def _run(stage: str, form: Form) -> Result:
-    """Run one stage on a broker of its own; an error breaks it, and leaves its folder."""
+def _run(scenario: str, form: Form) -> ScenarioResult:
+    """Run one scenario on a broker of its own; an error breaks it, and leaves its folder."""
     folder = Path(tempfile.mkdtemp(prefix="streamssl-chaos-"))
     signal.signal(signal.SIGALRM, _too_long)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     signal.alarm(LIMIT_S)
     try:
         with ChaosBroker() as broker:
-            found = run_stage(stage, form, Site(broker, folder))
+            found = run_scenario(scenario, form, Site(broker, folder))
     except Exception:
         told = traceback.format_exc().strip()
         _say(told)
-        outcome = Outcome()
+        outcome = Findings()
         outcome.expect("the scenario comes to its end", False, told.splitlines()[-1][:300])
-        found = Result(stage, form.name, 0.0, outcome)
+        found = ScenarioResult(scenario, form.name, 0.0, outcome)
     finally:
         signal.alarm(0)
     if found.outcome.broken():
@@ -82,11 +84,11 @@ def _run(stage: str, form: Form) -> Result:
 
 
 def _too_long(_: int, __: FrameType | None) -> None:
-    raise TimeoutError(f"a stage may take {LIMIT_S // 60} minutes")
+    raise TimeoutError(f"a scenario may take {LIMIT_S // 60} minutes")
 
 
-def _tell(found: Result) -> None:
-    _say(f"{found.stage} ({found.form}), {found.seconds:.0f} s: {found.outcome.did}")
+def _tell(found: ScenarioResult) -> None:
+    _say(f"{found.scenario} ({found.form}), {found.seconds:.0f} s: {found.outcome.did}")
     for promise in found.outcome.promises:
         _say(f"  {'held  ' if promise.held else 'BROKEN'} {promise.text}: {promise.measured}")
 

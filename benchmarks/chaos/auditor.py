@@ -13,7 +13,7 @@ import msgspec
 from kafka import KafkaConsumer, TopicPartition
 from kafka.errors import KafkaError
 
-from benchmarks.chaos.ledger import NUM_PARTITIONS, Ledger, Place
+from benchmarks.chaos.source import NUM_PARTITIONS, Ledger, Place
 
 
 class _Score(msgspec.Struct):

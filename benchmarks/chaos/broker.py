@@ -11,7 +11,7 @@ from kafka import KafkaAdminClient
 from kafka.protocol.admin import AlterClientQuotasRequest
 
 from benchmarks.chaos.freezing import Freezable
-from benchmarks.chaos.ledger import CLIENT
+from benchmarks.chaos.source import CLIENT
 from streamssl.devkit.broker import DevBroker
 
 UNLIMITED = 10**12

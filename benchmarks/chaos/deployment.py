@@ -14,8 +14,8 @@ from typing import Any, Protocol, Self
 import pyarrow.parquet as pq
 
 from benchmarks.chaos.auditor import Auditor
-from benchmarks.chaos.beside import beside
-from benchmarks.chaos.ledger import NUM_PARTITIONS, Source
+from benchmarks.chaos.repeating import repeating
+from benchmarks.chaos.source import NUM_PARTITIONS, InputSource
 from benchmarks.chaos.worker import COMMAND, Worker
 from streamssl.checkpoint.store import checkpoints
 from streamssl.config.sections import KafkaConfig, OutputsConfig
@@ -94,7 +94,7 @@ class Deployment:
         self.admin.create(self.topic, NUM_PARTITIONS)
         self.admin.ensure_outputs(self.app, NUM_PARTITIONS, self._outputs)
         channels, unreadable = self._input
-        source = Source(
+        source = InputSource(
             self.kafka.bootstrap_servers, self.topic, num_channels=channels, unreadable=unreadable
         )
         self.source = self._opened.enter_context(source)
@@ -125,7 +125,7 @@ class Deployment:
             else:
                 time.sleep(0.05)
 
-        with beside(turn):
+        with repeating(turn):
             yield
         self.source.flush()
 

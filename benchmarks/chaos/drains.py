@@ -7,11 +7,11 @@ import time
 from functools import partial
 from pathlib import Path
 
-from benchmarks.chaos.beside import beside
 from benchmarks.chaos.deployment import Deployment
 from benchmarks.chaos.forms import Form
 from benchmarks.chaos.kills import EXACTLY_ONCE
-from benchmarks.chaos.outcome import Outcome
+from benchmarks.chaos.outcome import Findings
+from benchmarks.chaos.repeating import repeating
 from benchmarks.chaos.settings import SAVE_NEVER, STEADY
 from benchmarks.chaos.site import Site
 from benchmarks.chaos.worker import DRAIN_S, Worker, until
@@ -21,9 +21,9 @@ LIMIT_S = 240.0
 RATE = 200.0
 
 
-def drains(form: Form, site: Site) -> Outcome:
+def drains(form: Form, site: Site) -> Findings:
     """SIGTERM at any moment of work: exit 0 in 20 s, all committed, a checkpoint that is valid."""
-    rng, outcome = random.Random(17), Outcome(f"{form.drains} times SIGTERM under load")
+    rng, outcome = random.Random(17), Findings(f"{form.drains} times SIGTERM under load")
     codes, longest_s, valid = [], 0.0, 0
     answers: list[list[tuple[int, int]]] = []
     with site.deployment(STEADY) as deployment, deployment.auditor() as auditor:
@@ -35,7 +35,7 @@ def drains(form: Form, site: Site) -> Outcome:
                 with deployment.source.streaming(RATE):
                     time.sleep(rng.uniform(0.0, 1.0))
                     seen = list[tuple[int, int]]()
-                    with beside(partial(_probe, worker, seen)):
+                    with repeating(partial(_probe, worker, seen)):
                         code, seconds = worker.drain()
             codes.append(code)
             answers.append(seen)
@@ -57,7 +57,7 @@ def drains(form: Form, site: Site) -> Outcome:
     return outcome
 
 
-def _check_answers(outcome: Outcome, answers: list[list[tuple[int, int]]]) -> None:
+def _check_answers(outcome: Findings, answers: list[list[tuple[int, int]]]) -> None:
     all_answered = all(answers)
     live, ready = ({seen[n] for of_one in answers for seen in of_one} for n in (0, 1))
     counts = [len(of_one) for of_one in answers]

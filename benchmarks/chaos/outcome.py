@@ -21,7 +21,7 @@ class Promise:
 
 
 @dataclass
-class Outcome:
+class Findings:
     """What a scenario did and found.
 
     Attributes:

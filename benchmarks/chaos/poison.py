@@ -13,10 +13,10 @@ from benchmarks.chaos import deadly
 from benchmarks.chaos.deployment import Deployment
 from benchmarks.chaos.forms import Form
 from benchmarks.chaos.kills import EXACTLY_ONCE
-from benchmarks.chaos.ledger import NUM_PARTITIONS
-from benchmarks.chaos.outcome import Outcome
+from benchmarks.chaos.outcome import Findings
 from benchmarks.chaos.settings import NUM_CHANNELS, SMALL
 from benchmarks.chaos.site import Site
+from benchmarks.chaos.source import NUM_PARTITIONS
 from benchmarks.chaos.worker import Worker, until
 
 LIMIT_S = 1_500.0
@@ -28,7 +28,7 @@ DEADLY_ENTRY = ("-P", str(Path(deadly.__file__)))
 
 
 @dataclass(frozen=True)
-class Bad:
+class BadMessage:
     """A message that cannot be read, and the reason that its dead letter must give."""
 
     value: bytes | None
@@ -36,38 +36,38 @@ class Bad:
     key: bytes = b"m1"
 
 
-KINDS: dict[str, Bad] = {
-    "no bytes": Bad(b"", "empty"),
-    "tombstone": Bad(None, "empty"),
-    "cut off": Bad(b'{"c0": 1', "bad_json"),
-    "only a brace": Bad(b"{", "bad_json"),
-    "trailing text": Bad(b'{"c0": 1} x', "bad_json"),
-    "single quotes": Bad(b"{'c0': 1}", "bad_json"),
-    "binary": Bad(b"\xff\xfe\x00\x80", "bad_json"),
-    "zeros": Bad(bytes(1_000), "bad_json"),
-    "byte order mark": Bad(b'\xef\xbb\xbf{"c0": 1}', "bad_json"),
-    "NaN": Bad(b'{"c0": NaN}', "bad_json"),
-    "array": Bad(b"[]", "wrong_type"),
-    "null": Bad(b"null", "wrong_type"),
-    "text": Bad(b'"x"', "wrong_type"),
-    "number": Bad(b"12", "wrong_type"),
-    "text in a channel": Bad(b'{"c0": "x"}', "wrong_type"),
-    "object in a channel": Bad(b'{"c0": {}}', "wrong_type"),
-    "array in a channel": Bad(b'{"c0": [1, 2]}', "wrong_type"),
-    "beyond float64": Bad(b'{"c0": 1e999}', "not_finite"),
-    "beyond float32": Bad(b'{"c0": 1e39}', "not_finite"),
-    "no channel": Bad(b'{"z": 1}', "missing_field"),
-    "nested too deeply": Bad(b'{"z": ' + b"[" * 20_000, "too_deep"),
-    "key not UTF-8": Bad(b'{"c0": 1}', "bad_key", key=b"\xff\xfe"),
-    "key too long": Bad(b'{"c0": 1}', "bad_key", key=b"k" * 300),
-    "too large": Bad(b'{"c0": 1, "z": "' + b"x" * 1_100_000 + b'"}', "too_large"),
+KINDS: dict[str, BadMessage] = {
+    "no bytes": BadMessage(b"", "empty"),
+    "tombstone": BadMessage(None, "empty"),
+    "cut off": BadMessage(b'{"c0": 1', "bad_json"),
+    "only a brace": BadMessage(b"{", "bad_json"),
+    "trailing text": BadMessage(b'{"c0": 1} x', "bad_json"),
+    "single quotes": BadMessage(b"{'c0': 1}", "bad_json"),
+    "binary": BadMessage(b"\xff\xfe\x00\x80", "bad_json"),
+    "zeros": BadMessage(bytes(1_000), "bad_json"),
+    "byte order mark": BadMessage(b'\xef\xbb\xbf{"c0": 1}', "bad_json"),
+    "NaN": BadMessage(b'{"c0": NaN}', "bad_json"),
+    "array": BadMessage(b"[]", "wrong_type"),
+    "null": BadMessage(b"null", "wrong_type"),
+    "text": BadMessage(b'"x"', "wrong_type"),
+    "number": BadMessage(b"12", "wrong_type"),
+    "text in a channel": BadMessage(b'{"c0": "x"}', "wrong_type"),
+    "object in a channel": BadMessage(b'{"c0": {}}', "wrong_type"),
+    "array in a channel": BadMessage(b'{"c0": [1, 2]}', "wrong_type"),
+    "beyond float64": BadMessage(b'{"c0": 1e999}', "not_finite"),
+    "beyond float32": BadMessage(b'{"c0": 1e39}', "not_finite"),
+    "no channel": BadMessage(b'{"z": 1}', "missing_field"),
+    "nested too deeply": BadMessage(b'{"z": ' + b"[" * 20_000, "too_deep"),
+    "key not UTF-8": BadMessage(b'{"c0": 1}', "bad_key", key=b"\xff\xfe"),
+    "key too long": BadMessage(b'{"c0": 1}', "bad_key", key=b"k" * 300),
+    "too large": BadMessage(b'{"c0": 1, "z": "' + b"x" * 1_100_000 + b'"}', "too_large"),
 }
 # Large ones are rare, or the stream would consist of little else.
 RARE = {"too large": 0.05, "nested too deeply": 0.2}
 
 
 @dataclass(frozen=True)
-class Speed:
+class BacklogSpeed:
     """How a daemon went through a backlog.
 
     Attributes:
@@ -81,9 +81,9 @@ class Speed:
     growth_mb: float
 
 
-def poison(form: Form, site: Site) -> Outcome:
+def poison(form: Form, site: Site) -> Findings:
     """Bad among good: all set aside with reason and origin, no neighbour touched, hardly slower."""
-    outcome = Outcome(f"{form.bad:,} bad messages of {len(KINDS)} kinds among {form.good:,} good")
+    outcome = Findings(f"{form.bad:,} bad messages of {len(KINDS)} kinds among {form.good:,} good")
     with (
         _deployment(site) as without,
         _deployment(site) as deployment,
@@ -93,8 +93,8 @@ def poison(form: Form, site: Site) -> Outcome:
         _fill(deployment, form.good, form.bad)
         # Side by side, so that both share whatever else the machine does.
         with ThreadPoolExecutor(2) as pool:
-            beside = pool.submit(_speed, without, form.good)
-            poisoned, clean = _speed(deployment, form.good), beside.result()
+            other = pool.submit(_speed, without, form.good)
+            poisoned, clean = _speed(deployment, form.good), other.result()
         auditor.wait_for_all(LIMIT_S)
         verdict, kinds = auditor.verdict(), deployment.source.ledger.kinds
         wrong = Counter(
@@ -119,9 +119,9 @@ def poison(form: Form, site: Site) -> Outcome:
     return outcome
 
 
-def killing(_: Form, site: Site) -> Outcome:
+def killing(_: Form, site: Site) -> Findings:
     """A message that kills the process three times is set aside; its neighbours are scored."""
-    outcome = Outcome("one message, among 600, that kills the process with signal 9")
+    outcome = Findings("one message, among 600, that kills the process with signal 9")
     with site.deployment(SMALL, unreadable=0.0) as deployment, deployment.auditor() as auditor:
         deployment.source.produce(300)
         send = deployment.source.send
@@ -163,7 +163,7 @@ def _fill(deployment: Deployment, good: int, bad: int) -> None:
     source.flush()
 
 
-def _speed(deployment: Deployment, good: int) -> Speed:
+def _speed(deployment: Deployment, good: int) -> BacklogSpeed:
     """Run a daemon over everything, and measure it from a fifth on.
 
     By its own count: what an auditor has read is of an earlier moment than what was used so far.
@@ -177,7 +177,9 @@ def _speed(deployment: Deployment, good: int) -> Speed:
             most_mb = max(most_mb, last.memory_mb)
         worker.drain()
     seconds, cpu_s = last.at_s - first.at_s, last.cpu_s - first.cpu_s
-    return Speed((num - begun) / seconds, 1e6 * cpu_s / (num - begun), most_mb - first.memory_mb)
+    return BacklogSpeed(
+        (num - begun) / seconds, 1e6 * cpu_s / (num - begun), most_mb - first.memory_mb
+    )
 
 
 def _wait_for(worker: Worker, num_taken: int) -> int:

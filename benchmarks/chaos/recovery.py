@@ -6,7 +6,7 @@ import time
 
 from benchmarks.chaos.forms import Form
 from benchmarks.chaos.kills import EXACTLY_ONCE
-from benchmarks.chaos.outcome import Outcome
+from benchmarks.chaos.outcome import Findings
 from benchmarks.chaos.settings import NUM_CHANNELS, SAVE_NEVER
 from benchmarks.chaos.site import Site
 from benchmarks.chaos.worker import until
@@ -16,9 +16,9 @@ LIMIT_S = 600.0
 RECOVERY_S = 30.0
 
 
-def recovery(form: Form, site: Site) -> Outcome:
+def recovery(form: Form, site: Site) -> Findings:
     """After kill -9 the state is back within 30 s at the default interval of checkpoints."""
-    outcome = Outcome(f"kill -9 with {form.backlogs} events since the checkpoint, 8 channels")
+    outcome = Findings(f"kill -9 with {form.backlogs} events since the checkpoint, 8 channels")
     sections = {"checkpoint": {"every_s": 1e9}}
     with (
         site.deployment(sections, num_channels=NUM_CHANNELS) as deployment,
@@ -47,7 +47,7 @@ def recovery(form: Form, site: Site) -> Outcome:
     return outcome
 
 
-def _check(outcome: Outcome, took: dict[int, float], interval: int) -> None:
+def _check(outcome: Findings, took: dict[int, float], interval: int) -> None:
     """Beyond a start with nothing to recover; where as much was left as may be, also as a whole."""
     (_, start_s), *_, (num, longest_s) = took.items()
     told = ", ".join(f"{num:,} events {seconds:.1f} s" for num, seconds in took.items())

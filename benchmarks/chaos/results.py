@@ -1,4 +1,4 @@
-"""What stages found, kept as files, so that a run goes on where the last one ended."""
+"""What scenarios found, kept as files, so that a run goes on where the last one ended."""
 
 from __future__ import annotations
 
@@ -6,31 +6,31 @@ import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from benchmarks.chaos.outcome import Outcome, Promise
+from benchmarks.chaos.outcome import Findings, Promise
 
 RESULTS = Path("build/chaos")
 PAGE = Path("docs/reliability.md")
 
 
 @dataclass(frozen=True)
-class Result:
-    """One finished stage.
+class ScenarioResult:
+    """One finished scenario.
 
     Attributes:
-        stage: Its name.
+        scenario: Its name.
         form: `short` or `long`.
         seconds: How long it took.
         outcome: What it found.
     """
 
-    stage: str
+    scenario: str
     form: str
     seconds: float
-    outcome: Outcome
+    outcome: Findings
 
 
-class Results:
-    """A folder with one JSON file a finished stage, by form.
+class ResultStore:
+    """A folder with one JSON file a finished scenario, by form.
 
     Args:
         folder: Made where absent.
@@ -39,23 +39,24 @@ class Results:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
 
-    def put(self, result: Result) -> None:
-        """Keep a result; an earlier one of the same stage is replaced."""
-        path = self.path(result.form, result.stage)
+    def put(self, result: ScenarioResult) -> None:
+        """Keep a result; an earlier one of the same scenario is replaced."""
+        path = self.path(result.form, result.scenario)
         path.parent.mkdir(parents=True, exist_ok=True)
         draft = path.with_suffix(".new")
         draft.write_text(json.dumps(asdict(result), indent=1))
         draft.rename(path)
 
-    def get(self, form: str, stage: str) -> Result | None:
-        """What a stage found, None where it has not been run to its end."""
-        path = self.path(form, stage)
+    def get(self, form: str, scenario: str) -> ScenarioResult | None:
+        """What a scenario found, None where it has not been run to its end."""
+        path = self.path(form, scenario)
         if not path.exists():
             return None
         kept = json.loads(path.read_text())
         promises = [Promise(**promise) for promise in kept["outcome"]["promises"]]
-        return Result(**{**kept, "outcome": Outcome(kept["outcome"]["did"], promises)})
+        outcome = Findings(kept["outcome"]["did"], promises)
+        return ScenarioResult(scenario, form, kept["seconds"], outcome)
 
-    def path(self, form: str, stage: str) -> Path:
-        """Where a stage's result is kept."""
-        return self._folder / form / f"{stage}.json"
+    def path(self, form: str, scenario: str) -> Path:
+        """Where a scenario's result is kept."""
+        return self._folder / form / f"{scenario}.json"

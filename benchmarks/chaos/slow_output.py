@@ -9,11 +9,11 @@ from benchmarks.chaos.auditor import Auditor
 from benchmarks.chaos.deployment import LAG
 from benchmarks.chaos.forms import Form
 from benchmarks.chaos.kills import EXACTLY_ONCE, REPLAY
-from benchmarks.chaos.ledger import NUM_PARTITIONS
-from benchmarks.chaos.outcome import Outcome
+from benchmarks.chaos.outcome import Findings
 from benchmarks.chaos.replays import compare_with_replay
 from benchmarks.chaos.settings import NUM_CHANNELS, SMALL
 from benchmarks.chaos.site import Site
+from benchmarks.chaos.source import NUM_PARTITIONS
 from benchmarks.chaos.worker import Worker, until
 from streamssl.transport.journal import JournalRecord
 
@@ -29,9 +29,9 @@ NUM_LARGE, LARGE_BYTES = 24_000, 8_000
 THIN_ABOVE_LAG = 500
 
 
-def slow_output(form: Form, site: Site) -> Outcome:
+def slow_output(form: Form, site: Site) -> Findings:
     """The broker takes a tenth of what it took: memory stays flat, the group keeps the worker."""
-    outcome = Outcome()
+    outcome = Findings()
     with (
         site.own_broker() as broker,
         site.deployment({}, broker=broker, num_channels=NUM_CHANNELS) as deployment,
@@ -69,9 +69,11 @@ def slow_output(form: Form, site: Site) -> Outcome:
     return outcome
 
 
-def lag(form: Form, site: Site) -> Outcome:
+def lag(form: Form, site: Site) -> Findings:
     """Far behind, it learns less before it scores less; caught up, it learns as before."""
-    outcome = Outcome(f"{form.backlog:,} messages behind, `learn.thin_above_lag: {THIN_ABOVE_LAG}`")
+    outcome = Findings(
+        f"{form.backlog:,} messages behind, `learn.thin_above_lag: {THIN_ABOVE_LAG}`"
+    )
     learn = {**SMALL["learn"], "thin_above_lag": THIN_ABOVE_LAG}
     sections = {**SMALL, "learn": learn, "delivery": {}}
     with site.deployment(sections) as deployment, deployment.auditor() as auditor:
@@ -98,7 +100,7 @@ def lag(form: Form, site: Site) -> Outcome:
 
 
 @dataclass(frozen=True)
-class Pace:
+class OutputPace:
     """How a daemon went on for some time.
 
     Attributes:
@@ -112,7 +114,7 @@ class Pace:
     most_mb: float
 
 
-def _watch(worker: Worker, auditor: Auditor, seconds: float) -> Pace:
+def _watch(worker: Worker, auditor: Auditor, seconds: float) -> OutputPace:
     auditor.look()
     began, results = worker.vitals(), auditor.num_results()
     now, most_mb = began, began.memory_mb
@@ -121,7 +123,7 @@ def _watch(worker: Worker, auditor: Auditor, seconds: float) -> Pace:
         now = worker.vitals()
         most_mb = max(most_mb, now.memory_mb)
     took_s = now.at_s - began.at_s
-    return Pace(took_s, (auditor.num_results() - results) / took_s, most_mb)
+    return OutputPace(took_s, (auditor.num_results() - results) / took_s, most_mb)
 
 
 def _rates(journal: list[JournalRecord]) -> list[float]:

@@ -10,7 +10,7 @@ from typing import Self
 from kafka import KafkaConsumer, TopicPartition
 
 from benchmarks.chaos.deployment import Deployment
-from benchmarks.chaos.ledger import NUM_PARTITIONS
+from benchmarks.chaos.source import NUM_PARTITIONS
 from streamssl.engine.start import CHECKPOINTS
 from streamssl.transport.journal import JournalRecord, decode_record
 from streamssl.transport.kafka.reader import open_consumer

@@ -21,7 +21,7 @@ def demo(
     ] = None,
     config: Annotated[
         Path | None,
-        typer.Option("--config", "-c", help="The daemon's configuration [configs/demo.yaml]."),
+        typer.Option("--config", "-c", help="The daemon's configuration [the package's own]."),
     ] = None,
     seed: Annotated[int, typer.Option(min=0, help="Seed of the stream and its faults.")] = 0,
 ) -> None:

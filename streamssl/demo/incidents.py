@@ -13,7 +13,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
-from streamssl.demo.faults import Fault
+from streamssl.demo.sensor.faults import Fault
 
 NUM_VOTES = 8
 VOTING_S = 2.0

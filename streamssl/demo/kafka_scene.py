@@ -11,10 +11,10 @@ import yaml
 
 from streamssl.config.settings import Config, load_config
 from streamssl.data.events import Message
-from streamssl.demo.daemon import Daemon, free_port
 from streamssl.demo.scene import Acknowledged
 from streamssl.devkit.broker import DevBroker
 from streamssl.devkit.clients import TopicReader, TopicWriter, create_topic
+from streamssl.devkit.daemon import Daemon, free_port
 
 NUM_PARTITIONS = 4
 

@@ -8,7 +8,7 @@ import msgspec
 
 from streamssl.data.events import Message
 from streamssl.demo.incidents import IncidentBook
-from streamssl.demo.ledger import DEAD, SCORED, Ledger
+from streamssl.devkit.delivery import DEAD, SCORED, Ledger
 
 
 class Score(msgspec.Struct):

@@ -14,18 +14,18 @@ from rich.console import Console
 
 from streamssl.data.events import StreamsslError
 from streamssl.demo.kafka_scene import KafkaScene
-from streamssl.demo.ledger import Ledger
 from streamssl.demo.memory_scene import MemoryScene
 from streamssl.demo.report import Report
 from streamssl.demo.runner import GRACE_S, Outcome, Run
 from streamssl.demo.scene import Scene
-from streamssl.demo.stream import DemoStream
+from streamssl.demo.sensor.stream import DemoStream
 from streamssl.demo.view import LineView, ScreenView, figure
 from streamssl.devkit.broker import BrokerUnavailableError
+from streamssl.devkit.delivery import Ledger
 from streamssl.transport.files.formats import check_place
 from streamssl.transport.files.writers import writing
 
-CONFIG_PATH = Path(__file__).parents[2] / "configs" / "demo.yaml"
+CONFIG_PATH = Path(__file__).parent / "sensor" / "demo.yaml"
 
 Handler = Callable[[int, FrameType | None], Any] | signal.Handlers
 
@@ -48,7 +48,7 @@ def play(
 
     Args:
         console: Where to show it: live on a terminal, else in plain lines.
-        config_path: The daemon's configuration, `configs/demo.yaml` by default.
+        config_path: The daemon's configuration, the package's own by default.
         duration_s: Seconds of live play; None plays until Ctrl-C.
         report_path: Where to write the report.
         seed: Of stream and faults.

@@ -5,8 +5,8 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 
-from streamssl.demo.ledger import Ledger
-from streamssl.demo.stream import Block, DemoStream
+from streamssl.demo.sensor.stream import Block, DemoStream
+from streamssl.devkit.delivery import Ledger
 
 Send = Callable[[bytes, bytes], None]
 

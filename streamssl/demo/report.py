@@ -9,9 +9,9 @@ from pathlib import Path
 import msgspec
 import numpy as np
 
-from streamssl.demo.faults import Fault
 from streamssl.demo.incidents import IncidentBook, judge
-from streamssl.demo.ledger import Ledger
+from streamssl.demo.sensor.faults import Fault
+from streamssl.devkit.delivery import Ledger
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,15 +11,15 @@ import numpy as np
 
 from streamssl.data.events import StreamsslError
 from streamssl.demo.incidents import IncidentBook, judge
-from streamssl.demo.ledger import Ledger
 from streamssl.demo.observer import Observer
 from streamssl.demo.player import Player
-from streamssl.demo.reading import Reading, Watching
+from streamssl.demo.polling import Reading, Watching
 from streamssl.demo.report import Report, make_report
 from streamssl.demo.scene import Scene
-from streamssl.demo.snapshot import NAN, Phase, Snapshot
-from streamssl.demo.stream import DemoStream
+from streamssl.demo.sensor.stream import DemoStream
+from streamssl.demo.state import NAN, Phase, Snapshot
 from streamssl.demo.view import View
+from streamssl.devkit.delivery import Ledger
 
 GRACE_S = 3.0
 DRAIN_S = 30.0

@@ -12,7 +12,7 @@ from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
-from streamssl.demo.snapshot import Snapshot
+from streamssl.demo.state import Snapshot
 
 NUM_ROWS = 8
 NUM_NEWS = 50

@@ -10,13 +10,13 @@ from pathlib import Path
 import pytest
 
 from benchmarks.chaos.auditor import Auditor
-from benchmarks.chaos.beside import beside
-from benchmarks.chaos.ledger import Ledger
-from benchmarks.chaos.outcome import Outcome
+from benchmarks.chaos.outcome import Findings
+from benchmarks.chaos.repeating import repeating
 from benchmarks.chaos.report import page, write
-from benchmarks.chaos.results import Result, Results
+from benchmarks.chaos.results import ResultStore, ScenarioResult
+from benchmarks.chaos.scenarios import SCENARIOS, scenarios_named
 from benchmarks.chaos.soak import PAGES_MB, _first_and_last, _slope
-from benchmarks.chaos.stages import STAGES, stages_named
+from benchmarks.chaos.source import Ledger
 from benchmarks.chaos.vitals import Vitals, vitals
 from benchmarks.chaos.worker import until
 
@@ -66,11 +66,11 @@ def test_what_was_deleted_unread_is_not_lost(monkeypatch: pytest.MonkeyPatch) ->
 
 
 def test_results_come_back_and_broken_ones_show(tmp_path: Path) -> None:
-    """A finished stage is kept as it was; the page says what was run, and what was broken."""
-    results, outcome = Results(tmp_path), Outcome("5 kills")
+    """A finished scenario is kept as it was; the page says what was run, and what was broken."""
+    results, outcome = ResultStore(tmp_path), Findings("5 kills")
     outcome.expect("none lost", True, "0 lost")
     outcome.expect("none | repeated", False, "3 repeated")
-    results.put(Result("kills-random", "short", 90.0, outcome))
+    results.put(ScenarioResult("kills-random", "short", 90.0, outcome))
     found = results.get("short", "kills-random")
     assert found is not None
     assert found.outcome == outcome
@@ -83,27 +83,27 @@ def test_results_come_back_and_broken_ones_show(tmp_path: Path) -> None:
     )
 
 
-def test_a_page_keeps_the_rows_of_other_stages(tmp_path: Path) -> None:
-    """A stage that was run again has its new row, those that were not have theirs."""
+def test_a_page_keeps_the_rows_of_other_scenarios(tmp_path: Path) -> None:
+    """A scenario that was run again has its new row, those that were not have theirs."""
     path = tmp_path / "page.md"
-    for stage, form, did in (
+    for scenario, form, did in (
         ("soak", "long", "30 min"),
         ("kills-random", "long", "100 kills"),
         ("kills-random", "short", "5 kills"),
         ("kills-random", "long", "101 kills"),
     ):
-        write(Result(stage, form, 60.0, Outcome(did)), path)
+        write(ScenarioResult(scenario, form, 60.0, Findings(did)), path)
     rows = path.read_text().splitlines()[-3:]
     assert [row.split(" | ")[1] for row in rows] == ["5 kills", "101 kills", "30 min"]
 
 
-def test_a_stage_is_named_by_itself_or_by_its_first_word() -> None:
+def test_a_scenario_is_named_by_itself_or_by_its_first_word() -> None:
     """`STAGE=kills` means all of them; a wrong name lists the right ones."""
-    assert stages_named("") == list(STAGES)
-    assert stages_named("kills") == ["kills-random", "kills-moments", "kills-at-least-once"]
-    assert stages_named("kills-random") == ["kills-random"]
+    assert scenarios_named("") == list(SCENARIOS)
+    assert scenarios_named("kills") == ["kills-random", "kills-moments", "kills-at-least-once"]
+    assert scenarios_named("kills-random") == ["kills-random"]
     with pytest.raises(ValueError, match="there are kills-random"):
-        stages_named("kill")
+        scenarios_named("kill")
 
 
 @pytest.mark.parametrize(("mb_a_minute", "leaks"), [(0.0, False), (60.0, True)])
@@ -139,7 +139,7 @@ def test_what_a_process_started_is_measured_with_it() -> None:
 def test_what_fails_beside_a_scenario_is_told() -> None:
     """It goes on until the body has ended, and an error in it does not stay hidden."""
     turns: list[int] = []
-    with beside(lambda: turns.append(1)):
+    with repeating(lambda: turns.append(1)):
         assert until(lambda: len(turns) > 2, 5.0)
-    with pytest.raises(ZeroDivisionError), beside(lambda: 1 // 0):
+    with pytest.raises(ZeroDivisionError), repeating(lambda: 1 // 0):
         pass

@@ -15,9 +15,9 @@ from pathlib import Path
 import pytest
 
 from benchmarks.chaos.forms import FORMS
-from benchmarks.chaos.results import RESULTS, Result, Results
+from benchmarks.chaos.results import RESULTS, ResultStore, ScenarioResult
+from benchmarks.chaos.scenarios import SCENARIOS, run_scenario
 from benchmarks.chaos.site import Site
-from benchmarks.chaos.stages import STAGES, run_stage
 from tests.conftest import RunningBroker
 
 ROOT = Path(__file__).parents[2]
@@ -32,22 +32,23 @@ def results(
     kafka_broker: RunningBroker,
     tmp_path_factory: pytest.TempPathFactory,
     request: pytest.FixtureRequest,
-) -> Iterator[dict[str, Future[Result]]]:
-    """The stages that were asked for, the longest first."""
-    wanted = {name for item in request.session.items for name in STAGES if f"[{name}]" in item.name}
-    order = [*LONGEST, *(name for name in STAGES if name not in LONGEST)]
+) -> Iterator[dict[str, Future[ScenarioResult]]]:
+    """The scenarios that were asked for, the longest first."""
+    names = {item.name for item in request.session.items}
+    wanted = {name for name in SCENARIOS if any(f"[{name}]" in asked for asked in names)}
+    order = [*LONGEST, *(name for name in SCENARIOS if name not in LONGEST)]
     with ProcessPoolExecutor(AT_A_TIME, get_context("spawn")) as pool:
 
-        def begin(name: str) -> Future[Result]:
+        def begin(name: str) -> Future[ScenarioResult]:
             site = Site(kafka_broker, tmp_path_factory.mktemp(name))
-            return pool.submit(run_stage, name, FORMS["short"], site)
+            return pool.submit(run_scenario, name, FORMS["short"], site)
 
         yield {name: begin(name) for name in order if name in wanted}
 
 
-@pytest.mark.parametrize("stage", STAGES)
-def test_what_was_promised_held(stage: str, results: dict[str, Future[Result]]) -> None:
+@pytest.mark.parametrize("scenario", SCENARIOS)
+def test_what_was_promised_held(scenario: str, results: dict[str, Future[ScenarioResult]]) -> None:
     """Every promise of the scenario was kept."""
-    found = results[stage].result()
-    Results(ROOT / RESULTS).put(found)
+    found = results[scenario].result()
+    ResultStore(ROOT / RESULTS).put(found)
     assert found.outcome.broken() == []

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from streamssl.demo.faults import Fault
 from streamssl.demo.incidents import Incident, IncidentBook, judge
-from streamssl.demo.ledger import DEAD, SCORED, Ledger
 from streamssl.demo.report import make_report
+from streamssl.demo.sensor.faults import Fault
+from streamssl.devkit.delivery import DEAD, SCORED, Ledger
 
 FAULT = Fault("pump-1", "flow", "drift", 100.0, 104.0)
 KEYS = [

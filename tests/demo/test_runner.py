@@ -13,11 +13,11 @@ from rich.console import Console
 from streamssl.data.events import StreamsslError
 from streamssl.demo import play as entry
 from streamssl.demo import runner
-from streamssl.demo.ledger import Ledger
 from streamssl.demo.player import MAX_AHEAD, Player
 from streamssl.demo.runner import Outcome, Run
-from streamssl.demo.stream import DemoStream
+from streamssl.demo.sensor.stream import DemoStream
 from streamssl.demo.view import LineView
+from streamssl.devkit.delivery import Ledger
 from tests.demo.echo import EchoScene
 
 RATE, HISTORY_S, LIVE_S = 400.0, 1.0, 0.5

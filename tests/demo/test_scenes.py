@@ -10,14 +10,14 @@ import pytest
 import yaml
 
 from streamssl.demo.kafka_scene import KafkaScene
-from streamssl.demo.ledger import Ledger
 from streamssl.demo.memory_scene import MemoryScene
 from streamssl.demo.play import CONFIG_PATH
 from streamssl.demo.report import Report
 from streamssl.demo.runner import Run
 from streamssl.demo.scene import Scene
-from streamssl.demo.stream import DemoStream
+from streamssl.demo.sensor.stream import DemoStream
 from streamssl.demo.view import LineView
+from streamssl.devkit.delivery import Ledger
 from tests.conftest import RunningBroker
 
 RATE, NUM_MACHINES, HISTORY_S, LIVE_S = 200.0, 4, 3.0, 2.0

@@ -7,9 +7,9 @@ from dataclasses import replace
 
 from rich.console import Console
 
-from streamssl.demo.faults import Fault
 from streamssl.demo.incidents import Incident, Judgement
-from streamssl.demo.snapshot import NAN, DaemonFigures, Snapshot, read_figures
+from streamssl.demo.sensor.faults import Fault
+from streamssl.demo.state import NAN, DaemonFigures, Snapshot, read_figures
 from streamssl.demo.view import LineView, screen
 
 FAULT = Fault("pump-1", "flow", "drift", 100.0, 104.0)

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from streamssl.data.events import Message
 from streamssl.demo.observer import Observer
 from streamssl.demo.scene import Scene
-from streamssl.demo.snapshot import DaemonFigures, read_figures
+from streamssl.demo.state import DaemonFigures, read_figures
 
 POLL_S = 0.1
 FIGURES_EVERY_S = 1.0

@@ -1,4 +1,4 @@
-"""Every scenario by its name; a stage of the long form ends within 40 minutes."""
+"""Every scenario by its name; in the long form each ends within 40 minutes."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ from benchmarks.chaos import (
     zombies,
 )
 from benchmarks.chaos.forms import Form
-from benchmarks.chaos.outcome import Outcome
-from benchmarks.chaos.results import Result
+from benchmarks.chaos.outcome import Findings
+from benchmarks.chaos.results import ScenarioResult
 from benchmarks.chaos.site import Site
 
-Stage = Callable[[Form, Site], Outcome]
+Scenario = Callable[[Form, Site], Findings]
 
-STAGES: dict[str, Stage] = {
+SCENARIOS: dict[str, Scenario] = {
     "kills-random": kills.at_random,
     "kills-moments": kills.at_moments,
     "kills-at-least-once": kills.at_least_once,
@@ -48,20 +48,20 @@ STAGES: dict[str, Stage] = {
 }
 
 
-def stages_named(name: str) -> list[str]:
-    """The stages that a name means: one of them, or all that begin with it; empty means all.
+def scenarios_named(name: str) -> list[str]:
+    """The scenarios that a name means: one of them, or all that begin with it; empty means all.
 
     Raises:
         ValueError: There is none.
     """
-    found = [stage for stage in STAGES if not name or stage == name or stage.startswith(f"{name}-")]
+    found = [one for one in SCENARIOS if not name or one == name or one.startswith(f"{name}-")]
     if not found:
-        raise ValueError(f"no stage is named {name!r}; there are {', '.join(STAGES)}")
+        raise ValueError(f"no scenario is named {name!r}; there are {', '.join(SCENARIOS)}")
     return found
 
 
-def run_stage(stage: str, form: Form, site: Site) -> Result:
-    """Run a stage to its end, and say how long it took."""
+def run_scenario(scenario: str, form: Form, site: Site) -> ScenarioResult:
+    """Run a scenario to its end, and say how long it took."""
     began_s = time.monotonic()
-    outcome = STAGES[stage](form, site)
-    return Result(stage, form.name, round(time.monotonic() - began_s, 1), outcome)
+    outcome = SCENARIOS[scenario](form, site)
+    return ScenarioResult(scenario, form.name, round(time.monotonic() - began_s, 1), outcome)

@@ -1,4 +1,4 @@
-"""Something that goes on beside a scenario."""
+"""Something that is done over and over while a scenario goes on."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from contextlib import contextmanager
 
 
 @contextmanager
-def beside(turn: Callable[[], object]) -> Iterator[None]:
+def repeating(turn: Callable[[], object]) -> Iterator[None]:
     """Do something over and over, in a thread of its own, while the body runs.
 
     What `turn` fails with is raised when the body has ended.

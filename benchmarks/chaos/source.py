@@ -12,7 +12,7 @@ from typing import Self
 
 from confluent_kafka import KafkaError, Message, Producer
 
-from benchmarks.chaos.beside import beside
+from benchmarks.chaos.repeating import repeating
 
 NUM_PARTITIONS = 4
 CLIENT = "source"
@@ -47,7 +47,7 @@ class Ledger:
         return found
 
 
-class Source:
+class InputSource:
     """A producer without transactions that writes down what was acknowledged.
 
     Args:
@@ -130,7 +130,7 @@ class Source:
     @contextmanager
     def streaming(self, rate: float) -> Iterator[None]:
         """Readings at a rate while the body runs; acknowledged when it has ended."""
-        with beside(self._at_rate(rate)):
+        with repeating(self._at_rate(rate)):
             yield
         self.flush()
 

@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from streamssl.data.events import FloatArray
-from streamssl.demo.plant import FIELDS
+from streamssl.demo.sensor.plant import FIELDS
 
 Shape = Callable[["Sensor"], FloatArray]
 

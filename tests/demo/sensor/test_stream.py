@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 
 from streamssl.data.events import BoolArray, FloatArray
-from streamssl.demo.faults import KINDS, Fault, Sensor
-from streamssl.demo.plant import FIELDS, Plant, machine_names
-from streamssl.demo.stream import DemoStream
+from streamssl.demo.sensor.faults import KINDS, Fault, Sensor
+from streamssl.demo.sensor.plant import FIELDS, Plant, machine_names
+from streamssl.demo.sensor.stream import DemoStream
 
 HISTORY_S, LIVE_S, NUM_MACHINES, RATE = 4.0, 40.0, 4, 200.0
 

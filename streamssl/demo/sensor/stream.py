@@ -13,8 +13,8 @@ import msgspec
 import numpy as np
 
 from streamssl.data.events import FloatArray
-from streamssl.demo.faults import LONGEST_S, PAST_S, Fault, Injection, Schedule, Sensor
-from streamssl.demo.plant import DIGITS, FIELDS, Plant, machine_names
+from streamssl.demo.sensor.faults import LONGEST_S, PAST_S, Fault, Injection, Schedule, Sensor
+from streamssl.demo.sensor.plant import DIGITS, FIELDS, Plant, machine_names
 
 # Event times are whole milliseconds, as the JSON events say them.
 TIME_DIGITS = 3
