@@ -13,7 +13,7 @@ from types import FrameType
 
 from benchmarks.chaos.broker import ChaosBroker
 from benchmarks.chaos.forms import FORMS, Form
-from benchmarks.chaos.outcome import Findings
+from benchmarks.chaos.outcome import ScenarioOutcome
 from benchmarks.chaos.report import write
 from benchmarks.chaos.results import PAGE, RESULTS, ResultStore, ScenarioResult
 from benchmarks.chaos.scenarios import run_scenario, scenarios_named
@@ -71,7 +71,7 @@ def _run(scenario: str, form: Form) -> ScenarioResult:
     except Exception:
         told = traceback.format_exc().strip()
         _say(told)
-        outcome = Findings()
+        outcome = ScenarioOutcome()
         outcome.expect("the scenario comes to its end", False, told.splitlines()[-1][:300])
         found = ScenarioResult(scenario, form.name, 0.0, outcome)
     finally:

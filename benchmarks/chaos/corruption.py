@@ -15,7 +15,7 @@ import numpy as np
 import pyarrow as pa
 
 from benchmarks.chaos.forms import Form
-from benchmarks.chaos.outcome import Findings
+from benchmarks.chaos.outcome import ScenarioOutcome
 from benchmarks.chaos.settings import SMALL
 from benchmarks.chaos.site import Site
 from streamssl.checkpoint import CheckpointError, CorruptCheckpointError, store
@@ -28,10 +28,10 @@ LIMIT_S = 240.0
 Damage = Callable[[Path, Path, random.Random], None]
 
 
-def corruption(form: Form, site: Site) -> Findings:
+def corruption(form: Form, site: Site) -> ScenarioOutcome:
     """Every damage is detected; the checkpoint before it is used, or the start ends with 4."""
     rng, kinds = random.Random(23), list(DAMAGES)
-    outcome = Findings(f"{form.corruptions} damaged checkpoints of {len(kinds)} kinds")
+    outcome = ScenarioOutcome(f"{form.corruptions} damaged checkpoints of {len(kinds)} kinds")
     saved = site.folder / "saved"
     epochs = _save_two(saved)
     counts, detected, previous, refused = Counter[str](), 0, 0, 0
@@ -69,11 +69,11 @@ def _without_warnings() -> Iterator[None]:
         log.setLevel(before)
 
 
-def exit_codes(form: Form, site: Site) -> Findings:
+def exit_codes(form: Form, site: Site) -> ScenarioOutcome:
     """A daemon on a damaged checkpoint: the previous one and exit 0, or exit 4, by policy."""
     rng, kinds = random.Random(29), [kind for kind in DAMAGES if kind != "missing"]
     num = min(len(kinds), max(1, form.corruptions // 100))
-    outcome = Findings(f"{num} daemons started on a damaged checkpoint, by each policy")
+    outcome = ScenarioOutcome(f"{num} daemons started on a damaged checkpoint, by each policy")
     codes: dict[str, list[int | None]] = {"fail": [], "previous": []}
     with site.deployment(SMALL) as deployment, deployment.auditor() as auditor:
         for kind in rng.sample(kinds, num):

@@ -10,7 +10,7 @@ from pathlib import Path
 from benchmarks.chaos.deployment import Deployment
 from benchmarks.chaos.forms import Form
 from benchmarks.chaos.kills import EXACTLY_ONCE
-from benchmarks.chaos.outcome import Findings
+from benchmarks.chaos.outcome import ScenarioOutcome
 from benchmarks.chaos.repeating import repeating
 from benchmarks.chaos.settings import SAVE_NEVER, STEADY
 from benchmarks.chaos.site import Site
@@ -21,9 +21,9 @@ LIMIT_S = 240.0
 RATE = 200.0
 
 
-def drains(form: Form, site: Site) -> Findings:
+def drains(form: Form, site: Site) -> ScenarioOutcome:
     """SIGTERM at any moment of work: exit 0 in 20 s, all committed, a checkpoint that is valid."""
-    rng, outcome = random.Random(17), Findings(f"{form.drains} times SIGTERM under load")
+    rng, outcome = random.Random(17), ScenarioOutcome(f"{form.drains} times SIGTERM under load")
     codes, longest_s, valid = [], 0.0, 0
     answers: list[list[tuple[int, int]]] = []
     with site.deployment(STEADY) as deployment, deployment.auditor() as auditor:
@@ -57,7 +57,7 @@ def drains(form: Form, site: Site) -> Findings:
     return outcome
 
 
-def _check_answers(outcome: Findings, answers: list[list[tuple[int, int]]]) -> None:
+def _check_answers(outcome: ScenarioOutcome, answers: list[list[tuple[int, int]]]) -> None:
     all_answered = all(answers)
     live, ready = ({seen[n] for of_one in answers for seen in of_one} for n in (0, 1))
     counts = [len(of_one) for of_one in answers]

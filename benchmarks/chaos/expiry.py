@@ -10,7 +10,7 @@ from kafka import TopicPartition
 from benchmarks.chaos.auditor import Auditor
 from benchmarks.chaos.deployment import Deployment
 from benchmarks.chaos.forms import Form
-from benchmarks.chaos.outcome import Findings
+from benchmarks.chaos.outcome import ScenarioOutcome
 from benchmarks.chaos.settings import SAVE_NEVER, SMALL
 from benchmarks.chaos.site import Site
 from benchmarks.chaos.source import Place
@@ -21,9 +21,11 @@ LIMIT_S = 240.0
 _MISSED = re.compile(r"missed: (\d+) \[(\d+), (\d+)\)")
 
 
-def expiry(_: Form, site: Site) -> Findings:
+def expiry(_: Form, site: Site) -> ScenarioOutcome:
     """DeleteRecords below and above the committed offset: declared, counted, nothing else lost."""
-    outcome = Findings("DeleteRecords below the committed offset, above it, and while running")
+    outcome = ScenarioOutcome(
+        "DeleteRecords below the committed offset, above it, and while running"
+    )
     with site.deployment(SMALL) as deployment, deployment.auditor() as auditor:
         _below(outcome, deployment, auditor)
         _above(outcome, deployment, auditor)
@@ -36,7 +38,7 @@ def expiry(_: Form, site: Site) -> Findings:
     return outcome
 
 
-def _below(outcome: Findings, deployment: Deployment, auditor: Auditor) -> None:
+def _below(outcome: ScenarioOutcome, deployment: Deployment, auditor: Auditor) -> None:
     """What recovery would read again is gone: a gap in learning, none in the results."""
     deployment.source.produce(600)
     with deployment.start(SAVE_NEVER) as worker:
@@ -53,7 +55,7 @@ def _below(outcome: Findings, deployment: Deployment, auditor: Auditor) -> None:
     outcome.expect("below: a gap is journalled and degrades", bool(gaps) and "gap" in reasons, gaps)
 
 
-def _above(outcome: Findings, deployment: Deployment, auditor: Auditor) -> None:
+def _above(outcome: ScenarioOutcome, deployment: Deployment, auditor: Auditor) -> None:
     """What nobody had read is gone: it is missed, said, and the rest goes on."""
     ends = _ends(deployment)
     deployment.source.produce(600)

@@ -10,7 +10,7 @@ from benchmarks.chaos.auditor import Verdict
 from benchmarks.chaos.deployment import Deployment
 from benchmarks.chaos.forms import Form
 from benchmarks.chaos.killer import Death, Killer
-from benchmarks.chaos.outcome import Findings
+from benchmarks.chaos.outcome import ScenarioOutcome
 from benchmarks.chaos.replays import compare_with_replay
 from benchmarks.chaos.settings import MAX_EVENTS, SAVE_NEVER, SAVE_OFTEN, SMALL, STEADY
 from benchmarks.chaos.site import Site
@@ -41,9 +41,9 @@ REPLAY = "an uninterrupted replay of the journal gives the same records and stat
 LIMIT_S = 240.0
 
 
-def at_moments(form: Form, site: Site) -> Findings:
+def at_moments(form: Form, site: Site) -> ScenarioOutcome:
     """Killed in a transaction, an open epoch, a checkpoint's write, a recovery: nothing shows."""
-    rng, outcome = random.Random(7), Findings()
+    rng, outcome = random.Random(7), ScenarioOutcome()
     with site.deployment(SMALL) as deployment, Witness(deployment) as witness:
         killer, deaths = Killer(deployment, witness, rng), list[Death]()
         for number in range(form.kills):
@@ -61,9 +61,9 @@ def at_moments(form: Form, site: Site) -> Findings:
     return outcome
 
 
-def at_random(form: Form, site: Site) -> Findings:
+def at_random(form: Form, site: Site) -> ScenarioOutcome:
     """Two workers killed at random, also in bursts .1 to 1 s apart: nothing lost or doubled."""
-    rng, outcome = random.Random(11), Findings()
+    rng, outcome = random.Random(11), ScenarioOutcome()
     bursts = [number // BURST % 2 == 1 for number in range(2 * form.kills)]
     outcome.did = f"{len(bursts)} times kill -9 of 2 workers at random, {sum(bursts)} in bursts"
     with (
@@ -93,9 +93,9 @@ def at_random(form: Form, site: Site) -> Findings:
     return outcome
 
 
-def at_least_once(form: Form, site: Site) -> Findings:
+def at_least_once(form: Form, site: Site) -> ScenarioOutcome:
     """Without transactions: none lost, and a death repeats at most one commit interval."""
-    rng, outcome = random.Random(13), Findings()
+    rng, outcome = random.Random(13), ScenarioOutcome()
     sections = {**SMALL, "delivery": {**SMALL["delivery"], "mode": "at_least_once"}}
     moments = ["is_written", "anywhere", "is_written", "starting", "is_written"]
     with site.deployment(sections) as deployment, Witness(deployment) as witness:
@@ -140,11 +140,11 @@ def _replace(deployment: Deployment, worker: Worker, instance: int) -> Worker:
     return deployment.start(instance=instance)
 
 
-def _check_count(outcome: Findings, verdict: Verdict) -> None:
+def _check_count(outcome: ScenarioOutcome, verdict: Verdict) -> None:
     outcome.expect(EXACTLY_ONCE, verdict.exact, verdict)
 
 
-def _check_order(outcome: Findings, deployment: Deployment) -> None:
+def _check_order(outcome: ScenarioOutcome, deployment: Deployment) -> None:
     """One worker's results lie in the order of their messages; spaces are announced once."""
     with deployment.auditor() as auditor:
         auditor.wait_for_all(LIMIT_S)
@@ -155,7 +155,9 @@ def _check_order(outcome: Findings, deployment: Deployment) -> None:
     outcome.expect("each embedding space is announced once", right, announced)
 
 
-def _check_deaths(outcome: Findings, deaths: list[Death], witness: Witness, wanted: int) -> None:
+def _check_deaths(
+    outcome: ScenarioOutcome, deaths: list[Death], witness: Witness, wanted: int
+) -> None:
     """The processes had worked, and what they left behind shows where they died."""
     at_work = [death for death in deaths if death.moment != "recovering"]
     worked = sum(death.num_landed > 0 for death in at_work)

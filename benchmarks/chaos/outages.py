@@ -9,7 +9,7 @@ from benchmarks.chaos.auditor import Auditor
 from benchmarks.chaos.broker import ChaosBroker
 from benchmarks.chaos.forms import Form
 from benchmarks.chaos.kills import EXACTLY_ONCE
-from benchmarks.chaos.outcome import Findings
+from benchmarks.chaos.outcome import ScenarioOutcome
 from benchmarks.chaos.settings import STEADY
 from benchmarks.chaos.site import Site
 from benchmarks.chaos.worker import DRAIN_S, end_all, until
@@ -21,9 +21,9 @@ CATCH_UP_S = 600.0
 RATE = 60.0
 
 
-def outages(form: Form, site: Site) -> Findings:
+def outages(form: Form, site: Site) -> ScenarioOutcome:
     """The broker goes away and comes back: so does the work, and nothing hangs."""
-    rng, outcome = random.Random(19), Findings()
+    rng, outcome = random.Random(19), ScenarioOutcome()
     outcome.did = (
         f"{form.restarts} broker restarts, clean and hard in turn, 2 workers; "
         f"one absence of {form.outage_s:.0f} s, with a SIGTERM in it"

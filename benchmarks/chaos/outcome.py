@@ -21,7 +21,7 @@ class Promise:
 
 
 @dataclass
-class Findings:
+class ScenarioOutcome:
     """What a scenario did and found.
 
     Attributes:

@@ -13,7 +13,7 @@ from benchmarks.chaos import deadly
 from benchmarks.chaos.deployment import Deployment
 from benchmarks.chaos.forms import Form
 from benchmarks.chaos.kills import EXACTLY_ONCE
-from benchmarks.chaos.outcome import Findings
+from benchmarks.chaos.outcome import ScenarioOutcome
 from benchmarks.chaos.settings import NUM_CHANNELS, SMALL
 from benchmarks.chaos.site import Site
 from benchmarks.chaos.source import NUM_PARTITIONS
@@ -81,9 +81,11 @@ class BacklogSpeed:
     growth_mb: float
 
 
-def poison(form: Form, site: Site) -> Findings:
+def poison(form: Form, site: Site) -> ScenarioOutcome:
     """Bad among good: all set aside with reason and origin, no neighbour touched, hardly slower."""
-    outcome = Findings(f"{form.bad:,} bad messages of {len(KINDS)} kinds among {form.good:,} good")
+    outcome = ScenarioOutcome(
+        f"{form.bad:,} bad messages of {len(KINDS)} kinds among {form.good:,} good"
+    )
     with (
         _deployment(site) as without,
         _deployment(site) as deployment,
@@ -119,9 +121,9 @@ def poison(form: Form, site: Site) -> Findings:
     return outcome
 
 
-def killing(_: Form, site: Site) -> Findings:
+def killing(_: Form, site: Site) -> ScenarioOutcome:
     """A message that kills the process three times is set aside; its neighbours are scored."""
-    outcome = Findings("one message, among 600, that kills the process with signal 9")
+    outcome = ScenarioOutcome("one message, among 600, that kills the process with signal 9")
     with site.deployment(SMALL, unreadable=0.0) as deployment, deployment.auditor() as auditor:
         deployment.source.produce(300)
         send = deployment.source.send

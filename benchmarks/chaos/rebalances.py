@@ -10,7 +10,7 @@ from benchmarks.chaos.auditor import Auditor
 from benchmarks.chaos.deployment import Deployment
 from benchmarks.chaos.forms import Form
 from benchmarks.chaos.kills import EXACTLY_ONCE, REPLAY
-from benchmarks.chaos.outcome import Findings
+from benchmarks.chaos.outcome import ScenarioOutcome
 from benchmarks.chaos.replays import compare_with_replay
 from benchmarks.chaos.settings import SMALL, STEADY
 from benchmarks.chaos.site import Site
@@ -30,9 +30,11 @@ SESSION_MS, STANDS_S = 6_000, 8.0
 Move = tuple[int, int, int, int, JournalRecord]
 
 
-def rebalances(form: Form, site: Site) -> Findings:
+def rebalances(form: Form, site: Site) -> ScenarioOutcome:
     """One worker becomes three and one again, in order and by kill -9: nothing lost or doubled."""
-    outcome = Findings(f"{form.rebalances} times 1 → 3 → 1 workers, by SIGTERM and kill -9 in turn")
+    outcome = ScenarioOutcome(
+        f"{form.rebalances} times 1 → 3 → 1 workers, by SIGTERM and kill -9 in turn"
+    )
     with (
         site.deployment(STEADY, num_instances=3) as deployment,
         deployment.auditor() as auditor,
@@ -60,7 +62,7 @@ def rebalances(form: Form, site: Site) -> Findings:
     return outcome
 
 
-def slow_learning(_: Form, site: Site) -> Findings:
+def slow_learning(_: Form, site: Site) -> ScenarioOutcome:
     """A worker joins while another learns for longer than a session: it waits, nobody is lost.
 
     How long a step takes differs between machines, so the learner's process is stopped in it.
@@ -69,7 +71,7 @@ def slow_learning(_: Form, site: Site) -> Findings:
     # Epochs end by count, however much waits, and the burst is one slice.
     learn = {**SMALL["learn"], **burst, "max_wait_s": 1e6, "max_stretch": 1}
     sections = {**STEADY, "learn": learn, "kafka": {"session_timeout_ms": SESSION_MS}}
-    outcome = Findings("a worker joins in the middle of a learning step that takes long")
+    outcome = ScenarioOutcome("a worker joins in the middle of a learning step that takes long")
     with (
         site.deployment(sections, num_instances=2) as deployment,
         deployment.auditor() as auditor,
@@ -142,7 +144,7 @@ def _moves(journals: Sequence[Sequence[JournalRecord]]) -> Iterator[Move]:
             yield partition, start, before, after, record
 
 
-def _check_tails(outcome: Findings, moves: Sequence[Move]) -> None:
+def _check_tails(outcome: ScenarioOutcome, moves: Sequence[Move]) -> None:
     """A moved partition's windows were rebuilt from the input before it, as far as is wanted."""
     wrong = [
         (partition, start, record.tails.get(partition))

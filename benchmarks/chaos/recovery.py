@@ -6,7 +6,7 @@ import time
 
 from benchmarks.chaos.forms import Form
 from benchmarks.chaos.kills import EXACTLY_ONCE
-from benchmarks.chaos.outcome import Findings
+from benchmarks.chaos.outcome import ScenarioOutcome
 from benchmarks.chaos.settings import NUM_CHANNELS, SAVE_NEVER
 from benchmarks.chaos.site import Site
 from benchmarks.chaos.worker import until
@@ -16,9 +16,11 @@ LIMIT_S = 600.0
 RECOVERY_S = 30.0
 
 
-def recovery(form: Form, site: Site) -> Findings:
+def recovery(form: Form, site: Site) -> ScenarioOutcome:
     """After kill -9 the state is back within 30 s at the default interval of checkpoints."""
-    outcome = Findings(f"kill -9 with {form.backlogs} events since the checkpoint, 8 channels")
+    outcome = ScenarioOutcome(
+        f"kill -9 with {form.backlogs} events since the checkpoint, 8 channels"
+    )
     sections = {"checkpoint": {"every_s": 1e9}}
     with (
         site.deployment(sections, num_channels=NUM_CHANNELS) as deployment,
@@ -47,7 +49,7 @@ def recovery(form: Form, site: Site) -> Findings:
     return outcome
 
 
-def _check(outcome: Findings, took: dict[int, float], interval: int) -> None:
+def _check(outcome: ScenarioOutcome, took: dict[int, float], interval: int) -> None:
     """Beyond a start with nothing to recover; where as much was left as may be, also as a whole."""
     (_, start_s), *_, (num, longest_s) = took.items()
     told = ", ".join(f"{num:,} events {seconds:.1f} s" for num, seconds in took.items())

@@ -6,7 +6,7 @@ import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from benchmarks.chaos.outcome import Findings, Promise
+from benchmarks.chaos.outcome import Promise, ScenarioOutcome
 
 RESULTS = Path("build/chaos")
 PAGE = Path("docs/reliability.md")
@@ -26,7 +26,7 @@ class ScenarioResult:
     scenario: str
     form: str
     seconds: float
-    outcome: Findings
+    outcome: ScenarioOutcome
 
 
 class ResultStore:
@@ -54,7 +54,7 @@ class ResultStore:
             return None
         kept = json.loads(path.read_text())
         promises = [Promise(**promise) for promise in kept["outcome"]["promises"]]
-        outcome = Findings(kept["outcome"]["did"], promises)
+        outcome = ScenarioOutcome(kept["outcome"]["did"], promises)
         return ScenarioResult(scenario, form, kept["seconds"], outcome)
 
     def path(self, form: str, scenario: str) -> Path:

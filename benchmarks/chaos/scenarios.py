@@ -19,11 +19,11 @@ from benchmarks.chaos import (
     zombies,
 )
 from benchmarks.chaos.forms import Form
-from benchmarks.chaos.outcome import Findings
+from benchmarks.chaos.outcome import ScenarioOutcome
 from benchmarks.chaos.results import ScenarioResult
 from benchmarks.chaos.site import Site
 
-Scenario = Callable[[Form, Site], Findings]
+Scenario = Callable[[Form, Site], ScenarioOutcome]
 
 SCENARIOS: dict[str, Scenario] = {
     "kills-random": kills.at_random,

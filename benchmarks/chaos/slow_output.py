@@ -9,7 +9,7 @@ from benchmarks.chaos.auditor import Auditor
 from benchmarks.chaos.deployment import LAG
 from benchmarks.chaos.forms import Form
 from benchmarks.chaos.kills import EXACTLY_ONCE, REPLAY
-from benchmarks.chaos.outcome import Findings
+from benchmarks.chaos.outcome import ScenarioOutcome
 from benchmarks.chaos.replays import compare_with_replay
 from benchmarks.chaos.settings import NUM_CHANNELS, SMALL
 from benchmarks.chaos.site import Site
@@ -29,9 +29,9 @@ NUM_LARGE, LARGE_BYTES = 24_000, 8_000
 THIN_ABOVE_LAG = 500
 
 
-def slow_output(form: Form, site: Site) -> Findings:
+def slow_output(form: Form, site: Site) -> ScenarioOutcome:
     """The broker takes a tenth of what it took: memory stays flat, the group keeps the worker."""
-    outcome = Findings()
+    outcome = ScenarioOutcome()
     with (
         site.own_broker() as broker,
         site.deployment({}, broker=broker, num_channels=NUM_CHANNELS) as deployment,
@@ -69,9 +69,9 @@ def slow_output(form: Form, site: Site) -> Findings:
     return outcome
 
 
-def lag(form: Form, site: Site) -> Findings:
+def lag(form: Form, site: Site) -> ScenarioOutcome:
     """Far behind, it learns less before it scores less; caught up, it learns as before."""
-    outcome = Findings(
+    outcome = ScenarioOutcome(
         f"{form.backlog:,} messages behind, `learn.thin_above_lag: {THIN_ABOVE_LAG}`"
     )
     learn = {**SMALL["learn"], "thin_above_lag": THIN_ABOVE_LAG}

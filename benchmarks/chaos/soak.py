@@ -12,7 +12,7 @@ from benchmarks.chaos.auditor import Auditor
 from benchmarks.chaos.deployment import LAG, Deployment
 from benchmarks.chaos.forms import Form
 from benchmarks.chaos.kills import EXACTLY_ONCE
-from benchmarks.chaos.outcome import Findings
+from benchmarks.chaos.outcome import ScenarioOutcome
 from benchmarks.chaos.settings import NUM_CHANNELS
 from benchmarks.chaos.site import Site
 from benchmarks.chaos.vitals import Vitals
@@ -33,9 +33,9 @@ WAITS = 0.5
 KEPT_BYTES = str(256 * 2**20)
 
 
-def soak(form: Form, site: Site) -> Findings:
+def soak(form: Form, site: Site) -> ScenarioOutcome:
     """At full speed memory stays within noise, and files and threads do not grow."""
-    outcome = Findings(f"{form.soak_s:.0f} s at full speed, {NUM_CHANNELS} channels")
+    outcome = ScenarioOutcome(f"{form.soak_s:.0f} s at full speed, {NUM_CHANNELS} channels")
     sections = {"replay": {"max_bytes": RESERVOIR_BYTES}, "checkpoint": {"every_s": SAVE_S}}
     with (
         site.deployment(sections, num_channels=NUM_CHANNELS) as deployment,

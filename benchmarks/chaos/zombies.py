@@ -10,7 +10,7 @@ from benchmarks.chaos.auditor import Auditor
 from benchmarks.chaos.deployment import Deployment
 from benchmarks.chaos.forms import Form
 from benchmarks.chaos.kills import EXACTLY_ONCE, REPLAY
-from benchmarks.chaos.outcome import Findings
+from benchmarks.chaos.outcome import ScenarioOutcome
 from benchmarks.chaos.replays import compare_with_replay
 from benchmarks.chaos.settings import STEADY
 from benchmarks.chaos.site import Site
@@ -27,9 +27,9 @@ FROZEN_S = TIMEOUT_MS / 1e3 + 3.0
 RATE = 100.0
 
 
-def zombies(form: Form, site: Site) -> Findings:
+def zombies(form: Form, site: Site) -> ScenarioOutcome:
     """A frozen worker's partitions move on; when it thaws it writes nothing of before."""
-    outcome = Findings(
+    outcome = ScenarioOutcome(
         f"{form.zombies} times SIGSTOP of one of 2 workers past the session, then SIGCONT"
     )
     with (
@@ -59,9 +59,11 @@ def zombies(form: Form, site: Site) -> Findings:
     return outcome
 
 
-def successors(form: Form, site: Site) -> Findings:
+def successors(form: Form, site: Site) -> ScenarioOutcome:
     """Another process took the frozen one's very place: the old one ends, the new one stays."""
-    outcome = Findings(f"{form.zombies} times SIGSTOP, a successor as the same instance, SIGCONT")
+    outcome = ScenarioOutcome(
+        f"{form.zombies} times SIGSTOP, a successor as the same instance, SIGCONT"
+    )
     with site.deployment(SECTIONS) as deployment, deployment.auditor() as auditor:
         codes, alive = [], 0
         with deployment.source.streaming(RATE):
@@ -80,9 +82,9 @@ def successors(form: Form, site: Site) -> Findings:
     return outcome
 
 
-def own_time_outs(form: Form, site: Site) -> Findings:
+def own_time_outs(form: Form, site: Site) -> ScenarioOutcome:
     """A rightful owner that timed out, or whose broker did, is fenced by nobody but itself."""
-    outcome = Findings(
+    outcome = ScenarioOutcome(
         f"{form.zombies} times each: the broker, the only worker, both frozen for {FROZEN_S:.0f} s"
     )
     with (

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from benchmarks.chaos.auditor import Auditor
-from benchmarks.chaos.outcome import Findings
+from benchmarks.chaos.outcome import ScenarioOutcome
 from benchmarks.chaos.repeating import repeating
 from benchmarks.chaos.report import page, write
 from benchmarks.chaos.results import ResultStore, ScenarioResult
@@ -67,7 +67,7 @@ def test_what_was_deleted_unread_is_not_lost(monkeypatch: pytest.MonkeyPatch) ->
 
 def test_results_come_back_and_broken_ones_show(tmp_path: Path) -> None:
     """A finished scenario is kept as it was; the page says what was run, and what was broken."""
-    results, outcome = ResultStore(tmp_path), Findings("5 kills")
+    results, outcome = ResultStore(tmp_path), ScenarioOutcome("5 kills")
     outcome.expect("none lost", True, "0 lost")
     outcome.expect("none | repeated", False, "3 repeated")
     results.put(ScenarioResult("kills-random", "short", 90.0, outcome))
@@ -92,7 +92,7 @@ def test_a_page_keeps_the_rows_of_other_scenarios(tmp_path: Path) -> None:
         ("kills-random", "short", "5 kills"),
         ("kills-random", "long", "101 kills"),
     ):
-        write(ScenarioResult(scenario, form, 60.0, Findings(did)), path)
+        write(ScenarioResult(scenario, form, 60.0, ScenarioOutcome(did)), path)
     rows = path.read_text().splitlines()[-3:]
     assert [row.split(" | ")[1] for row in rows] == ["5 kills", "101 kills", "30 min"]
 
