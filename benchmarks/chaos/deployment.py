@@ -16,11 +16,12 @@ import pyarrow.parquet as pq
 from benchmarks.chaos.auditor import Auditor
 from benchmarks.chaos.repeating import repeating
 from benchmarks.chaos.source import NUM_PARTITIONS, InputSource
-from benchmarks.chaos.worker import COMMAND, Worker
+from benchmarks.chaos.worker import Worker
 from streamssl.checkpoint.store import checkpoints
 from streamssl.config.sections import KafkaConfig, OutputsConfig
 from streamssl.data.events import Headers
 from streamssl.devkit.clients import TopicReader
+from streamssl.devkit.daemon import ENTRY, DaemonProcess
 from streamssl.engine.start import CHECKPOINTS
 from streamssl.transport.journal import JournalRecord, decode_record
 from streamssl.transport.kafka.security import client_settings
@@ -151,22 +152,22 @@ class Deployment:
         *overrides: str,
         instance: int = 0,
         state_dir: Path | None = None,
-        entry: Sequence[str] = COMMAND,
+        entry: Sequence[str] = ENTRY,
     ) -> Worker:
         """A daemon as a process of the command line."""
         place = state_dir or self.state_dir(instance)
         settings = self._settings(overrides, instance, place)
-        arguments, log = ("run", "-c", str(self.config), *settings), self._new_log(instance)
-        return Worker(*arguments, log=log, state_dir=place, entry=entry)
+        arguments, log_path = ("run", "-c", str(self.config), *settings), self._new_log(instance)
+        return Worker(*arguments, state_dir=place, log_path=log_path, entry=entry)
 
     def replay(
         self, output: Path, *overrides: str, instance: int = 0, limit_s: float = 600.0
     ) -> tuple[int, bytes]:
         """Exit code and answer of a process that reproduces what an instance published."""
         arguments = ("replay", "-c", str(self.config), "--journal", "--output", str(output))
-        place, log = self.state_dir(instance), self._new_log(instance)
+        place, log_path = self.state_dir(instance), self._new_log(instance)
         words = (*arguments, *self._settings(overrides, instance, place))
-        with Worker(*words, log=log, state_dir=place, stdout=subprocess.PIPE) as process:
+        with DaemonProcess(*words, log_path=log_path, stdout=subprocess.PIPE) as process:
             answer = process.communicate(timeout=limit_s)[0]
         return process.returncode, answer
 

@@ -70,10 +70,10 @@ def _until_learnt(worker: Worker) -> None:
     """It has something to save."""
 
     def learnt() -> bool:
-        assert worker.poll() is None, worker.told()
+        assert worker.poll() is None, worker.log_tail()
         return bool(worker.status().get("epochs"))
 
-    assert until(learnt, LIMIT_S), worker.told()
+    assert until(learnt, LIMIT_S), worker.log_tail()
 
 
 def _probe(worker: Worker, answers: list[tuple[int, int]]) -> None:

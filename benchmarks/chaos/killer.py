@@ -106,8 +106,8 @@ class Killer:
     def _turn_until(self, process: Worker, seen: Callable[[], bool], pace_s: float = 0.05) -> None:
         """Follow the journal, and never let the process run out of work."""
         while not seen():
-            assert process.poll() is None, process.told()
-            assert time.monotonic() < self._until, process.told()
+            assert process.poll() is None, process.log_tail()
+            assert time.monotonic() < self._until, process.log_tail()
             self._witness.look(pace_s)
             if self._witness.num_taken() >= self._deployment.num_produced:
                 self._deployment.source.produce(100)

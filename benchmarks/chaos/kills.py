@@ -129,7 +129,7 @@ def _drained(deployment: Deployment) -> Verdict:
         try:
             auditor.wait_for_all(LIMIT_S)
             code, _ = worker.drain()
-            assert code == 0, worker.told()
+            assert code == 0, worker.log_tail()
         finally:
             worker.kill()
         return auditor.verdict()

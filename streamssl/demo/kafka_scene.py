@@ -5,16 +5,14 @@ from __future__ import annotations
 import tempfile
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Any, Self
+from typing import Self
 
-import yaml
-
-from streamssl.config.settings import Config, load_config
+from streamssl.config.settings import load_config
 from streamssl.data.events import Message
 from streamssl.demo.scene import Acknowledged
 from streamssl.devkit.broker import DevBroker
 from streamssl.devkit.clients import TopicReader, TopicWriter, create_topic
-from streamssl.devkit.daemon import Daemon, free_port
+from streamssl.devkit.daemon import DaemonProcess
 
 NUM_PARTITIONS = 4
 
@@ -23,7 +21,7 @@ class KafkaScene:
     """Broker, daemon, producer and `read_committed` reader; nothing is left behind.
 
     Args:
-        config_path: The daemon's configuration; broker, state folder and port are set here.
+        config_path: The daemon's configuration; broker, state folder and telemetry are set here.
         acknowledged: Told of every event that the broker took.
         bootstrap_servers: A broker that already runs; None starts one.
 
@@ -41,14 +39,14 @@ class KafkaScene:
             address = bootstrap_servers or _start_broker(stack)
             self.broker: str | None = f"Apache Kafka at {address}"
             folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="streamssl-")))
-            path, config = _generate(config_path, folder, address)
+            own = (f"kafka.bootstrap_servers={address}", f"app.state_dir={folder / 'state'}")
+            config = load_config(config_path, own, environ={})
             self.scores_topic = f"{config.app.name}.scores"
             self.replay_max_bytes = config.replay.max_bytes
             outputs = [self.scores_topic, f"{config.app.name}.dlq"]
             for topic in (config.input.topic, *outputs):
                 create_topic(config.kafka, topic, NUM_PARTITIONS)
-            self._daemon = Daemon(path, config.telemetry.port)
-            stack.callback(self._daemon.stop)
+            self._daemon = stack.enter_context(DaemonProcess.from_config(config, folder))
             self._reader = stack.enter_context(TopicReader(config.kafka, *outputs))
             self._writer = stack.enter_context(
                 TopicWriter(config.kafka, config.input.topic, acknowledged=acknowledged)
@@ -57,7 +55,7 @@ class KafkaScene:
 
     def ready(self) -> bool:
         """Whether the daemon has joined its group."""
-        return self._daemon.ready()
+        return self._daemon.is_ready()
 
     def send(self, key: bytes, value: bytes) -> None:
         """Put one event into the input topic."""
@@ -81,7 +79,7 @@ class KafkaScene:
 
     def stop_daemon(self) -> None:
         """SIGTERM, and wait."""
-        self._daemon.stop()
+        self._daemon.drain()
 
     def close(self) -> None:
         """Close the clients, end daemon and broker, remove the temporary folders."""
@@ -101,17 +99,3 @@ def _start_broker(stack: ExitStack) -> str:
     stack.callback(broker.stop)
     broker.start()
     return broker.bootstrap_servers
-
-
-def _generate(config_path: Path, folder: Path, address: str) -> tuple[Path, Config]:
-    """The configuration with this run's broker, folder and port, as a file and as a model."""
-    overrides = [
-        f"kafka.bootstrap_servers={address}",
-        f"app.state_dir={folder / 'state'}",
-        f"telemetry.port={free_port()}",
-    ]
-    config = load_config(config_path, overrides, environ={})
-    values: dict[str, Any] = config.model_dump(mode="json", exclude_unset=True)
-    path = folder / "daemon.yaml"
-    path.write_text(yaml.safe_dump(values, sort_keys=False))
-    return path, config

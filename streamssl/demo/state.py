@@ -6,9 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
-from prometheus_client.parser import text_string_to_metric_families
-
 from streamssl.demo.incidents import Incident, Judgement
+from streamssl.devkit.exposition import samples, total
 
 NAN = float("nan")
 Phase = Literal["starting", "history", "live", "draining"]
@@ -33,23 +32,13 @@ def read_figures(exposition: str, replay_max_bytes: int) -> DaemonFigures:
         >>> read_figures('streamssl_loss{objective="moco"} 2.5', 100).losses
         {'moco': 2.5}
     """
-    samples: dict[str, list[tuple[dict[str, str], float]]] = {}
-    for family in text_string_to_metric_families(exposition):
-        for sample in family.samples:
-            samples.setdefault(sample.name, []).append((sample.labels, sample.value))
-
-    def total(name: str, absent: float = NAN, **labels: str) -> float:
-        rows = samples.get(f"streamssl_{name}", [])
-        values = [value for own, value in rows if labels.items() <= own.items()]
-        return sum(values) if values else absent
-
     return DaemonFigures(
-        lag=total("input_lag_records"),
-        learn_steps=total("learn_steps_total", 0.0, outcome="applied"),
-        effective_rank=total("embedding_effective_rank"),
-        replay_fill=total("replay_buffer_bytes") / replay_max_bytes,
-        warmup=total("warmup_progress_ratio"),
-        losses={labels["objective"]: value for labels, value in samples.get("streamssl_loss", [])},
+        lag=total(exposition, "input_lag_records", NAN),
+        learn_steps=total(exposition, "learn_steps_total", outcome="applied"),
+        effective_rank=total(exposition, "embedding_effective_rank", NAN),
+        replay_fill=total(exposition, "replay_buffer_bytes", NAN) / replay_max_bytes,
+        warmup=total(exposition, "warmup_progress_ratio", NAN),
+        losses={labels["objective"]: value for labels, value in samples(exposition, "loss")},
     )
 
 

@@ -1,80 +1,154 @@
-"""The daemon as a process of its own."""
+"""The command line as a process of its own: begun, asked over HTTP, told by signals to end."""
 
 from __future__ import annotations
 
+import http.client
+import json
 import os
-import socket
 import subprocess
 import sys
-import urllib.error
+import time
 import urllib.request
+from collections.abc import Sequence
 from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
 
-# The console script may not be on the path; this is what it does.
-COMMAND = "from streamssl.cli.app import main; main()"
-STOP_S = 30.0
+import yaml
+
+from streamssl.config.settings import Config
+from streamssl.devkit.exposition import total
+
+# What Python runs; the console script may not be on the path.
+ENTRY = ("-m", "streamssl")
 NUM_LAST_LINES = 20
+_ANSWER_S = 2.0
+# Knows no error codes, so every answer is an answer; and no proxies.
+_any_code = urllib.request.OpenerDirector()
+_any_code.add_handler(urllib.request.HTTPHandler())
 
 
-def free_port() -> int:
-    """A port of the loopback interface that nothing listens on."""
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        return int(server.getsockname()[1])
+class DaemonProcess(subprocess.Popen[bytes]):
+    """One verb of the command line in a process; at the end of a `with` block it is drained.
 
-
-class Daemon:
-    """`streamssl run` under a configuration file, its log in a file beside it.
+    No environment variable configures it. It leads a process group, with the learner's process
+    in it, so that Ctrl-C is for us alone. Where it serves HTTP is read from its log: that takes
+    `telemetry.port: 0`, a free one, and a log level that tells it.
 
     Args:
-        config_path: The configuration; no environment variable overrides it.
-        port: Where it serves `/readyz` and `/metrics`.
+        arguments: Of the command line.
+        log_path: File to which its output is appended.
+        entry: What Python runs.
+        stdout: Where its answer goes, as `subprocess` has it; to the log by default.
+
+    Attributes:
+        log_path: Its log.
+        drain_s: Seconds that it gets for a drain before it is killed.
     """
 
-    def __init__(self, config_path: Path, port: int) -> None:
-        self._port = port
-        self._log_path = config_path.with_suffix(".log")
-        command = [sys.executable, "-c", COMMAND, "run", "-c", str(config_path)]
+    drain_s = 30.0
+
+    def __init__(
+        self,
+        *arguments: str,
+        log_path: Path,
+        entry: Sequence[str] = ENTRY,
+        stdout: int | None = None,
+    ) -> None:
+        self.log_path = log_path
+        self._address = ""
         clean = {k: v for k, v in os.environ.items() if not k.startswith("STREAMSSL_")}
-        with self._log_path.open("wb") as log:
-            self._process = subprocess.Popen(  # noqa: S603 our own command
-                command,
+        with log_path.open("ab") as log:
+            super().__init__(
+                [sys.executable, *entry, *arguments],
                 stdin=subprocess.DEVNULL,
-                stdout=log,
+                stdout=log if stdout is None else stdout,
                 stderr=log,
                 env=clean,
-                start_new_session=True,  # Ctrl-C is for us; we then end the daemon in order
+                start_new_session=True,
             )
 
-    def ready(self) -> bool:
+    @classmethod
+    def from_config(cls, config: Config, folder: Path, entry: Sequence[str] = ENTRY) -> Self:
+        """`run` under a configuration; its file and its log lie in `folder`, named by the app.
+
+        What the configuration says of telemetry is replaced by what asking the process takes.
+        """
+        values: dict[str, Any] = config.model_dump(mode="json", exclude_unset=True)
+        path = folder / f"{config.app.name}.yaml"
+        path.write_text(yaml.safe_dump({**values, "telemetry": {"port": 0}}, sort_keys=False))
+        return cls("run", "-c", str(path), log_path=path.with_suffix(".log"), entry=entry)
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        value: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.drain()
+        super().__exit__(kind, value, traceback)
+
+    def probe(self, path: str) -> tuple[int, str]:
+        """Code and body of one answer; code 0 where nobody answers."""
+        try:
+            with _any_code.open(f"http://{self.address()}{path}", timeout=_ANSWER_S) as answer:
+                return answer.status, answer.read().decode()
+        except (OSError, ValueError, http.client.HTTPException):
+            return 0, ""
+
+    def is_recovered(self) -> bool:
+        """Whether its start is over."""
+        return self.probe("/startupz")[0] == 200
+
+    def is_ready(self) -> bool:
         """Whether it says that it processes events."""
-        return self._get("readyz") is not None
+        return self.probe("/readyz")[0] == 200
+
+    def status(self) -> dict[str, Any]:
+        """What it says of itself; empty where it does not answer."""
+        code, body = self.probe("/status")
+        told: dict[str, Any] = json.loads(body) if code == 200 else {}
+        return told
 
     def exposition(self) -> str:
-        """Its metrics, empty while it does not answer."""
-        return self._get("metrics") or ""
+        """Its metrics as Prometheus text, empty where it does not answer."""
+        return self.probe("/metrics")[1]
+
+    def figure(self, name: str, absent: float = 0.0, **labels: str) -> float:
+        """One of its metrics (without `streamssl_`), summed over all other labels."""
+        return total(self.exposition(), name, absent, **labels)
+
+    def address(self) -> str:
+        """Host and port of its probes and metrics, empty as long as its log does not tell them."""
+        if not self._address:
+            log = self.log_path.read_text(errors="replace")
+            lines = [line for line in log.splitlines() if '"telemetry"' in line]
+            self._address = json.loads(lines[-1])["address"] if lines else ""
+        return self._address
+
+    def log_tail(self) -> str:
+        """The last lines of its log."""
+        lines = self.log_path.read_text(errors="replace").splitlines()
+        return "\n".join(lines[-NUM_LAST_LINES:])
 
     def last_words(self) -> str | None:
         """Its exit code and the end of its log, None while it lives."""
-        code = self._process.poll()
+        code = self.poll()
         if code is None:
             return None
-        lines = self._log_path.read_text(errors="replace").splitlines()[-NUM_LAST_LINES:]
-        return "\n".join([f"the daemon ended with exit code {code}; its last lines:", *lines])
+        return f"the daemon ended with exit code {code}; its last lines:\n{self.log_tail()}"
 
-    def stop(self) -> None:
-        """Let it drain, commit and save; end it by force if that takes too long."""
-        if self._process.poll() is None:
-            self._process.terminate()
-            try:
-                self._process.wait(STOP_S)
-            except subprocess.TimeoutExpired:
-                self._process.kill()
-                self._process.wait()
-
-    def _get(self, path: str) -> str | None:
+    def drain(self) -> tuple[int | None, float]:
+        """Ask it to end (SIGTERM): exit code (None: it had to be killed) and seconds."""
+        began_s = time.monotonic()
+        self.terminate()
         try:
-            url = f"http://127.0.0.1:{self._port}/{path}"
-            with urllib.request.urlopen(url, timeout=2.0) as answer:
-                return str(answer.read().decode())
-        except (urllib.error.URLError, OSError):
-            return None
+            return self.wait(self.drain_s), time.monotonic() - began_s
+        except subprocess.TimeoutExpired:
+            self.end()
+            return None, time.monotonic() - began_s
+
+    def end(self) -> None:
+        """End it with -9, if it has not ended, and wait until it is gone."""
+        self.kill()
+        self.wait()

@@ -18,7 +18,6 @@ from streamssl.config import Config
 from streamssl.engine import reproduce as replay_module
 from streamssl.engine.published import published
 
-COMMAND = "from streamssl.cli.app import main; main()"
 NUM_OUTPUTS = 4  # scores, embeddings, dead letters, journal
 
 
@@ -29,7 +28,7 @@ def test_a_replay_of_a_file_leaves_no_half_written_file(tmp_path: Path) -> None:
     arguments = ["--input", str(source), "--output", str(tmp_path / "out.parquet")]
     arguments += ["--embeddings", str(tmp_path / "v.parquet"), "--save", str(tmp_path / "saved")]
     process = subprocess.Popen(
-        [sys.executable, "-c", COMMAND, "replay", *arguments],
+        [sys.executable, "-m", "streamssl", "replay", *arguments],
         stdout=subprocess.DEVNULL,
         stderr=subprocess.PIPE,
         text=True,
