@@ -89,10 +89,10 @@ def exit_codes(form: Form, site: Site) -> ScenarioOutcome:
             with deployment.start() as worker:
                 auditor.wait_for_all(LIMIT_S)
                 codes["previous"].append(worker.drain()[0])
-        verdict = auditor.verdict()
+        tally = auditor.tally()
     outcome.expect("`fail` ends with exit code 4", set(codes["fail"]) == {4}, codes["fail"])
     text = "`previous` goes on, and every message has exactly one result"
-    outcome.expect(text, verdict.exact and set(codes["previous"]) == {0}, verdict)
+    outcome.expect(text, tally.exact and set(codes["previous"]) == {0}, tally)
     return outcome
 
 

@@ -107,11 +107,11 @@ class Deployment:
     @property
     def num_produced(self) -> int:
         """Messages of all partitions."""
-        return len(self.source.ledger)
+        return len(self.source.inputs)
 
     def auditor(self) -> Auditor:
         """Somebody who counts the results."""
-        return Auditor(self.kafka.bootstrap_servers, self.app, self.topic, self.source.ledger)
+        return Auditor(self.kafka.bootstrap_servers, self.app, self.topic, self.source.inputs)
 
     @contextmanager
     def kept_behind(self, worker: Worker) -> Iterator[None]:

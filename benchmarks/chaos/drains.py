@@ -44,7 +44,7 @@ def drains(form: Form, site: Site) -> ScenarioOutcome:
         with deployment.start() as worker:
             auditor.wait_for_all(LIMIT_S)
             codes.append(worker.drain()[0])
-        verdict = auditor.verdict()
+        tally = auditor.tally()
     outcome.expect(
         f"exit code 0 within {DRAIN_S:.0f} s",
         set(codes) == {0},
@@ -53,7 +53,7 @@ def drains(form: Form, site: Site) -> ScenarioOutcome:
     text = "its end is the only time that it saves, and that checkpoint is valid"
     outcome.expect(text, valid == form.drains, f"{valid} of {form.drains}")
     _check_answers(outcome, answers)
-    outcome.expect(EXACTLY_ONCE, verdict.exact, verdict)
+    outcome.expect(EXACTLY_ONCE, tally.exact, tally)
     return outcome
 
 

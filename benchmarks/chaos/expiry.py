@@ -13,8 +13,8 @@ from benchmarks.chaos.forms import Form
 from benchmarks.chaos.outcome import ScenarioOutcome
 from benchmarks.chaos.settings import SAVE_NEVER, SMALL
 from benchmarks.chaos.site import Site
-from benchmarks.chaos.source import Place
 from benchmarks.chaos.worker import Worker
+from streamssl.devkit.delivery import Place
 from streamssl.transport.journal import JournalRecord
 
 LIMIT_S = 240.0
@@ -29,9 +29,9 @@ def expiry(_: Form, site: Site) -> ScenarioOutcome:
     with site.deployment(SMALL) as deployment, deployment.auditor() as auditor:
         _below(outcome, deployment, auditor)
         _above(outcome, deployment, auditor)
-        verdict, journal = auditor.verdict(), deployment.journal()
-        without = deployment.source.ledger.kinds.keys() - auditor.results()
-    outcome.expect("nothing but what was deleted unread is missing", verdict.exact, verdict)
+        tally, journal = auditor.tally(), deployment.journal()
+        without = auditor.counter.unanswered()
+    outcome.expect("nothing but what was deleted unread is missing", tally.exact, tally)
     declared = _missed(journal)
     told = f"{len(declared)} journalled, {len(without)} without a result"
     outcome.expect("the journal names exactly what is missing", declared == without, told)
@@ -44,7 +44,7 @@ def _below(outcome: ScenarioOutcome, deployment: Deployment, auditor: Auditor) -
     with deployment.start(SAVE_NEVER) as worker:
         auditor.wait_for_all(LIMIT_S)
         worker.kill()
-    ends = _ends(deployment)
+    ends = deployment.source.inputs.ends()
     _delete(deployment, {p: end // 2 for p, end in ends.items()})
     deployment.source.produce(100)
     with deployment.start(SAVE_NEVER) as worker:
@@ -57,14 +57,14 @@ def _below(outcome: ScenarioOutcome, deployment: Deployment, auditor: Auditor) -
 
 def _above(outcome: ScenarioOutcome, deployment: Deployment, auditor: Auditor) -> None:
     """What nobody had read is gone: it is missed, said, and the rest goes on."""
-    ends = _ends(deployment)
+    ends = deployment.source.inputs.ends()
     deployment.source.produce(600)
     _delete(deployment, {p: end + 40 for p, end in ends.items()})
     _expire(deployment, {p: (end, end + 40) for p, end in ends.items()})
     with deployment.start(SAVE_NEVER) as worker:
         auditor.wait_for_all(LIMIT_S)
         reasons = _reasons(worker)
-        ends = _ends(deployment)
+        ends = deployment.source.inputs.ends()
         with worker.frozen():
             deployment.source.produce(1_600)
             cut = {p: end + 200 for p, end in ends.items()}
@@ -78,17 +78,14 @@ def _above(outcome: ScenarioOutcome, deployment: Deployment, auditor: Auditor) -
     )
 
 
-def _ends(deployment: Deployment) -> dict[int, int]:
-    return {p: len(readable) for p, readable in deployment.source.ledger.readable().items()}
-
-
 def _delete(deployment: Deployment, before: dict[int, int]) -> None:
     for partition, offset in before.items():
         deployment.admin.delete_before(TopicPartition(deployment.topic, partition), offset)
 
 
 def _expire(deployment: Deployment, ranges: dict[int, tuple[int, int]]) -> None:
-    deployment.source.ledger.expired |= {(p, o) for p, ends in ranges.items() for o in range(*ends)}
+    for partition, (start, stop) in ranges.items():
+        deployment.source.inputs.expire(partition, start, stop)
 
 
 def _reasons(worker: Worker) -> set[str]:

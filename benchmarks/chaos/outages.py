@@ -55,7 +55,7 @@ def outages(form: Form, site: Site) -> ScenarioOutcome:
             codes = [worker.drain()[0] for worker in workers.values()]
         finally:
             end_all(workers.values())
-        verdict = auditor.verdict()
+        tally = auditor.tally()
     outcome.expect(
         f"what is sent after the broker's return has results within {PROGRESS_S:.0f} s of it",
         max(back_s) <= PROGRESS_S,
@@ -69,7 +69,7 @@ def outages(form: Form, site: Site) -> ScenarioOutcome:
     text = "the other worker lives through all of it, and shares with a new one"
     outcome.expect(text, ended is None and shared, "it runs" if ended is None else f"exit {ended}")
     outcome.expect("they catch up and drain", codes == [0, 0], f"{codes}, {caught_up_s:.0f} s")
-    outcome.expect(EXACTLY_ONCE, verdict.exact, verdict)
+    outcome.expect(EXACTLY_ONCE, tally.exact, tally)
     return outcome
 
 
@@ -82,6 +82,6 @@ def _go_away(broker: ChaosBroker, *, hard: bool) -> None:
 
 def _come_back(broker: ChaosBroker, auditor: Auditor) -> float:
     """Seconds from the broker's return to results of messages that it took after it."""
-    earlier = auditor.known()
+    ends = auditor.counter.inputs.ends()
     broker.restart()
-    return auditor.wait_for_later(PROGRESS_S, earlier, num=20)
+    return auditor.wait_for_later(PROGRESS_S, ends, num=20)

@@ -98,15 +98,15 @@ def poison(form: Form, site: Site) -> ScenarioOutcome:
             other = pool.submit(_speed, without, form.good)
             poisoned, clean = _speed(deployment, form.good), other.result()
         auditor.wait_for_all(LIMIT_S)
-        verdict, kinds = auditor.verdict(), deployment.source.ledger.kinds
+        tally, kinds = auditor.tally(), deployment.source.kinds
         wrong = Counter(
             f"{kind} as {auditor.reasons.get(place)}"
             for place, kind in kinds.items()
-            if kind and auditor.reasons.get(place) != KINDS[kind].reason
+            if auditor.reasons.get(place) != KINDS[kind].reason
         )
-        num_kinds = len({kind for kind in kinds.values() if kind})
-    outcome.expect("every one has its result, and no neighbour is touched", verdict.exact, verdict)
-    told = f"{num_kinds} kinds, {verdict.dead:,} letters; wrong: {dict(wrong) or 'none'}"
+        num_kinds = len({*kinds.values()})
+    outcome.expect("every one has its result, and no neighbour is touched", tally.exact, tally)
+    told = f"{num_kinds} kinds, {tally.dead_letters:,} letters; wrong: {dict(wrong) or 'none'}"
     outcome.expect("each is a dead letter with its reason and origin", not wrong, told)
     slower = poisoned.cpu_us / clean.cpu_us - 1
     told = (
@@ -136,11 +136,11 @@ def killing(_: Form, site: Site) -> ScenarioOutcome:
                     auditor.look()
                 deaths += worker.poll() is not None
                 worker.drain()
-        verdict, reasons = auditor.verdict(), list(auditor.reasons.values())
+        tally, reasons = auditor.tally(), list(auditor.reasons.values())
     text = f"it is set aside as poison after at most {MOST_DEATHS} deaths"
     right = reasons == ["poison"] and 3 <= deaths <= MOST_DEATHS
     outcome.expect(text, right, f"{deaths} deaths, reasons {reasons}")
-    outcome.expect(EXACTLY_ONCE, verdict.exact, verdict)
+    outcome.expect(EXACTLY_ONCE, tally.exact, tally)
     return outcome
 
 

@@ -51,12 +51,12 @@ def rebalances(form: Form, site: Site) -> ScenarioOutcome:
             code, _ = first.drain()
         finally:
             first.end()
-        verdict, comparison = auditor.verdict(), compare_with_replay(deployment)
+        tally, comparison = auditor.tally(), compare_with_replay(deployment)
         moves = list(_moves([deployment.journal(i) for i in range(3)]))
     done = f"{sum(ends)} of {form.rebalances}"
     outcome.expect("all partitions move, and come back", all(ends), done)
     outcome.expect(NO_EVICTION, kept and code == 0, f"the same member, exit {code}")
-    outcome.expect(EXACTLY_ONCE, verdict.exact, verdict)
+    outcome.expect(EXACTLY_ONCE, tally.exact, tally)
     _check_tails(outcome, moves)
     outcome.expect(REPLAY, comparison.equal, comparison)
     return outcome
@@ -96,12 +96,12 @@ def slow_learning(_: Form, site: Site) -> ScenarioOutcome:
             codes = [worker.drain()[0] for worker in workers]
         finally:
             end_all(workers)
-        verdict, comparison = auditor.verdict(), compare_with_replay(deployment)
+        tally, comparison = auditor.tally(), compare_with_replay(deployment)
     text = "it joins during a step that takes longer than the session"
     told = f"in epoch {learnt + 1}: {stood_s:.1f} s and more, session {SESSION_MS / 1e3:.0f} s"
     outcome.expect(text, joined and learnt == EPOCHS_BEFORE, told)
     outcome.expect(NO_EVICTION, kept and shared and codes == [0, 0], f"exits {codes}")
-    outcome.expect(EXACTLY_ONCE, verdict.exact, verdict)
+    outcome.expect(EXACTLY_ONCE, tally.exact, tally)
     outcome.expect(REPLAY, comparison.equal, comparison)
     return outcome
 

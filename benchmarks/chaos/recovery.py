@@ -43,9 +43,9 @@ def recovery(form: Form, site: Site) -> ScenarioOutcome:
             code, _ = worker.drain()
         finally:
             worker.end()
-        verdict = auditor.verdict()
+        tally = auditor.tally()
     _check(outcome, took, CheckpointConfig().every_events)
-    outcome.expect(EXACTLY_ONCE, verdict.exact and code == 0, verdict)
+    outcome.expect(EXACTLY_ONCE, tally.exact and code == 0, tally)
     return outcome
 
 

@@ -54,7 +54,7 @@ def slow_output(form: Form, site: Site) -> ScenarioOutcome:
             auditor.wait_for_all(LIMIT_S)
             kept = kept and deployment.member_id(0) == member
             code, _ = worker.drain()
-        verdict = auditor.verdict()
+        tally = auditor.tally()
     outcome.did = f"{form.slow_s:.0f} s of a broker that takes {num_bytes / SLOWER:,.0f} bytes/s"
     waiting_mb, grew = behind * LARGE_BYTES / 1e6, slow.most_mb - full.most_mb
     told = f"{slow.per_s:,.0f} instead of {full.per_s:,.0f} results/s, {waiting_mb:.0f} MB wait"
@@ -65,7 +65,7 @@ def slow_output(form: Form, site: Site) -> ScenarioOutcome:
     text = f"memory of both processes grows by less than {MOST_GROWTH_MB:.0f} MB meanwhile"
     outcome.expect(text, grew < MOST_GROWTH_MB, f"{grew:.0f} MB")
     outcome.expect("nobody is evicted from the group", kept and code == 0, f"exit {code}")
-    outcome.expect(EXACTLY_ONCE, verdict.exact, verdict)
+    outcome.expect(EXACTLY_ONCE, tally.exact, tally)
     return outcome
 
 
@@ -85,7 +85,7 @@ def lag(form: Form, site: Site) -> ScenarioOutcome:
                 time.sleep(3)
             auditor.wait_for_all(LIMIT_S)
             code, _ = worker.drain()
-        verdict, comparison = auditor.verdict(), compare_with_replay(deployment)
+        tally, comparison = auditor.tally(), compare_with_replay(deployment)
         journal = deployment.journal()
     behind, after = _rates(journal[:before]), _rates(journal[before + 1 :])
     told = f"rates {min(behind):.2f} to {max(behind):.2f} in {len(behind)} epochs behind"
@@ -93,8 +93,8 @@ def lag(form: Form, site: Site) -> ScenarioOutcome:
     outcome.expect("learning is thinned, and the journal says so", thinned, told)
     text = "it learns everything again where the lag is gone"
     outcome.expect(text, bool(after) and set(after) == {1.0}, f"{len(after)} epochs at rate 1")
-    told = f"{verdict}; caught up in {caught_up_s:.0f} s, exit {code}"
-    outcome.expect(EXACTLY_ONCE, verdict.exact and code == 0, told)
+    told = f"{tally}; caught up in {caught_up_s:.0f} s, exit {code}"
+    outcome.expect(EXACTLY_ONCE, tally.exact and code == 0, told)
     outcome.expect(REPLAY, comparison.equal, comparison)
     return outcome
 

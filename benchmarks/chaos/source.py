@@ -13,6 +13,7 @@ from typing import Self
 from confluent_kafka import KafkaError, Message, Producer
 
 from benchmarks.chaos.repeating import repeating
+from streamssl.devkit.delivery import InputLog, Place
 
 NUM_PARTITIONS = 4
 CLIENT = "source"
@@ -21,30 +22,6 @@ NUM_READINGS = 1_024
 UNREADABLE = "unreadable"
 # Longer than any outage: what was handed over arrives when the broker is back.
 DELIVERY_MS = 1_200_000
-Place = tuple[int, int]
-
-
-class Ledger:
-    """What the broker acknowledged: every (partition, offset), and what is wrong with it.
-
-    Attributes:
-        kinds: Empty where the message can be read, else the name of its fault.
-        expired: Places that were deleted before anybody read them.
-    """
-
-    def __init__(self) -> None:
-        self.kinds: dict[Place, str] = {}
-        self.expired: set[Place] = set()
-
-    def __len__(self) -> int:
-        return len(self.kinds)
-
-    def readable(self) -> dict[int, list[bool]]:
-        """For each partition, in the order of offsets, whether its messages can be read."""
-        found: dict[int, list[bool]] = {partition: [] for partition in range(NUM_PARTITIONS)}
-        for (partition, _), kind in sorted(self.kinds.items()):
-            found[partition].append(not kind)
-        return found
 
 
 class InputSource:
@@ -54,7 +31,11 @@ class InputSource:
         bootstrap_servers: The broker.
         topic: Input topic.
         num_channels: Values of a reading.
-        unreadable: Share of messages that are no JSON.
+        unreadable: Share of readings that are no JSON.
+
+    Attributes:
+        inputs: What the broker acknowledged.
+        kinds: What is wrong with the messages that were sent as bad ones.
     """
 
     def __init__(
@@ -65,7 +46,8 @@ class InputSource:
         num_channels: int = 3,
         unreadable: float = 0.03,
     ) -> None:
-        self.ledger = Ledger()
+        self.inputs = InputLog()
+        self.kinds: dict[Place, str] = {}
         self._topic = topic
         self._unreadable = unreadable
         self._rng = random.Random(0)
@@ -86,7 +68,7 @@ class InputSource:
         )
 
     def send(self, value: bytes | None, *, key: bytes | None, partition: int, kind: str) -> None:
-        """Hand over one message; `kind` says what is wrong with it."""
+        """Hand over one message; `kind` says what is wrong with it, empty where nothing is."""
         taken = partial(self._taken, kind)
         while True:
             try:
@@ -166,4 +148,8 @@ class InputSource:
         if error is not None:
             self._lost.append(error)
             return
-        self.ledger.kinds[message.partition(), message.offset()] = kind
+        place = message.partition(), message.offset()
+        self.inputs.acknowledge(*place, readable=not kind)
+        # Of unreadable readings a long run has a million: that they are counted is enough.
+        if kind and kind != UNREADABLE:
+            self.kinds[place] = kind

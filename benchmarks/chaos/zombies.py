@@ -49,12 +49,12 @@ def zombies(form: Form, site: Site) -> ScenarioOutcome:
             ends = [worker.drain() for worker in workers.values()]
         finally:
             end_all(workers.values())
-        verdict, comparison = auditor.verdict(), compare_with_replay(deployment)
+        tally, comparison = auditor.tally(), compare_with_replay(deployment)
     outcome.expect("the other worker took over and went on", taken_over == form.zombies, taken_over)
     outcome.expect("it joins again, and both work", rejoined == form.zombies, rejoined)
     told = f"exits {[code for code, _ in ends]}, caught up in {waited_s:.0f} s"
     outcome.expect(f"SIGTERM ends both in {DRAIN_S:.0f} s", [c for c, _ in ends] == [0, 0], told)
-    outcome.expect(EXACTLY_ONCE, verdict.exact, verdict)
+    outcome.expect(EXACTLY_ONCE, tally.exact, tally)
     outcome.expect(REPLAY, comparison.equal, comparison)
     return outcome
 
@@ -75,10 +75,10 @@ def successors(form: Form, site: Site) -> ScenarioOutcome:
                 alive += lives
         waited_s = auditor.wait_for_all(LIMIT_S)
         end, _ = worker.drain()
-        verdict = auditor.verdict()
+        tally = auditor.tally()
     outcome.expect("the old process ends by itself, with an error", set(codes) == {1}, codes)
     outcome.expect("the successor stays", alive == form.zombies and end == 0, f"exit {end}")
-    outcome.expect(EXACTLY_ONCE, verdict.exact, f"{verdict}; after {waited_s:.0f} s")
+    outcome.expect(EXACTLY_ONCE, tally.exact, f"{tally}; after {waited_s:.0f} s")
     return outcome
 
 
@@ -114,10 +114,10 @@ def own_time_outs(form: Form, site: Site) -> ScenarioOutcome:
             code, _ = worker.drain()
         finally:
             worker.end()
-        verdict = auditor.verdict()
+        tally = auditor.tally()
     told = f"longest {max(went_on):.1f} s until 50 more results, exit {code}"
     outcome.expect("the same process goes on", max(went_on) <= LIMIT_S and code == 0, told)
-    outcome.expect(EXACTLY_ONCE, verdict.exact, verdict)
+    outcome.expect(EXACTLY_ONCE, tally.exact, tally)
     return outcome
 
 

@@ -8,10 +8,11 @@ import msgspec
 
 from streamssl.data.events import Message
 from streamssl.demo.incidents import IncidentBook
-from streamssl.devkit.delivery import DEAD, SCORED, Ledger
+from streamssl.devkit.delivery import by_partition, place_of_dead_letter, place_of_id
+from streamssl.devkit.delivery_log import DeliveryLog
 
 
-class Score(msgspec.Struct):
+class PublishedScore(msgspec.Struct):
     """What the demo reads of a published result."""
 
     id: str
@@ -26,25 +27,25 @@ class Observer:
     """Takes in the output topics' records.
 
     Args:
-        ledger: Where outcomes are counted.
+        log: Where results are counted.
         book: Where incidents are kept.
 
     Attributes:
         stream_time: Event time of the newest result.
     """
 
-    def __init__(self, ledger: Ledger, book: IncidentBook) -> None:
-        self._ledger = ledger
+    def __init__(self, log: DeliveryLog, book: IncidentBook) -> None:
+        self._log = log
         self._book = book
-        self._decoder = msgspec.json.Decoder(Score)
+        self._decode = msgspec.json.Decoder(PublishedScore).decode
         self.stream_time = float("-inf")
 
     def take_scores(self, messages: Sequence[Message], receipt_s: float) -> None:
         """Records of the scores topic, in the order of each partition."""
-        for message in messages:
-            score = self._decoder.decode(message.value or b"")
-            _, partition, offset, _ = score.id.rsplit("/", 3)
-            self._ledger.seen(SCORED, int(partition), [int(offset)], receipt_s)
+        scores = [self._decode(message.value or b"") for message in messages]
+        for partition, offsets in by_partition(place_of_id(s.id) for s in scores).items():
+            self._log.scored(partition, offsets, receipt_s)
+        for score in scores:
             self.stream_time = max(self.stream_time, score.event_time)
             if score.incident_id is not None:
                 self._book.add(
@@ -53,7 +54,6 @@ class Observer:
 
     def take_dead_letters(self, messages: Sequence[Message], receipt_s: float) -> None:
         """Records of the dead letter topic."""
-        for message in messages:
-            origin = dict(message.headers)
-            partition, offset = int(origin["origin_partition"]), int(origin["origin_offset"])
-            self._ledger.seen(DEAD, partition, [offset], receipt_s)
+        places = (place_of_dead_letter(message.headers) for message in messages)
+        for partition, offsets in by_partition(places).items():
+            self._log.dead_lettered(partition, offsets, receipt_s)

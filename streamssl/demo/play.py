@@ -21,7 +21,7 @@ from streamssl.demo.scene import Scene
 from streamssl.demo.sensor.stream import DemoStream
 from streamssl.demo.view import LineView, ScreenView, figure
 from streamssl.devkit.broker import BrokerUnavailableError
-from streamssl.devkit.delivery import Ledger
+from streamssl.devkit.delivery_log import DeliveryLog
 from streamssl.transport.files.formats import check_place
 from streamssl.transport.files.writers import writing
 
@@ -67,11 +67,11 @@ def play(
     if report_path is not None:
         check_place(report_path)
     begun = time.monotonic()
-    ledger = Ledger()
+    log = DeliveryLog()
     with _on_signal(signal.default_int_handler):
-        scene = _set_up(console, path, ledger)
+        scene = _set_up(console, path, log)
         try:
-            outcome = _run(console, scene, ledger, duration_s, seed)
+            outcome = _run(console, scene, log, duration_s, seed)
         finally:
             with _on_signal(signal.SIG_IGN):  # It takes seconds; nothing may be left behind.
                 scene.close()
@@ -82,28 +82,28 @@ def play(
     return 1 if outcome.error else 0
 
 
-def _set_up(console: Console, config_path: Path, ledger: Ledger) -> Scene:
+def _set_up(console: Console, config_path: Path, log: DeliveryLog) -> Scene:
     write = _lines(console)
     write("starting Apache Kafka on loopback, and the daemon ...")
     try:
-        scene: Scene = KafkaScene(config_path, ledger.produced)
+        scene: Scene = KafkaScene(config_path, log.produced)
     except BrokerUnavailableError as error:
         write(f"no Kafka: {error}")
         write(
             "going on in memory, the engine in this process; figures that only a broker can "
             "give stay null"
         )
-        scene = MemoryScene(config_path, ledger.produced)
+        scene = MemoryScene(config_path, log.produced)
     write(f"playing into {scene.broker or 'memory'}")
     return scene
 
 
 def _run(
-    console: Console, scene: Scene, ledger: Ledger, duration_s: float | None, seed: int
+    console: Console, scene: Scene, log: DeliveryLog, duration_s: float | None, seed: int
 ) -> Outcome:
     stream = DemoStream(origin=time.time(), seed=seed, live_s=duration_s, grace_s=GRACE_S)
     view = ScreenView(console) if console.is_terminal else LineView(_lines(console))
-    run = Run(scene=scene, stream=stream, ledger=ledger, view=view, live_s=duration_s)
+    run = Run(scene=scene, stream=stream, log=log, view=view, live_s=duration_s)
     with _on_signal(_stop_first(run.stop)):
         return run.run()
 

@@ -6,7 +6,7 @@ import threading
 from collections.abc import Callable
 
 from streamssl.demo.sensor.stream import Block, DemoStream
-from streamssl.devkit.delivery import Ledger
+from streamssl.devkit.delivery import DeliveryCounter
 
 Send = Callable[[bytes, bytes], None]
 
@@ -23,7 +23,7 @@ class Player(threading.Thread):
     Args:
         stream: What to play.
         send: Takes (key, value) of one event.
-        ledger: Knows what was produced and what has come out.
+        counter: Knows how much has come out.
         clock: Seconds, monotonic.
         live_s: Seconds of live play; None plays until `stop`.
 
@@ -37,14 +37,14 @@ class Player(threading.Thread):
         *,
         stream: DemoStream,
         send: Send,
-        ledger: Ledger,
+        counter: DeliveryCounter,
         clock: Callable[[], float],
         live_s: float | None,
     ) -> None:
         super().__init__(name="player", daemon=True)
         self._stream = stream
         self._send = send
-        self._ledger = ledger
+        self._counter = counter
         self._clock = clock
         self._live_s = live_s
         self._stopped = threading.Event()
@@ -70,7 +70,7 @@ class Player(threading.Thread):
     def _play_history(self) -> None:
         ticks = self._stream.num_history // len(self._stream.keys)
         while ticks > 0 and not self._stopped.is_set():
-            if self._num_sent - self._ledger.num_seen > MAX_AHEAD:
+            if self._num_sent - self._counter.num_seen > MAX_AHEAD:
                 self._stopped.wait(0.002)
                 continue
             step = min(ticks, HISTORY_TICKS)

@@ -11,7 +11,7 @@ import numpy as np
 
 from streamssl.demo.incidents import IncidentBook, judge
 from streamssl.demo.sensor.faults import Fault
-from streamssl.devkit.delivery import Ledger
+from streamssl.devkit.delivery_log import DeliveryLog
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +60,7 @@ class Report:
 def make_report(
     *,
     broker: str | None,
-    ledger: Ledger,
+    log: DeliveryLog,
     book: IncidentBook,
     faults: Sequence[Fault],
     grace_s: float,
@@ -71,7 +71,7 @@ def make_report(
 
     Args:
         broker: Its name, None for the in-memory transport.
-        ledger: What became of each event.
+        log: What became of each event.
         book: The incidents.
         faults: All faults of the stream; those still running at `produced_until` are not
             counted, and their incidents are not false.
@@ -81,19 +81,19 @@ def make_report(
     """
     verdict = judge(faults, book.incidents(), grace_s)
     finished = [j for j in verdict.judgements if j.fault.end <= produced_until]
-    latencies = ledger.latencies()
+    latencies, tally = log.latencies(), log.counter.tally()
     known = broker is not None and len(latencies) > 0
     return Report(
         broker=broker,
-        events_produced=ledger.num_produced,
-        events_scored=ledger.num_scored,
-        events_lost=ledger.num_lost() if broker is not None else None,
-        events_duplicated=ledger.num_duplicated() if broker is not None else None,
-        dead_letters=ledger.num_dead_letters,
+        events_produced=tally.acknowledged,
+        events_scored=tally.scored,
+        events_lost=tally.lost if broker is not None else None,
+        events_duplicated=tally.repeated if broker is not None else None,
+        dead_letters=tally.dead_letters,
         learn_steps=learn_steps,
         latency_p50_s=float(np.quantile(latencies, 0.5)) if known else None,
         latency_p99_s=float(np.quantile(latencies, 0.99)) if known else None,
-        events_per_s=_rate(ledger),
+        events_per_s=_rate(log),
         faults_injected=len(finished),
         faults_detected=sum(j.incident is not None for j in finished),
         top_field_correct=sum(j.top_field_correct for j in finished),
@@ -101,6 +101,6 @@ def make_report(
     )
 
 
-def _rate(ledger: Ledger) -> float:
-    seconds = ledger.last_receipt - ledger.first_append
-    return ledger.num_scored / seconds if 0.0 < seconds < float("inf") else 0.0
+def _rate(log: DeliveryLog) -> float:
+    seconds = log.last_receipt_s - log.first_append_s
+    return log.counter.num_scored / seconds if 0.0 < seconds < float("inf") else 0.0

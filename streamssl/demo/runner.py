@@ -19,7 +19,7 @@ from streamssl.demo.scene import Scene
 from streamssl.demo.sensor.stream import DemoStream
 from streamssl.demo.state import NAN, Phase, Snapshot
 from streamssl.demo.view import View
-from streamssl.devkit.delivery import Ledger
+from streamssl.devkit.delivery_log import DeliveryLog
 
 GRACE_S = 3.0
 DRAIN_S = 30.0
@@ -54,7 +54,7 @@ class Run:
     Args:
         scene: Input, daemon and output.
         stream: What is played.
-        ledger: The one that the scene tells of every event taken.
+        log: The one that the scene tells of every event taken.
         view: Shows how it goes.
         live_s: Seconds of live play after the history; None goes on until `stop`.
     """
@@ -64,18 +64,22 @@ class Run:
         *,
         scene: Scene,
         stream: DemoStream,
-        ledger: Ledger,
+        log: DeliveryLog,
         view: View,
         live_s: float | None,
     ) -> None:
         self._scene = scene
         self._stream = stream
-        self._ledger = ledger
+        self._log = log
         self._view = view
         self._book = IncidentBook()
-        self._observer = Observer(ledger, self._book)
+        self._observer = Observer(log, self._book)
         self._player = Player(
-            stream=stream, send=scene.send, ledger=ledger, clock=time.monotonic, live_s=live_s
+            stream=stream,
+            send=scene.send,
+            counter=log.counter,
+            clock=time.monotonic,
+            live_s=live_s,
         )
         self._reading = Reading(scene, self._observer, time.time)
         self._watching = Watching(scene)
@@ -129,7 +133,7 @@ class Run:
         except StreamsslError as error:
             raise DemoError(str(error)) from error
         deadline = time.monotonic() + DRAIN_S
-        while self._ledger.num_lost() and time.monotonic() < deadline:
+        while self._log.counter.num_lost() and time.monotonic() < deadline:
             time.sleep(SHOW_EVERY_S)
             self._show("draining")
 
@@ -148,7 +152,7 @@ class Run:
         for error in (self._player.error, self._reading.error):
             if error is not None:
                 raise DemoError(f"{type(error).__name__}: {error}") from error
-        if not self._ledger.num_scored and time.monotonic() - self._begun > FIRST_SCORE_S:
+        if not self._log.counter.num_scored and time.monotonic() - self._begun > FIRST_SCORE_S:
             raise DemoError(f"no result came within {FIRST_SCORE_S:.0f} s")
 
     def _show(self, phase: Phase) -> None:
@@ -157,17 +161,17 @@ class Run:
 
     def _snapshot(self, phase: Phase) -> Snapshot:
         now = time.monotonic() - self._begun
-        scored = self._ledger.num_scored
+        scored = self._log.counter.num_scored
         if scored and np.isnan(self._first_score_s):
             self._first_score_s = now
-        latencies = self._ledger.latencies(RECENT_EVENTS)
+        latencies = self._log.latencies(RECENT_EVENTS)
         p50, p99 = np.quantile(latencies, [0.5, 0.99]) if len(latencies) else (NAN, NAN)
         incidents = self._book.incidents()
         verdict = judge(list(self._stream.faults), incidents, GRACE_S)
         return Snapshot(
             phase=phase,
             elapsed_s=now,
-            events_produced=self._ledger.num_produced,
+            events_produced=len(self._log.counter.inputs),
             events_scored=scored,
             events_per_s=self._rate(now, scored),
             latency_p50_s=float(p50),
@@ -191,7 +195,7 @@ class Run:
     def _report(self) -> Report:
         return make_report(
             broker=self._scene.broker,
-            ledger=self._ledger,
+            log=self._log,
             book=self._book,
             faults=self._stream.faults,
             grace_s=GRACE_S,

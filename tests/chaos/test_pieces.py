@@ -4,65 +4,37 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from collections import Counter
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
-from benchmarks.chaos.auditor import Auditor
+from benchmarks.chaos import auditor
 from benchmarks.chaos.outcome import ScenarioOutcome
 from benchmarks.chaos.repeating import repeating
 from benchmarks.chaos.report import page, write
 from benchmarks.chaos.results import ResultStore, ScenarioResult
 from benchmarks.chaos.scenarios import SCENARIOS, scenarios_named
 from benchmarks.chaos.soak import PAGES_MB, _first_and_last, _slope
-from benchmarks.chaos.source import Ledger
 from benchmarks.chaos.vitals import Vitals, vitals
 from benchmarks.chaos.worker import until
+from streamssl.devkit.delivery import InputLog
 
 
-def counted(scored: dict[tuple[int, int], int], dead: dict[tuple[int, int], int]) -> Auditor:
-    """An auditor that has read all of this; of the input, (0, 2) and (0, 3) are bad."""
-    auditor = Auditor.__new__(Auditor)
-    auditor.scored, auditor.dead = Counter(scored), Counter(dead)
-    auditor.reasons, auditor._num_settled = {}, Counter()
-    auditor._ledger = Ledger()
-    auditor._ledger.kinds = {(0, 0): "", (0, 1): "", (0, 2): "cut off", (0, 3): "empty"}
-    return auditor
-
-
-def test_only_one_result_of_the_right_kind_each_is_exact(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Lost, repeated, foreign and misjudged messages are each seen."""
-    monkeypatch.setattr(Auditor, "_at_end", lambda _: True)
-    good, bad = {(0, 0): 1, (0, 1): 1}, {(0, 2): 1, (0, 3): 1}
-    assert counted(good, bad).verdict().exact
-    assert counted({(0, 0): 1}, bad).verdict().lost == 1
-    assert counted(good | {(0, 0): 3}, bad).verdict().repeated == 2
-    assert counted(good | {(9, 9): 1}, bad).verdict().foreign == 1
-    assert counted(good | {(0, 2): 1}, {(0, 3): 1}).verdict().misjudged == 1
-    both = counted(good, bad | {(0, 0): 1}).verdict()
-    assert (both.repeated, both.misjudged) == (1, 1)
-
-
-def test_a_settled_message_still_counts(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What has its one right result is forgotten, and whatever else comes of it is foreign."""
-    monkeypatch.setattr(Auditor, "_at_end", lambda _: True)
-    auditor = counted({(0, 0): 1, (0, 1): 2}, {(0, 2): 1})
-    auditor.settle()
-    assert auditor._ledger.kinds == {(0, 1): "", (0, 3): "empty"}
-    assert (auditor.num_results(), auditor.num_seen()) == (4, 3)
-    auditor.dead.update([(0, 0), (0, 3)])
-    told = "4 in: 2 scored, 2 dead letters; 0 lost, 1 repeated, 1 foreign"
-    assert str(auditor.verdict()) == told
-
-
-def test_what_was_deleted_unread_is_not_lost(monkeypatch: pytest.MonkeyPatch) -> None:
-    """It is counted by itself, unless it was read in time."""
-    monkeypatch.setattr(Auditor, "_at_end", lambda _: True)
-    auditor = counted({(0, 1): 1}, {(0, 2): 1, (0, 3): 1})
-    auditor._ledger.expired = {(0, 0), (0, 1)}
-    verdict = auditor.verdict()
-    assert (verdict.exact, verdict.unread) == (True, 1)
+def test_an_auditor_sees_what_comes_late(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Scores and dead letters of a partition are in order each, and the reasons are kept."""
+    monkeypatch.setattr(auditor, "_open", lambda *_: None)
+    audit = auditor.Auditor("", "app", "plant", InputLog())
+    for offset in range(5):
+        audit.counter.inputs.acknowledge(1, offset, readable=offset != 2)
+    headers = [("origin_partition", b"1"), ("origin_offset", b"2"), ("reason", b"empty")]
+    audit._note([SimpleNamespace(headers=headers)], are_scores=False)
+    for offsets in ((0, 3), (1, 4)):
+        scores = [SimpleNamespace(value=b'{"id": "plant/1/%d/0"}' % offset) for offset in offsets]
+        audit._note(scores, are_scores=True)
+    assert audit.counter.tally().exact
+    assert audit.num_disordered == 1
+    assert audit.reasons == {(1, 2): "empty"}
 
 
 def test_results_come_back_and_broken_ones_show(tmp_path: Path) -> None:

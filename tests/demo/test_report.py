@@ -10,7 +10,7 @@ import pytest
 from streamssl.demo.incidents import Incident, IncidentBook, judge
 from streamssl.demo.report import make_report
 from streamssl.demo.sensor.faults import Fault
-from streamssl.devkit.delivery import DEAD, SCORED, Ledger
+from streamssl.devkit.delivery_log import DeliveryLog
 
 FAULT = Fault("pump-1", "flow", "drift", 100.0, 104.0)
 KEYS = [
@@ -35,39 +35,40 @@ def incident(start: float, last: float, key: str = "pump-1", top: str = "flow") 
     return Incident(f"{key}@{start}", key, start, last, [top])
 
 
+def reported(
+    broker: str | None,
+    log: DeliveryLog,
+    book: IncidentBook,
+    faults: list[Fault],
+    produced_until: float = 200.0,
+) -> dict[str, object]:
+    report = make_report(
+        broker=broker,
+        log=log,
+        book=book,
+        faults=faults,
+        grace_s=3.0,
+        learn_steps=17,
+        produced_until=produced_until,
+    )
+    return {name: getattr(report, name) for name in report.__dataclass_fields__}
+
+
 def test_lost_repeated_and_dead_events_are_counted_by_id() -> None:
     """Lost = produced without result or dead letter; repeats count beyond the first."""
-    ledger = Ledger()
+    log = DeliveryLog()
     for partition in (0, 1):
         for offset in range(1_500):
-            ledger.produced(partition, offset, 10.0)
-    ledger.seen(SCORED, 0, range(1_500), 11.0)
-    ledger.seen(SCORED, 0, [7, 7, 8], 11.5)
-    ledger.seen(SCORED, 1, range(1_497), 12.0)
-    ledger.seen(DEAD, 1, [1_497], 12.0)
-    assert (ledger.num_produced, ledger.num_scored, ledger.num_dead_letters) == (3_000, 2_997, 1)
-    assert ledger.num_lost() == 2
-    assert ledger.num_duplicated() == 3
-
-
-def test_result_before_acknowledgement_is_neither_lost_nor_repeated() -> None:
-    """The two threads may report in any order."""
-    ledger = Ledger()
-    ledger.seen(SCORED, 0, [5_000], 2.0)
-    ledger.produced(0, 5_000, 1.5)
-    assert (ledger.num_lost(), ledger.num_duplicated(), ledger.num_scored) == (0, 0, 1)
-    assert ledger.latencies().tolist() == [0.5]
-
-
-def test_latency_is_from_append_to_the_first_receipt() -> None:
-    """A repeat does not change an event's latency, an unanswered event has none."""
-    ledger = Ledger()
-    for offset in range(4):
-        ledger.produced(0, offset, 1.0)
-    ledger.seen(SCORED, 0, [0, 1], 1.25)
-    ledger.seen(SCORED, 0, [1, 2], 3.0)
-    assert ledger.latencies().tolist() == [0.25, 0.25, 2.0]
-    assert ledger.latencies(last=1).tolist() == [2.0]
+            log.produced(partition, offset, 10.0)
+    log.scored(0, range(1_500), 11.0)
+    log.scored(0, [7, 7, 8], 11.5)
+    log.scored(1, range(1_497), 12.0)
+    log.dead_lettered(1, [1_497], 12.0)
+    report = reported("kafka", log, IncidentBook(), [])
+    assert (report["events_produced"], report["events_scored"]) == (3_000, 2_997)
+    assert report["dead_letters"] == 1
+    assert report["events_lost"] == 2
+    assert report["events_duplicated"] == 3
 
 
 @pytest.mark.parametrize(
@@ -120,32 +121,22 @@ def test_incident_blames_what_its_first_eight_anomalies_blame_most() -> None:
 
 
 def made_report(broker: str | None, produced_until: float = 200.0) -> dict[str, object]:
-    ledger, book = Ledger(), IncidentBook()
+    log, book = DeliveryLog(), IncidentBook()
     for offset in range(10):
-        ledger.produced(0, offset, 50.0 + offset)
-    ledger.seen(SCORED, 0, range(10), 60.0)
+        log.produced(0, offset, 50.0 + offset)
+    log.scored(0, range(10), 60.0)
     book.add("a", "pump-1", 100.5, True, "flow")
     book.add("b", "pump-1", 150.0, True, "flow")
     later = Fault("pump-2", "rpm", "stuck", 110.0, 111.0)
-    report = make_report(
-        broker=broker,
-        ledger=ledger,
-        book=book,
-        faults=[FAULT, later],
-        grace_s=3.0,
-        learn_steps=17,
-        produced_until=produced_until,
-    )
-    return {name: getattr(report, name) for name in report.__dataclass_fields__}
+    return reported(broker, log, book, [FAULT, later], produced_until)
 
 
 def test_report_has_exactly_the_promised_keys(tmp_path: Path) -> None:
     """The JSON file holds the promised keys, in order, with the right figures."""
-    ledger, book = Ledger(), IncidentBook()
     report = make_report(
         broker="kafka",
-        ledger=ledger,
-        book=book,
+        log=DeliveryLog(),
+        book=IncidentBook(),
         faults=[],
         grace_s=3.0,
         learn_steps=0,

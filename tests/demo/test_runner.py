@@ -17,7 +17,7 @@ from streamssl.demo.player import MAX_AHEAD, Player
 from streamssl.demo.runner import Outcome, Run
 from streamssl.demo.sensor.stream import DemoStream
 from streamssl.demo.view import LineView
-from streamssl.devkit.delivery import Ledger
+from streamssl.devkit.delivery_log import DeliveryLog
 from tests.demo.echo import EchoScene
 
 RATE, HISTORY_S, LIVE_S = 400.0, 1.0, 0.5
@@ -38,13 +38,13 @@ def a_stream(live_s: float | None = LIVE_S) -> DemoStream:
 
 
 def played(
-    scene: EchoScene, ledger: Ledger, live_s: float | None = LIVE_S, stop_after_s: float = 60.0
+    scene: EchoScene, log: DeliveryLog, live_s: float | None = LIVE_S, stop_after_s: float = 60.0
 ) -> tuple[Outcome, list[str]]:
     lines: list[str] = []
     run = Run(
         scene=scene,
         stream=a_stream(live_s),
-        ledger=ledger,
+        log=log,
         view=LineView(lines.append),
         live_s=live_s,
     )
@@ -58,9 +58,9 @@ def played(
 
 def test_whole_run_counts_everything_once() -> None:
     """Every event of history and live part is produced and comes back, the daemon is stopped."""
-    ledger = Ledger()
-    scene = EchoScene(ledger.produced)
-    outcome, lines = played(scene, ledger)
+    log = DeliveryLog()
+    scene = EchoScene(log.produced)
+    outcome, lines = played(scene, log)
     report = outcome.report
     assert outcome.error is None
     assert (report.events_produced, report.events_scored) == (NUM_EVENTS, NUM_EVENTS)
@@ -74,22 +74,22 @@ def test_whole_run_counts_everything_once() -> None:
 
 def test_lost_repeated_and_dead_events_show_in_the_report() -> None:
     """The drain waits no longer than stated, then counts what is missing."""
-    ledger = Ledger()
+    log = DeliveryLog()
     scene = EchoScene(
-        ledger.produced,
+        log.produced,
         lose=frozenset({3, 400}),
         repeat=frozenset({5, NUM_EVENTS - 1}),
         dead=frozenset({7}),
     )
-    report = played(scene, ledger)[0].report
+    report = played(scene, log)[0].report
     assert (report.events_lost, report.events_duplicated, report.dead_letters) == (2, 2, 1)
     assert report.events_scored == NUM_EVENTS - 3
 
 
 def test_stop_ends_an_endless_run_in_order() -> None:
     """Ctrl-C: no more events, those sent are drained and reported."""
-    ledger = Ledger()
-    outcome, _ = played(EchoScene(ledger.produced), ledger, live_s=None, stop_after_s=1.0)
+    log = DeliveryLog()
+    outcome, _ = played(EchoScene(log.produced), log, live_s=None, stop_after_s=1.0)
     assert outcome.error is None
     assert outcome.report.events_lost == 0
     assert outcome.report.events_scored == outcome.report.events_produced > RATE * HISTORY_S
@@ -97,9 +97,9 @@ def test_stop_ends_an_endless_run_in_order() -> None:
 
 def test_dead_daemon_ends_the_run_with_its_last_words() -> None:
     """The run does not wait for a daemon that has died."""
-    ledger = Ledger()
+    log = DeliveryLog()
     begun = time.monotonic()
-    outcome, _ = played(EchoScene(ledger.produced, dies_at=100), ledger, live_s=60.0)
+    outcome, _ = played(EchoScene(log.produced, dies_at=100), log, live_s=60.0)
     assert str(outcome.error) == "the daemon ended with exit code 9"
     assert time.monotonic() - begun < 10.0
     assert outcome.report.events_lost
@@ -107,11 +107,11 @@ def test_dead_daemon_ends_the_run_with_its_last_words() -> None:
 
 def test_history_waits_for_the_daemon() -> None:
     """The history never runs further ahead than stated, so it builds no backlog."""
-    ledger, sent = Ledger(), list[tuple[bytes, bytes]]()
+    log, sent = DeliveryLog(), list[tuple[bytes, bytes]]()
     player = Player(
         stream=a_stream(),
         send=lambda *event: sent.append(event),
-        ledger=ledger,
+        counter=log.counter,
         clock=time.monotonic,
         live_s=LIVE_S,
     )

@@ -17,18 +17,18 @@ from streamssl.demo.runner import Run
 from streamssl.demo.scene import Scene
 from streamssl.demo.sensor.stream import DemoStream
 from streamssl.demo.view import LineView
-from streamssl.devkit.delivery import Ledger
+from streamssl.devkit.delivery_log import DeliveryLog
 from tests.conftest import RunningBroker
 
 RATE, NUM_MACHINES, HISTORY_S, LIVE_S = 200.0, 4, 3.0, 2.0
 
 
-def played(scene: Scene, ledger: Ledger) -> Report:
+def played(scene: Scene, log: DeliveryLog) -> Report:
     stream = DemoStream(
         origin=time.time(), num_machines=NUM_MACHINES, rate=RATE, history_s=HISTORY_S, live_s=LIVE_S
     )
     lines: list[str] = []
-    run = Run(scene=scene, stream=stream, ledger=ledger, view=LineView(lines.append), live_s=LIVE_S)
+    run = Run(scene=scene, stream=stream, log=log, view=LineView(lines.append), live_s=LIVE_S)
     outcome = run.run()
     assert outcome.error is None, lines
     return outcome.report
@@ -36,15 +36,15 @@ def played(scene: Scene, ledger: Ledger) -> Report:
 
 def test_every_event_comes_back_once_in_memory() -> None:
     """Without a broker the whole demo still runs, and says what it cannot know."""
-    ledger = Ledger()
-    scene = MemoryScene(CONFIG_PATH, ledger.produced)
+    log = DeliveryLog()
+    scene = MemoryScene(CONFIG_PATH, log.produced)
     try:
-        report = played(scene, ledger)
+        report = played(scene, log)
     finally:
         scene.close()
     assert report.events_produced == round(RATE * (HISTORY_S + LIVE_S))
     assert report.events_scored == report.events_produced
-    assert ledger.num_lost() == ledger.num_duplicated() == 0
+    assert log.counter.num_lost() == log.counter.num_repeated == 0
     assert report.broker is None
     assert report.events_lost is None
 
@@ -59,9 +59,9 @@ def test_every_event_comes_back_once_from_a_real_kafka(
     config["input"]["topic"] = unique_name("demo-events")
     path = tmp_path / "demo.yaml"
     path.write_text(yaml.safe_dump(config))
-    ledger = Ledger()
-    with KafkaScene(path, ledger.produced, kafka_broker.bootstrap_servers) as scene:
-        report = played(scene, ledger)
+    log = DeliveryLog()
+    with KafkaScene(path, log.produced, kafka_broker.bootstrap_servers) as scene:
+        report = played(scene, log)
     assert report.events_produced == round(RATE * (HISTORY_S + LIVE_S))
     assert report.events_scored == report.events_produced
     assert (report.events_lost, report.events_duplicated, report.dead_letters) == (0, 0, 0)
