@@ -181,7 +181,7 @@ class DeliveryCounter:
     """
 
     def __init__(self, inputs: InputLog | None = None) -> None:
-        self.inputs = inputs or InputLog()
+        self.inputs = InputLog() if inputs is None else inputs
         self._flags = OffsetColumn(np.uint8)
         self.num_scored = 0
         self.num_dead_letters = 0

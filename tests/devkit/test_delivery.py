@@ -83,10 +83,10 @@ def test_counts_from_an_offset_on_are_of_later_messages() -> None:
 
 
 def test_two_counts_of_one_input_are_independent() -> None:
-    """Whoever counts again begins at nothing."""
+    """Whoever counts again begins at nothing; what is acknowledged later counts for both."""
     inputs = InputLog()
-    inputs.acknowledge(0, 0)
     one, other = DeliveryCounter(inputs), DeliveryCounter(inputs)
+    inputs.acknowledge(0, 0)
     one.scored(0, [0])
     assert (one.tally().exact, other.tally().lost) == (True, 1)
 
