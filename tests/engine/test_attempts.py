@@ -10,11 +10,11 @@ import pytest
 
 from streamssl.data.events import Decoded, Slice
 from streamssl.engine.attempts import Attempts
-from streamssl.transport.memory.broker import SimulatedCrashError
 from tests.engine.fake_learner import FakeLearner
 from tests.engine.test_loop import expected_ids
 from tests.engine.test_recovery import state_dir
 from tests.engine.world import Bomb, FakeDecoder, World
+from tests.transport.faulty_broker import SimulatedCrashError
 
 
 def deaths_until_drained(world: World, instance: int = 0, most: int = 10) -> int:

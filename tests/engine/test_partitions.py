@@ -12,13 +12,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from streamssl.data.events import Slice
-from streamssl.transport.memory.broker import MemoryBroker
 from tests.engine.real_world import SMALL, RealWorld
 from tests.engine.test_loop import expected_ids
 from tests.engine.world import World
+from tests.transport.faulty_broker import FaultyBroker
 
 
-def move(broker: MemoryBroker, partition: int, instance: int) -> None:
+def move(broker: FaultyBroker, partition: int, instance: int) -> None:
     """Reassign a partition now."""
     broker.move("streamssl", "events", partition, instance)
 

@@ -22,10 +22,10 @@ from streamssl.engine.recovery import InputDiffersError, JournalBrokenError, Jou
 from streamssl.engine.reproduce import reproduce
 from streamssl.telemetry import Health
 from streamssl.transport.memory import MemoryTransport
-from streamssl.transport.memory.broker import SimulatedCrashError
 from tests.engine.fake_learner import FakeLearner
 from tests.engine.test_loop import expected_ids
 from tests.engine.world import FakeCodec, World, stop_after
+from tests.transport.faulty_broker import SimulatedCrashError
 
 SOON = {"every_events": 20, "every_s": 1e9, "keep": 2}
 

@@ -31,8 +31,8 @@ from streamssl.host.local import LocalHost
 from streamssl.transport.base import Receipt, Transaction
 from streamssl.transport.journal import JournalRecord, decode_record
 from streamssl.transport.memory import MemoryBroker, MemoryTransport
-from streamssl.transport.memory.broker import SimulatedCrashError
 from tests.engine.fake_learner import FakeLearner
+from tests.transport.faulty_broker import FaultyBroker, SimulatedCrashError
 
 Hook = Callable[[str], None]
 
@@ -161,7 +161,7 @@ class World:
 
     def __init__(self, folder: Path, *, num_partitions: int = 1, **sections: Any) -> None:
         self.folder = folder
-        self.broker = MemoryBroker(num_partitions=num_partitions, clock=lambda: 0.0)
+        self.broker = FaultyBroker(num_partitions=num_partitions, clock=lambda: 0.0)
         # What waits depends on the polls: epochs are stretched only where a test is about that.
         learn = {"every": 32, "max_wait_s": 1e9, "max_stretch": 1}
         self.sections = sections | {"learn": learn | sections.get("learn", {})}

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 
 from streamssl.transport.base import FencedError, TransportUnavailableError
 from streamssl.transport.memory import MemoryBroker, MemoryTransport
-from streamssl.transport.memory.broker import Fault, SimulatedCrashError
 from streamssl.transport.shares import equal_shares
+from tests.transport.faulty_broker import CommitFault, SimulatedCrashError
 from tests.transport.worlds import (
     MemoryWorld,
     count,
@@ -31,7 +31,7 @@ def world() -> MemoryWorld:
 
 
 @pytest.mark.parametrize("fault", ["lost_before", "lost_after"])
-def test_a_lost_answer_is_settled_by_the_journal(world: MemoryWorld, fault: Fault) -> None:
+def test_a_lost_answer_is_settled_by_the_journal(world: MemoryWorld, fault: CommitFault) -> None:
     """Whether or not the transaction had landed, it is there once, and so is its record."""
     world.produce(0, range(3))
     world.broker.fail_commits(fault)
@@ -68,7 +68,7 @@ def test_a_partition_that_leaves_during_the_doubt_is_not_sent_again(
 
 @pytest.mark.parametrize(("fault", "seen"), [("crash_before", 0), ("crash_after", 2)])
 def test_a_crash_at_the_commit_loses_and_doubles_nothing(
-    world: MemoryWorld, fault: Fault, seen: int
+    world: MemoryWorld, fault: CommitFault, seen: int
 ) -> None:
     """The next process of the instance goes on where the group's position stands."""
     world.produce(0, range(4))

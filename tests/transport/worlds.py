@@ -26,7 +26,8 @@ from streamssl.transport.base import PartitionOutput, Transaction, Transport
 from streamssl.transport.files import FileTransport
 from streamssl.transport.journal import JournalRecord
 from streamssl.transport.kafka import KafkaTransport
-from streamssl.transport.memory import MemoryBroker, MemoryTransport
+from streamssl.transport.memory import MemoryTransport
+from tests.transport.faulty_broker import FaultyBroker
 
 POLL_S = 15.0
 
@@ -50,12 +51,12 @@ class World(Protocol):
 
 
 class MemoryWorld:
-    """Topics of a `MemoryBroker`."""
+    """Topics of a broker in memory."""
 
     num_partitions = 2
 
     def __init__(self) -> None:
-        self.broker = MemoryBroker(num_partitions=self.num_partitions)
+        self.broker = FaultyBroker(num_partitions=self.num_partitions)
 
     def produce(self, partition: int, values: Sequence[int]) -> None:
         for value in values:

@@ -1,8 +1,8 @@
-"""A transport inside one process: the same promises as on Kafka, with faults on request.
+"""A transport inside one process: the same promises as on Kafka.
 
-`MemoryBroker` is the broker: partitioned topics, groups, transactions, fencing. Tests tell it
-what shall go wrong; the demo uses it where no Kafka can be had. `MemoryTransport` is what an
-engine holds. Any number of producers, engines and readers may use one broker from threads.
+`MemoryBroker` is the broker: partitioned topics, groups, transactions, fencing; the demo uses it
+where no Kafka can be had. `MemoryTransport` is what an engine holds. Any number of producers,
+engines and readers may use one broker from threads.
 """
 
 from streamssl.transport.memory.broker import MemoryBroker

@@ -1,4 +1,4 @@
-"""The broker inside the process: logs, groups, transactions, and the faults that tests order.
+"""The broker inside the process: logs, groups and transactions.
 
 Everything happens under one lock, so what a transaction writes is seen all at once.
 """
@@ -7,29 +7,17 @@ from __future__ import annotations
 
 import threading
 import time
-from collections import defaultdict, deque
+from collections import defaultdict
 from collections.abc import Callable, Mapping
-from typing import Literal
 
 from streamssl.data.events import Headers, Message
-from streamssl.transport.base import (
-    FencedError,
-    Transaction,
-    TransportUnavailableError,
-    partition_of,
-)
+from streamssl.transport.base import FencedError, Transaction, partition_of
 from streamssl.transport.memory.group import Group, Member
 from streamssl.transport.memory.log import Log
-
-Fault = Literal["lost_before", "lost_after", "crash_before", "crash_after"]
 
 
 class OutcomeUnknownError(Exception):
     """The answer to a commit was lost: it may have landed or not."""
-
-
-class SimulatedCrashError(BaseException):
-    """The process dies here. Not an `Exception`, as nothing may catch a kill -9."""
 
 
 class MemoryBroker:
@@ -45,23 +33,15 @@ class MemoryBroker:
         self.lock = threading.Condition(threading.RLock())
         self._clock = clock
         self._logs: dict[tuple[str, int], Log] = defaultdict(Log)
-        self._topics: set[str] = set()
         self._groups: dict[tuple[str, str], Group] = defaultdict(Group)
-        self._faults: deque[Fault | None] = deque()
-        self._unavailable = ""
 
     # What producers and readers use.
 
     def create_topic(self, topic: str) -> None:
-        """Have an input topic.
-
-        Raises:
-            TransportUnavailableError: A test ordered so.
-        """
+        """Have an input topic, with its partitions, where there is none."""
         with self.lock:
-            if self._unavailable:
-                raise TransportUnavailableError(self._unavailable)
-            self._topics.add(topic)
+            for partition in range(self.num_partitions):
+                _ = self._logs[topic, partition]
 
     def produce(
         self,
@@ -121,37 +101,12 @@ class MemoryBroker:
         with self.lock:
             return self.lock.wait_for(predicate, timeout_s)
 
-    # What tests order.
-
-    def leave_hole(self, topic: str, partition: int, num_offsets: int = 1) -> None:
-        """Use up offsets that hold no record, as commit markers and compaction do."""
-        with self.lock:
-            self._logs[topic, partition].end += num_offsets
+    # What happens to logs and groups by itself.
 
     def expire(self, topic: str, partition: int, before: int) -> None:
         """Forget records before an offset, as retention does."""
         with self.lock:
             self._logs[topic, partition].expire(before)
-            self.lock.notify_all()
-
-    def fail_commits(self, *faults: Fault | None) -> None:
-        """Say what happens to the next commits, in order; None: nothing.
-
-        `lost_before` and `lost_after`: the answer is lost, before or after the transaction
-        landed; `crash_before`, `crash_after`: the process dies there instead.
-        """
-        with self.lock:
-            self._faults.extend(faults)
-
-    def set_unavailable(self, reason: str) -> None:
-        """Refuse to open from now on; an empty reason ends that."""
-        with self.lock:
-            self._unavailable = reason
-
-    def move(self, app: str, topic: str, partition: int, instance: int) -> None:
-        """Reassign a partition now; to its own holder: it leaves and comes back."""
-        with self.lock:
-            self._groups[app, topic].assign(partition, instance)
             self.lock.notify_all()
 
     def expel(self, app: str, topic: str, instance: int) -> None:
@@ -226,18 +181,12 @@ class MemoryBroker:
 
         Raises:
             FencedError: The producer epoch is not the newest of the instance.
-            OutcomeUnknownError: A test ordered that the answer is lost.
-            SimulatedCrashError: A test ordered that the process dies.
+            OutcomeUnknownError: The answer was lost; never so inside one process, but a broker
+                that stands for another may lose it.
         """
         with self.lock:
             self._check_epoch(app, topic, instance, producer_epoch)
-            fault = self._faults.popleft() if self._faults else None
-            if fault not in ("lost_before", "crash_before"):
-                self._land(app, topic, instance, transaction)
-            if fault in ("crash_before", "crash_after"):
-                raise SimulatedCrashError(fault)
-            if fault is not None:
-                raise OutcomeUnknownError(fault)
+            self._land(app, topic, instance, transaction)
 
     def _land(self, app: str, topic: str, instance: int, transaction: Transaction) -> None:
         for partition, part in transaction.parts.items():
