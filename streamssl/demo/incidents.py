@@ -1,4 +1,4 @@
-"""Incidents as the reader saw them, judged against the faults that were injected.
+"""Incidents as the reader saw them, held against the faults that were injected.
 
 The rules: a fault is *caught* by an incident of its key that opens between the fault's first
 event and `grace_s` after its last; an incident is *false* if it overlaps no fault of its key,
@@ -13,7 +13,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
-from streamssl.demo.sensor.faults import Fault
+from streamssl.demo.script import InjectedFault
 
 NUM_VOTES = 8
 VOTING_S = 2.0
@@ -77,7 +77,7 @@ class IncidentBook:
 class Judgement:
     """One fault and the incident that caught it, if one did."""
 
-    fault: Fault
+    fault: InjectedFault
     incident: Incident | None
 
     @property
@@ -87,22 +87,29 @@ class Judgement:
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
+class Evaluation:
     """Every fault judged, and the incidents that belong to none."""
 
-    judgements: tuple[Judgement, ...]
-    false_incidents: tuple[Incident, ...]
+    judgements: tuple[Judgement, ...] = ()
+    false_incidents: tuple[Incident, ...] = ()
+
+    @property
+    def num_caught(self) -> int:
+        """Faults that an incident caught."""
+        return sum(judgement.incident is not None for judgement in self.judgements)
 
 
-def judge(faults: Sequence[Fault], incidents: Iterable[Incident], grace_s: float) -> Verdict:
+def evaluate(
+    faults: Sequence[InjectedFault], incidents: Iterable[Incident], grace_s: float
+) -> Evaluation:
     """Hold incidents against faults by the rules at the head of this file.
 
     Example:
-        >>> fault = Fault("pump-1", "flow", "drift", 10.0, 12.0)
+        >>> fault = InjectedFault("pump-1", "flow", "drift", 10.0, 12.0)
         >>> late = Incident("a", "pump-1", 14.0, 14.5, ["flow"])
-        >>> judge([fault], [late], grace_s=3.0).judgements[0].incident is late
+        >>> evaluate([fault], [late], grace_s=3.0).judgements[0].incident is late
         True
-        >>> len(judge([fault], [late], grace_s=1.0).false_incidents)
+        >>> len(evaluate([fault], [late], grace_s=1.0).false_incidents)
         1
     """
     by_key: dict[str, list[Incident]] = defaultdict(list)
@@ -116,7 +123,7 @@ def judge(faults: Sequence[Fault], incidents: Iterable[Incident], grace_s: float
         explained.update(i.incident_id for i in _overlapping(of_key, start, stop))
         judgements.append(Judgement(fault, _first_within(of_key, start, stop)))
     false = (i for of_key in by_key.values() for i in of_key if i.incident_id not in explained)
-    return Verdict(tuple(judgements), tuple(sorted(false, key=lambda incident: incident.start)))
+    return Evaluation(tuple(judgements), tuple(sorted(false, key=lambda incident: incident.start)))
 
 
 def _first_within(of_key: list[Incident], start: float, stop: float) -> Incident | None:

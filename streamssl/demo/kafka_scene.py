@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Self
@@ -10,9 +9,9 @@ from typing import Self
 from streamssl.config.settings import load_config
 from streamssl.data.events import Message
 from streamssl.demo.scene import Acknowledged
-from streamssl.devkit.broker import DevBroker
 from streamssl.devkit.clients import TopicReader, TopicWriter, create_topic
 from streamssl.devkit.daemon import DaemonProcess
+from streamssl.devkit.local_kafka import LocalKafka
 
 NUM_PARTITIONS = 4
 
@@ -36,17 +35,19 @@ class KafkaScene:
         bootstrap_servers: str | None = None,
     ) -> None:
         with ExitStack() as stack:
-            address = bootstrap_servers or _start_broker(stack)
-            self.broker: str | None = f"Apache Kafka at {address}"
-            folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="streamssl-")))
-            own = (f"kafka.bootstrap_servers={address}", f"app.state_dir={folder / 'state'}")
+            kafka = stack.enter_context(LocalKafka(bootstrap_servers))
+            self.broker: str | None = f"Apache Kafka at {kafka.bootstrap_servers}"
+            own = (
+                f"kafka.bootstrap_servers={kafka.bootstrap_servers}",
+                f"app.state_dir={kafka.folder / 'state'}",
+            )
             config = load_config(config_path, own, environ={})
             self.scores_topic = f"{config.app.name}.scores"
             self.replay_max_bytes = config.replay.max_bytes
             outputs = [self.scores_topic, f"{config.app.name}.dlq"]
             for topic in (config.input.topic, *outputs):
                 create_topic(config.kafka, topic, NUM_PARTITIONS)
-            self._daemon = stack.enter_context(DaemonProcess.from_config(config, folder))
+            self._daemon = stack.enter_context(DaemonProcess.from_config(config, kafka.folder))
             self._reader = stack.enter_context(TopicReader(config.kafka, *outputs))
             self._writer = stack.enter_context(
                 TopicWriter(config.kafka, config.input.topic, acknowledged=acknowledged)
@@ -91,11 +92,3 @@ class KafkaScene:
     def __exit__(self, *_: object) -> None:
         """Close."""
         self.close()
-
-
-def _start_broker(stack: ExitStack) -> str:
-    """Its address; it is stopped with the stack even where the start is interrupted."""
-    broker = DevBroker()
-    stack.callback(broker.stop)
-    broker.start()
-    return broker.bootstrap_servers

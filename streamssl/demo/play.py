@@ -12,28 +12,21 @@ from typing import Any
 
 from rich.console import Console
 
-from streamssl.data.events import StreamsslError
+from streamssl.config import load_config
+from streamssl.demo.demos import DEFAULT_CONFIG, DEMOS
 from streamssl.demo.kafka_scene import KafkaScene
 from streamssl.demo.memory_scene import MemoryScene
-from streamssl.demo.report import Report
-from streamssl.demo.runner import GRACE_S, Outcome, Run
+from streamssl.demo.report import DemoReport
+from streamssl.demo.runner import GRACE_S, DemoRun, RunOutcome
 from streamssl.demo.scene import Scene
-from streamssl.demo.sensor.stream import DemoStream
+from streamssl.demo.script import Script
 from streamssl.demo.view import LineView, ScreenView, figure
 from streamssl.devkit.broker import BrokerUnavailableError
 from streamssl.devkit.delivery_log import DeliveryLog
 from streamssl.transport.files.formats import check_place
 from streamssl.transport.files.writers import writing
 
-CONFIG_PATH = Path(__file__).parent / "sensor" / "demo.yaml"
-
 Handler = Callable[[int, FrameType | None], Any] | signal.Handlers
-
-
-class DemoConfigError(StreamsslError):
-    """The demo's configuration is not where it should be."""
-
-    exit_code = 2
 
 
 def play(
@@ -57,13 +50,12 @@ def play(
         0 when the run came to its end, 1 when the daemon died.
 
     Raises:
-        DemoConfigError: There is no configuration.
+        ConfigError: The configuration cannot be used; nothing was begun.
         InputFileError: The report has no place where it can be written; nothing was begun.
         OutputFileError: The report could not be written after all.
     """
-    path = config_path or CONFIG_PATH
-    if not path.exists():
-        raise DemoConfigError(f"{path} does not exist: name the file with --config")
+    path = config_path or DEFAULT_CONFIG
+    opener = DEMOS[load_config(path, environ={}).modality.kind]
     if report_path is not None:
         check_place(report_path)
     begun = time.monotonic()
@@ -71,7 +63,8 @@ def play(
     with _on_signal(signal.default_int_handler):
         scene = _set_up(console, path, log)
         try:
-            outcome = _run(console, scene, log, duration_s, seed)
+            script = opener(origin=time.time(), seed=seed, live_s=duration_s, grace_s=GRACE_S)
+            outcome = _run(console, scene, log, script, duration_s)
         finally:
             with _on_signal(signal.SIG_IGN):  # It takes seconds; nothing may be left behind.
                 scene.close()
@@ -99,11 +92,10 @@ def _set_up(console: Console, config_path: Path, log: DeliveryLog) -> Scene:
 
 
 def _run(
-    console: Console, scene: Scene, log: DeliveryLog, duration_s: float | None, seed: int
-) -> Outcome:
-    stream = DemoStream(origin=time.time(), seed=seed, live_s=duration_s, grace_s=GRACE_S)
+    console: Console, scene: Scene, log: DeliveryLog, script: Script, live_s: float | None
+) -> RunOutcome:
     view = ScreenView(console) if console.is_terminal else LineView(_lines(console))
-    run = Run(scene=scene, stream=stream, log=log, view=view, live_s=duration_s)
+    run = DemoRun(scene=scene, script=script, log=log, view=view, live_s=live_s)
     with _on_signal(_stop_first(run.stop)):
         return run.run()
 
@@ -133,7 +125,7 @@ def _on_signal(handler: Handler) -> Iterator[None]:
             signal.signal(number, earlier)
 
 
-def _sum_up(console: Console, outcome: Outcome, seconds: float) -> None:
+def _sum_up(console: Console, outcome: RunOutcome, seconds: float) -> None:
     write = _lines(console)
     for line in _summary(outcome.report, outcome.first_score_s):
         write(line)
@@ -142,7 +134,7 @@ def _sum_up(console: Console, outcome: Outcome, seconds: float) -> None:
         write(str(outcome.error))
 
 
-def _summary(report: Report, first_score_s: float) -> Iterator[str]:
+def _summary(report: DemoReport, first_score_s: float) -> Iterator[str]:
     def known(value: float | None, digits: int = 0, unit: str = "") -> str:
         return "unknown" if value is None else figure(value, digits, unit)
 

@@ -1,11 +1,11 @@
-"""Plays a stream into the input: the history as fast as it is taken, the rest in real time."""
+"""Plays a script into the input: the history as fast as it is taken, the rest in real time."""
 
 from __future__ import annotations
 
 import threading
 from collections.abc import Callable
 
-from streamssl.demo.sensor.stream import Block, DemoStream
+from streamssl.demo.script import Block, Script
 from streamssl.devkit.delivery import DeliveryCounter
 
 Send = Callable[[bytes, bytes], None]
@@ -18,10 +18,10 @@ LIVE_STEP_S = 0.02
 
 
 class Player(threading.Thread):
-    """A thread that sends every event of a stream.
+    """A thread that sends every event of a script.
 
     Args:
-        stream: What to play.
+        script: What to play.
         send: Takes (key, value) of one event.
         counter: Knows how much has come out.
         clock: Seconds, monotonic.
@@ -35,14 +35,14 @@ class Player(threading.Thread):
     def __init__(
         self,
         *,
-        stream: DemoStream,
+        script: Script,
         send: Send,
         counter: DeliveryCounter,
         clock: Callable[[], float],
         live_s: float | None,
     ) -> None:
         super().__init__(name="player", daemon=True)
-        self._stream = stream
+        self._script = script
         self._send = send
         self._counter = counter
         self._clock = clock
@@ -68,24 +68,24 @@ class Player(threading.Thread):
             self.error = error
 
     def _play_history(self) -> None:
-        ticks = self._stream.num_history // len(self._stream.keys)
+        ticks = self._script.num_history_ticks
         while ticks > 0 and not self._stopped.is_set():
             if self._num_sent - self._counter.num_seen > MAX_AHEAD:
                 self._stopped.wait(0.002)
                 continue
             step = min(ticks, HISTORY_TICKS)
-            self._play(self._stream.advance(step))
+            self._play(self._script.advance(step))
             ticks -= step
 
     def _play_live(self) -> None:
         start, ticks = self._clock(), 0
-        ticks_per_s = self._stream.rate / len(self._stream.keys)
+        ticks_per_s = self._script.ticks_per_s
         last = None if self._live_s is None else round(self._live_s * ticks_per_s)
         while not self._stopped.is_set() and ticks != last:
             due = int((self._clock() - start) * ticks_per_s)
             due = due if last is None else min(due, last)
             if due > ticks:
-                self._play(self._stream.advance(due - ticks))
+                self._play(self._script.advance(due - ticks))
                 ticks = due
             self._stopped.wait(LIVE_STEP_S)
 
@@ -93,4 +93,4 @@ class Player(threading.Thread):
         for key, value in block.encoded():
             self._send(key, value)
         self._num_sent += len(block)
-        self.produced_until = float(block.event_time_B[-1])
+        self.produced_until = block.last_event_time

@@ -1,4 +1,4 @@
-"""The threads that listen while the main thread draws: results, and the daemon's figures."""
+"""The threads that poll while the main thread draws: results, and the daemon's figures."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ POLL_S = 0.1
 FIGURES_EVERY_S = 1.0
 
 
-class Reading(threading.Thread):
+class ResultPoller(threading.Thread):
     """Hands every output record to the observer as soon as it arrives.
 
     Args:
@@ -62,7 +62,7 @@ class Reading(threading.Thread):
         return len(found)
 
 
-class Watching(threading.Thread):
+class MetricsPoller(threading.Thread):
     """Keeps the daemon's newest figures; asking may take a while and must not hold up a reader.
 
     Attributes:

@@ -9,13 +9,13 @@ from pathlib import Path
 import msgspec
 import numpy as np
 
-from streamssl.demo.incidents import IncidentBook, judge
-from streamssl.demo.sensor.faults import Fault
+from streamssl.demo.incidents import IncidentBook, evaluate
+from streamssl.demo.script import InjectedFault
 from streamssl.devkit.delivery_log import DeliveryLog
 
 
 @dataclass(frozen=True, slots=True)
-class Report:
+class DemoReport:
     """What an independent reader of the output topics counted, after the drain.
 
     None: only a broker can give the figure, and there was none.
@@ -62,11 +62,11 @@ def make_report(
     broker: str | None,
     log: DeliveryLog,
     book: IncidentBook,
-    faults: Sequence[Fault],
+    faults: Sequence[InjectedFault],
     grace_s: float,
     learn_steps: int,
     produced_until: float,
-) -> Report:
+) -> DemoReport:
     """Count what the reader saw.
 
     Args:
@@ -79,11 +79,11 @@ def make_report(
         learn_steps: Optimiser steps taken.
         produced_until: Event time of the last event that was produced.
     """
-    verdict = judge(faults, book.incidents(), grace_s)
-    finished = [j for j in verdict.judgements if j.fault.end <= produced_until]
+    evaluation = evaluate(faults, book.incidents(), grace_s)
+    finished = [j for j in evaluation.judgements if j.fault.end <= produced_until]
     latencies, tally = log.latencies(), log.counter.tally()
     known = broker is not None and len(latencies) > 0
-    return Report(
+    return DemoReport(
         broker=broker,
         events_produced=tally.acknowledged,
         events_scored=tally.scored,
@@ -97,7 +97,7 @@ def make_report(
         faults_injected=len(finished),
         faults_detected=sum(j.incident is not None for j in finished),
         top_field_correct=sum(j.top_field_correct for j in finished),
-        false_incidents=len(verdict.false_incidents),
+        false_incidents=len(evaluation.false_incidents),
     )
 
 

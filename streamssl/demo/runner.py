@@ -10,14 +10,14 @@ from dataclasses import dataclass
 import numpy as np
 
 from streamssl.data.events import StreamsslError
-from streamssl.demo.incidents import IncidentBook, judge
+from streamssl.demo.incidents import IncidentBook, evaluate
 from streamssl.demo.observer import Observer
 from streamssl.demo.player import Player
-from streamssl.demo.polling import Reading, Watching
-from streamssl.demo.report import Report, make_report
+from streamssl.demo.polling import MetricsPoller, ResultPoller
+from streamssl.demo.report import DemoReport, make_report
 from streamssl.demo.scene import Scene
-from streamssl.demo.sensor.stream import DemoStream
-from streamssl.demo.state import NAN, Phase, Snapshot
+from streamssl.demo.script import Script
+from streamssl.demo.state import NAN, Phase, RunState, Traffic
 from streamssl.demo.view import View
 from streamssl.devkit.delivery_log import DeliveryLog
 
@@ -35,7 +35,7 @@ class DemoError(StreamsslError):
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
+class RunOutcome:
     """How a run ended.
 
     Attributes:
@@ -43,17 +43,17 @@ class Outcome:
         error: Why it ended early, None if it did not.
     """
 
-    report: Report
+    report: DemoReport
     first_score_s: float
     error: DemoError | None
 
 
-class Run:
-    """Plays a stream through a scene under the eyes of a view.
+class DemoRun:
+    """Plays a script through a scene under the eyes of a view.
 
     Args:
         scene: Input, daemon and output.
-        stream: What is played.
+        script: What is played.
         log: The one that the scene tells of every event taken.
         view: Shows how it goes.
         live_s: Seconds of live play after the history; None goes on until `stop`.
@@ -63,26 +63,26 @@ class Run:
         self,
         *,
         scene: Scene,
-        stream: DemoStream,
+        script: Script,
         log: DeliveryLog,
         view: View,
         live_s: float | None,
     ) -> None:
         self._scene = scene
-        self._stream = stream
+        self._script = script
         self._log = log
         self._view = view
         self._book = IncidentBook()
         self._observer = Observer(log, self._book)
         self._player = Player(
-            stream=stream,
+            script=script,
             send=scene.send,
             counter=log.counter,
             clock=time.monotonic,
             live_s=live_s,
         )
-        self._reading = Reading(scene, self._observer, time.time)
-        self._watching = Watching(scene)
+        self._results = ResultPoller(scene, self._observer, time.time)
+        self._metrics = MetricsPoller(scene)
         self._stopped = threading.Event()
         self._counts: deque[tuple[float, int]] = deque()
         self._begun = time.monotonic()
@@ -92,7 +92,7 @@ class Run:
         """Play no more; what was played is drained and reported."""
         self._stopped.set()
 
-    def run(self) -> Outcome:
+    def run(self) -> RunOutcome:
         """The whole of it.
 
         1. Wait until the daemon is ready.
@@ -102,8 +102,8 @@ class Run:
         5. Count.
         """
         error: DemoError | None = None
-        self._reading.start()
-        self._watching.start()
+        self._results.start()
+        self._metrics.start()
         try:
             with self._view:
                 self._await_daemon()
@@ -113,7 +113,7 @@ class Run:
             error = problem
         self._player.stop()
         self._finish()
-        return Outcome(self._report(), self._first_score_s, error)
+        return RunOutcome(self._report(), self._first_score_s, error)
 
     def _await_daemon(self) -> None:
         while not (self._scene.ready() or self._stopped.wait(SHOW_EVERY_S)):
@@ -138,18 +138,18 @@ class Run:
             self._show("draining")
 
     def _finish(self) -> None:
-        self._watching.stop()
-        self._watching.refresh()
+        self._metrics.stop()
+        self._metrics.refresh()
         self._scene.stop_daemon()
-        self._reading.stop()
-        if self._reading.error is None:
-            self._reading.drain(QUIET_S)
+        self._results.stop()
+        if self._results.error is None:
+            self._results.drain(QUIET_S)
 
     def _check(self) -> None:
         words = self._scene.last_words()
         if words is not None:
             raise DemoError(words)
-        for error in (self._player.error, self._reading.error):
+        for error in (self._player.error, self._results.error):
             if error is not None:
                 raise DemoError(f"{type(error).__name__}: {error}") from error
         if not self._log.counter.num_scored and time.monotonic() - self._begun > FIRST_SCORE_S:
@@ -157,32 +157,35 @@ class Run:
 
     def _show(self, phase: Phase) -> None:
         self._check()
-        self._view.show(self._snapshot(phase))
+        self._view.show(self._state(phase))
 
-    def _snapshot(self, phase: Phase) -> Snapshot:
+    def _state(self, phase: Phase) -> RunState:
         now = time.monotonic() - self._begun
+        incidents = self._book.incidents()
+        return RunState(
+            phase=phase,
+            elapsed_s=now,
+            traffic=self._traffic(now),
+            daemon=self._metrics.figures,
+            origin=self._script.origin,
+            stream_time=self._observer.stream_time,
+            grace_s=GRACE_S,
+            incidents=tuple(incidents),
+            evaluation=evaluate(list(self._script.faults), incidents, GRACE_S),
+        )
+
+    def _traffic(self, now: float) -> Traffic:
         scored = self._log.counter.num_scored
         if scored and np.isnan(self._first_score_s):
             self._first_score_s = now
         latencies = self._log.latencies(RECENT_EVENTS)
         p50, p99 = np.quantile(latencies, [0.5, 0.99]) if len(latencies) else (NAN, NAN)
-        incidents = self._book.incidents()
-        verdict = judge(list(self._stream.faults), incidents, GRACE_S)
-        return Snapshot(
-            phase=phase,
-            elapsed_s=now,
-            events_produced=len(self._log.counter.inputs),
-            events_scored=scored,
-            events_per_s=self._rate(now, scored),
+        return Traffic(
+            produced=len(self._log.counter.inputs),
+            scored=scored,
+            per_s=self._rate(now, scored),
             latency_p50_s=float(p50),
             latency_p99_s=float(p99),
-            daemon=self._watching.figures,
-            origin=self._stream.origin,
-            stream_time=self._observer.stream_time,
-            grace_s=GRACE_S,
-            judgements=verdict.judgements,
-            incidents=tuple(incidents),
-            false_incidents=verdict.false_incidents,
         )
 
     def _rate(self, now: float, scored: int) -> float:
@@ -192,13 +195,13 @@ class Run:
         then, before = self._counts[0]
         return (scored - before) / (now - then) if now > then else NAN
 
-    def _report(self) -> Report:
+    def _report(self) -> DemoReport:
         return make_report(
             broker=self._scene.broker,
             log=self._log,
             book=self._book,
-            faults=self._stream.faults,
+            faults=self._script.faults,
             grace_s=GRACE_S,
-            learn_steps=int(self._watching.figures.learn_steps),
+            learn_steps=int(self._metrics.figures.learn_steps),
             produced_until=self._player.produced_until,
         )

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
-from streamssl.demo.incidents import Incident, Judgement
+from streamssl.demo.incidents import Evaluation, Incident, Judgement
 from streamssl.devkit.exposition import samples, total
 
 NAN = float("nan")
@@ -43,35 +43,48 @@ def read_figures(exposition: str, replay_max_bytes: int) -> DaemonFigures:
 
 
 @dataclass(frozen=True, slots=True)
-class Snapshot:
+class Traffic:
+    """What the producer was acknowledged, and the reader received.
+
+    Attributes:
+        produced: Events in the input.
+        scored: Of them, those with a result.
+        per_s: Results received per second, lately.
+        latency_p50_s: Append to receipt, lately.
+        latency_p99_s: The same, the slowest of a hundred.
+    """
+
+    produced: int = 0
+    scored: int = 0
+    per_s: float = NAN
+    latency_p50_s: float = NAN
+    latency_p99_s: float = NAN
+
+
+@dataclass(frozen=True, slots=True)
+class RunState:
     """One moment of a run.
 
     Attributes:
         elapsed_s: Seconds since the daemon was started.
-        events_per_s: Results received per second, lately.
-        latency_p50_s: Append to receipt, lately.
+        traffic: The reader's figures.
+        daemon: The daemon's own.
         origin: Event time at which the live part began.
         stream_time: Event time of the newest result.
         grace_s: Seconds after a fault in which it may still be caught.
-        judgements: Faults so far, each with the incident that caught it.
         incidents: All incidents so far.
-        false_incidents: Those that overlap no fault.
+        evaluation: Faults so far, each with the incident that caught it.
     """
 
     phase: Phase
     elapsed_s: float
-    events_produced: int
-    events_scored: int
-    events_per_s: float
-    latency_p50_s: float
-    latency_p99_s: float
+    traffic: Traffic
     daemon: DaemonFigures
     origin: float
     stream_time: float
     grace_s: float
-    judgements: tuple[Judgement, ...] = ()
     incidents: tuple[Incident, ...] = ()
-    false_incidents: tuple[Incident, ...] = ()
+    evaluation: Evaluation = field(default_factory=Evaluation)
 
     def outcome(self, judgement: Judgement) -> str:
         """What became of a fault, in one or two words."""

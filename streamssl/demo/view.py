@@ -12,16 +12,16 @@ from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
-from streamssl.demo.state import Snapshot
+from streamssl.demo.state import RunState
 
 NUM_ROWS = 8
 NUM_NEWS = 50
 
 
 class View(Protocol):
-    """Shows one snapshot after the other."""
+    """Shows one state after the other."""
 
-    def show(self, snapshot: Snapshot) -> None:
+    def show(self, state: RunState) -> None:
         """Show the newest state."""
 
     def __enter__(self) -> Self:
@@ -46,13 +46,13 @@ def percent(value: float) -> str:
     return figure(100.0 * value, 0, " %")
 
 
-def _pairs(snapshot: Snapshot) -> Iterator[tuple[str, str]]:
-    daemon = snapshot.daemon
-    yield "events/s", figure(snapshot.events_per_s, 0)
-    yield "scored", f"{snapshot.events_scored:,} of {snapshot.events_produced:,}"
+def _pairs(state: RunState) -> Iterator[tuple[str, str]]:
+    daemon, traffic = state.daemon, state.traffic
+    yield "events/s", figure(traffic.per_s, 0)
+    yield "scored", f"{traffic.scored:,} of {traffic.produced:,}"
     yield "lag", figure(daemon.lag, 0)
-    yield "latency p50", figure(snapshot.latency_p50_s, 3, " s")
-    yield "p99", figure(snapshot.latency_p99_s, 3, " s")
+    yield "latency p50", figure(traffic.latency_p50_s, 3, " s")
+    yield "p99", figure(traffic.latency_p99_s, 3, " s")
     for objective, loss in sorted(daemon.losses.items()):
         yield f"loss {objective}", figure(loss, 3)
     yield "learn steps", figure(daemon.learn_steps, 0)
@@ -61,38 +61,38 @@ def _pairs(snapshot: Snapshot) -> Iterator[tuple[str, str]]:
     yield "warm-up", percent(daemon.warmup)
 
 
-def _score_line(snapshot: Snapshot) -> str:
-    caught = sum(judgement.incident is not None for judgement in snapshot.judgements)
-    false = len(snapshot.false_incidents)
-    return f"faults {len(snapshot.judgements)}, caught {caught}, false incidents {false}"
+def _score_line(state: RunState) -> str:
+    found = state.evaluation
+    false = len(found.false_incidents)
+    return f"faults {len(found.judgements)}, caught {found.num_caught}, false incidents {false}"
 
 
 class News:
-    """Turns snapshots into sentences: what is new since the one before."""
+    """Turns states into sentences: what is new since the one before."""
 
     def __init__(self) -> None:
         self._said: set[str] = set()
 
-    def of(self, snapshot: Snapshot) -> list[str]:
+    def of(self, state: RunState) -> list[str]:
         """What has not been said yet."""
-        lines = [line for line in self._lines(snapshot) if line not in self._said]
+        lines = [line for line in self._lines(state) if line not in self._said]
         self._said.update(lines)
         return lines
 
-    def _lines(self, snapshot: Snapshot) -> Iterator[str]:
-        now = snapshot.stream_time
+    def _lines(self, state: RunState) -> Iterator[str]:
+        now = state.stream_time
 
         def at(event_time: float) -> str:
-            return f"{event_time - snapshot.origin:.1f} s"
+            return f"{event_time - state.origin:.1f} s"
 
-        for judgement in snapshot.judgements[-NUM_NEWS:]:
-            fault, outcome = judgement.fault, snapshot.outcome(judgement)
+        for judgement in state.evaluation.judgements[-NUM_NEWS:]:
+            fault, outcome = judgement.fault, state.outcome(judgement)
             what = f"{fault.kind} on {fault.key} {fault.field} at {at(fault.start)}"
             yield f"fault injected: {what}"
             incident = judgement.incident
             if outcome != "watching" and (incident is None or incident.settled(now)):
                 yield f"fault {outcome}: {what}"
-        for incident in snapshot.incidents[-NUM_NEWS:]:
+        for incident in state.incidents[-NUM_NEWS:]:
             if incident.settled(now):
                 what = f"{incident.key} at {at(incident.start)}, top field {incident.top_field}"
                 yield f"incident opened: {what}"
@@ -118,16 +118,15 @@ class LineView:
     def __exit__(self, *_: object) -> None:
         """Nothing to give back."""
 
-    def show(self, snapshot: Snapshot) -> None:
+    def show(self, state: RunState) -> None:
         """Write what is new."""
-        for line in self._news.of(snapshot):
+        for line in self._news.of(state):
             self._write(line)
-        if snapshot.elapsed_s >= self._next_s:
-            self._next_s = snapshot.elapsed_s + self._every_s
-            figures = " · ".join(f"{name} {value}" for name, value in _pairs(snapshot))
+        if state.elapsed_s >= self._next_s:
+            self._next_s = state.elapsed_s + self._every_s
+            figures = " · ".join(f"{name} {value}" for name, value in _pairs(state))
             self._write(
-                f"{snapshot.elapsed_s:5.1f} s {snapshot.phase} · {figures} · "
-                f"{_score_line(snapshot)}"
+                f"{state.elapsed_s:5.1f} s {state.phase} · {figures} · {_score_line(state)}"
             )
 
 
@@ -144,44 +143,44 @@ class ScreenView:
     def __exit__(self, *_: object) -> None:
         self._live.stop()
 
-    def show(self, snapshot: Snapshot) -> None:
+    def show(self, state: RunState) -> None:
         """Redraw."""
-        self._live.update(screen(snapshot), refresh=True)
+        self._live.update(screen(state), refresh=True)
 
 
-def screen(snapshot: Snapshot) -> Group:
+def screen(state: RunState) -> Group:
     """The whole screen as one renderable."""
-    title = f"streamssl demo · {snapshot.phase} · {snapshot.elapsed_s:.0f} s"
+    title = f"streamssl demo · {state.phase} · {state.elapsed_s:.0f} s"
     figures = Table.grid(padding=(0, 2))
-    for name, value in _pairs(snapshot):
+    for name, value in _pairs(state):
         figures.add_row(Text(name, style="dim"), value)
     return Group(
         Panel(figures, title=title, title_align="left"),
-        _fault_table(snapshot),
-        _incident_table(snapshot),
+        _fault_table(state),
+        _incident_table(state),
         Text("Ctrl-C stops, drains and reports", style="dim"),
     )
 
 
-def _fault_table(snapshot: Snapshot) -> Table:
-    table = Table(title=_score_line(snapshot), title_justify="left", expand=True)
+def _fault_table(state: RunState) -> Table:
+    table = Table(title=_score_line(state), title_justify="left", expand=True)
     for column in ("fault", "machine", "field", "began", "outcome"):
         table.add_column(column)
-    for judgement in snapshot.judgements[-NUM_ROWS:]:
-        fault, outcome = judgement.fault, snapshot.outcome(judgement)
+    for judgement in state.evaluation.judgements[-NUM_ROWS:]:
+        fault, outcome = judgement.fault, state.outcome(judgement)
         colour = {"missed": "red", "watching": "yellow", "caught": "green"}.get(outcome, "cyan")
-        ago = f"{max(snapshot.stream_time - fault.start, 0.0):.0f} s ago"
+        ago = f"{max(state.stream_time - fault.start, 0.0):.0f} s ago"
         table.add_row(fault.kind, fault.key, fault.field, ago, Text(outcome, style=colour))
     return table
 
 
-def _incident_table(snapshot: Snapshot) -> Table:
-    false = {incident.incident_id for incident in snapshot.false_incidents}
+def _incident_table(state: RunState) -> Table:
+    false = {incident.incident_id for incident in state.evaluation.false_incidents}
     table = Table(title="incidents, newest first", title_justify="left", expand=True)
     for column in ("machine", "top field", "opened", "lasted", ""):
         table.add_column(column)
-    for incident in snapshot.incidents[: -NUM_ROWS - 1 : -1]:
-        ago = f"{max(snapshot.stream_time - incident.start, 0.0):.0f} s ago"
+    for incident in state.incidents[: -NUM_ROWS - 1 : -1]:
+        ago = f"{max(state.stream_time - incident.start, 0.0):.0f} s ago"
         lasted = f"{incident.last - incident.start:.1f} s"
         note = Text("false", style="red") if incident.incident_id in false else Text("")
         table.add_row(incident.key, incident.top_field, ago, lasted, note)

@@ -7,12 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from streamssl.demo.incidents import Incident, IncidentBook, judge
+from streamssl.demo.incidents import Incident, IncidentBook, evaluate
 from streamssl.demo.report import make_report
-from streamssl.demo.sensor.faults import Fault
+from streamssl.demo.script import InjectedFault
 from streamssl.devkit.delivery_log import DeliveryLog
 
-FAULT = Fault("pump-1", "flow", "drift", 100.0, 104.0)
+FAULT = InjectedFault("pump-1", "flow", "drift", 100.0, 104.0)
 KEYS = [
     "broker",
     "events_produced",
@@ -39,7 +39,7 @@ def reported(
     broker: str | None,
     log: DeliveryLog,
     book: IncidentBook,
-    faults: list[Fault],
+    faults: list[InjectedFault],
     produced_until: float = 200.0,
 ) -> dict[str, object]:
     report = make_report(
@@ -86,25 +86,25 @@ def test_caught_and_false_follow_the_stated_windows(
     start: float, last: float, caught: bool, false: bool
 ) -> None:
     """Caught: opens within fault and grace. False: overlaps no fault with its grace."""
-    verdict = judge([FAULT], [incident(start, last)], grace_s=3.0)
-    assert (verdict.judgements[0].incident is not None) is caught
-    assert (len(verdict.false_incidents) == 1) is false
+    evaluation = evaluate([FAULT], [incident(start, last)], grace_s=3.0)
+    assert (evaluation.judgements[0].incident is not None) is caught
+    assert (len(evaluation.false_incidents) == 1) is false
 
 
 def test_incident_of_another_key_is_false_and_catches_nothing() -> None:
     """Faults and incidents meet by key."""
-    verdict = judge([FAULT], [incident(101.0, 102.0, key="pump-2")], grace_s=3.0)
-    assert verdict.judgements[0].incident is None
-    assert [i.key for i in verdict.false_incidents] == ["pump-2"]
+    evaluation = evaluate([FAULT], [incident(101.0, 102.0, key="pump-2")], grace_s=3.0)
+    assert evaluation.judgements[0].incident is None
+    assert [i.key for i in evaluation.false_incidents] == ["pump-2"]
 
 
 def test_one_fault_is_caught_once_and_the_first_incident_names_the_field() -> None:
     """Further incidents of the same fault are neither catches nor false."""
     incidents = [incident(101.0, 102.0, top="rpm"), incident(103.0, 105.0, top="flow")]
-    verdict = judge([FAULT], incidents, grace_s=3.0)
-    assert verdict.judgements[0].incident == incidents[0]
-    assert not verdict.judgements[0].top_field_correct
-    assert verdict.false_incidents == ()
+    evaluation = evaluate([FAULT], incidents, grace_s=3.0)
+    assert evaluation.judgements[0].incident == incidents[0]
+    assert not evaluation.judgements[0].top_field_correct
+    assert evaluation.false_incidents == ()
 
 
 def test_incident_blames_what_its_first_eight_anomalies_blame_most() -> None:
@@ -127,7 +127,7 @@ def made_report(broker: str | None, produced_until: float = 200.0) -> dict[str, 
     log.scored(0, range(10), 60.0)
     book.add("a", "pump-1", 100.5, True, "flow")
     book.add("b", "pump-1", 150.0, True, "flow")
-    later = Fault("pump-2", "rpm", "stuck", 110.0, 111.0)
+    later = InjectedFault("pump-2", "rpm", "stuck", 110.0, 111.0)
     return reported(broker, log, book, [FAULT, later], produced_until)
 
 

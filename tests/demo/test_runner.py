@@ -13,9 +13,11 @@ from rich.console import Console
 from streamssl.data.events import StreamsslError
 from streamssl.demo import play as entry
 from streamssl.demo import runner
+from streamssl.demo.demos import DEMOS
 from streamssl.demo.player import MAX_AHEAD, Player
-from streamssl.demo.runner import Outcome, Run
-from streamssl.demo.sensor.stream import DemoStream
+from streamssl.demo.runner import DemoRun, RunOutcome
+from streamssl.demo.sensor.plant import PlantSettings
+from streamssl.demo.sensor.stream import SensorScript
 from streamssl.demo.view import LineView
 from streamssl.devkit.delivery_log import DeliveryLog
 from tests.demo.echo import EchoScene
@@ -31,19 +33,18 @@ def short_waits(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(runner, "SHOW_EVERY_S", 0.05)
 
 
-def a_stream(live_s: float | None = LIVE_S) -> DemoStream:
-    return DemoStream(
-        origin=time.time(), num_machines=4, rate=RATE, history_s=HISTORY_S, live_s=live_s
-    )
+def a_script(live_s: float | None = LIVE_S) -> SensorScript:
+    settings = PlantSettings(num_machines=4, rate=RATE, history_s=HISTORY_S)
+    return SensorScript(origin=time.time(), live_s=live_s, settings=settings)
 
 
 def played(
     scene: EchoScene, log: DeliveryLog, live_s: float | None = LIVE_S, stop_after_s: float = 60.0
-) -> tuple[Outcome, list[str]]:
+) -> tuple[RunOutcome, list[str]]:
     lines: list[str] = []
-    run = Run(
+    run = DemoRun(
         scene=scene,
-        stream=a_stream(live_s),
+        script=a_script(live_s),
         log=log,
         view=LineView(lines.append),
         live_s=live_s,
@@ -109,7 +110,7 @@ def test_history_waits_for_the_daemon() -> None:
     """The history never runs further ahead than stated, so it builds no backlog."""
     log, sent = DeliveryLog(), list[tuple[bytes, bytes]]()
     player = Player(
-        stream=a_stream(),
+        script=a_script(),
         send=lambda *event: sent.append(event),
         counter=log.counter,
         clock=time.monotonic,
@@ -133,7 +134,7 @@ def echoed(monkeypatch: pytest.MonkeyPatch, dies_at: int | None = None) -> list[
         return scenes[0]
 
     monkeypatch.setattr(entry, "KafkaScene", open_scene)
-    monkeypatch.setattr(entry, "DemoStream", lambda **_: a_stream())
+    monkeypatch.setitem(DEMOS, "sensor", lambda **_: a_script())
     return scenes
 
 

@@ -9,13 +9,14 @@ from pathlib import Path
 import pytest
 import yaml
 
+from streamssl.demo.demos import DEFAULT_CONFIG
 from streamssl.demo.kafka_scene import KafkaScene
 from streamssl.demo.memory_scene import MemoryScene
-from streamssl.demo.play import CONFIG_PATH
-from streamssl.demo.report import Report
-from streamssl.demo.runner import Run
+from streamssl.demo.report import DemoReport
+from streamssl.demo.runner import DemoRun
 from streamssl.demo.scene import Scene
-from streamssl.demo.sensor.stream import DemoStream
+from streamssl.demo.sensor.plant import PlantSettings
+from streamssl.demo.sensor.stream import SensorScript
 from streamssl.demo.view import LineView
 from streamssl.devkit.delivery_log import DeliveryLog
 from tests.conftest import RunningBroker
@@ -23,12 +24,11 @@ from tests.conftest import RunningBroker
 RATE, NUM_MACHINES, HISTORY_S, LIVE_S = 200.0, 4, 3.0, 2.0
 
 
-def played(scene: Scene, log: DeliveryLog) -> Report:
-    stream = DemoStream(
-        origin=time.time(), num_machines=NUM_MACHINES, rate=RATE, history_s=HISTORY_S, live_s=LIVE_S
-    )
+def played(scene: Scene, log: DeliveryLog) -> DemoReport:
+    settings = PlantSettings(num_machines=NUM_MACHINES, rate=RATE, history_s=HISTORY_S)
+    script = SensorScript(origin=time.time(), live_s=LIVE_S, settings=settings)
     lines: list[str] = []
-    run = Run(scene=scene, stream=stream, log=log, view=LineView(lines.append), live_s=LIVE_S)
+    run = DemoRun(scene=scene, script=script, log=log, view=LineView(lines.append), live_s=LIVE_S)
     outcome = run.run()
     assert outcome.error is None, lines
     return outcome.report
@@ -37,7 +37,7 @@ def played(scene: Scene, log: DeliveryLog) -> Report:
 def test_every_event_comes_back_once_in_memory() -> None:
     """Without a broker the whole demo still runs, and says what it cannot know."""
     log = DeliveryLog()
-    scene = MemoryScene(CONFIG_PATH, log.produced)
+    scene = MemoryScene(DEFAULT_CONFIG, log.produced)
     try:
         report = played(scene, log)
     finally:
@@ -54,7 +54,7 @@ def test_every_event_comes_back_once_from_a_real_kafka(
     kafka_broker: RunningBroker, unique_name: Callable[[str], str], tmp_path: Path
 ) -> None:
     """Nothing lost, nothing doubled, as an independent reader of committed records counts."""
-    config = yaml.safe_load(CONFIG_PATH.read_text())
+    config = yaml.safe_load(DEFAULT_CONFIG.read_text())
     config["app"]["name"] = unique_name("demo")
     config["input"]["topic"] = unique_name("demo-events")
     path = tmp_path / "demo.yaml"

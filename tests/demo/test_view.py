@@ -7,21 +7,17 @@ from dataclasses import replace
 
 from rich.console import Console
 
-from streamssl.demo.incidents import Incident, Judgement
-from streamssl.demo.sensor.faults import Fault
-from streamssl.demo.state import NAN, DaemonFigures, Snapshot, read_figures
+from streamssl.demo.incidents import Evaluation, Incident, Judgement
+from streamssl.demo.script import InjectedFault
+from streamssl.demo.state import DaemonFigures, RunState, Traffic, read_figures
 from streamssl.demo.view import LineView, screen
 
-FAULT = Fault("pump-1", "flow", "drift", 100.0, 104.0)
+FAULT = InjectedFault("pump-1", "flow", "drift", 100.0, 104.0)
 INCIDENT = Incident("i", "pump-1", 101.0, 102.0, ["flow"] * 8)
-EMPTY = Snapshot(
+EMPTY = RunState(
     phase="starting",
     elapsed_s=0.0,
-    events_produced=0,
-    events_scored=0,
-    events_per_s=NAN,
-    latency_p50_s=NAN,
-    latency_p99_s=NAN,
+    traffic=Traffic(),
     daemon=DaemonFigures(),
     origin=90.0,
     stream_time=0.0,
@@ -44,9 +40,9 @@ streamssl_warmup_progress_ratio 0.5
 """
 
 
-def rendered(snapshot: Snapshot) -> str:
+def rendered(state: RunState) -> str:
     console = Console(width=100, record=True, file=io.StringIO())
-    console.print(screen(snapshot))
+    console.print(screen(state))
     return console.export_text()
 
 
@@ -76,11 +72,11 @@ def test_plain_lines_tell_each_fault_and_incident_once() -> None:
     lines: list[str] = []
     view = LineView(lines.append, every_s=1_000.0)
     view.show(EMPTY)
-    started = replace(EMPTY, stream_time=100.5, judgements=(Judgement(FAULT, None),))
+    started = replace(EMPTY, stream_time=100.5, evaluation=Evaluation((Judgement(FAULT, None),)))
     caught = replace(
         started,
         stream_time=103.0,
-        judgements=(Judgement(FAULT, INCIDENT),),
+        evaluation=Evaluation((Judgement(FAULT, INCIDENT),)),
         incidents=(INCIDENT,),
     )
     for snapshot in (started, started, caught, caught):
@@ -114,18 +110,16 @@ def test_outcome_of_a_fault_is_told_as_it_stands() -> None:
 def test_screen_shows_figures_faults_and_incidents() -> None:
     """Everything that the demo promises to show is on the screen."""
     figures = read_figures(EXPOSITION, replay_max_bytes=100)
+    judgements = Judgement(FAULT, INCIDENT), Judgement(replace(FAULT, field="rpm"), None)
     text = rendered(
         replace(
             EMPTY,
             phase="live",
-            events_per_s=400.0,
-            latency_p50_s=0.08,
-            latency_p99_s=0.21,
+            traffic=Traffic(per_s=400.0, latency_p50_s=0.08, latency_p99_s=0.21),
             daemon=figures,
             stream_time=108.0,
-            judgements=(Judgement(FAULT, INCIDENT), Judgement(replace(FAULT, field="rpm"), None)),
             incidents=(INCIDENT,),
-            false_incidents=(INCIDENT,),
+            evaluation=Evaluation(judgements, (INCIDENT,)),
         )
     )
     for words in (

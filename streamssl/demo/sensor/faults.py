@@ -15,31 +15,15 @@ import numpy as np
 import numpy.typing as npt
 
 from streamssl.data.events import FloatArray
-from streamssl.demo.sensor.plant import FIELDS
+from streamssl.demo.sensor.plant import FIELDS, PlantSettings
 
-Shape = Callable[["Sensor"], FloatArray]
+Shape = Callable[["SensorSegment"], FloatArray]
 
 LOAD_FIELDS = ("rpm", "torque", "current", "power", "flow", "pressure", "vibration")
 
 
 @dataclass(frozen=True, slots=True)
-class Fault:
-    """What was done to the stream, and where.
-
-    Attributes:
-        start: Event time of the first reading that it touches.
-        end: Event time of the last one.
-    """
-
-    key: str
-    field: str
-    kind: str
-    start: float
-    end: float
-
-
-@dataclass(frozen=True, slots=True)
-class Sensor:
+class SensorSegment:
     """A stretch of one sensor's readings that is about to turn faulty.
 
     Attributes:
@@ -63,41 +47,41 @@ class Sensor:
         return float(self.rng.choice([-1.0, 1.0]))
 
 
-def spike_burst(sensor: Sensor) -> FloatArray:
+def spike_burst(segment: SensorSegment) -> FloatArray:
     """Every third reading is 9 to 10 deviations off, up or down."""
-    num = len(sensor.healthy_L)
-    heights_L = sensor.rng.uniform(9.0, 10.0, num) * sensor.rng.choice([-1.0, 1.0], num)
-    return sensor.plus(heights_L * (np.arange(num) % 3 == 0))
+    num = len(segment.healthy_L)
+    heights_L = segment.rng.uniform(9.0, 10.0, num) * segment.rng.choice([-1.0, 1.0], num)
+    return segment.plus(heights_L * (np.arange(num) % 3 == 0))
 
 
-def stuck(sensor: Sensor) -> FloatArray:
+def stuck(segment: SensorSegment) -> FloatArray:
     """The sensor repeats its last reading."""
-    return np.full_like(sensor.healthy_L, sensor.past_D[-1])
+    return np.full_like(segment.healthy_L, segment.past_D[-1])
 
 
-def drift(sensor: Sensor) -> FloatArray:
+def drift(segment: SensorSegment) -> FloatArray:
     """A ramp to 14 deviations."""
-    return sensor.plus(14.0 * sensor.side() * np.linspace(0.0, 1.0, len(sensor.healthy_L)))
+    return segment.plus(14.0 * segment.side() * np.linspace(0.0, 1.0, len(segment.healthy_L)))
 
 
-def level_shift(sensor: Sensor) -> FloatArray:
+def level_shift(segment: SensorSegment) -> FloatArray:
     """A step of 10 deviations."""
-    return sensor.plus(10.0 * sensor.side())
+    return segment.plus(10.0 * segment.side())
 
 
-def noise_burst(sensor: Sensor) -> FloatArray:
+def noise_burst(segment: SensorSegment) -> FloatArray:
     """White noise of 7 deviations on top."""
-    return sensor.plus(7.0 * sensor.rng.standard_normal(len(sensor.healthy_L)))
+    return segment.plus(7.0 * segment.rng.standard_normal(len(segment.healthy_L)))
 
 
-def dropout(sensor: Sensor) -> FloatArray:
+def dropout(segment: SensorSegment) -> FloatArray:
     """The sensor reads zero, which none of these does in service."""
-    return np.zeros_like(sensor.healthy_L)
+    return np.zeros_like(segment.healthy_L)
 
 
-def broken_coupling(sensor: Sensor) -> FloatArray:
+def broken_coupling(segment: SensorSegment) -> FloatArray:
     """The sensor shows its own past: each value is ordinary, with the others it is not."""
-    return np.concatenate([sensor.past_D, sensor.healthy_L])[: len(sensor.healthy_L)]
+    return np.concatenate([segment.past_D, segment.healthy_L])[: len(segment.healthy_L)]
 
 
 # Kind -> (shape, seconds, fields that it can be seen on).
@@ -125,41 +109,27 @@ class Injection:
     start: int
     stop: int
 
-    def inject(self, sensor: Sensor) -> FloatArray:
+    def inject(self, segment: SensorSegment) -> FloatArray:
         """The faulty readings in place of the healthy ones."""
-        return KINDS[self.kind][0](sensor)
+        return KINDS[self.kind][0](segment)
 
 
-class Schedule:
+class FaultSchedule:
     """Endless faults, each kind once a round, each machine in turn.
 
     The first round comes quickly, so that a short run shows every kind; later ones are rarer,
     because what happens to a machine all the time is no anomaly.
 
     Args:
-        num_machines: Machines; the next fault of the same one comes `num_machines` faults later.
-        ticks_per_s: Readings per second and machine.
-        first_s: Start of the first fault.
-        every_s: Seconds from one fault's start to the next, in the first round.
-        later_every_s: The same, afterwards.
+        settings: How many machines there are, and how often faults come; the next fault of the
+            same machine comes as many faults later as there are machines.
         rng: Source of kinds, machines and fields.
     """
 
-    def __init__(
-        self,
-        *,
-        num_machines: int,
-        ticks_per_s: float,
-        first_s: float,
-        every_s: float,
-        later_every_s: float,
-        rng: np.random.Generator,
-    ) -> None:
-        self._ticks_per_s = ticks_per_s
-        self._next_s = first_s
-        self._every_s = every_s
-        self._later_every_s = later_every_s
-        self._machines = rng.permutation(num_machines)
+    def __init__(self, settings: PlantSettings, rng: np.random.Generator) -> None:
+        self._settings = settings
+        self._next_s = settings.first_fault_s
+        self._machines = rng.permutation(settings.num_machines)
         self._kinds: list[str] = []
         self._rng = rng
         self._num_drawn = 0
@@ -170,10 +140,12 @@ class Schedule:
             self._kinds = [str(kind) for kind in self._rng.permutation(list(KINDS))]
         kind = self._kinds.pop()
         _, seconds, fields = KINDS[kind]
-        start = round(self._next_s * self._ticks_per_s)
+        ticks_per_s = self._settings.ticks_per_s
+        start = round(self._next_s * ticks_per_s)
         machine = int(self._machines[self._num_drawn % len(self._machines)])
         self._num_drawn += 1
         first_round = self._num_drawn < len(KINDS)
-        self._next_s += self._every_s if first_round else self._later_every_s
-        stop = start + round(seconds * self._ticks_per_s)
+        every_s = self._settings.fault_every_s if first_round else self._settings.later_every_s
+        self._next_s += every_s
+        stop = start + round(seconds * ticks_per_s)
         return Injection(machine, str(self._rng.choice(fields)), kind, start, stop)

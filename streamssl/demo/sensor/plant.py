@@ -5,6 +5,8 @@ Shape suffixes: T = ticks, M = machines, C = channels.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 
 from streamssl.data.events import FloatArray
@@ -27,6 +29,32 @@ DIGITS = 4
 COLOURED_TAU_S = 0.2
 DRIFT_TAU_S = 60.0
 DRIFT_SHARE = 0.5
+
+
+@dataclass(frozen=True, slots=True)
+class PlantSettings:
+    """Size and pace of the plant, and of what goes wrong in it.
+
+    Attributes:
+        num_machines: Machines M, the keys.
+        rate: Events per second of all machines together.
+        history_s: Fault-free seconds before the live part.
+        first_fault_s: Live seconds before the first fault.
+        fault_every_s: Seconds from one fault's start to the next, in the first round of kinds.
+        later_every_s: The same, afterwards.
+    """
+
+    num_machines: int = 12
+    rate: float = 480.0
+    history_s: float = 36.0
+    first_fault_s: float = 2.0
+    fault_every_s: float = 3.5
+    later_every_s: float = 10.0
+
+    @property
+    def ticks_per_s(self) -> float:
+        """Readings per second and machine."""
+        return self.rate / self.num_machines
 
 
 def machine_names(num_machines: int) -> tuple[str, ...]:

@@ -13,15 +13,22 @@ import msgspec
 import numpy as np
 
 from streamssl.data.events import FloatArray
-from streamssl.demo.sensor.faults import LONGEST_S, PAST_S, Fault, Injection, Schedule, Sensor
-from streamssl.demo.sensor.plant import DIGITS, FIELDS, Plant, machine_names
+from streamssl.demo.script import InjectedFault
+from streamssl.demo.sensor.faults import (
+    LONGEST_S,
+    PAST_S,
+    FaultSchedule,
+    Injection,
+    SensorSegment,
+)
+from streamssl.demo.sensor.plant import DIGITS, FIELDS, Plant, PlantSettings, machine_names
 
 # Event times are whole milliseconds, as the JSON events say them.
 TIME_DIGITS = 3
 
 
 @dataclass(frozen=True, slots=True)
-class Block:
+class SensorBlock:
     """Consecutive events, machine by machine within each tick.
 
     Attributes:
@@ -38,6 +45,11 @@ class Block:
         """Number of events."""
         return len(self.event_time_B)
 
+    @property
+    def last_event_time(self) -> float:
+        """Event time of the last event."""
+        return float(self.event_time_B[-1])
+
     def encoded(self) -> Iterator[tuple[bytes, bytes]]:
         """(key, JSON value) of each event."""
         names = [key.encode() for key in self.keys]
@@ -48,28 +60,25 @@ class Block:
             yield names[number % len(names)], msgspec.json.encode(event)
 
 
-class DemoStream:
+class SensorScript:
     """A seeded plant with a fault schedule; the same seed gives the same events and faults.
 
-    The stream begins with `history_s` seconds without faults (negative stream time), the live
-    part begins at `origin`.
+    The stream begins with seconds without faults (negative stream time), the live part begins at
+    `origin`. A tick is one reading of every machine.
 
     Args:
         origin: Event time of the first live event, seconds since 1970.
         seed: Of plant and faults.
-        num_machines: Machines M, the keys.
-        rate: Events per second of all machines together.
-        history_s: Fault-free seconds before the live part.
-        first_fault_s: Live seconds before the first fault.
-        fault_every_s: Seconds from one fault's start to the next, in the first round of kinds.
-        later_every_s: The same, afterwards.
         live_s: Length of the live part (no fault begins that could not be judged before it
             ends), None for a stream without end.
         grace_s: Seconds after a fault in which it may still be caught.
+        settings: Size and pace.
 
     Attributes:
         keys: The machines.
-        num_history: Events before the live part.
+        origin: As given.
+        ticks_per_s: Readings per second and machine.
+        num_history_ticks: Ticks before the live part.
         faults: Those injected so far.
     """
 
@@ -78,54 +87,44 @@ class DemoStream:
         *,
         origin: float,
         seed: int = 0,
-        num_machines: int = 12,
-        rate: float = 480.0,
-        history_s: float = 36.0,
-        first_fault_s: float = 2.0,
-        fault_every_s: float = 3.5,
-        later_every_s: float = 10.0,
         live_s: float | None = None,
         grace_s: float = 3.0,
+        settings: PlantSettings | None = None,
     ) -> None:
         plant_rng, schedule_rng, self._fault_rng = np.random.default_rng(seed).spawn(3)
-        self.keys = machine_names(num_machines)
-        self.rate = rate
+        self._settings = settings = settings or PlantSettings()
+        self.keys = machine_names(settings.num_machines)
         self.origin = origin
-        self._ticks_per_s = rate / num_machines
-        self.num_history = round(history_s * self._ticks_per_s) * num_machines
-        self._tick = -self.num_history // num_machines
-        self._last_stop = None if live_s is None else (live_s - grace_s) * self._ticks_per_s
-        self._plant = Plant(num_machines=num_machines, ticks_per_s=self._ticks_per_s, rng=plant_rng)
-        self._schedule = Schedule(
-            num_machines=num_machines,
-            ticks_per_s=self._ticks_per_s,
-            first_s=first_fault_s,
-            every_s=fault_every_s,
-            later_every_s=later_every_s,
-            rng=schedule_rng,
+        self.ticks_per_s = settings.ticks_per_s
+        self.num_history_ticks = round(settings.history_s * self.ticks_per_s)
+        self.faults: list[InjectedFault] = []
+        self._tick = -self.num_history_ticks
+        self._last_stop = None if live_s is None else (live_s - grace_s) * self.ticks_per_s
+        self._plant = Plant(
+            num_machines=settings.num_machines, ticks_per_s=self.ticks_per_s, rng=plant_rng
         )
+        self._schedule = FaultSchedule(settings, schedule_rng)
         self._next = self._schedule.draw()
-        self._past = round(PAST_S * self._ticks_per_s)
+        self._past = round(PAST_S * self.ticks_per_s)
         self._ahead_TMC = self._plant.advance(0)
         self._ahead_from = self._tick
-        self.faults: list[Fault] = []
 
-    def advance(self, num_ticks: int) -> Block:
+    def advance(self, num_ticks: int) -> SensorBlock:
         """The next `num_ticks` readings of every machine; `faults` grows as they are injected."""
         stop = self._tick + num_ticks
-        self._prepare(stop + round(LONGEST_S * self._ticks_per_s))
+        self._prepare(stop + round(LONGEST_S * self.ticks_per_s))
         while self._next.start < stop:
             self._inject(self._next)
             self._next = self._schedule.draw()
         begin = self._tick - self._ahead_from
         values_TMC = self._ahead_TMC[begin : begin + num_ticks]
-        block = Block(self.keys, self._times(num_ticks), values_TMC.reshape(-1, len(FIELDS)))
+        block = SensorBlock(self.keys, self._times(num_ticks), values_TMC.reshape(-1, len(FIELDS)))
         self._tick = stop
         return block
 
     def _times(self, num_ticks: int) -> FloatArray:
         events = np.arange(self._tick * len(self.keys), (self._tick + num_ticks) * len(self.keys))
-        return np.asarray(np.round(self.origin + events / self.rate, TIME_DIGITS))
+        return np.asarray(np.round(self.origin + events / self._settings.rate, TIME_DIGITS))
 
     def _prepare(self, stop: int) -> None:
         """Hold healthy readings from `_past` before the current tick up to `stop`."""
@@ -141,15 +140,15 @@ class DemoStream:
         machine, column = injection.machine, FIELDS.index(injection.field)
         start, stop = injection.start - self._ahead_from, injection.stop - self._ahead_from
         sensor_T = self._ahead_TMC[:, machine, column]
-        sensor = Sensor(
+        segment = SensorSegment(
             healthy_L=sensor_T[start:stop].copy(),
             past_D=sensor_T[start - self._past : start].copy(),
             noise=float(self._plant.noise_MC[machine, column]),
             rng=self._fault_rng,
         )
-        sensor_T[start:stop] = np.round(injection.inject(sensor), DIGITS)
+        sensor_T[start:stop] = np.round(injection.inject(segment), DIGITS)
         self.faults.append(
-            Fault(
+            InjectedFault(
                 self.keys[machine],
                 injection.field,
                 injection.kind,
@@ -159,4 +158,5 @@ class DemoStream:
         )
 
     def _event_time(self, tick: int, machine: int) -> float:
-        return round(self.origin + (tick * len(self.keys) + machine) / self.rate, TIME_DIGITS)
+        event = tick * len(self.keys) + machine
+        return round(self.origin + event / self._settings.rate, TIME_DIGITS)

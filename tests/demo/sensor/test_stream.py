@@ -9,20 +9,29 @@ import msgspec
 import numpy as np
 import pytest
 
+from streamssl.config import load_config
 from streamssl.data.events import BoolArray, FloatArray
-from streamssl.demo.sensor.faults import KINDS, Fault, Sensor
-from streamssl.demo.sensor.plant import FIELDS, Plant, machine_names
-from streamssl.demo.sensor.stream import DemoStream
+from streamssl.demo.demos import DEFAULT_CONFIG
+from streamssl.demo.script import InjectedFault
+from streamssl.demo.sensor.faults import KINDS, SensorSegment
+from streamssl.demo.sensor.plant import FIELDS, Plant, PlantSettings, machine_names
+from streamssl.demo.sensor.stream import SensorScript
 
 HISTORY_S, LIVE_S, NUM_MACHINES, RATE = 4.0, 40.0, 4, 200.0
 
 
-def stream(seed: int = 3, **settings: float) -> DemoStream:
-    options = {"history_s": HISTORY_S, "live_s": LIVE_S, "later_every_s": 3.5, **settings}
-    return DemoStream(origin=1_000.0, seed=seed, num_machines=NUM_MACHINES, rate=RATE, **options)
+def stream(
+    seed: int = 3, live_s: float = LIVE_S, grace_s: float = 3.0, later_every_s: float = 3.5
+) -> SensorScript:
+    settings = PlantSettings(
+        num_machines=NUM_MACHINES, rate=RATE, history_s=HISTORY_S, later_every_s=later_every_s
+    )
+    return SensorScript(
+        origin=1_000.0, seed=seed, live_s=live_s, grace_s=grace_s, settings=settings
+    )
 
 
-def play(source: DemoStream, pieces: tuple[int, ...] = (2200,)) -> tuple[FloatArray, FloatArray]:
+def play(source: SensorScript, pieces: tuple[int, ...] = (2200,)) -> tuple[FloatArray, FloatArray]:
     blocks = [source.advance(num_ticks) for num_ticks in pieces]
     times = np.concatenate([block.event_time_B for block in blocks])
     return times, np.concatenate([block.values_BC for block in blocks])
@@ -33,7 +42,7 @@ def healthy_values(seed: int = 3) -> FloatArray:
     return play(stream(seed, live_s=0.0))[1]
 
 
-def rows_of(fault: Fault, times_B: FloatArray) -> BoolArray:
+def rows_of(fault: InjectedFault, times_B: FloatArray) -> BoolArray:
     machine = machine_names(NUM_MACHINES).index(fault.key)
     of_key_B = np.arange(len(times_B)) % NUM_MACHINES == machine
     rows = of_key_B & (times_B >= fault.start - 1e-9) & (times_B <= fault.end + 1e-9)
@@ -116,7 +125,8 @@ def test_events_are_evenly_spaced_json_with_every_field() -> None:
 
 def test_encoded_time_is_the_ground_truths_time() -> None:
     """An event at a fault's first reading is never told to be earlier than the fault."""
-    source = DemoStream(origin=1_795_382_848.123456, history_s=0.0, first_fault_s=0.5, live_s=20.0)
+    settings = PlantSettings(history_s=0.0, first_fault_s=0.5)
+    source = SensorScript(origin=1_795_382_848.123456, live_s=20.0, settings=settings)
     block = source.advance(100)
     texts = [msgspec.json.decode(value)["time"] for _, value in block.encoded()]
     told_B = np.array([datetime.fromisoformat(text).timestamp() for text in texts])
@@ -124,6 +134,13 @@ def test_encoded_time_is_the_ground_truths_time() -> None:
     fault = source.faults[0]
     machine = source.keys.index(fault.key)
     assert np.abs(told_B[machine :: len(source.keys)] - fault.start).min() < 1e-5
+
+
+def test_the_daemons_configuration_knows_the_streams_fields() -> None:
+    """The package's own configuration is valid, and lists exactly what the script sends."""
+    config = load_config(DEFAULT_CONFIG, environ={})
+    assert config.modality.kind == "sensor"
+    assert tuple(config.modality.fields) == FIELDS
 
 
 def test_healthy_sensors_are_coupled_noisy_and_on_their_own_level() -> None:
@@ -143,8 +160,8 @@ def test_healthy_sensors_are_coupled_noisy_and_on_their_own_level() -> None:
 def shape(kind: str, num: int = 100) -> tuple[FloatArray, FloatArray]:
     rng = np.random.default_rng(0)
     past_D, healthy_L = rng.normal(50.0, 1.0, 50), rng.normal(50.0, 1.0, num)
-    sensor = Sensor(healthy_L=healthy_L, past_D=past_D, noise=1.0, rng=rng)
-    return KINDS[kind][0](sensor), healthy_L
+    segment = SensorSegment(healthy_L=healthy_L, past_D=past_D, noise=1.0, rng=rng)
+    return KINDS[kind][0](segment), healthy_L
 
 
 def test_shapes_are_what_their_names_say() -> None:

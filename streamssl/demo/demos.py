@@ -1,0 +1,13 @@
+"""Which script the demo plays for which modality."""
+
+from __future__ import annotations
+
+from importlib.resources import files
+from pathlib import Path
+
+from streamssl.demo.script import ScriptOpener
+from streamssl.demo.sensor.stream import SensorScript
+
+# `modality.kind` of the daemon's configuration -> script.
+DEMOS: dict[str, ScriptOpener] = {"sensor": SensorScript}
+DEFAULT_CONFIG = Path(str(files("streamssl.demo.sensor") / "demo.yaml"))
