@@ -90,7 +90,7 @@ class Auditor:
         return self.counter.tally()
 
     def close(self) -> None:
-        """Free the connections."""
+        """Free both connections to the broker."""
         self._consumer.close(autocommit=False)
         self._ahead.close(autocommit=False)
 

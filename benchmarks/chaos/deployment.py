@@ -35,11 +35,11 @@ Published = dict[tuple[str, int], list[tuple[bytes | None, bytes | None, Headers
 
 
 class Broker(Protocol):
-    """A running Kafka."""
+    """A running Kafka that a deployment can be put on."""
 
     @property
     def bootstrap_servers(self) -> str:
-        """Where it listens."""
+        """Where it listens, as clients want it."""
 
 
 class Deployment:

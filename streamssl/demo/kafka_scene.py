@@ -71,7 +71,7 @@ class KafkaScene:
         return self._reader.poll(timeout_s)
 
     def exposition(self) -> str:
-        """The daemon's metrics."""
+        """The daemon's metrics as Prometheus text."""
         return self._daemon.exposition()
 
     def last_words(self) -> str | None:
@@ -79,7 +79,7 @@ class KafkaScene:
         return self._daemon.last_words()
 
     def stop_daemon(self) -> None:
-        """SIGTERM, and wait."""
+        """Have the daemon drain, save and end; by force where it takes too long."""
         self._daemon.drain()
 
     def close(self) -> None:

@@ -78,7 +78,7 @@ class MemoryScene:
         return found
 
     def exposition(self) -> str:
-        """The engine's metrics."""
+        """The engine's metrics as Prometheus text."""
         return generate_latest(self._metrics.registry).decode()
 
     def last_words(self) -> str | None:

@@ -8,8 +8,7 @@ import msgspec
 
 from streamssl.data.events import Message
 from streamssl.demo.incidents import IncidentBook
-from streamssl.devkit.delivery import by_partition, place_of_dead_letter, place_of_id
-from streamssl.devkit.delivery_log import DeliveryLog
+from streamssl.devkit.delivery import DeliveryLog, by_partition, place_of_dead_letter, place_of_id
 
 
 class PublishedScore(msgspec.Struct):

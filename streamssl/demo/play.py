@@ -22,7 +22,7 @@ from streamssl.demo.scene import Scene
 from streamssl.demo.script import Script
 from streamssl.demo.view import LineView, ScreenView, figure
 from streamssl.devkit.broker import BrokerUnavailableError
-from streamssl.devkit.delivery_log import DeliveryLog
+from streamssl.devkit.delivery import DeliveryLog
 from streamssl.transport.files.formats import check_place
 from streamssl.transport.files.writers import writing
 

@@ -35,7 +35,7 @@ class ResultPoller(threading.Thread):
         self.error: Exception | None = None
 
     def run(self) -> None:
-        """Read until `stop`."""
+        """Hand over what comes, until `stop` or an error."""
         try:
             while not self._stopped.is_set():
                 self._take(self._scene.poll(POLL_S))
@@ -43,7 +43,7 @@ class ResultPoller(threading.Thread):
             self.error = error
 
     def stop(self) -> None:
-        """Read no more."""
+        """End the thread; what comes later can still be read by `drain`."""
         self._stopped.set()
         self.join()
 
@@ -81,12 +81,12 @@ class MetricsPoller(threading.Thread):
             self.refresh()
 
     def refresh(self) -> None:
-        """Ask now."""
+        """Ask the daemon now, from whatever thread."""
         exposition = self._scene.exposition()
         if exposition:
             self.figures = read_figures(exposition, self._scene.replay_max_bytes)
 
     def stop(self) -> None:
-        """Ask no more."""
+        """End the thread; the figures stay."""
         self._stopped.set()
         self.join()

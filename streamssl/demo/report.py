@@ -11,7 +11,7 @@ import numpy as np
 
 from streamssl.demo.incidents import IncidentBook, evaluate
 from streamssl.demo.script import InjectedFault
-from streamssl.devkit.delivery_log import DeliveryLog
+from streamssl.devkit.delivery import DeliveryLog
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,9 +17,9 @@ from streamssl.demo.polling import MetricsPoller, ResultPoller
 from streamssl.demo.report import DemoReport, make_report
 from streamssl.demo.scene import Scene
 from streamssl.demo.script import Script
-from streamssl.demo.state import NAN, Phase, RunState, Traffic
+from streamssl.demo.state import NAN, Phase, RunState, TrafficFigures
 from streamssl.demo.view import View
-from streamssl.devkit.delivery_log import DeliveryLog
+from streamssl.devkit.delivery import DeliveryLog
 
 GRACE_S = 3.0
 DRAIN_S = 30.0
@@ -174,13 +174,13 @@ class DemoRun:
             evaluation=evaluate(list(self._script.faults), incidents, GRACE_S),
         )
 
-    def _traffic(self, now: float) -> Traffic:
+    def _traffic(self, now: float) -> TrafficFigures:
         scored = self._log.counter.num_scored
         if scored and np.isnan(self._first_score_s):
             self._first_score_s = now
         latencies = self._log.latencies(RECENT_EVENTS)
         p50, p99 = np.quantile(latencies, [0.5, 0.99]) if len(latencies) else (NAN, NAN)
-        return Traffic(
+        return TrafficFigures(
             produced=len(self._log.counter.inputs),
             scored=scored,
             per_s=self._rate(now, scored),

@@ -43,7 +43,7 @@ def read_figures(exposition: str, replay_max_bytes: int) -> DaemonFigures:
 
 
 @dataclass(frozen=True, slots=True)
-class Traffic:
+class TrafficFigures:
     """What the producer was acknowledged, and the reader received.
 
     Attributes:
@@ -78,7 +78,7 @@ class RunState:
 
     phase: Phase
     elapsed_s: float
-    traffic: Traffic
+    traffic: TrafficFigures
     daemon: DaemonFigures
     origin: float
     stream_time: float

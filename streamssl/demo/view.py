@@ -144,7 +144,7 @@ class ScreenView:
         self._live.stop()
 
     def show(self, state: RunState) -> None:
-        """Redraw."""
+        """Draw the screen anew in its place."""
         self._live.update(screen(state), refresh=True)
 
 

@@ -91,7 +91,7 @@ class TopicWriter:
         self._check()
 
     def close(self) -> None:
-        """Free the connection."""
+        """Free the connection to the broker."""
         self._producer.close(timeout=5)
 
     def __enter__(self) -> Self:
@@ -156,7 +156,7 @@ class TopicReader:
         return messages
 
     def close(self) -> None:
-        """Free the connection."""
+        """Free the connection to the broker."""
         self._consumer.close(autocommit=False)
 
     def __enter__(self) -> Self:

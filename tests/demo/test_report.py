@@ -10,7 +10,7 @@ import pytest
 from streamssl.demo.incidents import Incident, IncidentBook, evaluate
 from streamssl.demo.report import make_report
 from streamssl.demo.script import InjectedFault
-from streamssl.devkit.delivery_log import DeliveryLog
+from streamssl.devkit.delivery import DeliveryLog
 
 FAULT = InjectedFault("pump-1", "flow", "drift", 100.0, 104.0)
 KEYS = [

@@ -19,7 +19,7 @@ from streamssl.demo.runner import DemoRun, RunOutcome
 from streamssl.demo.sensor.plant import PlantSettings
 from streamssl.demo.sensor.stream import SensorScript
 from streamssl.demo.view import LineView
-from streamssl.devkit.delivery_log import DeliveryLog
+from streamssl.devkit.delivery import DeliveryLog
 from tests.demo.echo import EchoScene
 
 RATE, HISTORY_S, LIVE_S = 400.0, 1.0, 0.5

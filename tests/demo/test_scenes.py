@@ -18,7 +18,7 @@ from streamssl.demo.scene import Scene
 from streamssl.demo.sensor.plant import PlantSettings
 from streamssl.demo.sensor.stream import SensorScript
 from streamssl.demo.view import LineView
-from streamssl.devkit.delivery_log import DeliveryLog
+from streamssl.devkit.delivery import DeliveryLog
 from tests.conftest import RunningBroker
 
 RATE, NUM_MACHINES, HISTORY_S, LIVE_S = 200.0, 4, 3.0, 2.0

@@ -9,7 +9,7 @@ from rich.console import Console
 
 from streamssl.demo.incidents import Evaluation, Incident, Judgement
 from streamssl.demo.script import InjectedFault
-from streamssl.demo.state import DaemonFigures, RunState, Traffic, read_figures
+from streamssl.demo.state import DaemonFigures, RunState, TrafficFigures, read_figures
 from streamssl.demo.view import LineView, screen
 
 FAULT = InjectedFault("pump-1", "flow", "drift", 100.0, 104.0)
@@ -17,7 +17,7 @@ INCIDENT = Incident("i", "pump-1", 101.0, 102.0, ["flow"] * 8)
 EMPTY = RunState(
     phase="starting",
     elapsed_s=0.0,
-    traffic=Traffic(),
+    traffic=TrafficFigures(),
     daemon=DaemonFigures(),
     origin=90.0,
     stream_time=0.0,
@@ -115,7 +115,7 @@ def test_screen_shows_figures_faults_and_incidents() -> None:
         replace(
             EMPTY,
             phase="live",
-            traffic=Traffic(per_s=400.0, latency_p50_s=0.08, latency_p99_s=0.21),
+            traffic=TrafficFigures(per_s=400.0, latency_p50_s=0.08, latency_p99_s=0.21),
             daemon=figures,
             stream_time=108.0,
             incidents=(INCIDENT,),

@@ -10,13 +10,13 @@ from hypothesis import strategies as st
 
 from streamssl.devkit.delivery import (
     DeliveryCounter,
+    DeliveryLog,
     DeliveryTally,
     InputLog,
     by_partition,
     place_of_dead_letter,
     place_of_id,
 )
-from streamssl.devkit.delivery_log import DeliveryLog
 
 Counts = dict[tuple[int, int], int]
 # Of the input, (0, 2) and (0, 3) are bad.

@@ -135,7 +135,7 @@ class FaultSchedule:
         self._num_drawn = 0
 
     def draw(self) -> Injection:
-        """The next fault."""
+        """The next fault, later than all before it."""
         if not self._kinds:
             self._kinds = [str(kind) for kind in self._rng.permutation(list(KINDS))]
         kind = self._kinds.pop()

@@ -81,7 +81,7 @@ class MemoryBroker:
             return [m for p in partitions for m in self._logs[topic, p].messages]
 
     def beginning(self, topic: str, partition: int) -> int:
-        """Oldest offset kept."""
+        """Oldest offset of a partition that is still kept."""
         with self.lock:
             return self._logs[topic, partition].beginning
 

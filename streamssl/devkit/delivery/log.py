@@ -10,7 +10,8 @@ from collections.abc import Sequence
 import numpy as np
 
 from streamssl.data.events import FloatArray
-from streamssl.devkit.delivery import DeliveryCounter, OffsetColumn
+from streamssl.devkit.delivery.counter import DeliveryCounter
+from streamssl.devkit.delivery.places import OffsetColumn
 
 
 class DeliveryLog:

@@ -1,122 +1,21 @@
-"""The count that proves exactly-once: each acknowledged input message has one result.
-
-It is for messages of one event each. A result names the place of its message, partition and
-offset: a score in its id, a dead letter in its headers. Input and results take a byte a message
-each, so that half an hour at full speed can be counted.
+"""The results' side of the count, and what both sides add up to.
 
 N = offsets of a partition, S = messages of one call.
 """
 
 from __future__ import annotations
 
-import threading
-from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-Place = tuple[int, int]
-Flags = npt.NDArray[np.uint8]
+from streamssl.devkit.delivery.inputs import ACKNOWLEDGED, EXPIRED, UNREADABLE, Flags, InputLog
+from streamssl.devkit.delivery.places import OffsetColumn, Place
 
-# Of an input message.
-_ACKNOWLEDGED, _UNREADABLE, _EXPIRED = 1, 2, 4
-# Of its results.
+# Which results a message has, one bit each.
 _SCORED, _DEAD = 1, 2
-_LEAST_ROWS = 1_024
-
-
-def place_of_id(event_id: str) -> Place:
-    """Partition and offset of the message that an event id names.
-
-    Example:
-        >>> place_of_id("plant/events/3/1042/0")
-        (3, 1042)
-    """
-    _, partition, offset, _ = event_id.rsplit("/", 3)
-    return int(partition), int(offset)
-
-
-def place_of_dead_letter(headers: Iterable[tuple[str, bytes]]) -> Place:
-    """Partition and offset of the message that became a dead letter with these headers."""
-    origin = dict(headers)
-    return int(origin["origin_partition"]), int(origin["origin_offset"])
-
-
-def by_partition(places: Iterable[Place]) -> dict[int, list[int]]:
-    """Offsets of each partition, in the order in which they came."""
-    offsets = defaultdict[int, list[int]](list)
-    for partition, offset in places:
-        offsets[partition].append(offset)
-    return offsets
-
-
-class OffsetColumn:
-    """One value for every offset of every partition; zero until it is set.
-
-    Args:
-        dtype: Of the values.
-
-    Attributes:
-        ends: The offset after the last one that was asked for, by partition.
-    """
-
-    def __init__(self, dtype: npt.DTypeLike) -> None:
-        self.ends: dict[int, int] = {}
-        self._dtype = dtype
-        self._columns: dict[int, npt.NDArray[Any]] = {}
-
-    def upto(self, partition: int, stop: int) -> npt.NDArray[Any]:
-        """`[N]` values of the offsets below `stop`, to be read and written."""
-        self.ends[partition] = max(stop, self.ends.get(partition, 0))
-        column = self._columns.get(partition)
-        if column is None or stop > len(column):
-            grown = np.zeros(max(2 * stop, _LEAST_ROWS), self._dtype)
-            grown[: 0 if column is None else len(column)] = 0 if column is None else column
-            self._columns[partition] = column = grown
-        return column[:stop]
-
-
-class InputLog:
-    """What the broker acknowledged of an input topic; any thread may tell.
-
-    Attributes:
-        lock: Held while it, or a count of its results, changes.
-    """
-
-    def __init__(self) -> None:
-        self.lock = threading.RLock()
-        self._flags = OffsetColumn(np.uint8)
-        self._ends: dict[int, int] = {}
-        self._num = 0
-
-    def __len__(self) -> int:
-        """Messages acknowledged."""
-        return self._num
-
-    def acknowledge(self, partition: int, offset: int, *, readable: bool = True) -> None:
-        """The broker took a message; what cannot be read must become a dead letter."""
-        with self.lock:
-            bits = _ACKNOWLEDGED if readable else _ACKNOWLEDGED | _UNREADABLE
-            self._flags.upto(partition, offset + 1)[offset] |= bits
-            self._ends[partition] = max(offset + 1, self._ends.get(partition, 0))
-            self._num += 1
-
-    def expire(self, partition: int, start: int, stop: int) -> None:
-        """Messages that were deleted before they could be read: they need no result."""
-        with self.lock:
-            self._flags.upto(partition, stop)[start:] |= _EXPIRED
-
-    def ends(self) -> dict[int, int]:
-        """The offset after the last message of each partition."""
-        with self.lock:
-            return dict(self._ends)
-
-    def flags(self, partition: int, stop: int) -> Flags:
-        """`[N]` what is known of the messages below an offset."""
-        return self._flags.upto(partition, stop)
 
 
 @dataclass(frozen=True, slots=True)
@@ -225,7 +124,7 @@ class DeliveryCounter:
             return {
                 (partition, int(offset))
                 for partition, input_N, result_N in self._flags_of_each()
-                for offset in np.flatnonzero((input_N & _ACKNOWLEDGED > 0) & (result_N == 0))
+                for offset in np.flatnonzero((input_N & ACKNOWLEDGED > 0) & (result_N == 0))
             }
 
     def tally(self) -> DeliveryTally:
@@ -260,8 +159,8 @@ class DeliveryCounter:
 
 def _counts(input_N: Flags, result_N: Flags) -> npt.NDArray[np.int64]:
     """What `DeliveryTally` counts in one partition, but for repeats."""
-    acknowledged_N, expired_N = input_N & _ACKNOWLEDGED > 0, input_N & _EXPIRED > 0
-    unreadable_N = input_N & _UNREADABLE > 0
+    acknowledged_N, expired_N = input_N & ACKNOWLEDGED > 0, input_N & EXPIRED > 0
+    unreadable_N = input_N & UNREADABLE > 0
     scored_N, dead_N, seen_N = result_N & _SCORED > 0, result_N & _DEAD > 0, result_N > 0
     wrong_N = np.where(unreadable_N, scored_N, dead_N)
     columns = (
