@@ -1,1 +1,5 @@
-"""What demo, tests and benchmarks share: a broker on loopback, plain clients of it."""
+"""What demo, tests and benchmarks share.
+
+A broker on loopback with plain clients, the daemon as a process, and the count that proves
+exactly-once.
+"""

@@ -140,7 +140,7 @@ def test_the_daemons_configuration_knows_the_streams_fields() -> None:
     """The package's own configuration is valid, and lists exactly what the script sends."""
     config = load_config(DEFAULT_CONFIG, environ={})
     assert config.modality.kind == "sensor"
-    assert tuple(config.modality.fields) == FIELDS
+    assert tuple(config.modality.columns().numbers) == FIELDS
 
 
 def test_healthy_sensors_are_coupled_noisy_and_on_their_own_level() -> None:
