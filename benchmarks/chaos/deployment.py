@@ -15,7 +15,7 @@ import pyarrow.parquet as pq
 
 from benchmarks.chaos.auditor import Auditor
 from benchmarks.chaos.repeating import repeating
-from benchmarks.chaos.source import NUM_PARTITIONS, InputSource
+from benchmarks.chaos.source import NUM_PARTITIONS, InputSource, Reading
 from benchmarks.chaos.worker import Worker
 from streamssl.checkpoint.store import checkpoints
 from streamssl.config.sections import KafkaConfig, OutputsConfig
@@ -51,7 +51,7 @@ class Deployment:
         folder: For the configuration, the state directories and the logs.
         sections: Of the configuration.
         num_instances: Most that will run.
-        num_channels: Values of a reading.
+        reading: Makes the value of a reading; three channels by default.
         unreadable: Share of readings that are no JSON.
 
     Attributes:
@@ -67,7 +67,7 @@ class Deployment:
         sections: dict[str, Any],
         *,
         num_instances: int = 1,
-        num_channels: int = 3,
+        reading: Reading | None = None,
         unreadable: float = 0.03,
     ) -> None:
         self.folder, self.num_instances = folder, num_instances
@@ -84,7 +84,7 @@ class Deployment:
         folder.mkdir(parents=True, exist_ok=True)
         self.config = folder / "config.yaml"
         self.config.write_text(json.dumps({**sections, **own}))
-        self._input = num_channels, unreadable
+        self._input = reading, unreadable
         self._numbers = itertools.count()
         self._opened = ExitStack()
 
@@ -94,9 +94,9 @@ class Deployment:
         self._opened.callback(self.admin.close)
         self.admin.create(self.topic, NUM_PARTITIONS)
         self.admin.ensure_outputs(self.app, NUM_PARTITIONS, self._outputs)
-        channels, unreadable = self._input
+        reading, unreadable = self._input
         source = InputSource(
-            self.kafka.bootstrap_servers, self.topic, num_channels=channels, unreadable=unreadable
+            self.kafka.bootstrap_servers, self.topic, reading=reading, unreadable=unreadable
         )
         self.source = self._opened.enter_context(source)
         return self

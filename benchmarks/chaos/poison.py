@@ -16,7 +16,7 @@ from benchmarks.chaos.kills import EXACTLY_ONCE
 from benchmarks.chaos.outcome import ScenarioOutcome
 from benchmarks.chaos.settings import NUM_CHANNELS, SMALL
 from benchmarks.chaos.site import Site
-from benchmarks.chaos.source import NUM_PARTITIONS
+from benchmarks.chaos.source import NUM_PARTITIONS, channels
 from benchmarks.chaos.worker import Worker, until
 
 LIMIT_S = 1_500.0
@@ -145,7 +145,7 @@ def killing(_: Form, site: Site) -> ScenarioOutcome:
 
 
 def _deployment(site: Site) -> Deployment:
-    return site.deployment(STEADY_COST, num_channels=NUM_CHANNELS, unreadable=0.0)
+    return site.deployment(STEADY_COST, reading=channels(NUM_CHANNELS), unreadable=0.0)
 
 
 def _fill(deployment: Deployment, good: int, bad: int) -> None:

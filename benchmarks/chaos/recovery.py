@@ -9,6 +9,7 @@ from benchmarks.chaos.kills import EXACTLY_ONCE
 from benchmarks.chaos.outcome import ScenarioOutcome
 from benchmarks.chaos.settings import NUM_CHANNELS, SAVE_NEVER
 from benchmarks.chaos.site import Site
+from benchmarks.chaos.source import channels
 from benchmarks.chaos.worker import until
 from streamssl.config.sections import CheckpointConfig
 
@@ -23,7 +24,7 @@ def recovery(form: Form, site: Site) -> ScenarioOutcome:
     )
     sections = {"checkpoint": {"every_s": 1e9}}
     with (
-        site.deployment(sections, num_channels=NUM_CHANNELS) as deployment,
+        site.deployment(sections, reading=channels(NUM_CHANNELS)) as deployment,
         deployment.auditor() as auditor,
     ):
         took: dict[int, float] = {}

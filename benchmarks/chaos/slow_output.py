@@ -13,7 +13,7 @@ from benchmarks.chaos.outcome import ScenarioOutcome
 from benchmarks.chaos.replays import compare_with_replay
 from benchmarks.chaos.settings import NUM_CHANNELS, SMALL
 from benchmarks.chaos.site import Site
-from benchmarks.chaos.source import NUM_PARTITIONS
+from benchmarks.chaos.source import NUM_PARTITIONS, channels
 from benchmarks.chaos.worker import Worker, until
 from streamssl.transport.journal import JournalRecord
 
@@ -34,7 +34,7 @@ def slow_output(form: Form, site: Site) -> ScenarioOutcome:
     outcome = ScenarioOutcome()
     with (
         site.own_broker() as broker,
-        site.deployment({}, broker=broker, num_channels=NUM_CHANNELS) as deployment,
+        site.deployment({}, broker=broker, reading=channels(NUM_CHANNELS)) as deployment,
         deployment.auditor() as auditor,
     ):
         deployment.source.produce(LAG)

@@ -15,6 +15,7 @@ from benchmarks.chaos.kills import EXACTLY_ONCE
 from benchmarks.chaos.outcome import ScenarioOutcome
 from benchmarks.chaos.settings import NUM_CHANNELS
 from benchmarks.chaos.site import Site
+from benchmarks.chaos.source import channels
 from benchmarks.chaos.vitals import Vitals
 from benchmarks.chaos.worker import Worker
 
@@ -38,7 +39,7 @@ def soak(form: Form, site: Site) -> ScenarioOutcome:
     outcome = ScenarioOutcome(f"{form.soak_s:.0f} s at full speed, {NUM_CHANNELS} channels")
     sections = {"replay": {"max_bytes": RESERVOIR_BYTES}, "checkpoint": {"every_s": SAVE_S}}
     with (
-        site.deployment(sections, num_channels=NUM_CHANNELS) as deployment,
+        site.deployment(sections, reading=channels(NUM_CHANNELS)) as deployment,
         deployment.auditor() as auditor,
     ):
         _bound_outputs(deployment)

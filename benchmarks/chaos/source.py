@@ -22,6 +22,17 @@ NUM_READINGS = 1_024
 UNREADABLE = "unreadable"
 # Longer than any outage: what was handed over arrives when the broker is back.
 DELIVERY_MS = 1_200_000
+Reading = Callable[[random.Random], bytes]
+
+
+def channels(num_channels: int) -> Reading:
+    """Readings of so many numeric channels."""
+
+    def reading(rng: random.Random) -> bytes:
+        values = {f"c{i}": round(rng.gauss(0, 1), 4) for i in range(num_channels)}
+        return json.dumps(values).encode()
+
+    return reading
 
 
 class InputSource:
@@ -30,7 +41,7 @@ class InputSource:
     Args:
         bootstrap_servers: The broker.
         topic: Input topic.
-        num_channels: Values of a reading.
+        reading: Makes the value of a reading.
         unreadable: Share of readings that are no JSON.
 
     Attributes:
@@ -43,7 +54,7 @@ class InputSource:
         bootstrap_servers: str,
         topic: str,
         *,
-        num_channels: int = 3,
+        reading: Reading | None = None,
         unreadable: float = 0.03,
     ) -> None:
         self.inputs = InputLog()
@@ -52,7 +63,8 @@ class InputSource:
         self._unreadable = unreadable
         self._rng = random.Random(0)
         # To draw from: making each anew would take as long as a daemon takes with it.
-        self._values = [self._value(num_channels) for _ in range(NUM_READINGS)]
+        make = reading or channels(3)
+        self._values = [make(self._rng) for _ in range(NUM_READINGS)]
         self._lost: list[KafkaError] = []
         self._producer = Producer(
             {
@@ -125,10 +137,6 @@ class InputSource:
 
     def __exit__(self, *_: object) -> None:
         self.close()
-
-    def _value(self, num_channels: int) -> bytes:
-        values = {f"c{i}": round(self._rng.gauss(0, 1), 4) for i in range(num_channels)}
-        return json.dumps(values).encode()
 
     def _at_rate(self, rate: float) -> Callable[[], None]:
         """Hands over one reading if it is time for one, else waits a little."""
