@@ -21,7 +21,7 @@ from streamssl.stream.model import StreamModel
 from streamssl.telemetry.stages import Stages
 
 CHUNK_BYTES = 8 * 2**20
-CHUNK_ROWS = 1_024
+CHUNK_ROWS = 4_096
 
 
 class StreamLearner:

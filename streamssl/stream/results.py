@@ -28,6 +28,7 @@ class ResultsBuilder:
 
     def __init__(self, *, modality: Modality[Any], ensemble: Ensemble, neighbours: int) -> None:
         self._modality, self._ensemble, self._neighbours = modality, ensemble, neighbours
+        self._nothing: Explanation | None = None
 
     def build(
         self,
@@ -40,7 +41,7 @@ class ResultsBuilder:
     ) -> Results:
         """What is published of a batch; anomalies carry an explanation."""
         explained = np.flatnonzero(scored.anomaly_B)
-        explanation = self._explain(batch.take(explained), scored.take(explained))
+        explanation = self._explanation(batch, scored, explained)
         top_field = scored.seen.measured.top_B.copy()
         top_field[explained] = explanation.attribution_AP.argmax(1)
         threshold = self._ensemble.budget.threshold()
@@ -64,6 +65,14 @@ class ResultsBuilder:
             embedding_BD=scored.seen.embedding_BD,
             space=space,
         )
+
+    def _explanation(self, batch: EventBatch, scored: Scored, explained: IntArray) -> Explanation:
+        """Of the rows explained; of none it is always the same, and most batches have none."""
+        if len(explained):
+            return self._explain(batch.take(explained), scored.take(explained))
+        if self._nothing is None:
+            self._nothing = self._explain(batch.take(explained), scored.take(explained))
+        return self._nothing
 
     def _explain(self, batch: EventBatch, anomalies: Scored) -> Explanation:
         return Explanation(

@@ -16,6 +16,7 @@ from streamssl.data.inputs import Inputs, LazyInputs, concat_inputs
 from streamssl.scorers.ensemble import Scored
 
 UINT64_MAX = float(2**64)
+MOST_RUNS = 64  # of partitions in a piece, up to which cutting costs less than copying
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,11 +87,27 @@ class OpenEpoch:
 
     def rows(self) -> tuple[OpenRows, Inputs]:
         """All rows (at least one) in order, with the kept inputs that `input_B` points into."""
-        rows = OpenRows.concat(self._rows)
+        rows = OpenRows.concat(_by_partition(self._rows))
         order = np.lexsort(rows.scored.seen.position_B3.T[::-1])
-        if (np.diff(order) != 1).any():  # One partition's rows are in order as they came.
+        if (np.diff(order) != 1).any():
             rows = rows.take(order)
         return rows, concat_inputs(self._inputs)
+
+
+def _by_partition(pieces: list[OpenRows]) -> list[OpenRows]:
+    """The pieces cut by partition, as views, and put in order: joined, they mostly are in order."""
+    cut: list[tuple[int, OpenRows]] = []
+    for rows in pieces:
+        partition_B = rows.scored.seen.position_B3[:, 0]
+        starts = [0, *(1 + np.flatnonzero(np.diff(partition_B))).tolist()]
+        if len(starts) > MOST_RUNS:  # Interleaved, not one partition after another.
+            return pieces
+        stops = [*starts[1:], len(partition_B)]
+        cut += [
+            (int(partition_B[start]) if stop > start else -1, rows.take(slice(start, stop)))
+            for start, stop in zip(starts, stops, strict=True)
+        ]
+    return [rows for _, rows in sorted(cut, key=lambda run: run[0])]
 
 
 def _outside(position_B3: IntArray, partition: int, from_offset: int) -> BoolArray:
