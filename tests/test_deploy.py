@@ -14,7 +14,7 @@ from typer.main import get_command
 
 from streamssl.cli.app import app
 from streamssl.config.sections import TelemetryConfig
-from streamssl.engine.daemon import DRAIN_LIMIT_S, HURRIED_EXIT
+from streamssl.engine.daemon import DRAIN_LIMIT_S, FORCED_EXIT
 from streamssl.telemetry import Metrics
 
 DEPLOY = Path(__file__).parent.parent / "deploy"
@@ -72,4 +72,4 @@ def test_the_service_runs_a_verb_and_outlasts_a_drain() -> None:
     verb = shlex.split(service["ExecStart"])[1]
     assert verb in get_command(app).commands  # type: ignore[attr-defined]
     assert int(service["TimeoutStopSec"]) > DRAIN_LIMIT_S
-    assert int(service["SuccessExitStatus"]) == HURRIED_EXIT
+    assert int(service["SuccessExitStatus"]) == FORCED_EXIT

@@ -83,10 +83,10 @@ def replay(
     setup_logging("WARNING", secrets=secret_values(loaded))
     if input is None:
         # Here and below, so that a wrong configuration is told before torch is loaded.
-        from streamssl.engine.reproduce import replay_journal
+        from streamssl.engine.reproduce import reproduce_journal
 
         with _terminated():
-            code = replay_journal(loaded, output)
+            code = reproduce_journal(loaded, output)
         raise typer.Exit(code)
     _replay_file(loaded, input, output, embeddings, save)
 

@@ -126,12 +126,12 @@ class Decisions(NamedTuple):
             file ended).
         learn_rate: Share of the epoch's rows offered to the optimiser (1.0 unless lag thins
             learning); which ones follows from a hash of the event id and the epoch.
-        hurried: Whether the next epoch's input waited already: a burst is cut into smaller slices.
+        backlog: Whether the next epoch's input waited already: a burst is cut into smaller slices.
     """
 
     reason: str = "count"
     learn_rate: float = 1.0
-    hurried: bool = False
+    backlog: bool = False
 
 
 @dataclass(frozen=True, slots=True)

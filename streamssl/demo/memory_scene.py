@@ -14,7 +14,7 @@ from streamssl.codecs.registry import build_codec
 from streamssl.config.settings import Config, load_config
 from streamssl.data.events import Message
 from streamssl.demo.scene import Acknowledged
-from streamssl.engine.loop import Engine
+from streamssl.engine import Engine
 from streamssl.host.local import LocalHost
 from streamssl.stream import StreamLearner
 from streamssl.telemetry.health import Health

@@ -1,10 +1,10 @@
 """The daemon's loop, epochs, transactions and recovery: the journey of an event.
 
-`replay` and `backtest` hold the learner themselves, and load torch; what is here does not.
+`reproduce` and `backtest` hold the learner themselves, and load torch; what is here does not.
 """
 
 from streamssl.engine.daemon import run_daemon
-from streamssl.engine.loop import Engine
-from streamssl.engine.watch import Summary
+from streamssl.engine.engine import Engine
+from streamssl.engine.summary import Summary
 
 __all__ = ["Engine", "Summary", "run_daemon"]

@@ -11,8 +11,8 @@ from streamssl.codecs.rows import empty_batch
 from streamssl.codecs.table import TableCodec, TableDecoder
 from streamssl.codecs.table_fields import table_schema
 from streamssl.config.root import Config
-from streamssl.engine.loop import Engine
-from streamssl.engine.watch import Summary
+from streamssl.engine.engine import Engine
+from streamssl.engine.summary import Summary
 from streamssl.host.local import LocalHost
 from streamssl.stream import StreamLearner
 from streamssl.transport.files import FileTransport
@@ -67,7 +67,7 @@ class Backtest:
             self._learner.score(empty_batch(transport.topic, schema))
 
     def run(self, *, save: Path | None = None) -> Summary:
-        """Do it.
+        """Score and learn all rows of the input, and write the outputs.
 
         Args:
             save: Folder for a checkpoint of the final state, its last epoch closed.

@@ -18,15 +18,15 @@ from streamssl.checkpoint import lock
 from streamssl.codecs.registry import build_codec
 from streamssl.config.root import Config
 from streamssl.data.events import StreamsslError
-from streamssl.engine.loop import Engine
-from streamssl.engine.watch import Summary
+from streamssl.engine.engine import Engine
+from streamssl.engine.summary import Summary
 from streamssl.host import Host, ProcessHost
 from streamssl.telemetry import Health, Metrics, TelemetryServer
 from streamssl.transport.kafka import KafkaTransport
 
 log = logging.getLogger(__name__)
 
-HURRIED_EXIT = 143
+FORCED_EXIT = 143
 DRAIN_LIMIT_S = 18.0
 
 
@@ -108,7 +108,7 @@ class Daemon:
         self._opened.close()
 
     def run(self) -> Summary:
-        """Process until stopped."""
+        """Run the engine until a signal drains it; what it did."""
         return self._engine.run()
 
     def _serve(self, metrics: Metrics) -> None:
@@ -154,7 +154,7 @@ def _local(config: Config) -> Host:
     from streamssl.stream.statistics_thread import take_short_turns
 
     take_short_turns()
-    return LocalHost(StreamLearner.from_config(config), beside=True)
+    return LocalHost(StreamLearner.from_config(config), background_save=True)
 
 
 @contextlib.contextmanager
@@ -165,7 +165,7 @@ def _signals(stopping: threading.Event, health: Health) -> Iterator[None]:
         # Safe at any moment: the next start recovers from the journal, as after a kill -9.
         log.warning("ending without waiting for the drain")
         logging.shutdown()
-        os._exit(HURRIED_EXIT)
+        os._exit(FORCED_EXIT)
 
     def stop(number: int, _: FrameType | None) -> None:
         if stopping.is_set():

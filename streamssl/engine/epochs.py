@@ -14,8 +14,8 @@ from collections.abc import Callable
 
 from streamssl.config.sections import DeliveryConfig, LearnConfig
 from streamssl.data.results import Decisions
-from streamssl.engine.draft import Draft
-from streamssl.host import Learner
+from streamssl.engine.pending import PendingTransaction
+from streamssl.host import Host
 
 IDLE_POLL_S = 0.2
 
@@ -33,7 +33,7 @@ class Epochs:
     def __init__(
         self,
         *,
-        learner: Learner,
+        learner: Host,
         delivery: DeliveryConfig,
         learn: LearnConfig,
         clock: Callable[[], float] | None,
@@ -45,19 +45,19 @@ class Epochs:
         self._clock = clock
         self._began_s: float | None = None
         self._events_per_message = 1.0
-        self._more_waits = False
+        self._has_backlog = False
 
-    def events_left(self, draft: Draft) -> int:
+    def events_left(self, pending: PendingTransaction) -> int:
         """Events that the open epoch still takes, if they are there."""
-        return 0 if self._is_full() else self._limit() - self._num_events(draft)
+        return 0 if self._is_full() else self._limit() - self._num_events(pending)
 
-    def has_enough(self, draft: Draft) -> bool:
-        """Whether the draft fills the open epoch: it takes more only of what is there."""
-        return self._num_events(draft) >= self._target()
+    def has_enough(self, pending: PendingTransaction) -> bool:
+        """Whether the transaction fills the open epoch: it takes more only of what is there."""
+        return self._num_events(pending) >= self._target()
 
-    def filled(self, draft: Draft) -> None:
+    def filled(self, pending: PendingTransaction) -> None:
         """Note whether more input waits than a transaction takes."""
-        self._more_waits = draft.num_messages >= self._max_messages
+        self._has_backlog = pending.num_messages >= self._max_messages
 
     def _target(self) -> int:
         """Events at which the open epoch ends where nothing waits."""
@@ -68,35 +68,35 @@ class Epochs:
         """Events at which it ends in any case."""
         return self._target() * (self._learn.max_stretch if self._clock else 1)
 
-    def _num_events(self, draft: Draft) -> int:
-        return self._learner.num_open_events + draft.num_events
+    def _num_events(self, pending: PendingTransaction) -> int:
+        return self._learner.num_open_events + pending.num_events
 
     def _is_full(self) -> bool:
-        most = self._limit() if self._more_waits else self._target()
+        most = self._limit() if self._has_backlog else self._target()
         return self._learner.num_open_events >= most
 
-    def room(self, draft: Draft) -> int:
-        """Most messages that the draft still takes: an epoch has no event too much.
+    def room(self, pending: PendingTransaction) -> int:
+        """Most messages that the transaction still takes: an epoch has no event too much.
 
         Where messages carry many events, about as many as are needed: what is decoded too much
         is decoded again.
         """
-        wanted = math.ceil(self.events_left(draft) / self._events_per_message)
-        return 0 if draft.full else max(0, min(wanted, self._max_messages - draft.num_messages))
+        wanted = math.ceil(self.events_left(pending) / self._events_per_message)
+        return 0 if pending.full else max(0, min(wanted, self._max_messages - pending.num_messages))
 
     def read(self, num_messages: int, num_events: int) -> None:
         """Note how many events some messages carried."""
         if num_events:
             self._events_per_message = max(1.0, num_events / num_messages)
 
-    def wait_s(self, draft: Draft) -> float:
+    def wait_s(self, pending: PendingTransaction) -> float:
         """How long the next poll may wait; 0 where the transaction or the epoch must end."""
         if self._clock is None:
             return IDLE_POLL_S
         now, ends = self._clock(), [self._clock() + IDLE_POLL_S]
-        if draft.parts:
-            ends.append(draft.began_s + self._commit_interval_s)
-        if self._learner.num_open_events or draft.num_events:
+        if pending.parts:
+            ends.append(pending.began_s + self._commit_interval_s)
+        if self._learner.num_open_events or pending.num_events:
             ends.append(self._first_event_s() + self._learn.max_wait_s)
         return max(0.0, min(ends) - now)
 

@@ -1,4 +1,4 @@
-"""From polls to drafts: every message once, in order, of partitions that are held.
+"""From polls to transactions: every message once, in order, of partitions that are held.
 
 A partition that comes to this instance, for the first time or again, brings the question
 whether the per-key state held of it is still true; the intake answers it.
@@ -7,13 +7,30 @@ whether the per-key state held of it is still true; the intake answers it.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from streamssl.data.events import Slice
-from streamssl.engine.draft import Draft
 from streamssl.engine.positions import Positions
-from streamssl.engine.slices import cut
+from streamssl.engine.slices import head, offset_after, rest
 from streamssl.transport.base import Transport
+
+
+class Admitted(NamedTuple):
+    """What of a slice may join a transaction.
+
+    Attributes:
+        fresh: The slice without what was taken before.
+        head: As many of its messages as there is room for.
+        tail: Input that the partition's per-key state must be rebuilt from first (an empty range:
+            dropped only); None where the state that is held is true.
+        missed: Input before it that expired unread, None where none did.
+    """
+
+    fresh: Slice
+    head: Slice
+    tail: tuple[int, int] | None
+    missed: tuple[int, int] | None
 
 
 @dataclass
@@ -25,7 +42,6 @@ class Intake:
         clock: Seconds that only grow.
         stash: Slices taken from the transport and not used yet.
         polled_s: When what was taken last, the stash included, was polled.
-        offsets: Next offset of each partition, by what was taken.
     """
 
     transport: Transport
@@ -34,8 +50,8 @@ class Intake:
     clock: Callable[[], float]
     stash: list[Slice] = field(default_factory=list)
     polled_s: float = 0.0
-    offsets: dict[int, int] = field(default_factory=dict)
-    _incarnations: dict[int, int] = field(default_factory=dict)
+    # partition -> (incarnation, offset after what was taken); an incarnation never comes again.
+    _reached: dict[int, tuple[int, int]] = field(default_factory=dict)
 
     def take(self, max_messages: int, timeout_s: float) -> list[Slice]:
         """The stash, or else a poll; only of partitions that are still held."""
@@ -54,53 +70,46 @@ class Intake:
                 lags[piece.partition] += piece.stop - piece.start
         return lags
 
-    def fits(self, piece: Slice, draft: Draft) -> bool:
-        """Whether a slice may join a draft, or follow it while its outcome is open.
+    def offer(self, piece: Slice, room: int) -> Admitted | None:
+        """What of a slice may join a transaction that has room for so many messages.
 
-        One transaction knows one incarnation, and whether the state held of a partition is that
-        of the next one is not known before.
+        Nothing counts as taken before `taken` says so: of a partition that arrives with nothing
+        new, whether its state is true is asked again at its first new message.
+
+        Returns:
+            None where the slice has to wait (no room: it is stashed) or has nothing new.
         """
-        part = draft.parts.get(piece.partition)
-        return part is None or part.incarnation == piece.incarnation
+        if room == 0:
+            self.stash.append(piece)
+            return None
+        incarnation, offset = self._reached.get(piece.partition, (None, 0))
+        tail = None
+        if incarnation != piece.incarnation:
+            offset, tail = self._arrived(piece)
+        # Not `piece.missed`: of two losses with no message between it tells the second only.
+        missed = (offset, piece.start) if offset < piece.start else None
+        fresh = rest(piece, offset)
+        if missed is None and fresh.start == fresh.stop:
+            return None
+        return Admitted(fresh, head(fresh, offset_after(fresh, room)), tail, missed)
 
-    def arrived(self, piece: Slice) -> bool:
-        """Whether the slice is the first of a new incarnation."""
-        return self._incarnations.get(piece.partition) != piece.incarnation
+    def taken(self, admitted: Admitted, stop: int) -> None:
+        """What was admitted is in a transaction up to the offset `stop`; what is left waits."""
+        fresh = admitted.fresh
+        self._reached[fresh.partition] = fresh.incarnation, stop
+        if stop < fresh.stop:
+            self.stash.append(rest(fresh, stop))
 
-    def tail(self, piece: Slice) -> tuple[int, int] | None:
-        """Input from which a newly arrived partition's state is rebuilt.
+    def _arrived(self, piece: Slice) -> tuple[int, tuple[int, int] | None]:
+        """The first offset that a newly arrived partition owes, and the tail of its state.
 
         The state is kept where nobody went further than our own journal, or nothing was ever
-        committed; an empty tail means that it is dropped and nothing remains to rebuild from.
+        committed.
         """
-        partition = piece.partition
-        self._incarnations[partition] = piece.incarnation
-        committed = self.transport.committed(partition)
-        held_to = self.positions.stops.get(partition)
+        committed = self.transport.committed(piece.partition)
+        held_to = self.positions.stops.get(piece.partition)
         if committed is None or committed == held_to:
             first = piece.missed[0] if piece.missed else piece.start
-            self.offsets[partition] = first if held_to is None else held_to
-            return None
-        self.offsets[partition] = committed
-        oldest = max(self.transport.beginning(partition), committed - self.tail_events, 0)
-        return min(oldest, committed), committed
-
-    def next(self, piece: Slice) -> tuple[Slice, tuple[int, int] | None]:
-        """What of a slice was not taken before, and the range before it that is missing."""
-        expected = self.offsets[piece.partition]
-        # Not `piece.missed`: of two losses with no message between it tells the second only.
-        missed = (expected, piece.start)
-        fresh = cut(piece, expected)[1] if piece.start < expected else piece
-        return replace(fresh, missed=None), missed if missed[0] < missed[1] else None
-
-    def put_back(self, piece: Slice, offset: int) -> None:
-        """The slice was used below `offset`: stash the rest."""
-        self.offsets[piece.partition] = offset
-        rest = cut(piece, offset)[1]
-        if rest.start < rest.stop:
-            self.stash.append(rest)
-
-    def forget(self, partition: int) -> None:
-        """The partition's last messages were not committed: its position is unknown."""
-        self._incarnations.pop(partition, None)
-        self.offsets.pop(partition, None)
+            return first if held_to is None else held_to, None
+        oldest = max(self.transport.beginning(piece.partition), committed - self.tail_events, 0)
+        return committed, (min(oldest, committed), committed)

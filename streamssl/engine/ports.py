@@ -1,12 +1,18 @@
-"""What the engine asks of the codec."""
+"""What the engine works with: transport, learner and codec, known by what they promise alone."""
 
 from __future__ import annotations
 
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Protocol
 
 from streamssl.codecs.base import Decoder
 from streamssl.data.events import DeadLetter, OutputRecord
 from streamssl.data.results import Results
+from streamssl.engine.metrics import MetricsReporter
+from streamssl.host import Host
+from streamssl.transport.base import Transport
 
 
 class Codec(Protocol):
@@ -14,9 +20,30 @@ class Codec(Protocol):
 
     @property
     def decoder(self) -> Decoder:
-        """Reads the input."""
+        """Reads the input's messages or rows."""
 
     def encode(
         self, results: Results | None, dead_letters: tuple[DeadLetter, ...]
     ) -> list[OutputRecord]:
         """Records for one partition's part of one transaction; None where no event was read."""
+
+
+@dataclass(frozen=True)
+class Ports:
+    """What all parts of one engine share.
+
+    Attributes:
+        transport: Input, output and journal.
+        host: Of the learner.
+        codec: Bytes to columns and back.
+        reporter: Told what happens.
+        clock: Seconds that only grow.
+        stopping: Set from outside (a signal) to drain and end.
+    """
+
+    transport: Transport
+    host: Host
+    codec: Codec
+    reporter: MetricsReporter
+    clock: Callable[[], float]
+    stopping: threading.Event

@@ -84,7 +84,7 @@ class Positions:
 
     @classmethod
     def from_state_dict(cls, state: Mapping[str, Any]) -> Positions:
-        """What `state_dict` gave."""
+        """The positions that `state_dict` gave."""
         return cls(
             journal=int(state["journal"]),
             seq=int(state["seq"]),

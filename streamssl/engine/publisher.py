@@ -2,76 +2,57 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
-from streamssl.engine.draft import Draft
-from streamssl.engine.intake import Intake
+from streamssl.engine.pending import PendingTransaction
+from streamssl.engine.ports import Ports
 from streamssl.engine.positions import Positions
 from streamssl.engine.recovery import give_up
-from streamssl.engine.spaces import announce, new_space
-from streamssl.engine.watch import Watch
-from streamssl.host import Learner
-from streamssl.transport.base import PartitionOutput, Transaction, Transport
+from streamssl.engine.spaces import announcements, new_space
+from streamssl.transport.base import PartitionOutput, Transaction
 from streamssl.transport.journal import JournalRecord
 
 
 class Publisher:
-    """Commits transactions.
+    """Commits transactions: what lands moves the positions, what was lost gives up its state.
 
     Args:
+        ports: The transport that takes them, the learner that scored them.
+        positions: Move with every transaction that lands.
         instance: Ordinal of this instance.
         environment: Hash of configuration, build and thread count.
-        transport: Takes transactions.
-        learner: Whose state scored them.
-        positions: Move with every transaction that lands.
-        intake: Told of partitions that were lost.
-        watch: Told what landed.
-        clock: Seconds that only grow.
     """
 
     def __init__(
-        self,
-        *,
-        instance: int,
-        environment: str,
-        transport: Transport,
-        learner: Learner,
-        positions: Positions,
-        intake: Intake,
-        watch: Watch,
-        clock: Callable[[], float],
+        self, *, ports: Ports, positions: Positions, instance: int, environment: str
     ) -> None:
+        self._transport, self._learner = ports.transport, ports.host
+        self._reporter, self._clock = ports.reporter, ports.clock
+        self._positions = positions
         self._instance = instance
         self._environment = environment
-        self._transport = transport
-        self._learner = learner
-        self._positions = positions
-        self._intake = intake
-        self._watch = watch
-        self._clock = clock
 
     def commit(
-        self, draft: Draft, outputs: dict[int, PartitionOutput], *, state_crc32c: int
+        self, pending: PendingTransaction, outputs: dict[int, PartitionOutput], *, state_crc32c: int
     ) -> None:
         """Publish, journal and move positions at once; forget what was not ours any more.
 
         Args:
-            draft: What was taken.
+            pending: What was taken.
             outputs: What is published of it.
             state_crc32c: CRC of the state that scored it.
         """
         began_s = self._clock()
-        with self._watch.stage("journal"):
-            record = self._record(draft, outputs, state_crc32c)
-            transaction = Transaction(record, announce(outputs, record, self._positions.space))
-        with self._watch.stage("publish"):
+        with self._reporter.stage("journal"):
+            record = self._record(pending, outputs, state_crc32c)
+            announced = announcements(record, self._positions.space)
+            transaction = Transaction(record, outputs, announced)
+        with self._reporter.stage("publish"):
             receipt = self._transport.commit(transaction)
         if receipt.kept:
             landed = transaction.without(transaction.parts.keys() - receipt.kept)
             self._positions.landed(landed.journal, receipt.journal_position)
-            self._watch.committed(draft, landed.parts, began_s)
+            self._reporter.committed(pending, landed, began_s)
         else:
-            self._watch.not_ours()
+            self._reporter.commit_failed()
         for partition in sorted(outputs.keys() - receipt.kept):
             self._give_up(partition, outputs[partition])
 
@@ -79,14 +60,13 @@ class Publisher:
         """A partition has left: what was scored of it goes, with all that was scored after it.
 
         A transaction that was taken in before this was known does the same again when its turn
-        comes; no newer incarnation has been taken in by then (`Intake.fits`).
+        comes; no newer incarnation has been taken in by then (`PendingTransaction.accepts`).
         """
         give_up(self._learner, partition, output.range.start)
         self._positions.drop(self._learner.epoch, partition)
-        self._intake.forget(partition)
 
     def _record(
-        self, draft: Draft, outputs: dict[int, PartitionOutput], state_crc32c: int
+        self, pending: PendingTransaction, outputs: dict[int, PartitionOutput], state_crc32c: int
     ) -> JournalRecord:
         positions = self._positions
         schema = None if positions.schema_is_journalled else positions.schema
@@ -96,9 +76,9 @@ class Publisher:
             seq=positions.seq + 1,
             epoch=self._learner.epoch,
             ranges={p: (r.start, r.stop, r.num_messages, r.crc32c) for p, r in ranges.items()},
-            tails=dict(draft.tails),
+            tails=dict(pending.tails),
             dropped=list(positions.dropped),
-            dead_letters=draft.journalled_dead_letters(),
+            dead_letters=pending.journalled_dead_letters(),
             closed=dict(positions.closed),
             fields=None if schema is None else list(schema.fields),
             texts=[] if schema is None else list(schema.texts),

@@ -1,7 +1,7 @@
-"""From the journal and the input back to the state: recovery and replay are one function.
+"""From the journal and the input back to the state: one function for both who need it.
 
-`JournalReplay.apply` repeats one transaction exactly as it happened. Recovery applies what
-came after the newest checkpoint; `replay --journal` applies everything, and publishes.
+`Reproduction.apply` repeats one transaction exactly as it happened. Recovery applies what came
+after the newest checkpoint; `streamssl replay --journal` applies everything, and publishes.
 """
 
 from __future__ import annotations
@@ -12,13 +12,14 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from streamssl.data.events import Schema, Slice, StreamsslError
-from streamssl.engine.draft import Draft, advance, decode, encode
+from streamssl.engine.outputs import encode
+from streamssl.engine.pending import PendingTransaction, decode
 from streamssl.engine.ports import Codec
 from streamssl.engine.positions import Positions
 from streamssl.engine.slices import range_of
-from streamssl.engine.spaces import announce
-from streamssl.host import Learner
-from streamssl.transport.base import InputExpiredError, PartitionOutput
+from streamssl.engine.spaces import announcements
+from streamssl.host import Host
+from streamssl.transport.base import InputExpiredError, Transaction
 from streamssl.transport.journal import POISON, JournalRecord
 
 log = logging.getLogger(__name__)
@@ -40,7 +41,7 @@ class InputReader(Protocol):
 
 
 @dataclass
-class JournalReplay:
+class Reproduction:
     """Repeats journalled transactions on a learner.
 
     Attributes:
@@ -51,7 +52,7 @@ class JournalReplay:
         num_events: Events applied.
     """
 
-    learner: Learner
+    learner: Host
     codec: Codec
     source: InputReader
     positions: Positions
@@ -66,7 +67,7 @@ class JournalReplay:
 
     def apply(
         self, record: JournalRecord, position: int, *, publishing: bool = False
-    ) -> dict[int, PartitionOutput]:
+    ) -> Transaction | None:
         """Repeat one transaction; a record that is part of the state already does nothing.
 
         1. Read its input again and compare it.
@@ -80,7 +81,7 @@ class JournalReplay:
             publishing: Whether to encode what was published.
 
         Returns:
-            What was published per partition (nothing unless `publishing`).
+            What was published; None unless `publishing`, and where nothing was done.
 
         Raises:
             InputExpiredError: Its input is no longer kept.
@@ -88,7 +89,7 @@ class JournalReplay:
             JournalBrokenError: Records before it are missing.
         """
         if record.seq <= self.positions.seq:
-            return {}
+            return None
         self._check_order(record)
         pieces = [self._read(record, partition) for partition in sorted(record.ranges)]
         tails = {p: self.source.reread(p, *ends) for p, ends in sorted(record.tails.items())}
@@ -97,14 +98,16 @@ class JournalReplay:
         self._drop(record, self.learner.epoch)
         for partition, tail in tails.items():
             rebuild(self.learner, self.codec, partition, tail, self.positions.schema)
-        draft = self._draft(record, pieces)
-        results = advance(draft, self.learner)
-        self.num_events += draft.num_events
+        pending = self._decoded(record, pieces)
+        pending.submit(self.learner)
+        results = pending.results()
+        self.num_events += pending.num_events
         previous = self.positions.space
         self.positions.landed(record, position)
         if not publishing:
-            return {}
-        return announce(encode(draft, results, self.codec), record, previous)
+            return None
+        outputs = encode(pending, results, self.codec)
+        return Transaction(record, outputs, announcements(record, previous))
 
     def _check_order(self, record: JournalRecord) -> None:
         if record.seq > self.positions.seq + 1:
@@ -131,8 +134,7 @@ class JournalReplay:
             if epoch not in decisions:
                 raise JournalBrokenError(f"the journal does not say how epoch {epoch} closed")
             self._drop(record, epoch)
-            self.learner.close_epoch(decisions[epoch])
-            self.state_crc32c = self.learner.state_crc32c()
+            self.state_crc32c = self.learner.close_epoch(decisions[epoch]).result().state_crc32c
         if record.state_crc32c != self.state_crc32c:
             self.differing.setdefault(record.epoch, record.environment == self.environment)
 
@@ -142,36 +144,36 @@ class JournalReplay:
                 self.learner.rebuild(partition, None)
                 self.positions.stops.pop(partition, None)
 
-    def _draft(self, record: JournalRecord, pieces: list[Slice]) -> Draft:
+    def _decoded(self, record: JournalRecord, pieces: list[Slice]) -> PendingTransaction:
         poison = {(p, offset) for p, offset, index in record.dead_letters if index == POISON}
-        draft = Draft()
+        pending = PendingTransaction()
         for piece in pieces:
             offsets = frozenset(offset for p, offset in poison if p == piece.partition)
             decoded = decode(self.codec.decoder, piece, self.positions.schema, offsets)
             self.positions.decide(decoded.schema)
-            draft.add(piece, decoded)
-        return draft
+            pending.add(piece, decoded)
+        return pending
 
 
 def rebuild(
-    learner: Learner, codec: Codec, partition: int, tail: Slice, schema: Schema | None
+    learner: Host, codec: Codec, partition: int, tail: Slice, schema: Schema | None
 ) -> None:
     """Drop a partition's per-key state and advance it over `tail`: no scores, no learning."""
     batch = codec.decoder.decode(tail, schema).batch if tail.start < tail.stop else None
     learner.rebuild(partition, batch if batch is not None and len(batch) else None)
 
 
-def give_up(learner: Learner, partition: int, from_offset: int) -> None:
+def give_up(learner: Host, partition: int, from_offset: int) -> None:
     """Forget a partition's uncommitted rows and all its per-key state.
 
-    What remains is as if the rows had never been seen, which is what a replay sees.
+    What remains is as if the rows had never been seen, which is what a reproduction sees.
     """
     learner.discard(partition, from_offset)
     learner.rebuild(partition, None)
 
 
 def recover(
-    replay: JournalReplay,
+    reproduction: Reproduction,
     records: list[tuple[int, JournalRecord]],
     oldest: int,
     *,
@@ -180,33 +182,33 @@ def recover(
     """Bring the state to the end of the journal, or to a declared gap.
 
     Args:
-        replay: The state to start from, at an epoch boundary.
+        reproduction: The state to start from, at an epoch boundary.
         records: The journal from the record before its position on (if that is kept), each
             with the position after it.
         oldest: Oldest journal position kept.
-        stopping: Asked before each record, with the events replayed so far, whether to stop
+        stopping: Asked before each record, with the events reproduced so far, whether to stop
             half-way.
 
     Returns:
         Whether a gap had to be declared: the state is what it was, but for the epochs named
         in `positions.changes`, and nothing is held of any partition.
     """
-    positions, first = replay.positions, replay.learner.epoch
+    positions, first = reproduction.positions, reproduction.learner.epoch
     broken = _broken(positions, records, oldest)
     if broken:
         positions.journal = oldest
-        _declare_gap(replay, records, first, broken)
+        _declare_gap(reproduction, records, first, broken)
         return True
     try:
         for position, record in records:
-            if stopping(replay.num_events):
+            if stopping(reproduction.num_events):
                 return False
-            replay.apply(record, position)
+            reproduction.apply(record, position)
     except (InputExpiredError, InputDiffersError, JournalBrokenError) as error:
-        _declare_gap(replay, records, replay.learner.epoch, str(error))
+        _declare_gap(reproduction, records, reproduction.learner.epoch, str(error))
         return True
-    if replay.differing:
-        _declare_rebased(replay)
+    if reproduction.differing:
+        _declare_rebased(reproduction)
     return False
 
 
@@ -226,25 +228,25 @@ def _broken(
 
 
 def _declare_gap(
-    replay: JournalReplay, records: list[tuple[int, JournalRecord]], first: int, why: str
+    reproduction: Reproduction, records: list[tuple[int, JournalRecord]], first: int, why: str
 ) -> None:
-    positions, learner = replay.positions, replay.learner
+    positions, learner = reproduction.positions, reproduction.learner
     for partition in {*positions.stops, *(p for _, record in records for p in record.ranges)}:
         give_up(learner, partition, 0)
     positions.stops.clear()
     for position, record in records:
         positions.landed(record, position)
     positions.stops.clear()
-    learner.epoch = max([learner.epoch, *(record.epoch + 1 for _, record in records)])
-    replay.state_crc32c = learner.state_crc32c()
+    learner.skip_to(max([learner.epoch, *(record.epoch + 1 for _, record in records)]))
+    reproduction.state_crc32c = learner.state_crc32c()
     positions.changes.append(f"gap: epochs {first}..{max(first, learner.epoch - 1)} not learned")
     log.error("learning has a gap: %s", why, extra={"change": positions.changes[-1]})
 
 
-def _declare_rebased(replay: JournalReplay) -> None:
-    change = f"rebased: epochs {min(replay.differing)}..{max(replay.differing)}"
-    replay.positions.changes.append(change)
-    if any(replay.differing.values()):
+def _declare_rebased(reproduction: Reproduction) -> None:
+    change = f"rebased: epochs {min(reproduction.differing)}..{max(reproduction.differing)}"
+    reproduction.positions.changes.append(change)
+    if any(reproduction.differing.values()):
         log.error(
             "the recomputed state differs from the one that published, under the same build and "
             "configuration: hardware or a library is not deterministic; going on from the "

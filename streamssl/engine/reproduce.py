@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import logging
 import sys
-from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Protocol
@@ -15,13 +14,13 @@ from streamssl.checkpoint.store import Checkpoint, checkpoints, load
 from streamssl.codecs.registry import build_codec
 from streamssl.config.environment import environment_hash
 from streamssl.config.root import Config
-from streamssl.data.events import OutputRecord
 from streamssl.engine.ports import Codec
 from streamssl.engine.positions import Positions
-from streamssl.engine.published import published
-from streamssl.engine.recovery import InputReader, JournalBrokenError, JournalReplay
+from streamssl.engine.record_file import Write, record_file
+from streamssl.engine.recovery import InputReader, JournalBrokenError, Reproduction
 from streamssl.engine.start import CHECKPOINTS
-from streamssl.host import StatefulLearner
+from streamssl.host import Learner
+from streamssl.host.local import LocalHost
 from streamssl.learner.build import build
 from streamssl.stream import StreamLearner
 from streamssl.transport.journal import JournalRecord
@@ -40,13 +39,13 @@ class JournalSource(InputReader, Protocol):
 
 
 @dataclass(frozen=True)
-class Reproduction:
-    """What a replay of the journal found.
+class Reproduced:
+    """What was found while a journal was reproduced.
 
     Attributes:
-        records: Journal records replayed.
+        records: Journal records applied again.
         events: Events scored again.
-        first_epoch: Epoch that the replay began with.
+        first_epoch: Epoch that it began with.
         epoch: The open epoch at the end.
         state_crc32c: Digest of the state that scores it: the daemon's own, if none differ.
         differing_epochs: Epochs that another state had scored (another build, machine or
@@ -61,10 +60,10 @@ class Reproduction:
     differing_epochs: list[int]
 
 
-def replay_journal(config: Config, output: Path) -> int:
+def reproduce_journal(config: Config, output: Path) -> int:
     """Reproduce on Kafka what an instance published; one line of JSON tells what was found.
 
-    The daemon may run meanwhile. The replay begins with the first transaction from which the
+    The daemon may run meanwhile. It begins with the first transaction from which the
     journal is whole: the first of all, or the one after the oldest kept checkpoint. The output
     appears when all is reproduced; an error or SIGTERM before leaves nothing.
 
@@ -73,7 +72,7 @@ def replay_journal(config: Config, output: Path) -> int:
     """
     codec = build_codec(config)
     learner = StreamLearner.from_config(config)
-    with published(output, config.app.name) as write, _source(config) as source:
+    with record_file(output, config.app.name) as write, _source(config) as source:
         found = reproduce(config, source=source, learner=learner, codec=codec, write=write)
     sys.stdout.write(json.dumps(asdict(found)) + "\n")
     return 1 if found.differing_epochs else 0
@@ -87,10 +86,10 @@ def reproduce(
     config: Config,
     *,
     source: JournalSource,
-    learner: StatefulLearner,
+    learner: Learner,
     codec: Codec,
-    write: Callable[[int, list[OutputRecord]], None],
-) -> Reproduction:
+    write: Write,
+) -> Reproduced:
     """Repeat every transaction of a journal.
 
     Args:
@@ -98,7 +97,7 @@ def reproduce(
         source: Journal and input.
         learner: Fresh.
         codec: As the daemon's.
-        write: Takes what each transaction published per partition.
+        write: Takes what each transaction published, by partition of the output topics.
 
     Raises:
         JournalBrokenError: Neither the first transaction nor a checkpoint begins a journal
@@ -109,22 +108,24 @@ def reproduce(
     records, _ = source.journal(0)
     positions = _begin(config, records, learner)
     first_epoch = learner.epoch
-    replay = JournalReplay(learner, codec, source, positions, environment_hash(config, build()))
+    environment = environment_hash(config, build())
+    reproduction = Reproduction(LocalHost(learner), codec, source, positions, environment)
     wanted = [(position, record) for position, record in records if record.seq > positions.seq]
     for position, record in wanted:
-        for partition, part in replay.apply(record, position, publishing=True).items():
-            write(partition, part.records)
-    return Reproduction(
+        published = reproduction.apply(record, position, publishing=True)
+        for partition, outputs in published.by_partition() if published else ():
+            write(partition, outputs)
+    return Reproduced(
         records=len(wanted),
-        events=replay.num_events,
+        events=reproduction.num_events,
         first_epoch=first_epoch,
         epoch=learner.epoch,
-        state_crc32c=replay.state_crc32c,
-        differing_epochs=sorted(replay.differing),
+        state_crc32c=reproduction.state_crc32c,
+        differing_epochs=sorted(reproduction.differing),
     )
 
 
-def _begin(config: Config, records: Journal, learner: StatefulLearner) -> Positions:
+def _begin(config: Config, records: Journal, learner: Learner) -> Positions:
     """Load the earliest state from which the journal is whole."""
     begun_fresh = not records or records[0][1].epoch == learner.epoch  # Not by --init-from.
     if begun_fresh and _whole([record for _, record in records], seq=0):

@@ -12,19 +12,21 @@ import pyarrow as pa
 from streamssl.data.events import Message, Range, Slice
 
 
-def cut(piece: Slice, offset: int) -> tuple[Slice, Slice]:
-    """The part of a slice below `offset`, and the rest; only the first keeps `missed`."""
-    offset = min(max(offset, piece.start), piece.stop)
-    if isinstance(piece.payload, pa.RecordBatch):
-        row = offset - piece.start
-        head, rest = piece.payload.slice(0, row), piece.payload.slice(row)
-    else:
-        place = bisect_left(piece.payload, offset, key=lambda message: message.offset)
-        head, rest = piece.payload[:place], piece.payload[place:]
-    return (
-        replace(piece, stop=offset, payload=head),
-        replace(piece, start=offset, payload=rest, missed=None),
-    )
+def head(piece: Slice, stop: int) -> Slice:
+    """The part of a slice below the offset `stop`."""
+    if stop >= piece.stop:
+        return piece
+    stop = max(stop, piece.start)
+    return replace(piece, stop=stop, payload=piece.payload[: _num_below(piece, stop)])
+
+
+def rest(piece: Slice, start: int) -> Slice:
+    """The part of a slice from the offset `start` on; what it missed lies before that."""
+    if start <= piece.start:
+        return replace(piece, missed=None)
+    start = min(start, piece.stop)
+    payload = piece.payload[_num_below(piece, start) :]
+    return replace(piece, start=start, payload=payload, missed=None)
 
 
 def offset_after(piece: Slice, num_messages: int) -> int:
@@ -46,6 +48,12 @@ def without(piece: Slice, offsets: frozenset[int]) -> Slice:
 def messages_of(piece: Slice) -> list[Message]:
     """The slice's messages (a file's rows are not messages)."""
     return [] if isinstance(piece.payload, pa.RecordBatch) else piece.payload
+
+
+def _num_below(piece: Slice, offset: int) -> int:
+    if isinstance(piece.payload, pa.RecordBatch):
+        return offset - piece.start
+    return bisect_left(piece.payload, offset, key=lambda message: message.offset)
 
 
 def range_of(pieces: Sequence[Slice]) -> Range:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 
 from streamssl.codecs.spaces import SpaceValue, encode_space
+from streamssl.data.events import OutputRecord
 from streamssl.data.results import NO_SPACE, PROVISIONAL
 from streamssl.transport.base import PartitionOutput
 from streamssl.transport.journal import JournalRecord
@@ -14,7 +14,7 @@ from streamssl.transport.journal import JournalRecord
 def new_space(
     outputs: Mapping[int, PartitionOutput], announced: str | None
 ) -> tuple[int, str] | None:
-    """The partition that will carry the announcement and the space's name, None if none is due.
+    """The first partition that shows a space that is not announced yet, and its name, or None.
 
     Weights are frozen within an epoch, so that all results of a transaction share one space.
     """
@@ -25,19 +25,16 @@ def new_space(
     return partition, first.space
 
 
-def announce(
-    outputs: Mapping[int, PartitionOutput], record: JournalRecord, previous: str | None
-) -> dict[int, PartitionOutput]:
-    """The outputs with the announcement that the journal record speaks of, if it does.
+def announcements(record: JournalRecord, previous: str | None) -> list[OutputRecord]:
+    """What a transaction says of a space that begins with it; nothing where none does.
 
     Args:
-        outputs: Of one transaction.
         record: Its journal record.
         previous: The space announced before.
     """
     if record.space is None:
-        return dict(outputs)
-    partition, space = record.space
+        return []
+    _, space = record.space
     trained = previous is not None and previous.endswith(f"/{PROVISIONAL}")
     value = SpaceValue(
         space=space,
@@ -47,5 +44,4 @@ def announce(
         map=None,
         reason="first training burst over" if trained else "start",
     )
-    part = outputs[partition]
-    return {**outputs, partition: replace(part, records=[*part.records, encode_space(value)])}
+    return [encode_space(value)]

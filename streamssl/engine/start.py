@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from streamssl.checkpoint import CheckpointError
+from streamssl.config.environment import environment_hash
 from streamssl.config.root import Config
-from streamssl.engine.ports import Codec
+from streamssl.engine.ports import Ports
 from streamssl.engine.positions import Positions
-from streamssl.engine.recovery import JournalReplay, recover
-from streamssl.host import Host, Learner
-from streamssl.transport.base import Transport
+from streamssl.engine.recovery import Reproduction, recover
+from streamssl.host import Host
 
 CHECKPOINTS = "checkpoints"
 
@@ -25,8 +25,9 @@ class Start:
         positions: Where the journal ends.
         state_crc32c: CRC of the state that scores the open epoch.
         source: What the state began from: `checkpoint`, `initial` (`--init-from`) or `fresh`.
-        num_events: Events replayed since.
+        num_events: Events reproduced since.
         gap: Whether epochs could not be recovered.
+        environment: Hash of configuration, build and thread count.
     """
 
     positions: Positions
@@ -34,37 +35,25 @@ class Start:
     source: str
     num_events: int
     gap: bool
+    environment: str
 
 
-def start(
-    *,
-    config: Config,
-    transport: Transport,
-    host: Host,
-    codec: Codec,
-    state_dir: Path | None,
-    init_from: Path | None,
-    environment: str,
-    stopping: Callable[[int], bool],
-) -> Start:
+def start(*, config: Config, ports: Ports, state_dir: Path | None, init_from: Path | None) -> Start:
     """Bring a fresh learner to where this instance's journal ends.
 
     Args:
         config: The configuration.
-        transport: Open, not yet in the group.
-        host: Of a fresh learner.
-        codec: Reads the input again.
+        ports: A transport that is open and not yet in the group, the host of a fresh learner, the
+            codec that reads the input again.
         state_dir: Where checkpoints are.
         init_from: Where to begin if `state_dir` holds none.
-        environment: Hash of configuration, build and thread count.
-        stopping: Asked before each journal record, with the events replayed so far, whether to
-            stop half-way.
 
     Raises:
         CheckpointError: No checkpoint is usable though there are some, `init_from` has none, or
             the state is of networks of another size.
     """
-    positions, source = Positions(), "fresh"
+    host, positions, source = ports.host, Positions(), "fresh"
+    environment = environment_hash(config, host.build())
     found = state_dir and host.restore(state_dir / CHECKPOINTS, config.checkpoint.on_corruption)
     if found:
         if found.engine is None:
@@ -74,17 +63,24 @@ def start(
         _pretrained(host, init_from)
         _check_columns(config, host, init_from)
         source = "initial"
-    replay = JournalReplay(
+    reproduction = Reproduction(
         learner=host,
-        codec=codec,
-        source=transport,
+        codec=ports.codec,
+        source=ports.transport,
         positions=positions,
         environment=environment,
     )
     # With the record before: if it is not there, this is another journal, or a shorter one.
-    records, oldest = transport.journal(max(0, positions.journal - 1))
-    gap = recover(replay, records, oldest, stopping=stopping)
-    return Start(positions, replay.state_crc32c, source, replay.num_events, gap)
+    records, oldest = ports.transport.journal(max(0, positions.journal - 1))
+    gap = recover(reproduction, records, oldest, stopping=partial(_is_stopping, ports))
+    return Start(
+        positions, reproduction.state_crc32c, source, reproduction.num_events, gap, environment
+    )
+
+
+def _is_stopping(ports: Ports, num_recovered: int) -> bool:
+    ports.reporter.recovering(num_recovered)
+    return ports.stopping.is_set()
 
 
 def _pretrained(host: Host, directory: Path) -> None:
@@ -92,7 +88,7 @@ def _pretrained(host: Host, directory: Path) -> None:
         raise CheckpointError(f"{directory} holds no checkpoint to begin from; see replay --save")
 
 
-def _check_columns(config: Config, learner: Learner, init_from: Path) -> None:
+def _check_columns(config: Config, learner: Host, init_from: Path) -> None:
     learnt = learner.schema
     if learnt is None:
         return

@@ -5,25 +5,17 @@
 
 from __future__ import annotations
 
-from streamssl.host.base import (
-    Closed,
-    Given,
-    Host,
-    Learner,
-    Restored,
-    StatefulLearner,
-    Written,
-)
+from streamssl.host.base import Closed, Host, Restored, Written
+from streamssl.host.learner import Learner, LearnerStatus
 from streamssl.host.process import LearnerProcessError, ProcessHost
 
 __all__ = [
     "Closed",
-    "Given",
     "Host",
     "Learner",
     "LearnerProcessError",
+    "LearnerStatus",
     "ProcessHost",
     "Restored",
-    "StatefulLearner",
     "Written",
 ]

@@ -14,6 +14,7 @@ import signal
 import socket
 import sys
 import threading
+from collections.abc import Callable
 from dataclasses import fields
 from pathlib import Path
 from typing import Any
@@ -21,103 +22,71 @@ from typing import Any
 from streamssl.config.root import Config
 from streamssl.data.events import EventBatch, StreamsslError
 from streamssl.data.results import Decisions
+from streamssl.host.answer import AnswerHeader
+from streamssl.host.base import Closed, OnCorruption
 from streamssl.host.frames import receive, send
 from streamssl.host.local import LocalHost
-from streamssl.host.mirror import Mirror
 from streamssl.stream import StreamLearner
 from streamssl.telemetry import setup_logging
 
 log = logging.getLogger(__name__)
 
 PR_SET_PDEATHSIG = 1
+Answer = tuple[Any, AnswerHeader]
 
 
-class Service:
-    """Answers requests on a learner.
-
-    Args:
-        config: The learner's.
-    """
-
-    def __init__(self, config: Config) -> None:
-        self._learner = StreamLearner(config, beside=False)
-        self._host = LocalHost(self._learner, beside=True)
-
-    def answer(self, request: list[Any]) -> Any:
-        """The value, mirror and error of one request: its name and its arguments."""
-        name, *arguments = request
-        try:
-            value = getattr(self, name)(*arguments)
-        except StreamsslError as error:
-            return refusal(error)
-        return value, self._mirror(), None
-
-    def build(self) -> dict[str, str | None]:
-        """As `Host.build`."""
-        return dict(self._host.build())
-
-    def advance(self, batch: dict[str, Any]) -> Any:
-        """Results without their batch."""
-        results = self._host.advance(EventBatch.from_plain(batch))
-        return {f.name: getattr(results, f.name) for f in fields(results) if f.name != "batch"}
-
-    def rebuild(self, partition: int, batch: dict[str, Any] | None) -> None:
-        """As `Learner.rebuild`."""
-        self._host.rebuild(partition, None if batch is None else EventBatch.from_plain(batch))
-
-    def discard(self, partition: int, from_offset: int) -> None:
-        """As `Learner.discard`."""
-        self._host.discard(partition, from_offset)
-
-    def close_epoch(self, *decisions: Any) -> Any:
-        """As `Host.begin_close`."""
-        return self._host.begin_close(Decisions(*decisions))()
-
-    def skip_to(self, epoch: int) -> None:
-        """Open another epoch."""
-        self._host.epoch = epoch
-
-    def restore(self, directory: str, on_corruption: Any) -> Any:
-        """Path and engine part of what was taken over."""
-        found = self._host.restore(Path(directory), on_corruption)
-        return None if found is None else [str(found.path), found.engine]
-
-    def remember(self, engine: dict[str, Any], journal: int) -> None:
-        """As `Host.remember`."""
-        self._host.remember(engine, journal)
-
-    def save(self, directory: str, keep: int) -> None:
-        """As `Host.save`."""
-        self._host.save(Path(directory), keep)
-
-    def finish_saving(self) -> list[tuple[int, int, float]]:
-        """Wait for the checkpoint that is being written."""
-        return self._written(wait=True)
-
-    def look(self) -> None:
-        """Nothing but the mirror."""
-
-    def _mirror(self) -> Mirror:
-        learner = self._learner
-        return Mirror(
-            epoch=learner.epoch,
-            schema=learner.schema,
-            num_open_events=learner.num_open_events,
-            target=learner.target(),
-            next_target=learner.next_target(),
-            state_crc32c=learner.state_crc32c(),
-            remember_s=self._host.remember_s,
-            took=self._host.took(),
-            written=self._written(),
-        )
-
-    def _written(self, *, wait: bool = False) -> list[tuple[int, int, float]]:
-        return [(w.journal, w.num_bytes, w.seconds) for w in self._host.saved(wait=wait)]
+def _advance(host: LocalHost, batch: dict[str, Any]) -> dict[str, Any]:
+    # Without the batch, which the engine's process has.
+    results = host.submit(EventBatch.from_plain(batch)).result()
+    return {f.name: getattr(results, f.name) for f in fields(results) if f.name != "batch"}
 
 
-def refusal(error: StreamsslError) -> Any:
-    """The answer to a request that an error prevented."""
-    return None, None, (error.exit_code, str(error))
+def _close_epoch(host: LocalHost, *decisions: Any) -> Closed:
+    return host.close_epoch(Decisions(*decisions)).result()
+
+
+def _rebuild(host: LocalHost, partition: int, batch: dict[str, Any] | None) -> None:
+    host.rebuild(partition, None if batch is None else EventBatch.from_plain(batch))
+
+
+def _restore(host: LocalHost, directory: str, on_corruption: OnCorruption) -> list[Any] | None:
+    found = host.restore(Path(directory), on_corruption)
+    return None if found is None else [str(found.path), found.engine]
+
+
+def _save(host: LocalHost, directory: str, keep: int) -> None:
+    host.save(Path(directory), keep)
+
+
+# What may be asked for, each with its arguments as plain values.
+REQUESTS: dict[str, Callable[..., Any]] = {
+    "build": lambda host: dict(host.build()),
+    "advance": _advance,
+    "close_epoch": _close_epoch,
+    "rebuild": _rebuild,
+    "discard": LocalHost.discard,
+    "skip_to": LocalHost.skip_to,
+    "restore": _restore,
+    "remember": LocalHost.remember,
+    "save": _save,
+    "finish_saving": lambda host: host.saved(wait=True),
+    "status": lambda _: None,  # Every answer tells it.
+}
+
+
+def answer(host: LocalHost, request: list[Any]) -> Answer:
+    """Do one request, which is its name and its arguments."""
+    name, *arguments = request
+    try:
+        value = REQUESTS[name](host, *arguments)
+    except StreamsslError as error:
+        return None, AnswerHeader.refusal(error)
+    return value, AnswerHeader(
+        status=host.status,
+        remember_s=host.remember_s,
+        stage_times=host.stage_times(),
+        written=host.saved(),
+    )
 
 
 def serve(connection: socket.socket) -> None:
@@ -127,12 +96,13 @@ def serve(connection: socket.socket) -> None:
     setup_logging(config.telemetry.log_level)
     threading.Thread(target=_listen, args=(connection, requests), daemon=True).start()
     try:
-        service = Service(config)
+        learner = StreamLearner(config, statistics_thread=False)
     except StreamsslError as error:
-        send(connection, refusal(error))  # Whatever was asked.
+        send(connection, (None, AnswerHeader.refusal(error)))  # Whatever was asked.
         return
+    host = LocalHost(learner, background_save=True)
     while True:
-        send(connection, service.answer(requests.get()))
+        send(connection, answer(host, requests.get()))
 
 
 def _listen(connection: socket.socket, requests: queue.SimpleQueue[list[Any]]) -> None:

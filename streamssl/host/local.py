@@ -7,26 +7,21 @@ import time
 from collections.abc import Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from streamssl.checkpoint import CheckpointError
 from streamssl.checkpoint.snapshot import Snapshot, snapshot
 from streamssl.checkpoint.store import load_newest, write
-from streamssl.data.events import EventBatch, Schema
-from streamssl.data.results import Decisions, EpochReport, Results
-from streamssl.host.base import (
-    Closed,
-    Given,
-    Host,
-    OnCorruption,
-    Restored,
-    StatefulLearner,
-    Written,
-)
+from streamssl.data.events import EventBatch
+from streamssl.data.results import Decisions, Results
+from streamssl.host.base import Closed, Host, OnCorruption, Restored, Written
+from streamssl.host.learner import Learner, LearnerStatus
 from streamssl.learner.build import build
 from streamssl.telemetry.stages import Took
 
 log = logging.getLogger(__name__)
+
+T = TypeVar("T")
 
 
 class LocalHost(Host):
@@ -34,43 +29,38 @@ class LocalHost(Host):
 
     Args:
         learner: The learner.
-        beside: Whether checkpoints are written on a thread of their own, beside everything else;
-            else writing one is over when `save` returns.
+        background_save: Whether checkpoints are written on a thread of their own; else writing
+            one is over when `save` returns.
     """
 
-    def __init__(self, learner: StatefulLearner, *, beside: bool = False) -> None:
-        self._learner, self._beside = learner, beside
+    def __init__(self, learner: Learner, *, background_save: bool = False) -> None:
+        self._learner, self._background_save = learner, background_save
         self._remembered: tuple[Snapshot, int, int] | None = None
         self._writer = ThreadPoolExecutor(max_workers=1, thread_name_prefix="checkpoint")
         self._writing: Future[Written] | None = None
-        self.remember_s = 0.0
 
     @property
-    def epoch(self) -> int:
-        """Number of the open epoch."""
-        return self._learner.epoch
+    def status(self) -> LearnerStatus:
+        """Where the learner stands now."""
+        return LearnerStatus.of(self._learner)
 
-    @epoch.setter
-    def epoch(self, epoch: int) -> None:
-        self._learner.epoch = epoch
+    def build(self) -> Mapping[str, str | None]:
+        """Versions, CPU and threads of this process."""
+        return build()
 
-    @property
-    def schema(self) -> Schema | None:
-        """The stream's columns, None until the first batch."""
-        return self._learner.schema
+    def submit(self, batch: EventBatch) -> Future[Results]:
+        """Score a batch and advance the context before returning."""
+        return _done(self._learner.advance(batch))
 
-    @property
-    def num_open_events(self) -> int:
-        """Rows advanced in the open epoch."""
-        return self._learner.num_open_events
+    def close_epoch(self, decisions: Decisions) -> Future[Closed]:
+        """Learn the open epoch before returning."""
+        with self._learner.stages("learn"):
+            report = self._learner.close_epoch(decisions)
+        return _done(Closed(report, self._learner.state_crc32c()))
 
-    def target(self) -> int:
-        """Events at which the open epoch is full."""
-        return self._learner.target()
-
-    def advance(self, batch: EventBatch) -> Results:
-        """Score with the frozen state and advance the per-key context."""
-        return self._learner.advance(batch)
+    def idle(self) -> bool:
+        """Always true: nothing is under way when a call returns."""
+        return True
 
     def rebuild(self, partition: int, batch: EventBatch | None) -> None:
         """Drop a partition's per-key state, then advance it over `batch` without scoring."""
@@ -80,32 +70,9 @@ class LocalHost(Host):
         """Forget uncommitted rows of the open epoch, and the partition's context."""
         self._learner.discard(partition, from_offset)
 
-    def close_epoch(self, decisions: Decisions) -> EpochReport:
-        """Learn the open epoch and open the next."""
-        with self._learner.stages("learn"):
-            return self._learner.close_epoch(decisions)
-
-    def state_crc32c(self) -> int:
-        """CRC of the state that scores the open epoch."""
-        return self._learner.state_crc32c()
-
-    def build(self) -> Mapping[str, str | None]:
-        """Versions, CPU and threads of this process."""
-        return build()
-
-    def begin(self, batch: EventBatch) -> Given[Results]:
-        """`advance`, at once."""
-        results = self.advance(batch)
-        return lambda: results
-
-    def begin_close(self, decisions: Decisions) -> Given[Closed]:
-        """`close_epoch`, at once."""
-        closed = Closed(self.close_epoch(decisions), self.state_crc32c())
-        return lambda: closed
-
-    def idle(self) -> bool:
-        """Always: nothing is under way when a call returns."""
-        return True
+    def skip_to(self, epoch: int) -> None:
+        """Leave out the epochs before `epoch`, which is the open one from now on."""
+        self._learner.epoch = epoch
 
     def restore(self, directory: Path, on_corruption: OnCorruption) -> Restored | None:
         """Take over the newest usable checkpoint of a folder; None where there is none."""
@@ -134,18 +101,18 @@ class LocalHost(Host):
             self._remembered = snapshot(state, copy=False), self._learner.epoch, journal
         self.remember_s = time.perf_counter() - began_s
 
-    @property
-    def saving(self) -> bool:  # type: ignore[override]  # the protocol's attribute
-        """Whether a checkpoint is being written."""
-        return self._writing is not None and not self._writing.done()
-
     def save(self, directory: Path, keep: int) -> None:
         """Begin to write what is remembered as the newest checkpoint of a folder."""
         if self._remembered is not None:
             taken, self._remembered = self._remembered, None
             self._writing = self._writer.submit(_write, directory, *taken, keep)
-            if not self._beside:
+            if not self._background_save:
                 self._writing.result()
+
+    @property
+    def saving(self) -> bool:
+        """Whether a checkpoint is being written."""
+        return self._writing is not None and not self._writing.done()
 
     def saved(self, *, wait: bool = False) -> list[Written]:
         """Checkpoints whose writing has ended since the last call."""
@@ -154,13 +121,19 @@ class LocalHost(Host):
         written, self._writing = self._writing.result(), None
         return [written]
 
-    def took(self) -> list[Took]:
+    def stage_times(self) -> list[Took]:
         """Names and seconds of the stages that ran since the last call."""
         return self._learner.stages.take()
 
     def close(self) -> None:
         """Let the last checkpoint be finished."""
         self._writer.shutdown()
+
+
+def _done(value: T) -> Future[T]:
+    future: Future[T] = Future()
+    future.set_result(value)
+    return future
 
 
 def _write(directory: Path, taken: Snapshot, epoch: int, journal: int, keep: int) -> Written:

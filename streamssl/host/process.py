@@ -9,17 +9,19 @@ import subprocess
 import sys
 from collections import deque
 from collections.abc import Callable, Mapping
+from concurrent.futures import Future
 from pathlib import Path
 from typing import Any, TypeVar
 
 import msgspec
 
 from streamssl.config.root import Config
-from streamssl.data.events import EventBatch, Schema, StreamsslError
+from streamssl.data.events import EventBatch, StreamsslError
 from streamssl.data.results import Decisions, EpochReport, Results
-from streamssl.host.base import Closed, Given, Host, OnCorruption, Restored, Written
+from streamssl.host.answer import AnswerHeader
+from streamssl.host.base import Closed, Host, OnCorruption, Restored, Written
 from streamssl.host.frames import receive, send
-from streamssl.host.mirror import Mirror
+from streamssl.host.learner import LearnerStatus
 from streamssl.telemetry.stages import Took
 
 T = TypeVar("T")
@@ -45,43 +47,38 @@ class LearnerProcessError(StreamsslError):
         )
 
 
-class Answer(Given[T]):
-    """The answer to one question, waited for when it is called.
+class _Answer(Future[T]):
+    """The answer to one request; whoever waits for it reads answers until it is there.
+
+    A thread that reads them would take turns with the engine's at every one.
 
     Args:
-        take: Reads the next answer, whosever it is.
-        give: What to make of the value.
-
-    Attributes:
-        here: Whether it has arrived.
+        read: Reads the next answer, whosever it is.
+        convert: What to make of the plain value.
     """
 
-    def __init__(self, take: Callable[[], None], give: Callable[[Any], T]) -> None:
-        self._take, self._give = take, give
-        self._value: Any = None
-        self._error: StreamsslError | None = None
-        self.here = False
+    def __init__(self, read: Callable[[], None], convert: Callable[[Any], T]) -> None:
+        super().__init__()
+        self._read, self._convert = read, convert
 
-    def arrived(self, value: Any, error: tuple[int, str] | None) -> None:
-        """It is there."""
-        self._value, self.here = value, True
-        if error is not None:
-            self._error = StreamsslError(error[1])
-            self._error.exit_code = error[0]
-
-    def __call__(self) -> T:
+    def result(self, timeout: float | None = None) -> T:
         """The value; the error that prevented it is raised."""
-        while not self.here:
-            self._take()
-        if self._error is not None:
-            raise self._error
-        return self._give(self._value)
+        while not self.done():
+            self._read()
+        return super().result(timeout)
+
+    def arrived(self, value: Any, error: StreamsslError | None) -> None:
+        """Take the value that was read, or the error in its place."""
+        if error is None:
+            self.set_result(self._convert(value))
+        else:
+            self.set_exception(error)
 
 
 class ProcessHost(Host):
     """Starts the learner's process and speaks for it; does not wait until it has started.
 
-    What is asked for is sent at once and answered in order; only `begin` and `begin_close` let
+    What is asked for is sent at once and answered in order; only `submit` and `close_epoch` let
     the caller go on meanwhile. How many events the open epoch has, and how many it takes, is
     known here without asking.
 
@@ -96,125 +93,103 @@ class ProcessHost(Host):
                 [sys.executable, "-m", "streamssl.host.child", str(theirs.fileno())],
                 pass_fds=[theirs.fileno()],
             )
-        self._waiting: deque[Answer[Any]] = deque()
-        self._state = Mirror(1, None, 0, 0, 0, 0, 0.0, [], [])
+        self._waiting: deque[_Answer[Any]] = deque()
+        self._status = LearnerStatus(1, None, 0, 0, 0, 0)
         self._written: list[Written] = []
-        self._took: list[Took] = []
-        self.saving = False
+        self._stage_times: list[Took] = []
+        self._saving = False
         self._send(config.model_dump(mode="json", exclude=NOT_ITS_OWN))
-        self._build: Answer[Mapping[str, str | None]] = self._ask(_same, "build")
+        self._build = self._ask("build")
 
     @property
     def pid(self) -> int:
-        """Process id."""
+        """Process id of the learner's process."""
         return self._process.pid
 
     @property
-    def epoch(self) -> int:
-        """Number of the open epoch."""
-        return self._known.epoch
-
-    @epoch.setter
-    def epoch(self, epoch: int) -> None:
-        self._ask(_nothing, "skip_to", epoch)()
-
-    @property
-    def schema(self) -> Schema | None:
-        """The stream's columns, None until the first batch."""
-        return self._known.schema
-
-    @property
-    def num_open_events(self) -> int:
-        """Rows of the open epoch, those included that are being scored."""
-        return self._known.num_open_events
-
-    @property
-    def remember_s(self) -> float:  # type: ignore[override]  # the protocol's attribute
-        """Seconds that `remember` took last."""
-        return self._known.remember_s
-
-    def target(self) -> int:
-        """Events at which the open epoch is full."""
-        return self._known.target
-
-    def state_crc32c(self) -> int:
-        """CRC of the state that scores the open epoch, as of the last answer."""
-        return self._known.state_crc32c
-
-    def advance(self, batch: EventBatch) -> Results:
-        """Score with the frozen state and advance the per-key context."""
-        return self.begin(batch)()
-
-    def close_epoch(self, decisions: Decisions) -> EpochReport:
-        """Learn the open epoch and open the next."""
-        return self.begin_close(decisions)().report
+    def status(self) -> LearnerStatus:
+        """Where the learner will stand when all that was asked for is done."""
+        self._build.result()  # The first answer: before it nothing is known.
+        return self._status
 
     def build(self) -> Mapping[str, str | None]:
         """Versions, CPU and threads of the learner's process."""
-        return self._build()
+        return self._build.result()
 
-    def begin(self, batch: EventBatch) -> Given[Results]:
-        """`advance`, while the caller does something else."""
-        self._known.num_open_events += len(batch)
+    def submit(self, batch: EventBatch) -> Future[Results]:
+        """Score a batch and advance the context, while the caller does something else."""
+        self.status.num_open_events += len(batch)
         return self._ask(
-            lambda columns: Results.from_plain({**columns, "batch": batch}), "advance", batch
+            "advance",
+            batch,
+            convert=lambda columns: Results.from_plain({**columns, "batch": batch}),
         )
 
-    def begin_close(self, decisions: Decisions) -> Given[Closed]:
-        """`close_epoch`, likewise."""
-        known = self._known
+    def close_epoch(self, decisions: Decisions) -> Future[Closed]:
+        """Learn the open epoch, while the caller does something else."""
+        known = self.status
         known.epoch, known.num_open_events, known.target = known.epoch + 1, 0, known.next_target
         return self._ask(
-            lambda closed: Closed(EpochReport(**closed[0]), closed[1]), "close_epoch", *decisions
+            "close_epoch",
+            *decisions,
+            convert=lambda closed: Closed(EpochReport(**closed[0]), closed[1]),
         )
+
+    def idle(self) -> bool:
+        """Whether every request is answered; reads the answers that are there."""
+        while self._waiting and select.select([self._connection], [], [], 0.0)[0]:
+            self._read_answer()
+        return not self._waiting
 
     def rebuild(self, partition: int, batch: EventBatch | None) -> None:
         """Drop a partition's per-key state, then advance it over `batch` without scoring."""
-        self._ask(_nothing, "rebuild", partition, batch)()
+        self._ask("rebuild", partition, batch).result()
 
     def discard(self, partition: int, from_offset: int) -> None:
         """Forget uncommitted rows of the open epoch, and the partition's context."""
-        self._ask(_nothing, "discard", partition, from_offset)()
+        self._ask("discard", partition, from_offset).result()
 
-    def idle(self) -> bool:
-        """Whether every question is answered."""
-        self._take_answers()
-        return not self._waiting
+    def skip_to(self, epoch: int) -> None:
+        """Leave out the epochs before `epoch`, which is the open one from now on."""
+        self._ask("skip_to", epoch).result()
 
     def restore(self, directory: Path, on_corruption: OnCorruption) -> Restored | None:
         """Take over the newest usable checkpoint of a folder; None where there is none."""
-        found = self._ask(_same, "restore", str(directory), on_corruption)()
+        found = self._ask("restore", str(directory), on_corruption).result()
         return None if found is None else Restored(Path(found[0]), found[1])
 
     def remember(self, engine: Mapping[str, Any], journal: int) -> None:
         """Copy the state, which is that of an epoch's end, with what the engine adds to it."""
-        self._ask(_nothing, "remember", dict(engine), journal)
+        self._ask("remember", dict(engine), journal)
 
     def save(self, directory: Path, keep: int) -> None:
         """Begin to write what is remembered as the newest checkpoint of a folder."""
-        self.saving = True
-        self._ask(_nothing, "save", str(directory), keep)
+        self._saving = True
+        self._ask("save", str(directory), keep)
+
+    @property
+    def saving(self) -> bool:
+        """Whether a checkpoint is being written, as far as answers have told."""
+        return self._saving
 
     def saved(self, *, wait: bool = False) -> list[Written]:
         """Checkpoints whose writing has ended since the last call."""
-        if wait and self.saving:
-            self._note(self._ask(_same, "finish_saving")())
-        elif self.saving:
-            self._take_answers()
-            if not self._waiting:
-                self._ask(_nothing, "look")()
+        if wait and self._saving:
+            self._note(self._ask("finish_saving", convert=_written).result())
+        elif self._saving and self.idle():
+            self._ask("status").result()
         written, self._written = self._written, []
         return written
 
-    def took(self) -> list[Took]:
+    def stage_times(self) -> list[Took]:
         """Names and seconds of the stages that ran since the last call."""
-        took, self._took = self._took, []
-        return took
+        times, self._stage_times = self._stage_times, []
+        return times
 
     def close(self) -> None:
-        """End the process."""
+        """End the learner's process, and wait until it has ended."""
         self._connection.close()
-        if not self._build.here:  # It still imports, and would not see the connection's end.
+        if not self._build.done():  # It still imports, and would not see the connection's end.
             self._process.kill()
         try:
             self._process.wait(CLOSE_S)
@@ -222,14 +197,11 @@ class ProcessHost(Host):
             self._process.kill()
             self._process.wait()
 
-    @property
-    def _known(self) -> Mirror:
-        self._build()  # The first answer: before it nothing is known.
-        return self._state
-
-    def _ask(self, give: Callable[[Any], T], *request: Any) -> Answer[T]:
-        answer = Answer(self._take_answer, give)
-        self._send(request)
+    def _ask(
+        self, name: str, *arguments: Any, convert: Callable[[Any], Any] = lambda value: value
+    ) -> _Answer[Any]:
+        answer = _Answer(self._read_answer, convert)
+        self._send((name, *arguments))
         self._waiting.append(answer)
         return answer
 
@@ -239,35 +211,31 @@ class ProcessHost(Host):
         except OSError as error:
             raise self._vanished() from error
 
-    def _take_answers(self) -> None:
-        """Read the answers that are there."""
-        while self._waiting and select.select([self._connection], [], [], 0.0)[0]:
-            self._take_answer()
-
-    def _take_answer(self) -> None:
-        """Read the answer to the oldest question."""
+    def _read_answer(self) -> None:
+        """Read the answer to the oldest request."""
         try:
-            value, mirror, error = receive(self._connection)
+            value, told = receive(self._connection)
         except (EOFError, OSError) as gone:
             raise self._vanished() from gone
-        self._waiting.popleft().arrived(value, error)
-        if mirror is not None:
-            self._look(msgspec.convert(mirror, Mirror))
+        header = msgspec.convert(told, AnswerHeader)
+        self._waiting.popleft().arrived(value, header.raised())
+        if header.status is not None:
+            self._take_status(header, header.status)
 
-    def _look(self, mirror: Mirror) -> None:
-        self._note(mirror.written)
-        self._took += mirror.took
+    def _take_status(self, header: AnswerHeader, status: LearnerStatus) -> None:
+        self._note(header.written)
+        self._stage_times += header.stage_times
+        self.remember_s = header.remember_s
         if not self._waiting:
-            self._state = mirror
+            self._status = status
             return
-        # Questions are under way that change the rest: what they make of it is known already.
-        self._state.schema, self._state.state_crc32c = mirror.schema, mirror.state_crc32c
-        self._state.next_target = mirror.next_target
-        self._state.remember_s = mirror.remember_s
+        # Requests are under way that change the rest: what they make of it is known already.
+        self._status.schema, self._status.state_crc32c = status.schema, status.state_crc32c
+        self._status.next_target = status.next_target
 
-    def _note(self, written: list[tuple[int, int, float]]) -> None:
-        self._written += [Written(*one) for one in written]
-        self.saving = self.saving and not written
+    def _note(self, written: list[Written]) -> None:
+        self._written += written
+        self._saving = self._saving and not written
 
     def _vanished(self) -> LearnerProcessError:
         self._connection.close()
@@ -278,9 +246,5 @@ class ProcessHost(Host):
         return LearnerProcessError(code)
 
 
-def _same(value: Any) -> Any:
-    return value
-
-
-def _nothing(_: Any) -> None:
-    return None
+def _written(plain: Any) -> list[Written]:
+    return msgspec.convert(plain, list[Written])

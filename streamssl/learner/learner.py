@@ -108,7 +108,7 @@ class Learner:
         num_events: int,
         num_learnt: int,
         now_s: float,
-        hurried: bool = False,
+        backlog: bool = False,
     ) -> LearnReport:
         """Close an epoch: remember its inputs, then take the steps that are due.
 
@@ -119,7 +119,7 @@ class Learner:
             num_events: Events of the epoch, gated ones included.
             num_learnt: Rows that passed the gate since the start.
             now_s: Event time that the stream has reached.
-            hurried: Whether input waits: a burst goes on in slices that the epoch can bear.
+            backlog: Whether input waits: a burst goes on in slices that the epoch can bear.
         """
         if not self._learn.enabled or not self._trainer.objectives:
             return LearnReport()
@@ -127,7 +127,7 @@ class Learner:
         if self._replay.max_age is not None:
             self._memory.expire(now_s - self._replay.max_age)
         self._memory.add(fresh, event_time_N, generator)
-        plan = self._schedule.plan(num_events=num_events, num_learnt=num_learnt, hurried=hurried)
+        plan = self._schedule.plan(num_events=num_events, num_learnt=num_learnt, backlog=backlog)
         batches = draw_batches(
             (fresh, event_time_N),
             self._memory,

@@ -12,7 +12,7 @@ FIRST_RATE = 1 / 25
 LAST_RATE = 1e-3
 WIDE = 128  # wider inputs take smaller batches
 SMALLEST_BATCH = 8
-HURRIED_EVENTS = 128  # events to a step of a burst while input waits
+EVENTS_PER_STEP = 128  # events to a step of a burst while input waits
 
 
 def one_cycle(step: int, num_steps: int, peak: float) -> float:
@@ -69,12 +69,12 @@ class Schedule:
         """True once the first burst is done."""
         return self.burst_step >= self._learn.burst_steps
 
-    def plan(self, *, num_events: int, num_learnt: int, hurried: bool = False) -> Plan:
-        """The steps to take now, for an epoch of `num_events`; fewer of a burst where hurried."""
+    def plan(self, *, num_events: int, num_learnt: int, backlog: bool = False) -> Plan:
+        """The steps to take now, for an epoch of `num_events`; fewer of a burst under a backlog."""
         first, burst = self._num_planned, not self.burst_over
         rates: list[float] = []
         if num_learnt >= self._learn.burst_after:
-            rates = self._burst(num_events, hurried) if burst else self._upkeep(num_events)
+            rates = self._burst(num_events, backlog) if burst else self._upkeep(num_events)
         self._num_planned += len(rates)
         return Plan(rates, self._burst_batch if burst else self._upkeep_batch, first, burst)
 
@@ -92,10 +92,10 @@ class Schedule:
         self._num_planned = int(state["num_planned"])
         self._credit = float(state["credit"])
 
-    def _burst(self, num_events: int, hurried: bool) -> list[float]:
+    def _burst(self, num_events: int, backlog: bool) -> list[float]:
         """The burst's next slice: in one piece it would hold up scores for seconds."""
         num_steps = self._learn.burst_steps
-        size = max(1, num_events // HURRIED_EVENTS) if hurried else self._learn.burst_slice
+        size = max(1, num_events // EVENTS_PER_STEP) if backlog else self._learn.burst_slice
         stop = min(self.burst_step + size, num_steps)
         steps = range(self.burst_step, stop)
         self.burst_step = stop

@@ -32,7 +32,8 @@ class StreamLearner:
 
     Args:
         config: The configuration.
-        beside: Whether the statistics have a thread of their own; no result depends on it.
+        statistics_thread: Whether the statistics have a thread of their own; no result depends on
+            it.
 
     Example:
         >>> import numpy as np, pyarrow as pa
@@ -45,9 +46,9 @@ class StreamLearner:
         (2, 8, (40, 8))
     """
 
-    def __init__(self, config: Config, *, beside: bool = True) -> None:
+    def __init__(self, config: Config, *, statistics_thread: bool = True) -> None:
         self.config = config
-        self._has_thread = beside
+        self._statistics_thread = statistics_thread
         self.epoch = 1
         self.stages = Stages()
         self._model: StreamModel | None = None
@@ -229,7 +230,10 @@ class StreamLearner:
 
     def _new_model(self, schema: Schema) -> StreamModel:
         return StreamModel(
-            schema=schema, config=self.config, stages=self.stages, beside=self._has_thread
+            schema=schema,
+            config=self.config,
+            stages=self.stages,
+            statistics_thread=self._statistics_thread,
         )
 
     def _pieces(self, model: StreamModel, batch: EventBatch) -> list[EventBatch]:

@@ -23,7 +23,7 @@ from streamssl.scorers.ensemble import Ensemble, Scored
 from streamssl.stream.key_table import KeyTable
 from streamssl.stream.results import ResultsBuilder
 from streamssl.stream.rows import OpenEpoch, pick_hash
-from streamssl.stream.statistics_thread import Beside
+from streamssl.stream.statistics_thread import StatisticsThread
 from streamssl.stream.stream_time import StreamTime
 from streamssl.telemetry.stages import Stages
 
@@ -48,13 +48,13 @@ class StreamModel:
         schema: Its columns.
         config: The whole configuration.
         stages: Told how long what takes.
-        beside: Whether the statistics have a thread of their own.
+        statistics_thread: Whether the statistics have a thread of their own.
     """
 
     FIRST_EPOCH = 32
 
     def __init__(
-        self, *, schema: Schema, config: Config, stages: Stages, beside: bool = True
+        self, *, schema: Schema, config: Config, stages: Stages, statistics_thread: bool = True
     ) -> None:
         self.schema, self.config, self._stage = schema, config, stages
         self.modality = modality_of(config.modality.kind).build(config, schema)
@@ -76,7 +76,7 @@ class StreamModel:
         )
         self.keys = KeyTable([*self.modality.per_key(), *self.ensemble.per_key()])
         self.time = StreamTime()
-        self._beside = Beside(on=beside)
+        self._statistics_thread = StatisticsThread(enabled=statistics_thread)
         self.open = OpenEpoch()
         self.num_seen = 0
         self.num_learnt = 0
@@ -108,7 +108,7 @@ class StreamModel:
             context, rows, advance = self.modality.read(slot_B, batch)
         with self._stage("normalise"):
             inputs = self._inputs(rows, len(batch))
-        inference, measured = self._beside.run(
+        inference, measured = self._statistics_thread.run(
             lambda: self._embed(inputs), lambda: self._measure(slot_B, context)
         )
         position_B3 = np.stack([batch.partition, batch.offset, batch.index], axis=1)
@@ -189,7 +189,7 @@ class StreamModel:
         learn_B = admitted.learn_B
         self.num_learnt += int(learn_B.sum())
         offered_B = learn_B & (rows.pick_B < self._input_share() * decisions.learn_rate)
-        report, _ = self._beside.run(
+        report, _ = self._statistics_thread.run(
             lambda: self.learner.learn(
                 take_inputs(inputs, rows.input_B[offered_B]),
                 rows.scored.event_time_B[offered_B],
@@ -197,7 +197,7 @@ class StreamModel:
                 num_events=round(len(learn_B) * decisions.learn_rate),
                 num_learnt=self.num_learnt,
                 now_s=self.time.now_s,
-                hurried=decisions.hurried,
+                backlog=decisions.backlog,
             ),
             lambda: self._learn_statistics(rows.scored, admitted, passed_s, epoch),
         )

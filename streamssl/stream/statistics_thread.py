@@ -1,4 +1,4 @@
-"""One call beside another: the statistics (NumPy) beside the networks (torch).
+"""A second thread for the statistics (NumPy), while the first computes the networks (torch).
 
 Both leave Python's lock for most of their time, and neither reads what the other writes, so
 their results do not depend on who is first.
@@ -24,26 +24,26 @@ def take_short_turns() -> None:
     sys.setswitchinterval(SWITCH_S)
 
 
-class Beside:
+class StatisticsThread:
     """Runs pairs of independent calls on two threads; the second is started at the first pair.
 
     Args:
-        on: False runs one after the other: where the other cores have work, as an engine's beside
-            its learner's process, two threads only cost what they take turns at.
+        enabled: False runs one after the other: where the other cores have work, as an engine's
+            beside its learner's process, two threads only cost what they take turns at.
     """
 
-    def __init__(self, *, on: bool = True) -> None:
+    def __init__(self, *, enabled: bool = True) -> None:
         self._executor = (
-            ThreadPoolExecutor(max_workers=1, thread_name_prefix="statistics") if on else None
+            ThreadPoolExecutor(max_workers=1, thread_name_prefix="statistics") if enabled else None
         )
 
     def run(self, here: Callable[[], A], there: Callable[[], B]) -> tuple[A, B]:
         """Results of both, when both have ended; an error of either is raised then."""
         if self._executor is None:
             return here(), there()
-        beside = self._executor.submit(there)
+        other = self._executor.submit(there)
         try:
             found = here()
         finally:
-            beside.exception()  # waits: nothing may still be writing when the caller goes on
-        return found, beside.result()
+            other.exception()  # waits: nothing may still be writing when the caller goes on
+        return found, other.result()

@@ -13,11 +13,9 @@ The promise, in the order of an instance's life:
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Set
+from collections.abc import Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, field, replace
 from typing import Protocol
-
-import msgspec
 
 from streamssl.data.events import OutputRecord, Range, Slice, StreamsslError
 from streamssl.data.results import Results
@@ -65,36 +63,31 @@ class PartitionOutput:
     results: tuple[Results, ...] = ()
 
 
-def partition_of(record: OutputRecord, input_partition: int) -> int:
-    """Where a record goes: its input's partition number; all spaces lie in one (compacted)."""
-    return 0 if record.topic == "spaces" else input_partition
-
-
 @dataclass(frozen=True, slots=True)
 class Transaction:
-    """Outputs and positions that must land together, with the record that says so."""
+    """Outputs and positions that must land together, with the record that says so.
+
+    Attributes:
+        journal: The record.
+        parts: What the transaction holds of each input partition.
+        records: Outputs that belong to no input partition: they land with whatever lands.
+    """
 
     journal: JournalRecord
     parts: Mapping[int, PartitionOutput]
+    records: Sequence[OutputRecord] = ()
 
     def without(self, gone: Set[int]) -> Transaction:
-        """The same transaction without the partitions that are no longer held.
-
-        An embedding space is announced with its first vectors: where the part that carries the
-        announcement is gone, the first of the others that has results carries it.
-        """
-        if not gone:
-            return self
+        """The same transaction without the partitions that are no longer held."""
         parts = {p: part for p, part in self.parts.items() if p not in gone}
-        record = self.journal.without(gone)
-        carrier = next((p for p, part in sorted(parts.items()) if part.results), None)
-        if self.journal.space and self.journal.space[0] in gone and carrier is not None:
-            left, space = self.journal.space
-            announced = [r for r in self.parts[left].records if r.topic == "spaces"]
-            part = parts[carrier]
-            parts[carrier] = replace(part, records=[*part.records, *announced])
-            record = msgspec.structs.replace(record, space=(carrier, space))
-        return replace(self, journal=record, parts=parts)
+        return replace(self, journal=self.journal.without(gone), parts=parts)
+
+    def by_partition(self) -> Iterator[tuple[int, Sequence[OutputRecord]]]:
+        """All outputs, with the partition of their topics: their input's, 0 for those of none."""
+        for partition, part in sorted(self.parts.items()):
+            yield partition, part.records
+        if self.records:
+            yield 0, self.records
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,7 +150,7 @@ class Transport(Protocol):
         """Partitions held now, each with its incarnation."""
 
     def commit(self, transaction: Transaction) -> Receipt:
-        """Write all of it, or of the partitions still held all of it; settle doubts first.
+        """Write all of it, or of the partitions still held all of it; the outcome is known then.
 
         Raises:
             FencedError: Another process has taken this instance's place.

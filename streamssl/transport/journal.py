@@ -6,7 +6,7 @@ decisions and the code, so a replay of the journal gives the same scores and the
 
 from __future__ import annotations
 
-from collections.abc import Set
+from collections.abc import Collection, Set
 
 import msgspec
 
@@ -31,11 +31,11 @@ class JournalRecord(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=Tru
         dead_letters: (partition, offset, index) of inputs that could not be read; index -1 is
             the whole message, `POISON` one that killed the process and must not be decoded.
         closed: Decisions of the epochs that closed since the last record: epoch -> decisions
-            as (reason, learn_rate, hurried).
+            as (reason, learn_rate, backlog).
         fields: Names of the stream's numbers; only in the record that decides its columns.
         texts: Names of its text columns, in the same record.
-        space: (partition, name) of the embedding space that begins with this transaction, and the
-            partition whose part holds its announcement; None where no space begins.
+        space: (partition, name) of the embedding space that this transaction announces, None where
+            it announces none; the partition is one of `ranges` and says no more.
         state_crc32c: CRC of the state that scored this transaction.
         environment: Hash of configuration, build and thread count.
         changes: What else changed since the last record, in words a person reads too:
@@ -63,12 +63,13 @@ class JournalRecord(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=Tru
         The tail of a partition of which nothing was taken stays: its state was rebuilt.
         """
         missed = tuple(missed_change(partition) for partition in gone)
+        ranges = {p: r for p, r in self.ranges.items() if p not in gone}
         return msgspec.structs.replace(
             self,
-            ranges={p: r for p, r in self.ranges.items() if p not in gone},
+            ranges=ranges,
             tails={p: t for p, t in self.tails.items() if p not in gone},
             dead_letters=[d for d in self.dead_letters if d[0] not in gone],
-            space=self.space if self.space and self.space[0] not in gone else None,
+            space=_space_of(self.space, ranges),
             changes=[change for change in self.changes if not change.startswith(missed)],
         )
 
@@ -86,8 +87,14 @@ class JournalRecord(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=Tru
         return dict(sorted(self.closed.items()))
 
     def encode(self) -> bytes:
-        """Compact JSON."""
+        """The record as compact JSON."""
         return msgspec.json.encode(self)
+
+
+def _space_of(space: tuple[int, str] | None, ranges: Collection[int]) -> tuple[int, str] | None:
+    if space is None or space[0] in ranges:
+        return space
+    return (min(ranges), space[1]) if ranges else None
 
 
 def missed_change(partition: int) -> str:
@@ -96,7 +103,7 @@ def missed_change(partition: int) -> str:
 
 
 def decode_record(value: bytes) -> JournalRecord:
-    """Read one record back.
+    """Read one record of the journal back.
 
     Raises:
         msgspec.ValidationError: Not a journal record of this version.

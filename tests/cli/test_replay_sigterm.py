@@ -15,8 +15,8 @@ from typer.testing import CliRunner
 
 from streamssl.cli.replay import replay
 from streamssl.config import Config
-from streamssl.engine import reproduce as replay_module
-from streamssl.engine.published import published
+from streamssl.engine import reproduce
+from streamssl.engine.record_file import record_file
 
 NUM_OUTPUTS = 4  # scores, embeddings, dead letters, journal
 
@@ -55,13 +55,13 @@ def test_a_replay_of_the_journal_leaves_no_half_written_file(
     """In the middle of writing: exit code 143, nothing left, and the signal is given back."""
 
     def replay_until_told(_: Config, output: Path) -> int:
-        with published(output, "app"):
+        with record_file(output, "app"):
             assert len(list(tmp_path.iterdir())) == 1
             os.kill(os.getpid(), signal.SIGTERM)
             time.sleep(5.0)
         return 0
 
-    monkeypatch.setattr(replay_module, "replay_journal", replay_until_told)
+    monkeypatch.setattr(reproduce, "reproduce_journal", replay_until_told)
     before = signal.getsignal(signal.SIGTERM)
     app = typer.Typer()
     app.command()(replay)

@@ -45,7 +45,13 @@ class FakeLearner:
         return len(self.rows)
 
     def target(self) -> int:
-        return min(max(self.seen // 16, 4), self._every)
+        return self._target(self.seen)
+
+    def next_target(self) -> int:
+        return self._target(self.seen + len(self.rows))
+
+    def _target(self, seen: int) -> int:
+        return min(max(seen // 16, 4), self._every)
 
     def advance(self, batch: EventBatch) -> Results:
         self._hook("advance")

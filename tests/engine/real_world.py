@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import json
 import random
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 from streamssl.codecs.registry import build_codec
 from streamssl.data.events import EventBatch, Headers, OutputRecord, Slice
 from streamssl.data.results import Results
-from streamssl.engine.reproduce import Reproduction, reproduce
+from streamssl.engine.reproduce import Reproduced, reproduce
 from streamssl.stream import StreamLearner
-from streamssl.transport.base import partition_of
 from streamssl.transport.memory import MemoryTransport
 from tests.engine.world import Hook, TestTransport, World, nothing
 from tests.strategies import Poll
@@ -110,7 +109,7 @@ class CutWorld(RealWorld):
 
     Args:
         polls: Cuts the input; None leaves it to the broker.
-        sections: Of the configuration, beside the usual.
+        sections: Of the configuration, besides the usual.
     """
 
     def __init__(self, folder: Path, polls: Iterable[Poll] | None = None, **sections: Any) -> None:
@@ -143,13 +142,13 @@ class CutWorld(RealWorld):
                 ranges[p] = (ranges.get(p, (start, stop))[0], stop)
         return [ranges for _, ranges in sorted(found.items())]
 
-    def reproduced(self) -> tuple[Published, Reproduction, StreamLearner]:
+    def reproduced(self) -> tuple[Published, Reproduced, StreamLearner]:
         """What a replay of the journal publishes and finds, and its learner."""
         published: Published = {}
 
-        def write(partition: int, records: list[OutputRecord]) -> None:
+        def write(partition: int, records: Sequence[OutputRecord]) -> None:
             for r in records:
-                place = (r.topic, partition_of(r, partition))
+                place = (r.topic, partition)
                 published.setdefault(place, []).append((r.key, r.value, r.headers))
 
         learner, source = self.new_learner(), MemoryTransport(self.broker)

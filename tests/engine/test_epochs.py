@@ -55,7 +55,7 @@ def test_a_live_epoch_takes_what_waits_up_to_its_stretch(tmp_path: Path) -> None
     world.produce([0.5] * 19)
     world.engine().run()
     assert sizes(world) == [(1, 8), (2, 8), (3, 3)]
-    assert world.journal()[2].closed == {2: Decisions("count", 1.0, hurried=True)}
+    assert world.journal()[2].closed == {2: Decisions("count", 1.0, backlog=True)}
     assert not world.replay()[2]
 
 

@@ -7,6 +7,7 @@ import random
 import shutil
 import signal
 import threading
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -16,10 +17,11 @@ from streamssl.checkpoint.store import checkpoints
 from streamssl.data.events import OutputRecord
 from streamssl.data.results import Decisions
 from streamssl.engine import daemon as daemon_module
-from streamssl.engine import loop
+from streamssl.engine import start
 from streamssl.engine.positions import Positions
-from streamssl.engine.recovery import InputDiffersError, JournalBrokenError, JournalReplay
+from streamssl.engine.recovery import InputDiffersError, JournalBrokenError, Reproduction
 from streamssl.engine.reproduce import reproduce
+from streamssl.host.local import LocalHost
 from streamssl.telemetry import Health
 from streamssl.transport.memory import MemoryTransport
 from tests.engine.fake_learner import FakeLearner
@@ -40,7 +42,7 @@ def changes(world: World) -> list[str]:
 
 
 def told(health: Health) -> list[str]:
-    """Names of the reasons for worry."""
+    """Names of the reasons why the state is degraded."""
     return list(health.status()["reasons"])
 
 
@@ -242,7 +244,7 @@ def test_processes_that_die_soon_save_what_they_replayed(tmp_path: Path) -> None
 def test_another_state_at_recovery_is_journalled_as_rebased(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, same_build: bool
 ) -> None:
-    """It is accepted and the journal says since when; an upgrade is no reason for worry."""
+    """It is accepted and the journal says since when; an upgrade degrades nothing."""
     world, health, reasons = World(tmp_path), Health(), list[str]()
     world.produce_noise(60)
     world.engine().run()
@@ -256,7 +258,7 @@ def test_another_state_at_recovery_is_journalled_as_rebased(
 
     monkeypatch.setattr(FakeLearner, "close_epoch", close)
     if not same_build:
-        monkeypatch.setattr(loop, "environment_hash", lambda *_: "other")
+        monkeypatch.setattr(start, "environment_hash", lambda *_: "other")
     last = world.journal()[-1]
     world.engine(health=health, on_progress=lambda _: reasons.extend(told(health))).run()
     assert reasons == []
@@ -271,11 +273,11 @@ def test_input_that_changed_is_noticed(tmp_path: Path) -> None:
     world.produce([1.0, 2.0, 3.0])
     other.produce([1.0, 2.5, 3.0])
     world.engine().run()
-    replay = JournalReplay(
-        FakeLearner(), FakeCodec(), MemoryTransport(other.broker), Positions(), ""
+    reproduction = Reproduction(
+        LocalHost(FakeLearner()), FakeCodec(), MemoryTransport(other.broker), Positions(), ""
     )
     with pytest.raises(InputDiffersError, match="has changed"):
-        replay.apply(world.journal()[0], 1)
+        reproduction.apply(world.journal()[0], 1)
 
 
 def test_a_journal_without_its_beginning_is_replayed_from_a_checkpoint(tmp_path: Path) -> None:
@@ -286,7 +288,7 @@ def test_a_journal_without_its_beginning_is_replayed_from_a_checkpoint(tmp_path:
     assert world.broker.beginning("streamssl.journal", 0) > 0
     written: list[tuple[int, bytes]] = []
 
-    def write(partition: int, records: list[OutputRecord]) -> None:
+    def write(partition: int, records: Sequence[OutputRecord]) -> None:
         written.extend((partition, record.value or b"") for record in records)
 
     found = reproduce(
@@ -339,7 +341,7 @@ def test_the_first_signal_drains_and_the_second_ends_at_once(
         assert stopping.wait(1.0)
         assert left == []
         os.kill(os.getpid(), signal.SIGTERM)
-    assert left == [daemon_module.HURRIED_EXIT]
+    assert left == [daemon_module.FORCED_EXIT]
 
 
 def test_a_state_of_another_size_is_the_checkpoint_s_error(

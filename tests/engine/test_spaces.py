@@ -11,7 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from streamssl.engine.positions import Positions
-from streamssl.engine.recovery import JournalReplay
+from streamssl.engine.recovery import Reproduction
+from streamssl.host.local import LocalHost
 from streamssl.transport.memory import MemoryTransport
 from tests.engine.fake_learner import FIRST_FINAL_EPOCH
 from tests.engine.world import World
@@ -61,19 +62,20 @@ def test_a_replay_of_the_journal_announces_the_same_bytes(tmp_path: Path) -> Non
     world.produce_noise(150)
     world.engine(cuts=random.Random(1)).run()
     transport = MemoryTransport(world.broker)
-    replay = JournalReplay(world.new_learner(), world.new_codec(), transport, Positions(), "")
-    parts = [
-        part
-        for position, record in transport.journal(0)[0]
-        for part in replay.apply(record, position, publishing=True).values()
-    ]
-    values = [r.value for part in parts for r in part.records if r.topic == "spaces"]
+    reproduction = Reproduction(
+        LocalHost(world.new_learner()), world.new_codec(), transport, Positions(), ""
+    )
+    values: list[bytes | None] = []
+    for position, record in transport.journal(0)[0]:
+        applied = reproduction.apply(record, position, publishing=True)
+        assert applied is not None
+        values += [r.value for r in applied.records]
     assert values == [record.value for record in world.broker.records("streamssl.spaces")]
     assert len(values) == 2
 
 
 def test_a_partition_that_leaves_takes_no_announcement_with_it(tmp_path: Path) -> None:
-    """Where the part that carries it cannot land, another part that lands carries it."""
+    """It belongs to no partition: it lands with whatever lands."""
     world = World(tmp_path, num_partitions=2)
     world.produce_noise(100)
     left = [False]

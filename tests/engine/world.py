@@ -23,10 +23,11 @@ from streamssl.data.events import (
     Slice,
 )
 from streamssl.data.results import Results
-from streamssl.engine.loop import Engine
+from streamssl.engine.engine import Engine
+from streamssl.engine.loop import Loop
 from streamssl.engine.positions import Positions
-from streamssl.engine.recovery import JournalReplay
-from streamssl.engine.watch import Summary
+from streamssl.engine.recovery import Reproduction
+from streamssl.engine.summary import Summary
 from streamssl.host.local import LocalHost
 from streamssl.transport.base import Receipt, Transaction
 from streamssl.transport.journal import JournalRecord, decode_record
@@ -152,6 +153,18 @@ class TestTransport(MemoryTransport):
         return receipt
 
 
+class TestEngine(Engine):
+    """Can be asked what it had yet to journal."""
+
+    __test__ = False
+    positions: Positions
+
+    def _recover(self) -> Loop:
+        loop = super()._recover()
+        self.positions = loop._positions
+        return loop
+
+
 class World:
     """One broker with one topic, and instances of one application.
 
@@ -167,7 +180,7 @@ class World:
         self.sections = sections | {"learn": learn | sections.get("learn", {})}
         self.now_s = 0.0
         self.learners: dict[int, Any] = {}
-        self.engines: dict[int, Engine] = {}
+        self.engines: dict[int, TestEngine] = {}
         self.transport: TestTransport
 
     def clock(self) -> float:
@@ -214,7 +227,7 @@ class World:
         transport._instance = instance
         self.transport = transport
         learner = self.learners[instance] = self.new_learner(hook)
-        self.engines[instance] = Engine(
+        self.engines[instance] = TestEngine(
             config=config,
             transport=transport,
             host=LocalHost(learner),
@@ -278,19 +291,20 @@ class World:
         learner = self.new_learner()
         transport = MemoryTransport(self.broker, instance=instance)
         positions = Positions()
-        replay = JournalReplay(learner, self.new_codec(), transport, positions, "")
+        reproduction = Reproduction(LocalHost(learner), self.new_codec(), transport, positions, "")
         published: list[tuple[int, bytes]] = []
         for position, record in transport.journal(0)[0]:
-            outputs = replay.apply(record, position, publishing=True)
-            for partition, output in outputs.items():
-                records = [r for r in output.records if r.topic == "scores"]
-                published += [(partition, r.value or b"") for r in records]
+            applied = reproduction.apply(record, position, publishing=True)
+            assert applied is not None
+            for partition, records in applied.by_partition():
+                values = [r.value or b"" for r in records if r.topic == "scores"]
+                published += [(partition, value) for value in values]
         self._finish(learner, instance)
-        return learner, sorted(published, key=lambda item: item[0]), replay.differing
+        return learner, sorted(published, key=lambda item: item[0]), reproduction.differing
 
     def _finish(self, learner: Any, instance: int) -> None:
         """Do what the daemon did after its last record and had yet to journal."""
-        pending = self.engines[instance]._positions
+        pending = self.engines[instance].positions
         for epoch in range(learner.epoch, self.learners[instance].epoch + 1):
             for dropped_in, partition in pending.dropped:
                 if dropped_in == epoch:

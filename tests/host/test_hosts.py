@@ -17,6 +17,7 @@ from streamssl.config.root import Config
 from streamssl.data.events import EventBatch, StreamsslError
 from streamssl.data.results import Decisions
 from streamssl.host import Host, LearnerProcessError, ProcessHost, Written
+from streamssl.host.child import answer
 from streamssl.host.local import LocalHost
 from streamssl.learner.build import build
 from streamssl.stream import StreamLearner
@@ -31,7 +32,7 @@ def new_host(kind: str) -> Host:
     """A host of a fresh learner."""
     if kind == "process":
         return ProcessHost(CONFIG)
-    return LocalHost(StreamLearner.from_config(CONFIG), beside=True)
+    return LocalHost(StreamLearner.from_config(CONFIG), background_save=True)
 
 
 @pytest.fixture(params=KINDS)
@@ -58,10 +59,10 @@ def test_a_host_gives_what_the_learner_gives(host: Host) -> None:
     """Scores, embeddings, explanations, reports and digests, to the last bit, and in order."""
     learner = StreamLearner.from_config(CONFIG)
     for halves in epochs(host, learner):
-        given = [host.begin(half) for half in halves]
+        asked = [host.submit(half) for half in halves]
         assert host.num_open_events == sum(map(len, halves))
-        for half, give in zip(halves, given, strict=True):
-            expected, found = learner.advance(half), give()
+        for half, future in zip(halves, asked, strict=True):
+            expected, found = learner.advance(half), future.result()
             assert found.batch.ids() == half.ids()
             assert found.raw.tobytes() == expected.raw.tobytes()
             assert found.embedding_BD.tobytes() == expected.embedding_BD.tobytes()
@@ -72,29 +73,36 @@ def test_a_host_gives_what_the_learner_gives(host: Host) -> None:
             assert found.incident_id == expected.incident_id
             assert found.explanation.neighbours == expected.explanation.neighbours
             assert found.space == expected.space
-        closing = host.begin_close(Decisions("count"))
+        closing = host.close_epoch(Decisions("count"))
         report = learner.close_epoch(Decisions("count"))
-        closed = closing()
+        closed = closing.result()
         assert closed.state_crc32c == learner.state_crc32c() == host.state_crc32c()
         assert closed.report.num_learnt == report.num_learnt
         assert closed.report.losses == pytest.approx(report.losses)
     assert host.schema == learner.schema
-    assert {name for name, _ in host.took()} == {
+    assert {name for name, _ in host.stage_times()} == {
         *("window", "normalise", "embed", "score", "calibrate", "attribute", "learn")
     }
+
+
+def test_an_unknown_request_is_refused() -> None:
+    """The learner's process does what its table names, nothing else that it could."""
+    host = LocalHost(StreamLearner.from_config(CONFIG))
+    with pytest.raises(KeyError, match="close"):
+        answer(host, ["close"])
 
 
 def test_the_next_epoch_is_scored_by_what_closing_leaves(host: Host) -> None:
     """What is asked for before an epoch is learnt waits for it."""
     learner = StreamLearner.from_config(CONFIG)
     first, second = BATCH.take(slice(0, 32)), BATCH.take(slice(32, 64))
-    host.begin(first)()
-    closing, given = host.begin_close(Decisions("count")), host.begin(second)
+    host.submit(first)
+    closing, scoring = host.close_epoch(Decisions("count")), host.submit(second)
     assert (host.epoch, host.num_open_events) == (2, 32)
     learner.advance(first)
     learner.close_epoch(Decisions("count"))
-    assert given().raw.tobytes() == learner.advance(second).raw.tobytes()
-    assert closing().state_crc32c == learner.state_crc32c()
+    assert scoring.result().raw.tobytes() == learner.advance(second).raw.tobytes()
+    assert closing.result().state_crc32c == learner.state_crc32c()
 
 
 def test_partitions_are_discarded_and_rebuilt(host: Host) -> None:
@@ -102,26 +110,28 @@ def test_partitions_are_discarded_and_rebuilt(host: Host) -> None:
     learner = StreamLearner.from_config(CONFIG)
     head, tail = BATCH.take(slice(0, 20)), BATCH.take(slice(20, 40))
     zero = tail.take(np.flatnonzero(tail.partition == 0))
+    host.submit(head)
+    learner.advance(head)
     for one in (host, learner):
-        one.advance(head)
         one.discard(1, 0)
         one.rebuild(0, zero)
     assert host.num_open_events == learner.num_open_events
     probe = BATCH.take(slice(40, 60))
-    assert host.advance(probe).raw.tobytes() == learner.advance(probe).raw.tobytes()
+    assert host.submit(probe).result().raw.tobytes() == learner.advance(probe).raw.tobytes()
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_checkpoints_are_written_beside_and_restored(kind: str, tmp_path: Path) -> None:
+def test_checkpoints_are_written_in_the_background_and_restored(kind: str, tmp_path: Path) -> None:
     """What is remembered is the state of that moment, whatever is learnt while it is written."""
     host, learner = new_host(kind), StreamLearner.from_config(CONFIG)
+    host.submit(BATCH.take(slice(0, 32)))
+    learner.advance(BATCH.take(slice(0, 32)))
     for one in (host, learner):
-        one.advance(BATCH.take(slice(0, 32)))
         one.close_epoch(Decisions("count"))
     host.remember({"seq": 3}, 17)
     host.save(tmp_path, 2)
-    host.begin(BATCH.take(slice(32, 64)))()
-    host.begin_close(Decisions("count"))()
+    host.submit(BATCH.take(slice(32, 64)))
+    host.close_epoch(Decisions("count")).result()
     (written,) = host.saved(wait=True)
     assert (written.journal, host.saved(), host.saving) == (17, [], False)
     assert written.num_bytes == sum(f.stat().st_size for f in checkpoints(tmp_path)[0].iterdir())
@@ -131,15 +141,15 @@ def test_checkpoints_are_written_beside_and_restored(kind: str, tmp_path: Path) 
     assert found is not None
     assert (found.engine, other.epoch) == ({"seq": 3}, 2)
     probe = BATCH.take(slice(32, 64))
-    assert other.advance(probe).raw.tobytes() == learner.advance(probe).raw.tobytes()
+    assert other.submit(probe).result().raw.tobytes() == learner.advance(probe).raw.tobytes()
     assert other.restore(tmp_path / "empty", "fail") is None
     other.close()
 
 
 def test_the_end_of_saving_is_told_though_nothing_else_is_asked(host: Host, tmp_path: Path) -> None:
     """On an idle stream, too, a checkpoint that was written is known to be."""
-    host.begin(BATCH.take(slice(0, 32)))()
-    host.begin_close(Decisions("count"))()
+    host.submit(BATCH.take(slice(0, 32)))
+    host.close_epoch(Decisions("count"))
     host.remember({}, 5)
     host.save(tmp_path, 1)
     written: list[Written] = []
@@ -153,8 +163,8 @@ def test_the_end_of_saving_is_told_though_nothing_else_is_asked(host: Host, tmp_
 
 def test_an_unusable_checkpoint_is_told_with_its_exit_code(host: Host, tmp_path: Path) -> None:
     """A checkpoint that is there but corrupt ends with exit code 4, from either process."""
-    host.begin(BATCH.take(slice(0, 32)))()
-    host.begin_close(Decisions("count"))()
+    host.submit(BATCH.take(slice(0, 32)))
+    host.close_epoch(Decisions("count"))
     host.remember({}, 1)
     host.save(tmp_path, 1)
     host.saved(wait=True)
@@ -189,10 +199,10 @@ def test_the_build_is_that_of_the_learner_s_process(host: Host) -> None:
 def test_a_killed_learner_is_told() -> None:
     """A process that vanishes is an error that says how, not a wait without end."""
     host = ProcessHost(CONFIG)
-    host.advance(BATCH.take(slice(0, 8)))
+    host.submit(BATCH.take(slice(0, 8))).result()
     os.kill(host.pid, signal.SIGKILL)
     with pytest.raises(LearnerProcessError, match="SIGKILL") as told:
-        deque(map(host.advance, [BATCH.take(slice(0, 8))] * 3))
+        deque(host.submit(BATCH.take(slice(0, 8))).result() for _ in range(3))
     assert told.value.vanished
     host.close()
 
@@ -200,7 +210,7 @@ def test_a_killed_learner_is_told() -> None:
 def test_the_learner_s_process_ends_with_the_engine_s() -> None:
     """No process is left behind, and none outlives its connection."""
     host = ProcessHost(CONFIG)
-    host.advance(BATCH.take(slice(0, 8)))
+    host.submit(BATCH.take(slice(0, 8))).result()
     pid = host.pid
     host.close()
     with pytest.raises(ProcessLookupError):

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 from types import MappingProxyType
-from typing import Any
+
+import msgspec
 
 from streamssl.data.events import OutputRecord, Range
 from streamssl.transport.base import PartitionOutput, Transaction
@@ -62,21 +63,12 @@ def test_a_partition_that_was_lost_and_came_back_untouched_stays() -> None:
     assert set(still_held(whole, {0: 3}, lost, {0: 10}.__getitem__).parts) == {0}
 
 
-def test_an_announcement_moves_to_a_part_that_lands_with_vectors() -> None:
-    """A space is announced by the first transaction that shows it, or not yet."""
-    whole, results = taken(), (_anything(),)
-    record = JournalRecord(
-        instance=0, seq=1, epoch=1, ranges=whole.journal.ranges, space=(0, "new")
-    )
-    with_results = {p: replace(part, results=results) for p, part in whole.parts.items()}
-    with_results[0].records.append(SPACE)
-    rest = Transaction(record, with_results).without({0})
+def test_records_of_no_partition_land_with_whatever_lands() -> None:
+    """A space is announced whichever partitions leave; the journal names one that stays."""
+    record = msgspec.structs.replace(taken().journal, space=(0, "new"))
+    whole = Transaction(record, taken().parts, [SPACE])
+    rest = still_held(whole, {1: 1}, frozenset(), untold)
+    assert rest.records == [SPACE]
     assert rest.journal.space == (1, "new")
-    assert rest.parts[1].records == [SPACE]
-    none_left = Transaction(record, {**with_results, 1: whole.parts[1]}).without({0})
-    assert none_left.journal.space is None
-    assert none_left.parts[1].records == []
-
-
-def _anything() -> Any:
-    return object()
+    assert list(rest.by_partition()) == [(1, []), (0, [SPACE])]
+    assert whole.without({0, 1}).journal.space is None

@@ -8,7 +8,7 @@ from functools import partial
 
 from streamssl.config.sections import OUTPUTS
 from streamssl.data.events import OutputRecord
-from streamssl.transport.base import Receipt, Transaction, partition_of
+from streamssl.transport.base import Receipt, Transaction
 from streamssl.transport.holding import returned, still_held
 from streamssl.transport.journal import JournalRecord
 from streamssl.transport.kafka.clients.base import Addressed, Membership
@@ -111,9 +111,9 @@ class Committer(ABC):
     def _addressed(self, transaction: Transaction) -> list[Addressed]:
         names = {word: f"{self._app}.{word}" for word in OUTPUTS}
         records = [
-            Addressed(names[record.topic], partition_of(record, partition), record)
-            for partition, part in sorted(transaction.parts.items())
-            for record in part.records
+            Addressed(names[record.topic], partition, record)
+            for partition, records in transaction.by_partition()
+            for record in records
         ]
         check_sizes(records, self._limits)
         return records

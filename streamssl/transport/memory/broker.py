@@ -11,7 +11,7 @@ from collections import defaultdict
 from collections.abc import Callable, Mapping
 
 from streamssl.data.events import Headers, Message
-from streamssl.transport.base import FencedError, Transaction, partition_of
+from streamssl.transport.base import FencedError, Transaction
 from streamssl.transport.memory.group import Group, Member
 from streamssl.transport.memory.log import Log
 
@@ -122,7 +122,7 @@ class MemoryBroker:
     ) -> int:
         """Fence earlier producers of an instance and return the new producer epoch.
 
-        `held_epoch` is the caller's own epoch, when it settles a doubt.
+        `held_epoch` is the caller's own epoch, when it settles an unknown outcome.
 
         Raises:
             FencedError: Another process has taken the instance since `held_epoch`.
@@ -189,16 +189,12 @@ class MemoryBroker:
             self._land(app, topic, instance, transaction)
 
     def _land(self, app: str, topic: str, instance: int, transaction: Transaction) -> None:
-        for partition, part in transaction.parts.items():
-            for record in part.records:
-                self.produce(
-                    f"{app}.{record.topic}",
-                    partition_of(record, partition),
-                    record.value,
-                    key=record.key,
-                    headers=record.headers,
-                )
-            self._groups[app, topic].committed[partition] = part.range.stop
+        for partition, records in transaction.by_partition():
+            for record in records:
+                name, value = f"{app}.{record.topic}", record.value
+                self.produce(name, partition, value, key=record.key, headers=record.headers)
+        stops = {p: part.range.stop for p, part in transaction.parts.items()}
+        self._groups[app, topic].committed |= stops
         self.produce(f"{app}.journal", instance, transaction.journal.encode())
 
     def _check_epoch(self, app: str, topic: str, instance: int, epoch: int) -> None:

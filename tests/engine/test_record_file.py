@@ -1,4 +1,4 @@
-"""The file of a journal replay: whole, or not there."""
+"""The file of a reproduction: whole, or not there."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from streamssl.data.events import OutputRecord
-from streamssl.engine.published import PublishedFileError, published
+from streamssl.engine.record_file import RecordFileError, record_file
 from streamssl.transport.files import InputFileError
 from streamssl.transport.files import writers as files
 
@@ -20,9 +20,10 @@ SPACE = OutputRecord("spaces", b"0/space-1", b"{}", ())
 
 
 def write(path: Path) -> None:
-    """Two transactions: one of partition 3, one of partition 4."""
-    with published(path, "app") as add:
-        add(3, [SCORE, SPACE])
+    """Two transactions: one of partition 3 with a record of none, one of partition 4."""
+    with record_file(path, "app") as add:
+        add(3, [SCORE])
+        add(0, [SPACE])
         add(4, [VECTORS])
         assert not path.exists()
 
@@ -61,7 +62,7 @@ def test_an_end_before_the_end_leaves_nothing(
     """An error or SIGTERM: no torn file, and an earlier one stays as it was."""
     path = tmp_path / name
     path.write_text("of an earlier run")
-    with pytest.raises(type(error)), published(path, "app") as add:  # noqa: PT012 - a manager
+    with pytest.raises(type(error)), record_file(path, "app") as add:  # noqa: PT012 - a manager
         add(3, [SCORE])
         raise error
     assert path.read_text() == "of an earlier run"
@@ -71,7 +72,7 @@ def test_an_end_before_the_end_leaves_nothing(
 def test_row_groups_are_bounded_in_bytes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Packed records are large: they do not wait in memory for a number of rows."""
     monkeypatch.setattr(files, "BYTES_PER_GROUP", 1_000)
-    with published(tmp_path / "out.parquet", "app") as add:
+    with record_file(tmp_path / "out.parquet", "app") as add:
         for _ in range(6):
             add(0, [OutputRecord("embeddings", None, bytes(400), ())])
     found = pq.ParquetFile(tmp_path / "out.parquet")
@@ -82,7 +83,7 @@ def test_places_and_suffixes_are_checked_first(tmp_path: Path) -> None:
     """A suffix without a format, no such folder, or a folder of that name: nothing begins."""
     (tmp_path / "folder.jsonl").mkdir()
     for path, error in (
-        (tmp_path / "out.csv", PublishedFileError),
+        (tmp_path / "out.csv", RecordFileError),
         (tmp_path / "none" / "out.jsonl", InputFileError),
         (tmp_path / "folder.jsonl", InputFileError),
     ):

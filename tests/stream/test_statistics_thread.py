@@ -1,4 +1,4 @@
-"""Two calls beside one another."""
+"""Two calls at once, on two threads."""
 
 from __future__ import annotations
 
@@ -6,13 +6,13 @@ import threading
 
 import pytest
 
-from streamssl.stream.statistics_thread import Beside
+from streamssl.stream.statistics_thread import StatisticsThread
 
 
 def test_both_run_at_once() -> None:
     """Each may wait for the other: they are on two threads."""
     meeting = threading.Barrier(2, timeout=10.0)
-    assert Beside().run(lambda: meeting.wait() + 10, lambda: meeting.wait() + 10) in (
+    assert StatisticsThread().run(lambda: meeting.wait() + 10, lambda: meeting.wait() + 10) in (
         (10, 11),
         (11, 10),
     )
@@ -28,11 +28,11 @@ def test_an_error_of_one_waits_for_the_other() -> None:
         raise ValueError("here")
 
     with pytest.raises(ValueError, match="here"):
-        Beside().run(fail, lambda: written.append(int(release.wait(10.0))))
+        StatisticsThread().run(fail, lambda: written.append(int(release.wait(10.0))))
     assert written == [1]
 
 
-def test_an_error_beside_is_raised() -> None:
+def test_an_error_of_the_second_thread_is_raised() -> None:
     """What fails on the second thread is not lost."""
     with pytest.raises(ZeroDivisionError):
-        Beside().run(lambda: None, lambda: 1 // 0)
+        StatisticsThread().run(lambda: None, lambda: 1 // 0)

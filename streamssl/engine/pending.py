@@ -1,12 +1,12 @@
-"""A transaction in the making: what was taken, what it decoded to, what is published of it.
+"""A transaction on its way: what was taken, what it decoded to, how it scored.
 
-The daemon fills a draft from polls, recovery and replay fill one from a journal record; from
-there on all three run the code below.
+The daemon fills one from polls, recovery and reproduction from a journal record; from there on
+all three run the code below.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from concurrent.futures import Future
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -14,16 +14,14 @@ import numpy as np
 from streamssl.codecs.base import Decoder
 from streamssl.data.events import DeadLetter, Decoded, EventBatch, Range, Schema, Slice
 from streamssl.data.results import Results
-from streamssl.engine.ports import Codec
 from streamssl.engine.slices import messages_of, range_of, without
-from streamssl.host import Given, Learner
-from streamssl.transport.base import PartitionOutput
+from streamssl.host import Host
 from streamssl.transport.journal import POISON
 
 
 @dataclass
-class Part:
-    """What a draft holds of one partition."""
+class PendingPart:
+    """What a pending transaction holds of one partition."""
 
     incarnation: int
     pieces: list[Slice] = field(default_factory=list)
@@ -32,18 +30,18 @@ class Part:
 
     @property
     def range(self) -> Range:
-        """The input taken."""
+        """The range of input that was taken."""
         return range_of(self.pieces)
 
     @property
     def num_events(self) -> int:
-        """Events read from it."""
+        """Events that were read from its messages."""
         return sum(map(len, self.batches))
 
 
 @dataclass
-class Draft:
-    """A transaction in the making.
+class PendingTransaction:
+    """A transaction that has not landed yet.
 
     Attributes:
         parts: What was taken, per partition.
@@ -54,9 +52,10 @@ class Draft:
         began_s: When the first message was taken in.
         polled_s: When it was polled; it may have waited in the intake since.
         full: True where what was polled next cannot join this transaction.
+        scores: The results of its events once they were asked for; None where it has none.
     """
 
-    parts: dict[int, Part] = field(default_factory=dict)
+    parts: dict[int, PendingPart] = field(default_factory=dict)
     tails: dict[int, tuple[int, int]] = field(default_factory=dict)
     num_messages: int = 0
     num_events: int = 0
@@ -64,10 +63,11 @@ class Draft:
     began_s: float = 0.0
     polled_s: float = 0.0
     full: bool = False
+    scores: Future[Results] | None = None
 
     def add(self, piece: Slice, decoded: Decoded) -> None:
         """Take in one slice and what it decoded to."""
-        part = self.parts.setdefault(piece.partition, Part(piece.incarnation))
+        part = self.parts.setdefault(piece.partition, PendingPart(piece.incarnation))
         part.pieces.append(piece)
         if len(decoded.batch):
             part.batches.append(decoded.batch)
@@ -75,11 +75,28 @@ class Draft:
         self.num_messages += len(piece.payload)
         self.num_events += len(decoded.batch)
 
-    def events(self) -> EventBatch | None:
-        """The events of all partitions, one partition after another; None where there are none."""
-        parts = [self.parts[partition] for partition in sorted(self.parts)]
-        batches = [batch for part in parts for batch in part.batches]
-        return EventBatch.concat(batches) if batches else None
+    def accepts(self, piece: Slice) -> bool:
+        """Whether a slice may join this transaction, or follow it while its outcome is open.
+
+        One transaction knows one incarnation, and whether the state held of a partition is that
+        of the next one is not known before.
+        """
+        part = self.parts.get(piece.partition)
+        return part is None or part.incarnation == piece.incarnation
+
+    def stops(self) -> dict[int, int]:
+        """The position after what was taken, per partition."""
+        return {p: part.pieces[-1].stop for p, part in self.parts.items()}
+
+    def submit(self, host: Host) -> None:
+        """Ask for the scores of its events, one partition after another."""
+        batches = [batch for p in sorted(self.parts) for batch in self.parts[p].batches]
+        if batches:
+            self.scores = host.submit(EventBatch.concat(batches))
+
+    def results(self) -> Results | None:
+        """The results of its events when they are there, None where it has none."""
+        return None if self.scores is None else self.scores.result()
 
     def journalled_dead_letters(self) -> list[tuple[int, int, int]]:
         """(partition, offset, index) of every dead letter, as the journal has them."""
@@ -87,22 +104,6 @@ class Draft:
         return [
             (letter.message.partition, letter.message.offset, _index(letter)) for letter in letters
         ]
-
-
-@dataclass(frozen=True)
-class Scoring:
-    """A draft whose scores are under way.
-
-    Attributes:
-        given: The results of its events, None where there are none.
-    """
-
-    draft: Draft
-    given: Given[Results] | None
-
-    def results(self) -> dict[int, Results]:
-        """Results per partition that has events, when they are there."""
-        return {} if self.given is None else split(self.draft, self.given())
 
 
 def _index(letter: DeadLetter) -> int:
@@ -132,34 +133,3 @@ def below(decoded: Decoded, offset: int) -> Decoded:
     num_rows = int(np.searchsorted(decoded.batch.offset, offset))
     letters = tuple(d for d in decoded.dead_letters if d.message.offset < offset)
     return Decoded(decoded.batch.take(slice(0, num_rows)), letters, decoded.schema)
-
-
-def advance(draft: Draft, learner: Learner) -> dict[int, Results]:
-    """Score all partitions' events in one call; results per partition that has events."""
-    batch = draft.events()
-    return {} if batch is None else split(draft, learner.advance(batch))
-
-
-def split(draft: Draft, results: Results) -> dict[int, Results]:
-    """Results of a draft's events, per partition that has events."""
-    counts = {p: part.num_events for p, part in sorted(draft.parts.items()) if part.batches}
-    stops = np.cumsum(list(counts.values())).tolist()
-    starts = [0, *stops[:-1]]
-    if len(counts) == 1:
-        return dict.fromkeys(counts, results)
-    return {p: results.take(slice(a, b)) for p, a, b in zip(counts, starts, stops, strict=True)}
-
-
-def encode(
-    draft: Draft, results: Mapping[int, Results], codec: Codec
-) -> dict[int, PartitionOutput]:
-    """What is published of a draft, per partition."""
-    return {
-        partition: PartitionOutput(
-            range=part.range,
-            incarnation=part.incarnation,
-            records=codec.encode(results.get(partition), tuple(part.dead_letters)),
-            results=(results[partition],) if partition in results else (),
-        )
-        for partition, part in sorted(draft.parts.items())
-    }

@@ -1,17 +1,16 @@
-"""Where a replay of the journal writes what it reproduced: record by record, byte by byte."""
+"""The file of output records that a reproduction writes: record by record, byte by byte."""
 
 from __future__ import annotations
 
 import base64
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
 import pyarrow as pa
 
 from streamssl.data.events import OutputRecord, StreamsslError
-from streamssl.transport.base import partition_of
 from streamssl.transport.files.formats import check_place
 from streamssl.transport.files.writers import DraftFile, ParquetWriter, writing
 
@@ -24,19 +23,19 @@ SCHEMA = pa.schema(
         pa.field("headers", pa.list_(pa.struct([("name", pa.string()), ("value", pa.binary())]))),
     ]
 )
-# Records of one partition, as one transaction published them.
-Write = Callable[[int, list[OutputRecord]], None]
+# Records of one partition of the output topics, as one transaction published them.
+Write = Callable[[int, Sequence[OutputRecord]], None]
 
 
-class PublishedFileError(StreamsslError):
+class RecordFileError(StreamsslError):
     """The output file's format cannot be told."""
 
     exit_code = 2
 
 
 @contextmanager
-def published(path: Path, prefix: str) -> Iterator[Write]:
-    """Open the output file of a journal replay; it appears when the body ended without error.
+def record_file(path: Path, prefix: str) -> Iterator[Write]:
+    """Open the output file of a reproduction; it appears when the body ended without error.
 
     Args:
         path: `.parquet` (keys and values as bytes) or `.jsonl` (a value that is text as
@@ -44,18 +43,18 @@ def published(path: Path, prefix: str) -> Iterator[Write]:
         prefix: What the topics' names begin with.
 
     Raises:
-        PublishedFileError: Another suffix.
+        RecordFileError: Another suffix.
         InputFileError: A place where no file can be written.
         OutputFileError: It cannot be written to its end; what was under its name stays.
     """
     if path.suffix.lower() not in (".parquet", ".jsonl"):
-        raise PublishedFileError(f"{path}: a replay of the journal writes .parquet or .jsonl")
+        raise RecordFileError(f"{path}: a replay of the journal writes .parquet or .jsonl")
     check_place(path)
     with writing(path):
         file = DraftFile(path) if path.suffix.lower() == ".jsonl" else ParquetWriter(path, SCHEMA)
     add = _json_lines(file, prefix) if isinstance(file, DraftFile) else _rows(file, prefix)
 
-    def write(partition: int, records: list[OutputRecord]) -> None:
+    def write(partition: int, records: Sequence[OutputRecord]) -> None:
         with writing(path):
             add(partition, records)
 
@@ -69,11 +68,11 @@ def published(path: Path, prefix: str) -> Iterator[Write]:
 
 
 def _rows(file: ParquetWriter, prefix: str) -> Write:
-    def write(partition: int, records: list[OutputRecord]) -> None:
+    def write(partition: int, records: Sequence[OutputRecord]) -> None:
         rows = [
             {
                 "topic": f"{prefix}.{record.topic}",
-                "partition": partition_of(record, partition),
+                "partition": partition,
                 "key": record.key,
                 "value": record.value,
                 "headers": [{"name": name, "value": data} for name, data in record.headers],
@@ -86,10 +85,9 @@ def _rows(file: ParquetWriter, prefix: str) -> Write:
 
 
 def _json_lines(file: DraftFile, prefix: str) -> Write:
-    def write(partition: int, records: list[OutputRecord]) -> None:
+    def write(partition: int, records: Sequence[OutputRecord]) -> None:
         for record in records:
-            place = partition_of(record, partition)
-            line = {"topic": f"{prefix}.{record.topic}", "partition": place}
+            line = {"topic": f"{prefix}.{record.topic}", "partition": partition}
             line |= _text("key", record.key) | _text("value", record.value)
             line["headers"] = [_text("value", data) | {"name": n} for n, data in record.headers]
             file.stream.write(json.dumps(line, ensure_ascii=False).encode() + b"\n")

@@ -1,4 +1,4 @@
-"""What the engine tells the world: figures, health, one summary."""
+"""The engine's metrics: what the loop does as figures, as the state of health, as one summary."""
 
 from __future__ import annotations
 
@@ -7,54 +7,26 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
 
 import numpy as np
 import pyarrow as pa
 
 from streamssl.config.budget import Budget
+from streamssl.data.events import OutputRecord
 from streamssl.data.results import INCIDENT_STATES, EpochReport, Results
-from streamssl.engine.checkpoints import Saved
-from streamssl.engine.draft import Draft, Part
+from streamssl.engine.pending import PendingPart, PendingTransaction
 from streamssl.engine.slices import messages_of
+from streamssl.engine.summary import Summary
+from streamssl.host import Written
 from streamssl.telemetry import Health, Metrics
-from streamssl.transport.base import PartitionOutput
+from streamssl.transport.base import Transaction
 
-# Reasons for worry that are over once a checkpoint stands on what they left.
+# Reasons for a degraded state that are over once a checkpoint stands on what they left.
 PASSING = ("gap", "missed")
 
 
-@dataclass
-class Summary:
-    """What a run did.
-
-    Attributes:
-        events: Events scored and published.
-        dead_letters: Inputs that could not be read.
-        transactions: Transactions that landed.
-        epochs: Epochs learnt.
-        samples_trained: Fresh and replayed samples that optimiser steps learnt from.
-        anomalies: Events above the threshold.
-        incidents: Runs of anomalies that began.
-        recovered: Events replayed from the journal at the start, so far.
-        missed: Messages that expired before they were read.
-        seconds: Since the group was entered.
-    """
-
-    events: int = 0
-    dead_letters: int = 0
-    transactions: int = 0
-    epochs: int = 0
-    samples_trained: int = 0
-    anomalies: int = 0
-    incidents: int = 0
-    recovered: int = 0
-    missed: int = 0
-    seconds: float = 0.0
-
-
-class Watch:
-    """Turns what the loop does into figures.
+class MetricsReporter:
+    """Reports what the loop does to the metric catalogue, the lifecycle and the summary.
 
     Args:
         topic: The input topic.
@@ -94,8 +66,8 @@ class Watch:
         yield
         self._metrics.stage_duration.labels(name).observe(time.perf_counter() - began_s)
 
-    def took(self, stages: Iterable[tuple[str, float]]) -> None:
-        """Stages that were measured elsewhere: their names and seconds."""
+    def observe_stages(self, stages: Iterable[tuple[str, float]]) -> None:
+        """Count stages that were measured elsewhere: their names and seconds."""
         for name, seconds in stages:
             self._metrics.stage_duration.labels(name).observe(seconds)
 
@@ -104,29 +76,34 @@ class Watch:
         self._health.enter(phase)
         self._metrics.state.state(self._health.state)
 
-    def alive(self) -> None:
+    def heartbeat(self) -> None:
         """The loop turned once more."""
         self._health.beat()
         self._metrics.state.state(self._health.state)
+
+    def recovering(self, num_events: int) -> None:
+        """So many events of the journal are applied again so far."""
+        self.heartbeat()
+        self.summary.recovered = num_events
 
     def recovered(self, source: str, num_events: int) -> None:
         """The state, begun from `source`, is where the journal ends."""
         self.summary.recovered = num_events
         self._metrics.restarts_recovered.labels(source).inc()
 
-    def worry(self, changes: list[str]) -> None:
-        """What the recovery found and the journal has yet to say; over at the next checkpoint."""
+    def degrade(self, changes: list[str]) -> None:
+        """The recovery left changes that the journal has yet to say; over at a checkpoint."""
         for change in changes:
             name = change.partition(":")[0]
             if name in PASSING:  # `rebased` belongs to every upgrade: the journal says so.
                 self._health.degrade(name, change)
 
     def joined(self) -> None:
-        """The group was entered."""
+        """The group was entered: the run's seconds count from here."""
         self._began_s = self._clock()
         self.enter("warming")
 
-    def holds(self, held: Mapping[int, int], lag: Mapping[int, int]) -> None:
+    def report_assignment(self, held: Mapping[int, int], lag: Mapping[int, int]) -> None:
         """Which partitions are held, in which incarnations, and how far they are behind."""
         came = sum(self._held.get(p) != incarnation for p, incarnation in held.items())
         left = sum(held.get(p) != incarnation for p, incarnation in self._held.items())
@@ -140,56 +117,57 @@ class Watch:
         self._held = dict(held)
         self._newest_s = {p: seconds for p, seconds in self._newest_s.items() if p in held}
 
-    def committed(self, draft: Draft, parts: Mapping[int, PartitionOutput], began_s: float) -> None:
-        """A transaction, sent at `began_s`, landed with `parts` of the draft."""
+    def committed(self, pending: PendingTransaction, landed: Transaction, began_s: float) -> None:
+        """`landed` is what landed of a transaction, sent at `began_s`."""
         now_s = self._clock()
         self.summary.transactions += 1
         self.summary.seconds = now_s - self._began_s
-        outcome = "committed" if len(parts) == len(draft.parts) else "partial"
+        outcome = "committed" if len(landed.parts) == len(pending.parts) else "partial"
         self._metrics.commits.labels(outcome).inc()
         self._metrics.commit_duration.observe(now_s - began_s)
-        for partition, output in parts.items():
-            self._took(draft.parts[partition])
-            self._wrote(output)
+        for _, records in landed.by_partition():
+            self._count_output(records)
+        for partition, output in landed.parts.items():
+            self._count_input(pending.parts[partition])
             for results in output.results:
-                self._published(partition, results, now_s - draft.polled_s)
-            if partition in draft.missed:
-                self._missed(partition, draft.missed[partition])
+                self._count_results(partition, results, now_s - pending.polled_s)
+            if partition in pending.missed:
+                self._count_missed(partition, pending.missed[partition])
         if self._newest_s:
             newest_s = max(self._newest_s.values())
             self._metrics.input_last_event_timestamp.labels(self._topic).set(newest_s)
 
-    def not_ours(self) -> None:
+    def commit_failed(self) -> None:
         """A transaction landed nothing: all its partitions had left."""
         self._metrics.commits.labels("failed").inc()
 
-    def learnt(self, report: EpochReport) -> None:
-        """An epoch closed."""
+    def epoch_closed(self, report: EpochReport) -> None:
+        """An epoch was learnt, and the next is open."""
         self.summary.epochs += 1
         self.summary.samples_trained += report.num_trained
         self._metrics.observe(report)
         self.enter("warming" if report.warmup_progress < 1.0 else "running")
 
-    def checkpointed(self, saved: Saved) -> None:
+    def checkpointed(self, written: Written) -> None:
         """A checkpoint was written, or could not be."""
-        self._metrics.checkpoint_duration.observe(saved.seconds)
-        if not saved.num_bytes:
+        self._metrics.checkpoint_duration.observe(written.seconds)
+        if not written.num_bytes:
             self._metrics.checkpoints.labels("failed").inc()
             self._health.degrade("checkpoint", "the last checkpoint could not be written")
             return
         self._metrics.checkpoints.labels("saved").inc()
-        self._metrics.checkpoint_bytes.set(saved.num_bytes)
+        self._metrics.checkpoint_bytes.set(written.num_bytes)
         self._metrics.checkpoint_last_success.set(self._wall_clock())
         for name in ("checkpoint", *PASSING):
             self._health.restore(name)
 
-    def _missed(self, partition: int, num_messages: int) -> None:
+    def _count_missed(self, partition: int, num_messages: int) -> None:
         self.summary.missed += num_messages
         self._metrics.input_missed.labels(self._topic).inc(num_messages)
         told = f"{num_messages} messages of partition {partition} expired before they were read"
         self._health.degrade("missed", told)
 
-    def _took(self, part: Part) -> None:
+    def _count_input(self, part: PendingPart) -> None:
         reasons = Counter(letter.reason for letter in part.dead_letters)
         num_dead = reasons.total()
         self.summary.dead_letters += num_dead
@@ -200,11 +178,11 @@ class Watch:
         rows = (p.payload.nbytes for p in part.pieces if isinstance(p.payload, pa.RecordBatch))
         self._metrics.input_bytes.labels(self._topic).inc(sum(values) + sum(rows))
 
-    def _wrote(self, output: PartitionOutput) -> None:
-        for topic, num in Counter(record.topic for record in output.records).items():
+    def _count_output(self, records: Iterable[OutputRecord]) -> None:
+        for topic, num in Counter(record.topic for record in records).items():
             self._metrics.output_events.labels(topic, "committed").inc(num)
 
-    def _published(self, partition: int, results: Results, latency_s: float) -> None:
+    def _count_results(self, partition: int, results: Results, latency_s: float) -> None:
         summary, num_events = self.summary, len(results.batch)
         if num_events:
             self._newest_s[partition] = float(results.batch.event_time.max())

@@ -1,4 +1,4 @@
-"""A message that kills the process must not kill it for ever.
+"""The crash log: a message that kills the process must not kill it for ever.
 
 While the first transactions after a start are decoded and scored, a small file says which messages
 they hold, by partition and offset. Where two processes have died there, one after the other, the
@@ -40,7 +40,7 @@ class _Mark(msgspec.Struct, frozen=True):
         starts: Processes that died, one after the other, in the region.
         stops: The region: per partition the position after what was looked at.
         partition: Of the message that was looked at alone, else -1.
-        offset: Likewise.
+        offset: Of that message, else -1.
         deaths: Processes that died while they looked at that message alone.
     """
 
@@ -51,20 +51,20 @@ class _Mark(msgspec.Struct, frozen=True):
     deaths: int = 0
 
 
-class Attempts:
-    """Counts the deaths at the messages that follow a start.
+class CrashLog:
+    """Remembers, from one process to the next, at which messages processes died after a start.
 
     Args:
-        path: The file, in the state directory.
+        path: The file, in the state directory; None remembers nothing and suspects nobody.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path | None) -> None:
         self._path = path
         # What the file shall say while nothing is looked at.
         self._standing = self._read()
         self._mark: _Mark | None = None
         self._num_taken = 0
-        self._watched = WATCHED
+        self._watched = WATCHED if path else 0
 
     @property
     def undecided(self) -> bool:
@@ -76,7 +76,7 @@ class Attempts:
         region = self._standing.stops if self._standing.starts >= STARTS_BEFORE_CARE else {}
         return piece.start < region.get(piece.partition, 0)
 
-    def taken(self, piece: Slice) -> None:
+    def begin(self, piece: Slice) -> None:
         """Note that a slice is about to be looked at, with what the transaction has already."""
         if not (self._watched or self.suspects(piece)):
             return
@@ -107,7 +107,7 @@ class Attempts:
         self._note(msgspec.structs.replace(self._mark, **look))
         return frozenset()
 
-    def survived(self, reached: Mapping[int, int]) -> None:
+    def processed(self, reached: Mapping[int, int]) -> None:
         """Note that a transaction was scored and encoded: its messages are harmless.
 
         Before the commit: a process that is killed while it waits for the broker, however
@@ -126,13 +126,15 @@ class Attempts:
             self._standing = msgspec.structs.replace(before, stops=left)
         self._settle()
 
-    def excuse(self) -> None:
-        """What is looked at does not count as a death: the process ends with an exception."""
+    def dismiss(self) -> None:
+        """Count no death at what is looked at: the process ends with an exception."""
         if self._mark is not None:
             self._settle()
 
     def clear(self) -> None:
         """Forget everything: the region is passed, or the process stops as planned."""
+        if self._path is None:
+            return
         try:
             self._path.unlink(missing_ok=True)
         except OSError as error:
@@ -150,12 +152,16 @@ class Attempts:
         self._write(mark)
 
     def _read(self) -> _Mark:
+        if self._path is None:
+            return _Mark()
         try:
             return msgspec.json.decode(self._path.read_bytes(), type=_Mark)
         except (OSError, msgspec.MsgspecError):
             return _Mark()
 
     def _write(self, mark: _Mark) -> None:
+        if self._path is None:
+            return
         try:
             self._path.parent.mkdir(parents=True, exist_ok=True)
             # In place: a torn file reads as no mark, which costs more deaths, no message.

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from streamssl.data.events import Decoded, Slice
-from streamssl.engine.attempts import Attempts
+from streamssl.engine.crash_log import CrashLog
 from tests.engine.fake_learner import FakeLearner
 from tests.engine.test_loop import expected_ids
 from tests.engine.test_recovery import state_dir
@@ -191,7 +191,7 @@ def test_a_full_disk_stops_no_start(
     def full(*_: object, **__: object) -> object:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("streamssl.engine.attempts.os.fsync", full)
+    monkeypatch.setattr("streamssl.engine.crash_log.os.fsync", full)
     world.engine().run()
     assert world.ids() == expected_ids(world)
     assert "No space left on device" in caplog.text
@@ -201,8 +201,8 @@ def test_an_unreadable_file_is_no_mark(tmp_path: Path) -> None:
     """Whatever lies where the file should be: the start goes on without care."""
     path = tmp_path / "attempts.json"
     path.mkdir()
-    attempts, piece = Attempts(path), Slice(0, 1, 0, 2, [])
-    assert not attempts.suspects(piece)
-    attempts.taken(piece)
-    assert attempts.poison_in(piece) == frozenset()
-    attempts.clear()
+    crash_log, piece = CrashLog(path), Slice(0, 1, 0, 2, [])
+    assert not crash_log.suspects(piece)
+    crash_log.begin(piece)
+    assert crash_log.poison_in(piece) == frozenset()
+    crash_log.clear()

@@ -8,11 +8,8 @@ from types import SimpleNamespace
 
 import pytest
 
-from streamssl.data.events import Slice
 from streamssl.engine.daemon import Daemon
-from streamssl.engine.intake import Intake
-from streamssl.engine.positions import Positions
-from streamssl.engine.watch import Summary
+from streamssl.engine.summary import Summary
 from streamssl.telemetry import Health, Metrics
 from tests.engine.world import World
 
@@ -79,14 +76,6 @@ def test_latency_counts_from_the_poll_and_lag_what_waits(tmp_path: Path) -> None
     total = sample(metrics, "event_latency_seconds_sum")
     assert total is not None
     assert total == pytest.approx(4 * (2.0 + 4.0 + 6.0), abs=1.0)
-
-
-def test_the_stash_counts_as_lag_where_the_end_is_known() -> None:
-    """A partition whose end is not known yet has no lag to add to."""
-    transport = SimpleNamespace(lag=lambda: {0: 3})
-    intake = Intake(transport, Positions(), 5, lambda: 0.0)
-    intake.stash = [Slice(0, 1, 10, 14, []), Slice(1, 1, 0, 9, [])]
-    assert intake.lag() == {0: 7}
 
 
 def test_an_incident_is_counted_once_everywhere(tmp_path: Path) -> None:
