@@ -20,12 +20,12 @@ import msgspec
 import numpy as np
 
 from benchmarks.speed.bed import Bed
-from benchmarks.speed.daemon import Daemon
-from benchmarks.speed.exposition import Reading
+from benchmarks.speed.daemon import MeasuredDaemon
 from benchmarks.speed.ours import Ours, ours_config
 from benchmarks.speed.pacer import Pace
 from benchmarks.speed.plan import NUM_CHANNELS, NUM_KEYS
 from benchmarks.speed.results import Latency, Quantiles
+from benchmarks.speed.scrapes import Scrape
 from benchmarks.speed.waits import (
     Observed,
     burst_spans,
@@ -51,20 +51,20 @@ _READ_EVERY_S = 0.25
 class Watching(threading.Thread):
     """Reads the daemon's figures four times a second, until `stop`."""
 
-    def __init__(self, daemon: Daemon) -> None:
+    def __init__(self, daemon: MeasuredDaemon) -> None:
         super().__init__(name="figures", daemon=True)
         self._daemon = daemon
         self._stopped = threading.Event()
-        self.readings: list[Reading] = []
+        self.scrapes: list[Scrape] = []
 
     def run(self) -> None:
-        """Keep every reading that the daemon gives, until `stop`."""
+        """Keep every scrape that the daemon gives, until `stop`."""
         while not self._stopped.wait(_READ_EVERY_S):
-            reading = self._daemon.read()
-            self.readings += [reading] if reading else []
+            scrape = self._daemon.scrape()
+            self.scrapes += [scrape] if scrape else []
 
     def stop(self) -> None:
-        """Read no more, and wait until the last reading is kept."""
+        """Read no more, and wait until the last scrape is kept."""
         self._stopped.set()
         self.join()
 
@@ -75,7 +75,7 @@ class Offered:
 
     pace: Pace
     observed: Observed
-    readings: list[Reading]
+    scrapes: list[Scrape]
 
 
 def measure_latency(bed: Bed, json_per_s: float, say: Callable[[str], None]) -> Latency:
@@ -99,20 +99,23 @@ def _offer(bed: Bed, per_s: float, say: Callable[[str], None]) -> Offered:
     every = f"checkpoint.every_s={CHECKPOINT_EVERY_S}"
     config = ours_config(bed, Ours("paced", ""), every, topic=pace.topic)
     scores = bed.topic(f"{config.app.name}.scores")
-    with Daemon(config, bed.folder) as daemon, TopicReader(bed.kafka, scores) as reader:
+    with (
+        MeasuredDaemon.from_config(config, bed.folder) as daemon,
+        TopicReader(bed.kafka, scores) as reader,
+    ):
         _prime(daemon, pace)
         receipts = _read(reader, _PRIMER_EVENTS, lambda: True)
         watching = Watching(daemon)
         watching.start()
         receipts += _pace_and_read(reader, pace)
         watching.stop()
-    return Offered(pace, match(bed.read(pace.topic), receipts, _PRIMER_EVENTS), watching.readings)
+    return Offered(pace, match(bed.read(pace.topic), receipts, _PRIMER_EVENTS), watching.scrapes)
 
 
 def _summary(half: Offered, lighter: list[Offered], json_per_s: float, burst_steps: int) -> Latency:
-    observed, readings = half.observed, half.readings
-    checkpoints = checkpoint_spans(readings)
-    burst_N = during(observed, burst_spans(readings, burst_steps))
+    observed, scrapes = half.observed, half.scrapes
+    checkpoints = checkpoint_spans(scrapes)
+    burst_N = during(observed, burst_spans(scrapes, burst_steps))
     saving_N = during(observed, checkpoints)
     grown_N = np.arange(len(observed.append_N)) >= FULL_GROWN
     length_s = float(np.ptp(observed.append_N)) if len(observed.append_N) else 0.0
@@ -132,7 +135,7 @@ def _summary(half: Offered, lighter: list[Offered], json_per_s: float, burst_ste
             for other in lighter
         ],
         checkpoints=len(checkpoints),
-        steps=int(readings[-1].total("learn_steps_total", outcome="applied")) if readings else 0,
+        steps=int(scrapes[-1].total("learn_steps_total", outcome="applied")) if scrapes else 0,
         counted=len(observed.append_N),
         expected=half.pace.events,
     )
@@ -142,11 +145,11 @@ def _of_all(name: str, observed: Observed) -> Quantiles:
     return quantiles(name, observed, np.ones(len(observed.append_N), bool))
 
 
-def _prime(daemon: Daemon, pace: Pace) -> None:
+def _prime(daemon: MeasuredDaemon, pace: Pace) -> None:
     """A few events before the window, so that joining the group is not in it."""
     pacing = _start(msgspec.structs.replace(pace, events=_PRIMER_EVENTS, per_s=1e4, seed=7))
     pacing.wait()
-    daemon.read_until(_PRIMER_EVENTS, _GRACE_S + 30.0)
+    daemon.scrape_until(_PRIMER_EVENTS, _GRACE_S + 30.0)
 
 
 def _pace_and_read(reader: TopicReader, pace: Pace) -> list[tuple[int, float]]:

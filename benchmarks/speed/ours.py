@@ -6,9 +6,9 @@ from dataclasses import dataclass
 
 from benchmarks.speed.bars import ARROW, JSON, LIBRDKAFKA, PACKED
 from benchmarks.speed.bed import Bed, Counted, arrow_rows, one
-from benchmarks.speed.daemon import Daemon
-from benchmarks.speed.exposition import Window, steady_window
+from benchmarks.speed.daemon import MeasuredDaemon
 from benchmarks.speed.results import Rate
+from benchmarks.speed.scrapes import Window, steady_window
 from benchmarks.speed.stream import KEY_FIELD
 from streamssl.config.settings import Config
 
@@ -63,11 +63,11 @@ def run_ours(bed: Bed, row: Ours) -> Ran:
     """Let the daemon work off the backlog."""
     config = ours_config(bed, row)
     scores = bed.topic(f"{config.app.name}.scores")
-    with Daemon(config, bed.folder) as daemon:
-        readings = daemon.read_until(bed.plan.events, TIMEOUT_S)
+    with MeasuredDaemon.from_config(config, bed.folder) as daemon:
+        scrapes = daemon.scrape_until(bed.plan.events, TIMEOUT_S)
     counted = bed.count(scores, arrow_rows if config.outputs.scores.format == "arrow" else one)
-    window = steady_window(readings, readings[-1].events)
-    seen = window or Window(readings[0], readings[-1])
+    window = steady_window(scrapes, scrapes[-1].events)
+    seen = window or Window(scrapes[0], scrapes[-1])
     rate = counted.rate(row.id, row.name, bed.plan.events)
     rate.trained_per_event = seen.rows_per_closed_row("trained")
     rate.learnt_per_event = seen.rows_per_closed_row("learnt")

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-from benchmarks.speed.exposition import Window
 from benchmarks.speed.results import Machine, StageRow
+from benchmarks.speed.scrapes import Window
 from benchmarks.speed.work import Work
 from streamssl.telemetry.stages import STAGES
 

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from benchmarks.speed.exposition import Reading
 from benchmarks.speed.results import Quantiles
+from benchmarks.speed.scrapes import Scrape
 from streamssl.data.events import BoolArray, FloatArray, Message
 
 Span = tuple[float, float]
@@ -50,24 +50,24 @@ def match(
     return Observed(append_N[num_skipped:], readable_N[num_skipped:])
 
 
-def checkpoint_spans(readings: Iterable[Reading]) -> list[Span]:
+def checkpoint_spans(scrapes: Iterable[Scrape]) -> list[Span]:
     """When checkpoints were written, from their moment of success and their duration."""
     spans: list[Span] = []
     before = 0.0
-    for reading in readings:
-        seconds = reading.total("checkpoint_duration_seconds_sum")
+    for scrape in scrapes:
+        seconds = scrape.total("checkpoint_duration_seconds_sum")
         if seconds > before:
-            done_s = reading.total("checkpoint_last_success_timestamp_seconds")
+            done_s = scrape.total("checkpoint_last_success_timestamp_seconds")
             spans.append((done_s - (seconds - before), done_s))
         before = seconds
     return spans
 
 
-def burst_spans(readings: Sequence[Reading], steps: int) -> list[Span]:
-    """From the last reading without a training step to the first with the whole burst."""
-    counts = [reading.total("learn_steps_total", outcome="applied") for reading in readings]
-    before = [r.at_s for r, count in zip(readings, counts, strict=True) if count == 0]
-    after = [r.at_s for r, count in zip(readings, counts, strict=True) if count >= steps]
+def burst_spans(scrapes: Sequence[Scrape], steps: int) -> list[Span]:
+    """From the last scrape without a training step to the first with the whole burst."""
+    counts = [scrape.total("learn_steps_total", outcome="applied") for scrape in scrapes]
+    before = [s.at_s for s, count in zip(scrapes, counts, strict=True) if count == 0]
+    after = [s.at_s for s, count in zip(scrapes, counts, strict=True) if count >= steps]
     return [(before[-1], after[0])] if before and after else []
 
 

@@ -13,17 +13,17 @@ from typer.testing import CliRunner
 
 from benchmarks.speed import child, memory, scripts
 from benchmarks.speed.bed import arrow_rows, steady
-from benchmarks.speed.exposition import Reading, parse
 from benchmarks.speed.learner import Task, measure_keys, measure_rate
 from benchmarks.speed.machine import measure_machine
 from benchmarks.speed.messages import sample_messages
 from benchmarks.speed.plan import Plan
 from benchmarks.speed.results import Rate
+from benchmarks.speed.scrapes import Scrape
 from benchmarks.speed.stream import arrow_messages, generate, json_messages
 from benchmarks.speed.waits import checkpoint_spans, during, match, quantiles
 from streamssl.cli.bench import bench_app
 from streamssl.data.events import Message
-from tests.benchmarks.speed.readings import MACHINE
+from tests.benchmarks.speed.scrapes import MACHINE
 
 LIGHT = ("learn.burst_steps=0", "learner.hidden=16", "modality.window=8")
 
@@ -93,15 +93,16 @@ def test_a_result_is_matched_with_the_append_of_its_input() -> None:
 
 
 def test_checkpoints_are_found_in_the_daemons_own_figures() -> None:
-    """From the moment of success back by the duration; readings without news give no span."""
+    """From the moment of success back by the duration; scrapes without news give no span."""
 
-    def told(at_s: float, done_s: float, total_s: float) -> Reading:
+    def told(at_s: float, done_s: float, total_s: float) -> Scrape:
         success = f"streamssl_checkpoint_last_success_timestamp_seconds {done_s}\n"
-        return parse(f"{success}streamssl_checkpoint_duration_seconds_sum {total_s}\n", at_s)
+        seconds = f"streamssl_checkpoint_duration_seconds_sum {total_s}\n"
+        return Scrape(at_s, success + seconds)
 
     moments = [(1.0, 0.0, 0.0), (2.0, 1.9, 0.4), (3.0, 1.9, 0.4), (9.0, 8.5, 1.0)]
-    readings = [told(*moment) for moment in moments]
-    assert checkpoint_spans(readings) == [
+    scrapes = [told(*moment) for moment in moments]
+    assert checkpoint_spans(scrapes) == [
         pytest.approx((1.5, 1.9)),
         pytest.approx((7.9, 8.5)),
     ]

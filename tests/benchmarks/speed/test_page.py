@@ -21,7 +21,7 @@ from benchmarks.speed.results import (
 from benchmarks.speed.run import UnknownPartError, parse_parts
 from benchmarks.speed.stages import stage_rows
 from benchmarks.speed.store import Origin, Store
-from tests.benchmarks.speed.readings import MACHINE
+from tests.benchmarks.speed.scrapes import MACHINE
 from tests.benchmarks.speed.test_stages import BROKER_S, WINDOW
 
 

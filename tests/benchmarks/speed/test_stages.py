@@ -5,18 +5,18 @@ from __future__ import annotations
 import pytest
 import torch
 
-from benchmarks.speed.exposition import Window, steady_window
 from benchmarks.speed.plan import CORE, Plan
+from benchmarks.speed.scrapes import Window, steady_window
 from benchmarks.speed.sizes import operations_of, sizes_of
 from benchmarks.speed.stages import REST, in_order, stage_rows
 from benchmarks.speed.work import Traffic, Work, stage_work, total_operations
 from streamssl.modalities.sensor.network import SensorNetwork
 from streamssl.telemetry.stages import STAGES
-from tests.benchmarks.speed.readings import MACHINE, reading
+from tests.benchmarks.speed.scrapes import MACHINE, scrape
 
 WINDOW = Window(
-    reading(10.0, 1_000, poll=1.0, score=2.0, publish=3.0, wait=1.0),
-    reading(20.0, 3_000, poll=2.0, score=6.0, publish=6.0, wait=9.0, warp=1.0),
+    scrape(10.0, 1_000, poll=1.0, score=2.0, publish=3.0, wait=1.0),
+    scrape(20.0, 3_000, poll=2.0, score=6.0, publish=6.0, wait=9.0, warp=1.0),
 )
 BROKER_S = {"consume": 1e-4, "produce": 2e-4}
 
@@ -72,12 +72,12 @@ def test_a_floor_is_the_slower_of_operations_and_bytes() -> None:
 
 
 def test_the_steady_window_leaves_the_beginning_and_the_end_out() -> None:
-    """From 30 % to 97 % of the backlog; too few readings give no window."""
-    readings = [reading(float(at), 100 * at) for at in range(11)]
-    window = steady_window(readings, 1_000)
+    """From 30 % to 97 % of the backlog; too few scrapes give no window."""
+    scrapes = [scrape(float(at), 100 * at) for at in range(11)]
+    window = steady_window(scrapes, 1_000)
     assert window is not None
     assert (window.first.events, window.last.events) == (300, 900)
-    assert steady_window(readings[:3], 1_000) is None
+    assert steady_window(scrapes[:3], 1_000) is None
 
 
 def test_work_is_counted_from_the_configuration() -> None:
