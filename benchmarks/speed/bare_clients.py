@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.speed.bars import FLOOR
-from benchmarks.speed.bed import Bed, Counted
+from benchmarks.speed.bed import Bed
+from benchmarks.speed.counting import Counted
 from benchmarks.speed.messages import Messages, sample_messages
 from benchmarks.speed.ours import PACKED_OUT
 from benchmarks.speed.results import Rate
@@ -64,7 +65,7 @@ def bare_client_s(bed: Bed) -> dict[str, float]:
 def floor_task(bed: Bed, messages: Messages, mode: str = "both") -> dict[str, Any]:
     """What a bare client is told, but for its output topics."""
     return {
-        "bootstrap": bed.address,
+        "bootstrap": bed.bootstrap_servers,
         "input": bed.input("json"),
         "events": bed.plan.events,
         "transaction": bed.plan.config().delivery.max_events,

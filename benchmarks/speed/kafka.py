@@ -52,7 +52,7 @@ def _rows(bed: Bed) -> Iterator[tuple[str, Callable[[], Rate]]]:
 def _run_quix(bed: Bed, id_: str, name: str, detector: str) -> Rate:
     output = bed.topic(bed.name("quix-out"))
     task = {
-        "bootstrap": bed.address,
+        "bootstrap": bed.bootstrap_servers,
         "input": bed.input("json"),
         "output": output,
         "events": bed.plan.events,

@@ -88,7 +88,7 @@ def measure_latency(bed: Bed, json_per_s: float, say: Callable[[str], None]) -> 
 def _offer(bed: Bed, per_s: float, say: Callable[[str], None]) -> Offered:
     say(f"latency at {per_s:,.0f} events/s for {bed.plan.latency_s:.0f} s")
     pace = Pace(
-        bootstrap=bed.address,
+        bootstrap=bed.bootstrap_servers,
         topic=bed.topic(bed.name("paced")),
         events=int(per_s * bed.plan.latency_s),
         per_s=per_s,

@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from benchmarks.speed.bars import ARROW, JSON, LIBRDKAFKA, PACKED
-from benchmarks.speed.bed import Bed, Counted, arrow_rows, one
+from benchmarks.speed.bed import Bed
+from benchmarks.speed.counting import Counted, count, delivery, ids_in
 from benchmarks.speed.daemon import MeasuredDaemon
 from benchmarks.speed.results import Rate
 from benchmarks.speed.scrapes import Window, steady_window
@@ -65,12 +66,16 @@ def run_ours(bed: Bed, row: Ours) -> Ran:
     scores = bed.topic(f"{config.app.name}.scores")
     with MeasuredDaemon.from_config(config, bed.folder) as daemon:
         scrapes = daemon.scrape_until(bed.plan.events, TIMEOUT_S)
-    counted = bed.count(scores, arrow_rows if config.outputs.scores.format == "arrow" else one)
+    messages = bed.read(scores)
+    counted = count(messages, lambda message: len(ids_in(message)))
     window = steady_window(scrapes, scrapes[-1].events)
     seen = window or Window(scrapes[0], scrapes[-1])
     rate = counted.rate(row.id, row.name, bed.plan.events)
     rate.trained_per_event = seen.rows_per_closed_row("trained")
     rate.learnt_per_event = seen.rows_per_closed_row("learnt")
+    if row.codec == "json":
+        tally = delivery(messages, bed.inputs[config.input.topic])
+        rate.inexact = "" if tally.exact else str(tally)
     return Ran(rate, window, counted, config)
 
 
@@ -82,6 +87,6 @@ def ours_config(bed: Bed, row: Ours, *settings: str, topic: str | None = None) -
         *settings,
         f"app.name={name}",
         f"app.state_dir={bed.folder / name}",
-        f"kafka.bootstrap_servers={bed.address}",
+        f"kafka.bootstrap_servers={bed.bootstrap_servers}",
         f"input.topic={topic or bed.input(row.codec)}",
     )

@@ -17,6 +17,8 @@ class Rate(msgspec.Struct, kw_only=True):
         expected: Events that there should be; 0 where nobody counts.
         trained_per_event: Trained samples per event, by the daemon's own counters.
         learnt_per_event: Rows that the statistics learnt, per event, likewise.
+        inexact: What is wrong with the delivery, by the ids of the results; empty where nothing is,
+            and where they carry none.
         note: Anything that a reader must know.
     """
 
@@ -28,6 +30,7 @@ class Rate(msgspec.Struct, kw_only=True):
     expected: int = 0
     trained_per_event: float | None = None
     learnt_per_event: float | None = None
+    inexact: str = ""
     note: str = ""
 
     @property
@@ -38,7 +41,7 @@ class Rate(msgspec.Struct, kw_only=True):
     @property
     def complete(self) -> bool:
         """Whether the reader found every event once."""
-        return self.counted == self.expected
+        return self.counted == self.expected and not self.inexact
 
 
 class Machine(msgspec.Struct, kw_only=True):

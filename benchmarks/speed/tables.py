@@ -159,4 +159,6 @@ def _learning(row: Rate) -> str:
 
 
 def _counted(row: Rate) -> str:
-    return f"{row.counted:,}" if row.complete else f"**{row.counted:,} of {row.expected:,}**"
+    if row.complete:
+        return f"{row.counted:,}"
+    return f"**{row.inexact or f'{row.counted:,} of {row.expected:,}'}**"

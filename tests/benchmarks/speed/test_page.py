@@ -101,6 +101,15 @@ def test_a_row_that_lost_events_passes_no_bar() -> None:
     assert "**9 of 10**" in render("c", {"kafka": Rates(rows=rows)}, {})
 
 
+def test_a_row_with_one_event_lost_and_one_doubled_passes_no_bar() -> None:
+    """As many results as events are not enough; the table says what is wrong."""
+    row = rate(JSON, 9_000.0)
+    row.inexact = "10 in: 9 scored, 0 dead letters; 1 lost, 1 repeated, 0 foreign"
+    part = Rates(rows=[row, rate(QUIX, 2_000.0)])
+    assert not any(verdict.passed for verdict in judge({"kafka": part}) if "1.3" in verdict.bar)
+    assert f"**{row.inexact}**" in render("c", {"kafka": part}, {})
+
+
 def test_nothing_is_made_up_where_nothing_was_measured() -> None:
     """A page without parts has no figure, and says how to get each."""
     page = render("streamssl bench speed", {}, {})
