@@ -28,7 +28,10 @@ def measure_stages(bed: Bed, say: Say) -> Stages:
     say("daemon")
     ran = run_ours(bed, Ours(f"{JSON}-stages", ""))
     if ran.window is None:
-        raise MeasurementError("too few events for a steady window of the stages")
+        raise MeasurementError(
+            f"the daemon was done with {bed.plan.events:,} events before its figures were read "
+            "twice: too few for a steady window of the stages; give more --events"
+        )
     work = stage_work(ran.config, NUM_CHANNELS, NUM_KEYS, _traffic(bed, ran))
     rows = stage_rows(ran.window, work, machine, broker_s)
     return Stages(machine=machine, rows=rows, events_per_s=ran.rate.per_s)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 
 from streamssl.config.sections import LearnConfig
 from streamssl.config.settings import Config, load_config
+from streamssl.data.events import StreamsslError
 
 PARTS = ("stages", "kafka", "memory", "latency", "keys")
 NUM_PARTITIONS = 4
@@ -22,6 +24,12 @@ CORE = (
     "scorers.residual.enabled=false",
     "outputs.embeddings.enabled=false",
 )
+
+
+class TooFewEventsError(StreamsslError):
+    """A part was asked for that so few events cannot give."""
+
+    exit_code = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +70,21 @@ class Plan:
     def latency_s(self) -> float:
         """Seconds of load at half the rate."""
         return float(min(max(self.events / 2_000, 5.0), 90.0))
+
+    def check(self, parts: Collection[str]) -> None:
+        """Refuse parts that need more events.
+
+        Raises:
+            TooFewEventsError: For `stages`: the first transaction of a bare client is not timed.
+        """
+        transaction = self.config().delivery.max_events
+        if "stages" in parts and self.events < 2 * transaction:
+            raise TooFewEventsError(
+                f"the part stages needs two full transactions, {2 * transaction:,} events "
+                f"(2 x delivery.max_events), and there are {self.events:,}: give --events "
+                f"{2 * transaction}, or fewer events a transaction "
+                f"(--set delivery.max_events={self.events // 2})"
+            )
 
     def config(self, *overrides: str) -> Config:
         """The configuration of ours, from the defaults only."""

@@ -53,8 +53,10 @@ class SpeedRun:
         """Measure these parts, and give the page of all that are kept.
 
         Raises:
+            TooFewEventsError: Before anything is measured.
             StreamsslError: A part cannot be measured at all; those before it are kept.
         """
+        self.plan.check(parts)
         with ExitStack() as stack:
             measurements = self._measurements(stack)
             for name in sorted(set(parts), key=PARTS.index):

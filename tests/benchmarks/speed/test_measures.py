@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import msgspec
 import numpy as np
@@ -11,12 +13,12 @@ import pyarrow as pa
 import pytest
 from typer.testing import CliRunner
 
-from benchmarks.speed import child, memory, scripts
+from benchmarks.speed import child, journey, memory, run, scripts
 from benchmarks.speed.counting import steady
 from benchmarks.speed.learner import Task, measure_keys, measure_rate
 from benchmarks.speed.machine import measure_machine
 from benchmarks.speed.messages import sample_messages
-from benchmarks.speed.plan import Plan
+from benchmarks.speed.plan import Plan, TooFewEventsError
 from benchmarks.speed.results import Rate
 from benchmarks.speed.scrapes import Scrape
 from benchmarks.speed.stream import arrow_messages, generate, json_messages
@@ -146,6 +148,32 @@ def test_the_memory_part_runs_from_the_command_to_the_page(
     assert "*Left out:* The peers' environment is missing: `make peers`" in text
     assert "HalfSpaceTrees behind" not in text.split("## In memory")[1]
     assert (tmp_path / "performance" / "memory.json").exists()
+
+
+def test_too_few_events_for_the_stages_are_told_before_anything_is_measured(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The error has what is needed, what there is, and both remedies; no broker is begun."""
+    monkeypatch.setattr(run, "Bed", None)
+    words = ["speed", "--parts", "stages,memory", "--events", "8191"]
+    words += ["--output", str(tmp_path / "page.md"), "--work", str(tmp_path / "parts")]
+    with pytest.raises(TooFewEventsError, match=r"8,192 events .* there are 8,191") as told:
+        CliRunner().invoke(bench_app, words, catch_exceptions=False)
+    assert "--events 8192" in str(told.value)
+    assert "--set delivery.max_events=4095" in str(told.value)
+    assert list(tmp_path.iterdir()) == []
+    Plan(events=8_191).check(("kafka", "memory"))
+    Plan(events=8_191, overrides=("delivery.max_events=4095",)).check(("stages",))
+
+
+def test_stages_without_a_steady_window_say_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A daemon that was quicker than two looks at it gives no stage times: more events do."""
+    monkeypatch.setattr(journey, "measure_machine", lambda: MACHINE)
+    monkeypatch.setattr(journey, "bare_client_s", lambda _: {})
+    monkeypatch.setattr(journey, "run_ours", lambda *_: SimpleNamespace(window=None))
+    bed: Any = SimpleNamespace(plan=Plan(events=9_000))
+    with pytest.raises(child.MeasurementError, match=r"9,000 events before .* more --events"):
+        journey.measure_stages(bed, lambda _: None)
 
 
 def test_a_measurement_in_its_own_process_speaks_json() -> None:
