@@ -60,7 +60,7 @@ class ShiftOutcome:
 
 
 @dataclass(frozen=True, slots=True)
-class Task:
+class DetectorTask:
     """One detector, one series, one seed."""
 
     detector: Detector
@@ -68,7 +68,7 @@ class Task:
     seed: int
 
 
-def run_task(task: Task) -> list[Outcome]:
+def run_task(task: DetectorTask) -> list[Outcome]:
     """One pass, and its columns judged."""
     series = task.series
     start = time.perf_counter()
@@ -93,7 +93,7 @@ def run_task(task: Task) -> list[Outcome]:
     return outcomes
 
 
-def run_shift(task: Task) -> list[ShiftOutcome]:
+def run_shift(task: DetectorTask) -> list[ShiftOutcome]:
     """One pass over a permanent level shift."""
     scores = task.detector.detect(task.series, task.seed).scores
     history = task.series.num_warmup
@@ -105,18 +105,20 @@ def run_shift(task: Task) -> list[ShiftOutcome]:
 
 def series_tasks(
     detectors: Sequence[Detector], series: Sequence[Series], num_seeds: int
-) -> list[Task]:
+) -> list[DetectorTask]:
     """Every detector on every series with the seeds 0, 1, ..., the longest first."""
     longest = sorted(series, key=lambda s: -s.values_NC.size)
-    return [Task(d, s, seed) for s in longest for seed in range(num_seeds) for d in detectors]
+    return [
+        DetectorTask(d, s, seed) for s in longest for seed in range(num_seeds) for d in detectors
+    ]
 
 
 def shift_tasks(
     detectors: Sequence[Detector], histories: Sequence[int], num_seeds: int
-) -> list[Task]:
+) -> list[DetectorTask]:
     """Every detector on a permanent level shift after each length of history."""
     return [
-        Task(d, level_shift(history, seed), seed)
+        DetectorTask(d, level_shift(history, seed), seed)
         for history in histories
         for seed in range(num_seeds)
         for d in detectors
@@ -141,8 +143,8 @@ def processes(jobs: int) -> Iterator[Executor]:
 
 def run_all(
     pool: Executor,
-    work: Callable[[Task], list[T]],
-    tasks: Sequence[Task],
+    work: Callable[[DetectorTask], list[T]],
+    tasks: Sequence[DetectorTask],
     done: Callable[[], None],
 ) -> list[T]:
     """Results of all tasks, in the tasks' order; `done` is called after each."""

@@ -64,7 +64,7 @@ class RunningGaussian:
         self._whitening_FF = np.linalg.inv(np.linalg.cholesky(correlation_FF)).T
 
 
-class Gate:
+class QuantileGate:
     """Lets a row be learnt if its score is below a quantile of the learnt rows' scores.
 
     Args:
@@ -93,7 +93,7 @@ def gated_pass(features_NF: FloatArray, ridge: float, seed: int) -> FloatArray:
 
     The first 400 rows all are: the distances of a young covariance say nothing yet.
     """
-    gaussian, gate = RunningGaussian(ridge=ridge), Gate(seed=seed)
+    gaussian, gate = RunningGaussian(ridge=ridge), QuantileGate(seed=seed)
     score_N = np.empty(len(features_NF))
     for start in range(0, len(features_NF), CHUNK):
         rows_BF = features_NF[start : start + CHUNK]

@@ -32,7 +32,7 @@ class Verdict:
 
 
 @dataclass(frozen=True, slots=True)
-class Ratio:
+class RatioBar:
     """One row must be at least so many times another."""
 
     bar: str
@@ -51,13 +51,13 @@ class Ratio:
 
 
 RATIOS = (
-    Ratio("JSON, default outputs: ≥ 0.6 of the bare kafka-python floor", JSON, FLOOR, 0.6),
-    Ratio("JSON, default outputs: ≥ 1.3 x Quix Streams + HalfSpaceTrees", JSON, QUIX, 1.3),
-    Ratio("all outputs packed: ≥ 3 x Quix Streams + HalfSpaceTrees", PACKED, QUIX, 3.0),
-    Ratio("Arrow in, packed out: ≥ 3 x our JSON figure", ARROW, JSON, 3.0),
-    Ratio("JSON, librdkafka: ≥ 3 x Quix Streams + HalfSpaceTrees", LIBRDKAFKA, QUIX, 3.0),
-    Ratio("`replay`, 38 channels: ≥ 4 x river HalfSpaceTrees", REPLAY, RIVER, 4.0),
-    Ratio("the same, statistical core alone: ≥ 8 x", REPLAY_CORE, RIVER, 8.0),
+    RatioBar("JSON, default outputs: ≥ 0.6 of the bare kafka-python floor", JSON, FLOOR, 0.6),
+    RatioBar("JSON, default outputs: ≥ 1.3 x Quix Streams + HalfSpaceTrees", JSON, QUIX, 1.3),
+    RatioBar("all outputs packed: ≥ 3 x Quix Streams + HalfSpaceTrees", PACKED, QUIX, 3.0),
+    RatioBar("Arrow in, packed out: ≥ 3 x our JSON figure", ARROW, JSON, 3.0),
+    RatioBar("JSON, librdkafka: ≥ 3 x Quix Streams + HalfSpaceTrees", LIBRDKAFKA, QUIX, 3.0),
+    RatioBar("`replay`, 38 channels: ≥ 4 x river HalfSpaceTrees", REPLAY, RIVER, 4.0),
+    RatioBar("the same, statistical core alone: ≥ 8 x", REPLAY_CORE, RIVER, 8.0),
 )
 
 

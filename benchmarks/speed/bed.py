@@ -9,7 +9,7 @@ from functools import partial
 import numpy as np
 
 from benchmarks.speed.counting import Counted, count, one
-from benchmarks.speed.plan import NUM_CHANNELS, NUM_KEYS, NUM_PARTITIONS, Plan
+from benchmarks.speed.plan import NUM_CHANNELS, NUM_KEYS, NUM_PARTITIONS, SpeedPlan
 from benchmarks.speed.stream import arrow_messages, generate, json_messages
 from streamssl.data.events import EventBatch, Message
 from streamssl.devkit.clients import TopicReader, TopicWriter
@@ -36,7 +36,7 @@ class Bed(LocalKafka):
         inputs: What the broker took of each input topic, by its name.
     """
 
-    def __init__(self, plan: Plan) -> None:
+    def __init__(self, plan: SpeedPlan) -> None:
         super().__init__()
         self.plan = plan
         self.inputs: dict[str, InputLog] = {}

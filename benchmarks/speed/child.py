@@ -13,17 +13,12 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from benchmarks.speed.learner import (
-    KeysFound,
-    Task,
-    measure_keys,
-    measure_rate,
-)
+from benchmarks.speed.learner import KeysFound, LearnerTask, measure_keys, measure_rate
 from benchmarks.speed.results import Rate
 from streamssl.data.events import StreamsslError
 
 # What is measured -> (function, type of its result).
-MEASUREMENTS: dict[str, tuple[Callable[[Task], msgspec.Struct], type[msgspec.Struct]]] = {
+MEASUREMENTS: dict[str, tuple[Callable[[LearnerTask], msgspec.Struct], type[msgspec.Struct]]] = {
     "rate": (measure_rate, Rate),
     "keys": (measure_keys, KeysFound),
 }
@@ -35,7 +30,7 @@ class MeasurementError(StreamsslError):
     """A process that was to measure something ended with an error."""
 
 
-def measure(name: str, task: Task, kind: type[S]) -> S:
+def measure(name: str, task: LearnerTask, kind: type[S]) -> S:
     """Run one measurement in a process of its own.
 
     Raises:
@@ -71,7 +66,8 @@ def output_of(command: Sequence[str | Path], timeout_s: float = 900.0) -> str:
 def main(arguments: Sequence[str]) -> Any:
     """Do what the command line says, and give the result as JSON."""
     function, _ = MEASUREMENTS[arguments[0]]
-    return msgspec.json.encode(function(msgspec.json.decode(arguments[1], type=Task))).decode()
+    task = msgspec.json.decode(arguments[1], type=LearnerTask)
+    return msgspec.json.encode(function(task)).decode()
 
 
 if __name__ == "__main__":

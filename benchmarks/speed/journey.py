@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 from benchmarks.speed.bare_clients import bare_client_s
 from benchmarks.speed.bars import JSON
 from benchmarks.speed.bed import Bed
@@ -11,15 +9,13 @@ from benchmarks.speed.child import MeasurementError
 from benchmarks.speed.machine import measure_machine
 from benchmarks.speed.messages import sample_messages
 from benchmarks.speed.ours import Ours, Ran, run_ours
-from benchmarks.speed.plan import NUM_CHANNELS, NUM_KEYS
-from benchmarks.speed.results import Stages
+from benchmarks.speed.plan import NUM_CHANNELS, NUM_KEYS, Say
+from benchmarks.speed.results import StageTimes
 from benchmarks.speed.stages import stage_rows
 from benchmarks.speed.work import Traffic, stage_work
 
-Say = Callable[[str], None]
 
-
-def measure_stages(bed: Bed, say: Say) -> Stages:
+def measure_stages(bed: Bed, say: Say) -> StageTimes:
     """The machine, the bare client, and the daemon, one after another."""
     say("machine")
     machine = measure_machine()
@@ -34,7 +30,7 @@ def measure_stages(bed: Bed, say: Say) -> Stages:
         )
     work = stage_work(ran.config, NUM_CHANNELS, NUM_KEYS, _traffic(bed, ran))
     rows = stage_rows(ran.window, work, machine, broker_s)
-    return Stages(machine=machine, rows=rows, events_per_s=ran.rate.per_s)
+    return StageTimes(machine=machine, rows=rows, events_per_s=ran.rate.per_s)
 
 
 def _traffic(bed: Bed, ran: Ran) -> Traffic:

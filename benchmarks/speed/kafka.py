@@ -10,6 +10,7 @@ from benchmarks.speed.bars import QUIX
 from benchmarks.speed.bed import Bed
 from benchmarks.speed.child import MeasurementError
 from benchmarks.speed.ours import OURS, SECOND, Ours, run_ours
+from benchmarks.speed.plan import Say
 from benchmarks.speed.results import Rate, Rates
 from benchmarks.speed.scripts import (
     NO_PEERS,
@@ -27,7 +28,7 @@ QUIX_ROWS = (
 )
 
 
-def measure_kafka(bed: Bed, say: Callable[[str], None]) -> Rates:
+def measure_kafka(bed: Bed, say: Say) -> Rates:
     """Every row, one after another, on the same broker and events."""
     found = Rates(rows=[], left_out=list(_left_out()))
     for name, measure in _rows(bed):

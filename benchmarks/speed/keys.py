@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 from benchmarks.speed.child import measure
-from benchmarks.speed.learner import KeysFound, Task
-from benchmarks.speed.plan import NUM_CHANNELS, Plan
+from benchmarks.speed.learner import KeysFound, LearnerTask
+from benchmarks.speed.plan import NUM_CHANNELS, Say, SpeedPlan
 from benchmarks.speed.results import Keys
 
 MOST_TIMED = 40_000
 
 
-def measure_many_keys(plan: Plan, say: Callable[[str], None]) -> Keys:
+def measure_many_keys(plan: SpeedPlan, say: Say) -> Keys:
     """Each number of keys in a process of its own; the largest also saves a checkpoint."""
     found: list[KeysFound] = []
     for keys in plan.key_counts:
         say(f"{keys:,} keys")
-        task = Task(
+        task = LearnerTask(
             events=min(plan.events // 3, MOST_TIMED),
             channels=NUM_CHANNELS,
             keys=keys,

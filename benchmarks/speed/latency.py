@@ -23,7 +23,7 @@ from benchmarks.speed.bed import Bed
 from benchmarks.speed.daemon import MeasuredDaemon
 from benchmarks.speed.ours import Ours, ours_config
 from benchmarks.speed.pacer import Pace
-from benchmarks.speed.plan import NUM_CHANNELS, NUM_KEYS
+from benchmarks.speed.plan import NUM_CHANNELS, NUM_KEYS, Say
 from benchmarks.speed.results import Latency, Quantiles
 from benchmarks.speed.scrapes import Scrape
 from benchmarks.speed.waits import (
@@ -78,14 +78,14 @@ class Offered:
     scrapes: list[Scrape]
 
 
-def measure_latency(bed: Bed, json_per_s: float, say: Callable[[str], None]) -> Latency:
+def measure_latency(bed: Bed, json_per_s: float, say: Say) -> Latency:
     """Offer shares of `json_per_s`, half of it first, to a fresh daemon each; time every result."""
     half = _offer(bed, json_per_s / 2, say)
     lighter = [_offer(bed, json_per_s / parts, say) for parts in LIGHTER]
     return _summary(half, lighter, json_per_s, bed.plan.config().learn.burst_steps)
 
 
-def _offer(bed: Bed, per_s: float, say: Callable[[str], None]) -> Offered:
+def _offer(bed: Bed, per_s: float, say: Say) -> Offered:
     say(f"latency at {per_s:,.0f} events/s for {bed.plan.latency_s:.0f} s")
     pace = Pace(
         bootstrap=bed.bootstrap_servers,

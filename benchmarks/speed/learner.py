@@ -24,7 +24,7 @@ SETTLED_EVENTS = 20_000  # the first training burst is over, epochs are full-gro
 _STATM = Path("/proc/self/statm")
 
 
-class Task(msgspec.Struct, kw_only=True):
+class LearnerTask(msgspec.Struct, kw_only=True):
     """What to measure.
 
     Attributes:
@@ -48,7 +48,7 @@ class KeysFound(msgspec.Struct, kw_only=True):
     checkpoint: CheckpointCost | None
 
 
-def measure_rate(task: Task) -> Rate:
+def measure_rate(task: LearnerTask) -> Rate:
     """Events per second of `process`, in steady state."""
     learner = _learner(task)
     _process(learner, _events(task, task.events))
@@ -56,7 +56,7 @@ def measure_rate(task: Task) -> Rate:
     return Rate(id="", name="", events=task.events, seconds=seconds)
 
 
-def measure_keys(task: Task) -> KeysFound:
+def measure_keys(task: LearnerTask) -> KeysFound:
     """Cost per event and memory per key, once every key is known.
 
     The memory is what the process grew by from ten keys to all of them.
@@ -85,7 +85,7 @@ def resident_bytes() -> int:
     return pages * os.sysconf("SC_PAGE_SIZE")
 
 
-def _checkpoint(learner: StreamLearner, task: Task) -> CheckpointCost:
+def _checkpoint(learner: StreamLearner, task: LearnerTask) -> CheckpointCost:
     """Copy the state as an epoch's end would, and save it as a stop would."""
     with tempfile.TemporaryDirectory(prefix="streamssl-") as folder:
         whole_s = _seconds(lambda: learner.save(folder))
@@ -95,12 +95,12 @@ def _checkpoint(learner: StreamLearner, task: Task) -> CheckpointCost:
     return CheckpointCost(keys=task.keys, copy_s=copy_s, save_s=whole_s, num_bytes=num_bytes)
 
 
-def _learner(task: Task) -> StreamLearner:
+def _learner(task: LearnerTask) -> StreamLearner:
     return StreamLearner(load_config(None, task.settings, environ={}))
 
 
 def _events(
-    task: Task, num_events: int, *, part: int = 0, every_key_first: bool = False
+    task: LearnerTask, num_events: int, *, part: int = 0, every_key_first: bool = False
 ) -> EventBatch:
     return generate(
         num_events,

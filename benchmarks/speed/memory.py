@@ -14,9 +14,9 @@ import pyarrow.parquet as pq
 
 from benchmarks.speed.bars import REPLAY, REPLAY_CORE
 from benchmarks.speed.child import MeasurementError, measure, output_of
-from benchmarks.speed.learner import Task
+from benchmarks.speed.learner import LearnerTask
 from benchmarks.speed.machine import matrix_rate
-from benchmarks.speed.plan import CORE, NUM_CHANNELS, NUM_KEYS, Plan
+from benchmarks.speed.plan import CORE, NUM_CHANNELS, NUM_KEYS, Say, SpeedPlan
 from benchmarks.speed.results import Rate, Rates
 from benchmarks.speed.scripts import NO_PEERS, PEERS, has_peers, run_script
 from benchmarks.speed.stream import KEY_FIELD, as_table, generate
@@ -36,10 +36,9 @@ DETECTORS = {
     "autoencoder": ("deep-river Autoencoder", 10),
 }
 _TOLD = re.compile(r"^events +([\d,]+) in [\d.]+ s, ([\d,]+) events/s", re.MULTILINE)
-Say = Callable[[str], None]
 
 
-def measure_memory(plan: Plan, say: Say) -> Rates:
+def measure_memory(plan: SpeedPlan, say: Say) -> Rates:
     """Every detector on both shapes, then `replay` at 38 channels."""
     found = Rates(rows=[], left_out=[] if has_peers() else [NO_PEERS])
     found.operations_per_s = matrix_rate()
@@ -74,7 +73,7 @@ def replay_rate(output: str) -> tuple[int, float]:
     return events, events / max(per_s, 1)
 
 
-def _rows(plan: Plan, folder: Path) -> Iterator[tuple[str, Callable[[], Rate]]]:
+def _rows(plan: SpeedPlan, folder: Path) -> Iterator[tuple[str, Callable[[], Rate]]]:
     for channels, keys in SHAPES:
         for id_, name, settings in OURS:
             yield f"{name}, {channels} channels", _ours(plan, id_, name, settings, channels, keys)
@@ -87,10 +86,10 @@ def _rows(plan: Plan, folder: Path) -> Iterator[tuple[str, Callable[[], Rate]]]:
 
 
 def _ours(
-    plan: Plan, id_: str, name: str, settings: tuple[str, ...], channels: int, keys: int
+    plan: SpeedPlan, id_: str, name: str, settings: tuple[str, ...], channels: int, keys: int
 ) -> Callable[[], Rate]:
     def measurement() -> Rate:
-        task = Task(
+        task = LearnerTask(
             events=plan.memory_events,
             channels=channels,
             keys=keys,
@@ -104,7 +103,7 @@ def _ours(
     return measurement
 
 
-def _peer(plan: Plan, detector: str, values: Path, channels: int) -> Callable[[], Rate]:
+def _peer(plan: SpeedPlan, detector: str, values: Path, channels: int) -> Callable[[], Rate]:
     def measurement() -> Rate:
         name, part = DETECTORS[detector]
         most = plan.peer_events // part
@@ -122,7 +121,7 @@ def _peer(plan: Plan, detector: str, values: Path, channels: int) -> Callable[[]
 
 
 def _replay(
-    plan: Plan, folder: Path, id_: str, name: str, settings: tuple[str, ...]
+    plan: SpeedPlan, folder: Path, id_: str, name: str, settings: tuple[str, ...]
 ) -> Callable[[], Rate]:
     def measurement() -> Rate:
         source = folder / "replay.parquet"
@@ -146,7 +145,7 @@ def _replay(
     return measurement
 
 
-def _write(plan: Plan, path: Path) -> None:
+def _write(plan: SpeedPlan, path: Path) -> None:
     """The events of the 38 channels, twice as many as the in-memory rows time."""
     channels, keys = SHAPES[0]
     batch = generate(
@@ -159,7 +158,7 @@ def _write(plan: Plan, path: Path) -> None:
     pq.write_table(pa.Table.from_batches([as_table(batch)]), path)
 
 
-def _values_file(plan: Plan, folder: Path, channels: int, keys: int) -> Path:
+def _values_file(plan: SpeedPlan, folder: Path, channels: int, keys: int) -> Path:
     path = folder / f"values-{channels}.npy"
     num_events = 2 * max(plan.peer_events, 50)
     batch = generate(num_events, num_channels=channels, num_keys=keys, seed=plan.seed)

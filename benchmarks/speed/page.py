@@ -8,7 +8,7 @@ from typing import Any
 from benchmarks.speed.bars import judge
 from benchmarks.speed.latency import CHECKPOINT_EVERY_S
 from benchmarks.speed.plan import CORE, PARTS, SETTINGS
-from benchmarks.speed.results import Keys, Latency, Rates, Stages
+from benchmarks.speed.results import Keys, Latency, Rates, StageTimes
 from benchmarks.speed.store import Origin
 from benchmarks.speed.tables import (
     bars_table,
@@ -93,7 +93,7 @@ def _missing(name: str) -> str:
     return f"Not measured: `streamssl bench speed --parts {name}`."
 
 
-def _stages(part: Stages) -> list[str]:
+def _stages(part: StageTimes) -> list[str]:
     rate = f"{part.events_per_s:,.0f} events/s while the stages were read."
     return [_STAGES, machine_line(part.machine), rate, stages_table(part)]
 

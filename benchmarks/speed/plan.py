@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 
 from streamssl.config.sections import LearnConfig
@@ -26,6 +26,10 @@ CORE = (
 )
 
 
+# Told what is being measured.
+Say = Callable[[str], None]
+
+
 class TooFewEventsError(StreamsslError):
     """A part was asked for that so few events cannot give."""
 
@@ -33,7 +37,7 @@ class TooFewEventsError(StreamsslError):
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
+class SpeedPlan:
     """Sizes of a run.
 
     Attributes:

@@ -96,7 +96,7 @@ class CheckpointCost(msgspec.Struct, kw_only=True):
     num_bytes: int
 
 
-class Stages(msgspec.Struct, kw_only=True):
+class StageTimes(msgspec.Struct, kw_only=True):
     """The part `stages`: the daemon's stage times beside their floors, and its rate meanwhile."""
 
     machine: Machine
@@ -145,7 +145,7 @@ class Keys(msgspec.Struct, kw_only=True):
 
 
 KINDS: dict[str, type[msgspec.Struct]] = {
-    "stages": Stages,
+    "stages": StageTimes,
     "kafka": Rates,
     "memory": Rates,
     "latency": Latency,

@@ -19,12 +19,10 @@ from benchmarks.speed.latency import measure_latency
 from benchmarks.speed.memory import measure_memory
 from benchmarks.speed.ours import OURS, run_ours
 from benchmarks.speed.page import render
-from benchmarks.speed.plan import PARTS, Plan
+from benchmarks.speed.plan import PARTS, Say, SpeedPlan
 from benchmarks.speed.results import Latency
 from benchmarks.speed.store import Origin, Store, build, load_average, versions
 from streamssl.data.events import StreamsslError
-
-Say = Callable[[str], None]
 
 
 class UnknownPartError(StreamsslError):
@@ -44,7 +42,7 @@ class SpeedRun:
         say: Told what is being measured.
     """
 
-    plan: Plan
+    plan: SpeedPlan
     store: Store
     command: str
     say: Say

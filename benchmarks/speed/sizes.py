@@ -13,12 +13,12 @@ from streamssl.config.root import Config
 from streamssl.data.events import Schema
 from streamssl.modalities.sensor.core import SensorCore
 from streamssl.modalities.sensor.modality import SensorModality
-from streamssl.scorers import Sizes as ScorerSizes
+from streamssl.scorers import Sizes
 from streamssl.scorers.residual import ResidualScorer
 
 
 @dataclass(frozen=True, slots=True)
-class Sizes:
+class ModelSizes:
     """Taken from the modality, its network and its scorers, once they are built.
 
     Attributes:
@@ -41,13 +41,13 @@ class Sizes:
         return sum(self.gaussians.values())
 
 
-def sizes_of(config: Config, num_channels: int) -> Sizes:
+def sizes_of(config: Config, num_channels: int) -> ModelSizes:
     """Build everything once, and look."""
     fields = tuple(f"c{channel}" for channel in range(num_channels))
     modality = SensorModality.build(config, Schema(fields))
     embedding = config.learner.embedding if config.learner.enabled else 0
     infer, forward = _network_operations(config, modality) if embedding else (0.0, 0.0)
-    return Sizes(
+    return ModelSizes(
         values=sum(int(np.prod(shape)) for shape, _ in modality.spec.arrays.values()),
         outputs=embedding + modality.num_residuals if embedding else 0,
         infer=infer,
@@ -82,7 +82,7 @@ def _gaussians(config: Config, modality: SensorModality, embedding: int) -> dict
     assert isinstance(modality.core, SensorCore)
     found = {name: bank.num_features for name, bank in modality.core.gaussians.banks.items()}
     if config.scorers.residual.enabled:
-        sizes = ScorerSizes(
+        sizes = Sizes(
             num_parts=len(modality.parts),
             num_residuals=modality.num_residuals,
             embedding=embedding,

@@ -19,7 +19,7 @@ from benchmarks.speed.results import (
     Machine,
     Rate,
     Rates,
-    Stages,
+    StageTimes,
 )
 from benchmarks.speed.store import Origin
 from streamssl.learner.tiles import TILE
@@ -34,7 +34,7 @@ def bars_table(verdicts: Iterable[Verdict]) -> str:
     return table(["bar", "measured", ""], rows)
 
 
-def stages_table(stages: Stages) -> str:
+def stages_table(stages: StageTimes) -> str:
     """Every stage beside its floor."""
     rows = []
     for row in stages.rows:

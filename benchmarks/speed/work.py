@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from benchmarks.speed.results import Machine
-from benchmarks.speed.sizes import Sizes, sizes_of
+from benchmarks.speed.sizes import ModelSizes, sizes_of
 from streamssl.arithmetic.histogram import NUM_BINS
 from streamssl.config.root import Config
 from streamssl.learner.tiles import TILE
@@ -93,7 +93,7 @@ def total_operations(config: Config, num_channels: int, num_keys: int) -> float:
     return sum(work.operations for work in stages.values())
 
 
-def _embed(sizes: Sizes) -> Work:
+def _embed(sizes: ModelSizes) -> Work:
     """The teacher's embedding and the readout of its residuals; weights are read once a tile."""
     if not sizes.infer:
         return Work()
@@ -101,7 +101,7 @@ def _embed(sizes: Sizes) -> Work:
     return Work(sizes.infer, weights + _FLOAT * (sizes.values + sizes.outputs))
 
 
-def _score(sizes: Sizes, num_channels: int) -> Work:
+def _score(sizes: ModelSizes, num_channels: int) -> Work:
     """Leaky units, and the distance to each Gaussian, whose covariance is read once a chunk."""
     covariances = sum(size**2 for size in sizes.gaussians.values())
     return Work(
@@ -110,7 +110,7 @@ def _score(sizes: Sizes, num_channels: int) -> Work:
     )
 
 
-def _learn(config: Config, sizes: Sizes, num_keys: int) -> Work:
+def _learn(config: Config, sizes: ModelSizes, num_keys: int) -> Work:
     """Covariances, their factorisations, and the optimiser's steps."""
     owned = min(1.0, config.scorers.own_keys / num_keys)
     per_row = sum(2.0 * size**2 + size**3 / REFRESH_MAX for size in sizes.gaussians.values())
@@ -120,7 +120,7 @@ def _learn(config: Config, sizes: Sizes, num_keys: int) -> Work:
     )
 
 
-def _training(config: Config, sizes: Sizes) -> float:
+def _training(config: Config, sizes: ModelSizes) -> float:
     """Operations of upkeep per event; the first burst is not counted."""
     if not config.learn.enabled:
         return 0.0

@@ -85,12 +85,12 @@ def speed(
 ) -> None:
     """Speed of every stage and of the whole, beside its floors and its peers."""
     with _checkout():
-        from benchmarks.speed.plan import Plan
+        from benchmarks.speed.plan import SpeedPlan
         from benchmarks.speed.run import SpeedRun, parse_parts
         from benchmarks.speed.store import Store
 
     names = parse_parts(parts)
-    plan = Plan(events=events, seed=seed, overrides=tuple(overrides or ()))
+    plan = SpeedPlan(events=events, seed=seed, overrides=tuple(overrides or ()))
     plan.config()  # a wrong setting is told before anything is measured
     words = ["streamssl", "bench", "speed", "--events", str(events), "--seed", str(seed)]
     words += [word for override in overrides or () for word in ("--set", override)]

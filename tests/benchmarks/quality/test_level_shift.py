@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from benchmarks.quality.detectors import StreamDetector
-from benchmarks.quality.protocol import Task, run_shift
+from benchmarks.quality.protocol import DetectorTask, run_shift
 from benchmarks.quality.synthetic import level_shift
 
 STATISTICS_ONLY = (
@@ -21,6 +21,6 @@ STATISTICS_ONLY = (
 def test_a_permanent_shift_is_accepted_in_time(history: int, least: int, most: int) -> None:
     """Neither at once (a long fault must stay visible) nor never (the new normal must come)."""
     ours = StreamDetector(overrides=STATISTICS_ONLY, columns=("raw",))
-    (outcome,) = run_shift(Task(ours, level_shift(history), seed=0))
+    (outcome,) = run_shift(DetectorTask(ours, level_shift(history), seed=0))
     assert outcome.rows_until_accepted is not None
     assert least <= outcome.rows_until_accepted <= most

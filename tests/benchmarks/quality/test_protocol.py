@@ -18,8 +18,8 @@ from benchmarks.quality.detectors import (
 )
 from benchmarks.quality.peers import PEERS
 from benchmarks.quality.protocol import (
+    DetectorTask,
     ShiftOutcome,
-    Task,
     processes,
     run_all,
     run_shift,
@@ -64,7 +64,7 @@ def test_the_seed_is_the_learners_and_one_column_may_be_enough() -> None:
 
 def test_outcomes_hold_metrics_and_the_alert_layer() -> None:
     """Two labelled runs are hit, the lone alert is false only as an incident of its own."""
-    outcome, *others = run_task(Task(KNOWN, small_series(), seed=0))
+    outcome, *others = run_task(DetectorTask(KNOWN, small_series(), seed=0))
     assert outcome.metrics["auroc"] == 1.0
     assert all(not other.alerts for other in others)
     configured, one_percent = outcome.alerts["configured"], outcome.alerts["1%"]
@@ -135,7 +135,7 @@ def test_running_gaussian_equals_the_batch_formula() -> None:
 def test_gated_mahalanobis_finds_injected_anomalies() -> None:
     """The bar is a real bar: well above chance on the generated suite."""
     aurocs = [
-        run_task(Task(PeerDetector(GATED), series, 0))[0].metrics["auroc"]
+        run_task(DetectorTask(PeerDetector(GATED), series, 0))[0].metrics["auroc"]
         for series in mini_suite()
     ]
     assert np.mean(aurocs) > 0.85

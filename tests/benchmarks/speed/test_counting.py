@@ -9,14 +9,14 @@ import pytest
 from benchmarks.speed.bed import Bed
 from benchmarks.speed.counting import count, delivery, ids_in
 from benchmarks.speed.ours import PACKED_OUT, Ours, run_ours
-from benchmarks.speed.plan import CORE, Plan
+from benchmarks.speed.plan import CORE, SpeedPlan
 from benchmarks.speed.stream import generate
 from streamssl.codecs.registry import build_codec
 from streamssl.data.events import EventBatch, Message
 from streamssl.devkit.delivery import InputLog
 from streamssl.stream import StreamLearner
 
-PLAN = Plan(events=2_000, overrides=CORE)
+PLAN = SpeedPlan(events=2_000, overrides=CORE)
 
 
 def scores(batch: EventBatch, *settings: str) -> list[Message]:

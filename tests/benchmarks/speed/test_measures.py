@@ -15,10 +15,10 @@ from typer.testing import CliRunner
 
 from benchmarks.speed import child, journey, memory, run, scripts
 from benchmarks.speed.counting import steady
-from benchmarks.speed.learner import Task, measure_keys, measure_rate
+from benchmarks.speed.learner import LearnerTask, measure_keys, measure_rate
 from benchmarks.speed.machine import measure_machine
 from benchmarks.speed.messages import sample_messages
-from benchmarks.speed.plan import Plan, TooFewEventsError
+from benchmarks.speed.plan import SpeedPlan, TooFewEventsError
 from benchmarks.speed.results import Rate
 from benchmarks.speed.scrapes import Scrape
 from benchmarks.speed.stream import arrow_messages, generate, json_messages
@@ -65,8 +65,10 @@ def test_messages_hold_every_event_once() -> None:
 def test_bare_clients_send_what_the_daemon_would() -> None:
     """The sizes of its own encoders: a message an event, or everything packed."""
     batch = generate(300, num_channels=4, num_keys=5)
-    default = sample_messages(Plan(overrides=LIGHT).config(), batch)
-    packed = sample_messages(Plan(overrides=LIGHT).config("outputs.scores.format=arrow"), batch)
+    default = sample_messages(SpeedPlan(overrides=LIGHT).config(), batch)
+    packed = sample_messages(
+        SpeedPlan(overrides=LIGHT).config("outputs.scores.format=arrow"), batch
+    )
     assert default.value_bytes > 200
     assert "ce_id" in dict(default.headers)
     assert packed.value_bytes == 0
@@ -119,9 +121,11 @@ def test_the_machine_is_measured() -> None:
 
 def test_rates_and_keys_are_measured_in_memory() -> None:
     """The learner's own figures, on a few events; memory is stated for every number of keys."""
-    task = Task(events=128, channels=3, keys=40, settings=LIGHT)
+    task = LearnerTask(events=128, channels=3, keys=40, settings=LIGHT)
     assert measure_rate(task).per_s > 0.0
-    found = measure_keys(Task(events=64, channels=3, keys=40, settings=LIGHT, checkpoint=True))
+    found = measure_keys(
+        LearnerTask(events=64, channels=3, keys=40, settings=LIGHT, checkpoint=True)
+    )
     assert found.row.stated_bytes > 1_000
     assert found.checkpoint is not None
     assert found.checkpoint.num_bytes > 40 * found.row.stated_bytes
@@ -162,8 +166,8 @@ def test_too_few_events_for_the_stages_are_told_before_anything_is_measured(
     assert "--events 8192" in str(told.value)
     assert "--set delivery.max_events=4095" in str(told.value)
     assert list(tmp_path.iterdir()) == []
-    Plan(events=8_191).check(("kafka", "memory"))
-    Plan(events=8_191, overrides=("delivery.max_events=4095",)).check(("stages",))
+    SpeedPlan(events=8_191).check(("kafka", "memory"))
+    SpeedPlan(events=8_191, overrides=("delivery.max_events=4095",)).check(("stages",))
 
 
 def test_stages_without_a_steady_window_say_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -171,14 +175,14 @@ def test_stages_without_a_steady_window_say_what_to_do(monkeypatch: pytest.Monke
     monkeypatch.setattr(journey, "measure_machine", lambda: MACHINE)
     monkeypatch.setattr(journey, "bare_client_s", lambda _: {})
     monkeypatch.setattr(journey, "run_ours", lambda *_: SimpleNamespace(window=None))
-    bed: Any = SimpleNamespace(plan=Plan(events=9_000))
+    bed: Any = SimpleNamespace(plan=SpeedPlan(events=9_000))
     with pytest.raises(child.MeasurementError, match=r"9,000 events before .* more --events"):
         journey.measure_stages(bed, lambda _: None)
 
 
 def test_a_measurement_in_its_own_process_speaks_json() -> None:
     """The task comes as JSON, and so does the result."""
-    task = Task(events=32, channels=2, keys=3, settings=LIGHT)
+    task = LearnerTask(events=32, channels=2, keys=3, settings=LIGHT)
     told = child.main(["rate", msgspec.json.encode(task).decode()])
     assert msgspec.json.decode(told, type=Rate).events == 32
 

@@ -16,7 +16,7 @@ from benchmarks.speed.results import (
     Quantiles,
     Rate,
     Rates,
-    Stages,
+    StageTimes,
 )
 from benchmarks.speed.run import UnknownPartError, parse_parts
 from benchmarks.speed.stages import stage_rows
@@ -71,7 +71,9 @@ KEYS = Keys(
     ],
     checkpoint=CheckpointCost(keys=100_000, copy_s=1.0, save_s=2.0, num_bytes=10**9),
 )
-STAGES = Stages(machine=MACHINE, rows=stage_rows(WINDOW, {}, MACHINE, BROKER_S), events_per_s=1.0)
+STAGES = StageTimes(
+    machine=MACHINE, rows=stage_rows(WINDOW, {}, MACHINE, BROKER_S), events_per_s=1.0
+)
 KAFKA = Rates(rows=[rate(JSON, 2_600.0), rate(PACKED, 5_000.0), rate(QUIX, 2_000.0)])
 PARTS = {
     "stages": STAGES,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from benchmarks.speed.plan import CORE, Plan
+from benchmarks.speed.plan import CORE, SpeedPlan
 from benchmarks.speed.scrapes import Window, steady_window
 from benchmarks.speed.sizes import operations_of, sizes_of
 from benchmarks.speed.stages import REST, in_order, stage_rows
@@ -82,21 +82,21 @@ def test_the_steady_window_leaves_the_beginning_and_the_end_out() -> None:
 
 def test_work_is_counted_from_the_configuration() -> None:
     """Every stage of the journey has its count, which grows with channels and sizes."""
-    config = Plan().config()
+    config = SpeedPlan().config()
     traffic = Traffic(in_bytes=170.0, out_bytes=700.0, state_bytes=1e6)
     work = stage_work(config, 16, 1_000, traffic)
     assert set(STAGES) - set(work) == {"wait"}
     assert total_operations(config, 38, 1) > total_operations(config, 16, 1_000)
-    wide = Plan(overrides=("learner.hidden=512",)).config()
+    wide = SpeedPlan(overrides=("learner.hidden=512",)).config()
     assert stage_work(wide, 16, 1_000, traffic)["embed"].operations > work["embed"].operations
-    idle = Plan().config("learn.enabled=false")
+    idle = SpeedPlan().config("learn.enabled=false")
     learning = stage_work(idle, 16, 1_000, traffic)["learn"]
     assert 0.0 < learning.operations < work["learn"].operations
 
 
 def test_sizes_are_those_of_what_is_built() -> None:
     """The Gaussians' features, and two operations a weight of the network's layers."""
-    config = Plan().config()
+    config = SpeedPlan().config()
     sizes = sizes_of(config, 16)
     assert sizes.gaussians == {
         "averaged": 80,
@@ -113,7 +113,7 @@ def test_sizes_are_those_of_what_is_built() -> None:
 
 def test_a_mix_of_many_channels_counts_for_every_row_of_the_summary() -> None:
     """Above 64 channels the encoder's first layer is used once a row, not once a window."""
-    network = SensorNetwork(num_channels=100, window=32, config=Plan().config().learner)
+    network = SensorNetwork(num_channels=100, window=32, config=SpeedPlan().config().learner)
     mix = network.encoder.mix
     assert mix is not None
     layers = [p.numel() for p in network.encoder.parameters() if p.dim() == 2]
@@ -124,7 +124,9 @@ def test_a_mix_of_many_channels_counts_for_every_row_of_the_summary() -> None:
 
 def test_without_networks_nothing_is_counted_for_them() -> None:
     """The statistical core alone embeds nothing and trains nothing."""
-    work = stage_work(Plan().config(*CORE), 16, 1_000, Traffic(in_bytes=170.0, out_bytes=700.0))
+    work = stage_work(
+        SpeedPlan().config(*CORE), 16, 1_000, Traffic(in_bytes=170.0, out_bytes=700.0)
+    )
     assert work["embed"] == Work()
-    idle = Plan().config(*CORE, "learn.enabled=false")
+    idle = SpeedPlan().config(*CORE, "learn.enabled=false")
     assert total_operations(idle, 16, 1_000) == sum(row.operations for row in work.values())
