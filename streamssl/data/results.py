@@ -134,6 +134,18 @@ class Decisions(NamedTuple):
     backlog: bool = False
 
 
+class Spread(NamedTuple):
+    """How far the embeddings of recent inputs are spread: a collapse shows here, not in the loss.
+
+    Attributes:
+        effective_rank: Dimensions that they use; NaN before training.
+        min_standard_deviation: The smallest of a dimension; NaN before training.
+    """
+
+    effective_rank: float = float("nan")
+    min_standard_deviation: float = float("nan")
+
+
 @dataclass(frozen=True, slots=True)
 class EpochReport:
     """What closing an epoch did; for metrics and logs, never fed back.
@@ -158,8 +170,6 @@ class EpochReport:
     replay_records: int = 0
     replay_bytes: int = 0
     gradient_norm: float = float("nan")
-    effective_rank: float = float("nan")
-    min_standard_deviation: float = float("nan")
     warmup_progress: float = 0.0
     alert_rate: float = 0.0
     losses: Mapping[str, float] = field(default_factory=dict)

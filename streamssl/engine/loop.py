@@ -6,6 +6,7 @@ from collections.abc import Callable
 from concurrent.futures import Future
 
 from streamssl.config.root import Config
+from streamssl.data.results import Spread
 from streamssl.engine.checkpoints import Checkpoints
 from streamssl.engine.crash_log import CrashLog
 from streamssl.engine.epochs import Epochs
@@ -52,6 +53,7 @@ class Loop:
         self._on_progress, self._told_s = on_progress, float("-inf")
         self._in_flight: PendingTransaction | None = None
         self._closing: Future[Closed] | None = None
+        self._spread: Future[Spread] | None = None
         self._epochs = Epochs(
             learner=ports.host,
             delivery=config.delivery,
@@ -147,6 +149,15 @@ class Loop:
             self._told_s = now_s
             held = self._ports.transport.assignment()
             self._reporter.report_assignment(held, self._intake.lag())
+            self._tell_spread()
+
+    def _tell_spread(self) -> None:
+        """Have the spread of embeddings measured if it was looked at, and tell it when it is."""
+        if self._spread and self._spread.done():
+            self._reporter.observe_spread(self._spread.result())
+            self._spread = None
+        elif self._spread is None and self._reporter.wants_spread:
+            self._spread = self._host.spread()
 
     def _drain(self) -> None:
         """Publish what is in hand, save the last epoch's end, forget where processes died."""

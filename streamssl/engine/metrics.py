@@ -13,7 +13,7 @@ import pyarrow as pa
 
 from streamssl.config.budget import Budget
 from streamssl.data.events import OutputRecord
-from streamssl.data.results import INCIDENT_STATES, EpochReport, Results
+from streamssl.data.results import INCIDENT_STATES, EpochReport, Results, Spread
 from streamssl.engine.pending import PendingPart, PendingTransaction
 from streamssl.engine.slices import messages_of
 from streamssl.engine.summary import Summary
@@ -97,6 +97,15 @@ class MetricsReporter:
             name = change.partition(":")[0]
             if name in PASSING:  # `rebased` belongs to every upgrade: the journal says so.
                 self._health.degrade(name, change)
+
+    @property
+    def wants_spread(self) -> bool:
+        """Whether somebody has looked at the spread of embeddings since it was measured."""
+        return self._metrics.wants_spread
+
+    def observe_spread(self, spread: Spread) -> None:
+        """The spread of recent embeddings was measured."""
+        self._metrics.observe_spread(spread)
 
     def joined(self) -> None:
         """The group was entered: the run's seconds count from here."""

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
 from streamssl.data.events import EventBatch, Schema
-from streamssl.data.results import Decisions, EpochReport, Results
+from streamssl.data.results import Decisions, EpochReport, Results, Spread
 from streamssl.host.learner import LearnerStatus
 from streamssl.telemetry.stages import Took
 
@@ -113,6 +113,10 @@ class Host(ABC):
     @abstractmethod
     def close_epoch(self, decisions: Decisions) -> Future[Closed]:
         """Learn the open epoch and open the next."""
+
+    @abstractmethod
+    def spread(self) -> Future[Spread]:
+        """How far recent embeddings are spread: asked for where somebody wants to know."""
 
     @abstractmethod
     def idle(self) -> bool:

@@ -66,6 +66,7 @@ REQUESTS: dict[str, Callable[..., Any]] = {
     "rebuild": _rebuild,
     "discard": LocalHost.discard,
     "skip_to": LocalHost.skip_to,
+    "spread": lambda host: host.spread().result(),
     "restore": _restore,
     "remember": LocalHost.remember,
     "save": _save,

@@ -8,7 +8,7 @@ from typing import Any, Protocol
 import msgspec
 
 from streamssl.data.events import EventBatch, Schema
-from streamssl.data.results import Decisions, EpochReport, Results
+from streamssl.data.results import Decisions, EpochReport, Results, Spread
 from streamssl.telemetry.stages import Stages
 
 
@@ -51,6 +51,9 @@ class Learner(Protocol):
 
     def state_crc32c(self) -> int:
         """CRC of the state that scores the open epoch."""
+
+    def spread(self) -> Spread:
+        """How far recent embeddings are spread."""
 
     def state_dict(self) -> dict[str, Any]:
         """Everything, at an epoch boundary; copies, which no later call changes."""

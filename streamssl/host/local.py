@@ -13,7 +13,7 @@ from streamssl.checkpoint import CheckpointError
 from streamssl.checkpoint.snapshot import Snapshot, snapshot
 from streamssl.checkpoint.store import load_newest, write
 from streamssl.data.events import EventBatch
-from streamssl.data.results import Decisions, Results
+from streamssl.data.results import Decisions, Results, Spread
 from streamssl.host.base import Closed, Host, OnCorruption, Restored, Written
 from streamssl.host.learner import Learner, LearnerStatus
 from streamssl.learner.build import build
@@ -57,6 +57,10 @@ class LocalHost(Host):
         with self._learner.stages("learn"):
             report = self._learner.close_epoch(decisions)
         return _done(Closed(report, self._learner.state_crc32c()))
+
+    def spread(self) -> Future[Spread]:
+        """How far recent embeddings are spread, at once."""
+        return _done(self._learner.spread())
 
     def idle(self) -> bool:
         """Always true: nothing is under way when a call returns."""

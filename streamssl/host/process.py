@@ -17,7 +17,7 @@ import msgspec
 
 from streamssl.config.root import Config
 from streamssl.data.events import EventBatch, StreamsslError
-from streamssl.data.results import Decisions, EpochReport, Results
+from streamssl.data.results import Decisions, EpochReport, Results, Spread
 from streamssl.host.answer import AnswerHeader
 from streamssl.host.base import Closed, Host, OnCorruption, Restored, Written
 from streamssl.host.frames import receive, send
@@ -134,6 +134,10 @@ class ProcessHost(Host):
             *decisions,
             convert=lambda closed: Closed(EpochReport(**closed[0]), closed[1]),
         )
+
+    def spread(self) -> Future[Spread]:
+        """How far recent embeddings are spread, while the caller does something else."""
+        return self._ask("spread", convert=lambda spread: Spread(*spread))
 
     def idle(self) -> bool:
         """Whether every request is answered; reads the answers that are there."""

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from streamssl.data.inputs import LazyInputs
-from streamssl.data.results import NO_SPACE
+from streamssl.data.results import NO_SPACE, Spread
 from streamssl.learner.report import Inference, LearnReport
 
 
@@ -31,8 +31,12 @@ class AbsentLearner:
         """No step is taken."""
         return LearnReport()
 
+    def spread(self) -> Spread:
+        """Unknown, as before any training."""
+        return Spread()
+
     def state_dict(self) -> dict[str, Any]:
-        """There is none."""
+        """Nothing: there are no networks."""
         return {}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
@@ -45,5 +49,5 @@ class AbsentLearner:
             raise ValueError("it holds networks, and learner.enabled is false")
 
     def weights_digest(self) -> int:
-        """Of no weights."""
+        """The digest of no weights."""
         return 0

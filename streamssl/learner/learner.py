@@ -16,15 +16,16 @@ import torch
 from streamssl.config.sections import LearnConfig, LearnerConfig, ObjectivesConfig, ReplayConfig
 from streamssl.data.events import FloatArray
 from streamssl.data.inputs import Inputs, InputSpec, LazyInputs
-from streamssl.data.results import PROVISIONAL
+from streamssl.data.results import PROVISIONAL, Spread
 from streamssl.learner.batches import draw_batches, make_sample, window_span_s
 from streamssl.learner.device import find_device
+from streamssl.learner.health import effective_rank, min_standard_deviation
 from streamssl.learner.replay import POLICIES
 from streamssl.learner.report import Inference, LearnReport, Tally
 from streamssl.learner.schedule import Schedule
 from streamssl.learner.tiles import in_tiles
 from streamssl.learner.trainer import Trainer
-from streamssl.objectives import Network, build_objectives
+from streamssl.objectives import Network, Sample, build_objectives
 
 FIRST_SPACE = "space-1"
 
@@ -66,6 +67,7 @@ class Learner:
         # Of the weights as they are, None while unknown.
         self._digest: int | None = None
         self._readout: Any = None
+        self._last_sample: Sample | None = None
         self._device = find_device(self._learner.device)
         torch.set_num_threads(self._learner.num_threads)
         self._trainer = self._build(network, objectives or ObjectivesConfig())
@@ -145,7 +147,16 @@ class Learner:
             sample = make_sample(drawn, span_s=span_s, device=self._device)
             step = self._trainer.step(sample, rate=rate, generator=torch_generator, number=number)
             tally.add(step, sample)
-        return tally.report(self._trainer.teacher)
+            self._last_sample = sample
+        return tally.report()
+
+    @torch.inference_mode()
+    def spread(self) -> Spread:
+        """Of the teacher's embeddings of the last batch, fresh and replayed."""
+        if self._last_sample is None:
+            return Spread()
+        embedding_BD = self._trainer.teacher.encode(self._last_sample.inputs)
+        return Spread(effective_rank(embedding_BD), min_standard_deviation(embedding_BD))
 
     def state_dict(self) -> dict[str, Any]:
         """Everything that decides what comes next; random choices follow from the epoch."""

@@ -9,12 +9,10 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 import numpy as np
-import torch
 
 from streamssl.data.events import Float32Array
-from streamssl.learner.health import effective_rank, min_standard_deviation
 from streamssl.learner.trainer import StepReport
-from streamssl.objectives import Network, Sample
+from streamssl.objectives import Sample
 
 
 class Inference(NamedTuple):
@@ -40,8 +38,6 @@ class LearnReport:
         num_steps_nonfinite: Steps refused because loss or gradient was not finite.
         losses: Mean unweighted loss of each objective over the steps taken.
         gradient_norm: Mean norm before clipping.
-        effective_rank: Of the teacher's embeddings of the last batch.
-        min_standard_deviation: Likewise, over dimensions.
     """
 
     num_trained: int = 0
@@ -49,8 +45,6 @@ class LearnReport:
     num_steps_nonfinite: int = 0
     losses: dict[str, float] = field(default_factory=dict)
     gradient_norm: float = float("nan")
-    effective_rank: float = float("nan")
-    min_standard_deviation: float = float("nan")
 
 
 class Tally:
@@ -60,23 +54,17 @@ class Tally:
         self._taken: list[StepReport] = []
         self._num_refused = 0
         self._num_trained = 0
-        self._last: Sample | None = None
 
     def add(self, step: StepReport, sample: Sample) -> None:
         """Count a step."""
-        self._last = sample
         if not step.taken:
             self._num_refused += 1
             return
         self._taken.append(step)
         self._num_trained += len(sample.event_time_B)
 
-    def report(self, teacher: Network) -> LearnReport:
-        """The report; the signs of collapse are read on the last batch, fresh and replayed."""
-        if self._last is None:
-            return LearnReport()
-        with torch.inference_mode():
-            embedding_BD = teacher.encode(self._last.inputs)
+    def report(self) -> LearnReport:
+        """What the steps did together."""
         names = {name for step in self._taken for name in step.losses}
         return LearnReport(
             num_trained=self._num_trained,
@@ -84,8 +72,6 @@ class Tally:
             num_steps_nonfinite=self._num_refused,
             losses={name: self._mean_loss(name) for name in sorted(names)},
             gradient_norm=float(np.mean([step.gradient_norm for step in self._taken] or [np.nan])),
-            effective_rank=effective_rank(embedding_BD),
-            min_standard_deviation=min_standard_deviation(embedding_BD),
         )
 
     def _mean_loss(self, name: str) -> float:

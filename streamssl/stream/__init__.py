@@ -13,7 +13,7 @@ from streamssl.checkpoint import CheckpointError, store
 from streamssl.config.root import Config
 from streamssl.config.settings import load_config
 from streamssl.data.events import EventBatch, Float32Array, Schema, check_batch
-from streamssl.data.results import Decisions, EpochReport, Results
+from streamssl.data.results import Decisions, EpochReport, Results, Spread
 from streamssl.learner import prepare
 from streamssl.modalities import modality_of
 from streamssl.objectives import check_objectives
@@ -168,6 +168,10 @@ class StreamLearner:
     def weights_digest(self) -> int:
         """CRC over the networks' weights."""
         return self._model.learner.weights_digest() if self._model else 0
+
+    def spread(self) -> Spread:
+        """How far recent embeddings are spread; it takes as long as embedding a batch."""
+        return self._model.learner.spread() if self._model else Spread()
 
     def bytes_per_key(self) -> int:
         """Bytes that one more key takes; 0 until the fields are known."""

@@ -276,8 +276,6 @@ class StreamModel:
             replay_records=self.learner.replay_records,
             replay_bytes=self.learner.replay_bytes,
             gradient_norm=learned.gradient_norm,
-            effective_rank=learned.effective_rank,
-            min_standard_deviation=learned.min_standard_deviation,
             warmup_progress=float(np.minimum(seen / warmup, 1.0).mean()),
             alert_rate=self.ensemble.budget.rate(),
             losses=dict(learned.losses),

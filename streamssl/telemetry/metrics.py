@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import math
+from functools import partial
 
 import numpy as np
 from prometheus_client import CollectorRegistry, ProcessCollector
 
-from streamssl.data.results import SEVERITIES, EpochReport, Results
+from streamssl.data.results import SEVERITIES, EpochReport, Results, Spread
 from streamssl.telemetry.catalogue import Catalogue, Entry
 from streamssl.telemetry.health import STATES
 from streamssl.telemetry.stages import STAGES
@@ -128,14 +129,17 @@ class Metrics:
             "gradient_norm", "Global gradient norm before clipping; NaN before training."
         )
         self.effective_rank = c.gauge(
-            "embedding_effective_rank", "Effective rank of recent embeddings; NaN before training."
+            "embedding_effective_rank",
+            "Effective rank of recent embeddings, as of the scrape before; NaN before training.",
         )
         self.min_standard_deviation = c.gauge(
             "embedding_min_standard_deviation",
             "Smallest standard deviation of a dimension of recent embeddings; NaN before training.",
         )
-        for unknown in (self.gradient_norm, self.effective_rank, self.min_standard_deviation):
-            unknown.set(math.nan)  # until a step was taken: 0 would read as a collapse
+        self.gradient_norm.set(math.nan)  # until a step was taken
+        self._spread, self.wants_spread = Spread(), False
+        self.effective_rank.set_function(partial(self._spread_of, "effective_rank"))
+        self.min_standard_deviation.set_function(partial(self._spread_of, "min_standard_deviation"))
         self.warmup_progress = c.gauge("warmup_progress_ratio", "Progress of the warm-up, 0 to 1.")
         self.replay_records = c.gauge("replay_buffer_records", "Records held for replay.")
         self.replay_bytes = c.gauge("replay_buffer_bytes", "Bytes held for replay.")
@@ -190,7 +194,7 @@ class Metrics:
         for objective, loss in report.losses.items():
             self.loss.labels(objective).set(loss)
         gauges = (
-            *("gradient_norm", "effective_rank", "min_standard_deviation", "warmup_progress"),
+            *("gradient_norm", "warmup_progress"),
             *("alert_rate", "replay_records", "replay_bytes", "keys_active"),
         )
         for name in gauges:
@@ -198,6 +202,15 @@ class Metrics:
             if not math.isnan(value):  # Unknown in this epoch: the last known figure stands.
                 getattr(self, name).set(value)
         self.keys_evicted.inc(report.keys_evicted)
+
+    def observe_spread(self, spread: Spread) -> None:
+        """Note how far embeddings are spread: the next scrape tells it."""
+        self._spread, self.wants_spread = spread, False
+
+    def _spread_of(self, name: str) -> float:
+        # Measuring it takes as long as embedding a batch: only where somebody looks.
+        self.wants_spread = True
+        return float(getattr(self._spread, name))
 
     def observe_results(self, results: Results) -> None:
         """Note the scores of a batch that was published."""

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from streamssl.data.events import EventBatch, Schema
-from streamssl.data.results import Decisions, EpochReport, Results
+from streamssl.data.results import Decisions, EpochReport, Results, Spread
 from streamssl.telemetry.stages import Stages
 from tests.made_results import made_results
 
@@ -94,6 +94,9 @@ class FakeLearner:
         self.rows = []
         self._hook("learnt")
         return report
+
+    def spread(self) -> Spread:
+        return Spread(self.weight, 1.0)
 
     def state_crc32c(self) -> int:
         state = (self.epoch, self.weight.hex(), sorted(self.means.items()))

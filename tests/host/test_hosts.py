@@ -196,6 +196,19 @@ def test_the_build_is_that_of_the_learner_s_process(host: Host) -> None:
     assert host.build() == build()
 
 
+def test_the_spread_of_embeddings_is_the_learners(host: Host) -> None:
+    """Asked of either host it is what the learner itself says, once it has trained."""
+    learner = StreamLearner.from_config(CONFIG)
+    for halves in epochs(host, learner):
+        for half in halves:
+            host.submit(half).result()
+            learner.advance(half)
+        host.close_epoch(Decisions("count")).result()
+        learner.close_epoch(Decisions("count"))
+    assert host.spread().result() == learner.spread()
+    assert learner.spread().effective_rank >= 1.0
+
+
 def test_a_killed_learner_is_told() -> None:
     """A process that vanishes is an error that says how, not a wait without end."""
     host = ProcessHost(CONFIG)

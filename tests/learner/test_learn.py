@@ -40,16 +40,26 @@ def test_training_lowers_the_losses() -> None:
         assert reports[3].losses[name] < 0.85 * reports[1].losses[name]
 
 
-def test_the_report_counts_samples_and_watches_collapse() -> None:
-    """Samples are steps times batch; rank and deviation are those of a live representation."""
+def test_the_report_counts_samples() -> None:
+    """Samples are steps times batch, and every objective has a loss."""
     learner = make_learner()
     close_epoch(learner, 1)
     report = close_epoch(learner, 2)
     assert report.num_trained == report.num_steps * LEARN.batch
     assert set(report.losses) == {"moco", "next_step", "autoencoder"}
-    assert 1.0 <= report.effective_rank <= LEARNER.embedding
-    assert report.min_standard_deviation > 0.0
     assert report.gradient_norm > 0.0
+
+
+def test_the_spread_is_that_of_a_live_representation() -> None:
+    """Rank and deviation of the last batch's embeddings; unknown before the first step."""
+    learner = make_learner()
+    close_epoch(learner, 1)
+    assert math.isnan(learner.spread().effective_rank)
+    close_epoch(learner, 2)
+    digest, spread = learner.weights_digest(), learner.spread()
+    assert 1.0 <= spread.effective_rank <= LEARNER.embedding
+    assert spread.min_standard_deviation > 0.0
+    assert learner.weights_digest() == digest
 
 
 def test_teacher_follows_by_its_momentum() -> None:

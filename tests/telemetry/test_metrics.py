@@ -14,7 +14,7 @@ from prometheus_client import generate_latest
 from prometheus_client.parser import text_string_to_metric_families
 
 from streamssl.data.events import EventBatch
-from streamssl.data.results import EpochReport, Results
+from streamssl.data.results import EpochReport, Results, Spread
 from streamssl.telemetry import Metrics
 from streamssl.telemetry.catalogue import Catalogue
 from streamssl.telemetry.histogram import ColumnHistogram
@@ -56,7 +56,7 @@ def test_an_epoch_report_is_exported() -> None:
     metrics = Metrics()
     report = EpochReport(
         epoch=4, num_events=10, num_learnt=7, num_gated=3, num_steps=3, num_steps_nonfinite=1,
-        keys_evicted=2, effective_rank=5.0, losses={"moco": 1.5},
+        keys_evicted=2, losses={"moco": 1.5},
     )  # fmt: skip
     metrics.observe(report)
     metrics.observe(EpochReport(epoch=5, num_events=1, num_learnt=1))
@@ -66,9 +66,22 @@ def test_an_epoch_report_is_exported() -> None:
     assert found["streamssl_learn_steps_total", (("outcome", "applied"),)] == 3
     assert found["streamssl_learn_steps_total", (("outcome", "nonfinite"),)] == 1
     assert found["streamssl_loss", (("objective", "moco"),)] == 1.5
-    assert found["streamssl_embedding_effective_rank", ()] == 5.0
     assert found["streamssl_keys_evicted_total", ()] == 2
     assert found["streamssl_epoch", ()] == 6
+
+
+def test_the_spread_of_embeddings_is_wanted_where_it_is_looked_at() -> None:
+    """A scrape tells what was measured for the one before, and asks for the next."""
+    metrics = Metrics()
+    assert not metrics.wants_spread
+    assert math.isnan(samples(metrics)["streamssl_embedding_effective_rank", ()])
+    assert metrics.wants_spread
+    metrics.observe_spread(Spread(5.0, 0.25))
+    assert not metrics.wants_spread
+    found = samples(metrics)
+    assert found["streamssl_embedding_effective_rank", ()] == 5.0
+    assert found["streamssl_embedding_min_standard_deviation", ()] == 0.25
+    assert metrics.wants_spread
 
 
 def test_results_are_exported() -> None:
