@@ -13,7 +13,7 @@ from streamssl.config.root import Config
 from streamssl.data.events import Schema
 from streamssl.modalities.sensor.core import SensorCore
 from streamssl.modalities.sensor.modality import SensorModality
-from streamssl.scorers import Sizes
+from streamssl.scorers import ScorerSizes
 from streamssl.scorers.residual import ResidualScorer
 
 

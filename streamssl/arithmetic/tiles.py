@@ -63,3 +63,21 @@ def tiled_matmul(x_BF: Floats, weight_FG: Floats) -> Floats:
     padded[:num_rows] = x_BF
     tiles = padded.reshape(-1, TILE, x_BF.shape[1])
     return np.matmul(tiles, weight_FG).reshape(-1, weight_FG.shape[1])[:num_rows]
+
+
+def grouped_matmul(
+    x_NRF: Float32Array, group_N: IntArray, weight_EFG: Float32Array
+) -> Float32Array:
+    """`[N, R, G]` x_n @ W_e for every tile n of group e; tiles of one group are neighbours.
+
+    Args:
+        x_NRF: The tiles.
+        group_N: As `tile_rows` gives it.
+        weight_EFG: One matrix a group; G is F.
+    """
+    product_NRG = np.empty_like(x_NRF)
+    groups, starts = np.unique(group_N, return_index=True)
+    stops = [*starts.tolist(), len(group_N)][1:]
+    for group, start, stop in zip(groups.tolist(), starts.tolist(), stops, strict=True):
+        np.matmul(x_NRF[start:stop], weight_EFG[group], out=product_NRG[start:stop])
+    return product_NRG

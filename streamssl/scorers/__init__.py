@@ -11,13 +11,22 @@ from streamssl.scorers.base import (
     Core,
     Measured,
     Scorer,
+    ScorerSizes,
     Seen,
     SharedScorer,
-    Sizes,
 )
 from streamssl.scorers.memory import MemoryScorer
 from streamssl.scorers.residual import ResidualScorer
 
 SCORERS: dict[str, type[SharedScorer]] = {"residual": ResidualScorer, "memory": MemoryScorer}
 
-__all__ = ["SCORERS", "Admitted", "Core", "Measured", "Scorer", "Seen", "SharedScorer", "Sizes"]
+__all__ = [
+    "SCORERS",
+    "Admitted",
+    "Core",
+    "Measured",
+    "Scorer",
+    "ScorerSizes",
+    "Seen",
+    "SharedScorer",
+]

@@ -1,11 +1,12 @@
 """Which parts made an event anomalous: reconstruction-based contributions.
 
-For a Gaussian with precision P and standardised residual z, the contribution of a channel is how
-much the squared distance falls when its features are replaced by what all others predict:
-v_j' (P_jj)^-1 v_j with v = P z (Alcala and Qin 2009, reconstruction-based contribution). A single
-faulty channel always has the largest one.
+For a Gaussian with precision P and standardised residual z, the contribution of a part is how much
+the squared distance z' P z falls when its features are replaced by what all others predict:
+g_p' (P_pp)^-1 g_p with the gradient g = P z (Alcala and Qin 2009, reconstruction-based
+contribution). A single faulty part always has the largest one.
 
-A = explained events, C = channels, F = features, N = values per channel.
+A = explained events, P = parts, F = features, N = values per part, X = features before a
+projection.
 """
 
 from __future__ import annotations
@@ -25,52 +26,63 @@ def precision(whiten_FF: Float32Array) -> FloatArray:
 
 
 def block_contributions(
-    pull_AF: Float32Array, whiten_FF: Float32Array, num_channels: int
+    gradient_AF: Float32Array, whiten_FF: Float32Array, num_parts: int
 ) -> FloatArray:
-    """`[A, C]` contributions where each channel has N features (feature = n * C + channel)."""
-    num_blocks = len(whiten_FF) // num_channels
-    grid = precision(whiten_FF).reshape(num_blocks, num_channels, num_blocks, num_channels)
-    block_CNN = np.einsum("ncmc->cnm", grid)
-    pull_ACN = pull_AF.reshape(-1, num_blocks, num_channels).transpose(0, 2, 1)
-    solved_ACN = np.matmul(pull_ACN[:, :, None], np.linalg.inv(block_CNN))[:, :, 0]
-    return np.einsum("acn,acn->ac", pull_ACN, solved_ACN)
+    """`[A, P]` g_p' (P_pp)^-1 g_p where each part has N features (feature = n * P + part).
+
+    Args:
+        gradient_AF: P z.
+        whiten_FF: Whitening matrix.
+        num_parts: P.
+
+    Example:
+        >>> gradient, white = np.array([[3.0, 0.0]], np.float32), np.eye(2, dtype=np.float32)
+        >>> block_contributions(gradient, white, 2)
+        array([[9., 0.]])
+    """
+    num_values = len(whiten_FF) // num_parts
+    grid = precision(whiten_FF).reshape(num_values, num_parts, num_values, num_parts)
+    block_PNN = np.einsum("npmp->pnm", grid)
+    gradient_APN = gradient_AF.reshape(-1, num_values, num_parts).transpose(0, 2, 1)
+    solved_APN = np.matmul(gradient_APN[:, :, None], np.linalg.inv(block_PNN))[:, :, 0]
+    return np.einsum("apn,apn->ap", gradient_APN, solved_APN)
 
 
-def single_contributions(pull_AF: Float32Array, whiten_FF: Float32Array) -> FloatArray:
-    """`[A, F]` contributions of single features: v_f^2 / P_ff."""
-    return pull_AF**2 / np.maximum(np.einsum("fg,fg->f", whiten_FF, whiten_FF), SMALLEST)
+def single_contributions(gradient_AF: Float32Array, whiten_FF: Float32Array) -> FloatArray:
+    """`[A, F]` contributions of single features: g_f^2 / P_ff."""
+    return gradient_AF**2 / np.maximum(np.einsum("fg,fg->f", whiten_FF, whiten_FF), SMALLEST)
 
 
 def projected_contributions(
-    pull_AF: Float32Array,
+    gradient_AF: Float32Array,
     whiten_FF: Float32Array,
     direction_XF: Float32Array,
-    num_channels: int,
+    num_parts: int,
 ) -> FloatArray:
-    """`[A, C]` the same through a random projection, with the diagonal of P only.
+    """`[A, P]` the same through a random projection, with the diagonal of P only.
+
+    Sum over a part's inputs x of (g . d_x)^2 / sum_f d_xf^2 P_ff.
 
     Args:
-        pull_AF: P z.
+        gradient_AF: P z.
         whiten_FF: Whitening matrix.
-        direction_XF: Where each projected input (N * C of them, C fastest) moves z.
-        num_channels: C.
+        direction_XF: d, where each projected input (N * P of them, part fastest) moves z.
+        num_parts: P.
     """
     spread_X = direction_XF**2 @ np.einsum("fg,fg->f", whiten_FF, whiten_FF)
-    contribution_AX = tiled_matmul(pull_AF, direction_XF.T) ** 2 / np.maximum(spread_X, SMALLEST)
-    return contribution_AX.reshape(len(pull_AF), -1, num_channels).sum(1)
+    along_AX = tiled_matmul(gradient_AF, direction_XF.T)
+    contribution_AX = along_AX**2 / np.maximum(spread_X, SMALLEST)
+    return contribution_AX.reshape(len(gradient_AF), -1, num_parts).sum(1)
 
 
-def channels_of_units(
-    contribution_AH: FloatArray, z_AC: FloatArray, weight_CH: FloatArray
-) -> FloatArray:
-    """`[A, C]` contributions of leaky units, shared out by |W z| of the newest row."""
-    size_AC, size_CH = np.abs(z_AC), np.abs(weight_CH)
-    part_AH = contribution_AH / np.maximum(tiled_matmul(size_AC, size_CH), SMALLEST)
-    return size_AC * tiled_matmul(part_AH, size_CH.T)
+def as_shares(contribution_AP: FloatArray) -> FloatArray:
+    """c_p / sum_q c_q: contributions that sum to 1 per event (even shares where there are none).
 
-
-def as_shares(contribution_AC: FloatArray) -> FloatArray:
-    """Contributions scaled to sum to 1 per event (even shares where there are none)."""
-    total = contribution_AC.sum(1, keepdims=True)
-    even = np.full_like(contribution_AC, 1.0 / max(contribution_AC.shape[1], 1))
-    return np.where(total > 0.0, contribution_AC / np.maximum(total, SMALLEST), even)
+    Example:
+        >>> as_shares(np.array([[9.0, 3.0], [0.0, 0.0]]))
+        array([[0.75, 0.25],
+               [0.5 , 0.5 ]])
+    """
+    total = contribution_AP.sum(1, keepdims=True)
+    even = np.full_like(contribution_AP, 1.0 / max(contribution_AP.shape[1], 1))
+    return np.where(total > 0.0, contribution_AP / np.maximum(total, SMALLEST), even)

@@ -17,6 +17,7 @@ from streamssl.data.columns import Columns
 from streamssl.data.events import BoolArray, Float32Array, FloatArray, IntArray
 from streamssl.data.keys import KeyColumns
 
+# docs/research-log.md, "Constants of the arithmetic"
 SMALLEST = 1e-3
 FITTED_ROWS = 256
 
@@ -43,11 +44,11 @@ class Measured(Columns):
 
     @property
     def raw(self) -> FloatArray:
-        """`[B]` geometric mean of the evidence: exp(mean_v log max(e_v, .001))."""
+        """`[B]` geometric mean of the evidence: exp(mean_v ln max(e_v, .001))."""
         return np.exp(np.log(np.maximum(self.evidence_BV, SMALLEST)).mean(1))
 
-    def oddity(self) -> FloatArray:
-        """`[B, P]` how odd each part of an event is by itself, >= 0."""
+    def part_scores(self) -> FloatArray:
+        """`[B, P]` how anomalous each part of an event is by itself, >= 0."""
         raise NotImplementedError
 
 
@@ -83,19 +84,19 @@ class Admitted:
         learn_B: Whether the gate let the row through.
         own_B: Entry that the row's key owns now (0 for none).
         moved: Entries that went to another key.
-        given: (slot, entry) of the keys that have an entry of their own from now on.
+        assigned: (slot, entry) of the keys that have an entry of their own from now on.
         num_entries: Entries in use, the shared one included.
     """
 
     learn_B: BoolArray
     own_B: IntArray
     moved: IntArray
-    given: list[tuple[int, int]]
+    assigned: list[tuple[int, int]]
     num_entries: int
 
 
 @dataclass(frozen=True, slots=True)
-class Sizes:
+class ScorerSizes:
     """What a scorer is built for.
 
     Attributes:
@@ -127,11 +128,11 @@ class Scorer(Protocol):
         ...
 
     def per_key(self) -> list[KeyColumns]:
-        """Every per-key column."""
+        """The columns that grow with the number of keys."""
         ...
 
     def bytes_per_own_key(self) -> int:
-        """Bytes that statistics of a key's own take, beside the per-key columns."""
+        """Bytes that statistics of a key's own take, per-key columns excluded."""
         ...
 
     def state_dict(self) -> dict[str, Any]:
@@ -139,7 +140,11 @@ class Scorer(Protocol):
         ...
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Take over what `state_dict` gave."""
+        """Go on from a state of the same sizes, bit for bit.
+
+        Raises:
+            ValueError: An array has another shape.
+        """
         ...
 
 
@@ -147,7 +152,7 @@ class SharedScorer(Scorer, Protocol):
     """A scorer for every kind of stream; what it needs to know is in the configuration."""
 
     @classmethod
-    def build(cls, config: ScorersConfig, sizes: Sizes) -> Self:
+    def build(cls, config: ScorersConfig, sizes: ScorerSizes) -> Self:
         """A scorer that has seen nothing."""
         ...
 
@@ -156,7 +161,7 @@ class Core(Scorer, Protocol[M]):
     """A modality's own scorer: it measures first, and everything else follows from that."""
 
     def measure(self, context: Any, own_B: IntArray) -> M:
-        """What was learned so far says of events in their context; changes nothing."""
+        """What the statistics say of events in their context; changes nothing."""
         ...
 
     def fitted(self, measured: M) -> BoolArray:

@@ -30,8 +30,8 @@ from streamssl.scorers.base import (
     Core,
     Measured,
     Scorer,
+    ScorerSizes,
     Seen,
-    Sizes,
 )
 from streamssl.scorers.gate import Gate
 from streamssl.scorers.memory import MemoryScorer
@@ -49,7 +49,7 @@ class Scored(Columns):
         raw_B: Fused.
         p_B: Calibrated.
         fitted_B: Whether the scorers were ready.
-        warming_B: Whether the score is not to be trusted yet.
+        warming_B: Whether the score is too young for alerts.
         anomaly_B: Whether the score passed the threshold.
         incident_state_B: Index into `INCIDENT_STATES`.
     """
@@ -85,7 +85,7 @@ class Ensemble:
         *,
         core: Core[Any],
         core_name: str,
-        sizes: Sizes,
+        sizes: ScorerSizes,
         scorers: ScorersConfig,
         alerts: AlertsConfig,
     ) -> None:
@@ -122,7 +122,10 @@ class Ensemble:
         position_B3: IntArray,
         event_time_B: FloatArray,
     ) -> tuple[Scored, IncidentStep]:
-        """Judge events (each key's in order) that `measure` measured; changes nothing."""
+        """Judge events (each key's in order) that `measure` measured; changes nothing.
+
+        raw = exp(sum_s w_s ln max(r_s, .001)) over the scorers' raw scores r, sum_s w_s = 1.
+        """
         seen = Seen(position_B3, measured, residual_BR, embedding_BD)
         scores_BS = np.stack([self.scorers[name].score(seen) for name in self.names], axis=1)
         raw_B = np.exp(np.log(np.maximum(scores_BS, SMALLEST)) @ self.weight_S)
@@ -141,11 +144,11 @@ class Ensemble:
         """Which of an epoch's rows, in (partition, offset, index) order, may be learned."""
         measured, entry_K = rows.seen.measured, self.own.columns["entry"]
         owned = entry_K.copy()
-        given = self.own.assign(measured.slot_B)
+        assigned = self.own.assign(measured.slot_B)
         moved = np.unique(entry_K[(entry_K != owned) & (entry_K > 0)])
         learn_B = self.gate.learn(measured.slot_B, measured.evidence_BV[:, 0])
         own_B = entry_K[measured.slot_B]
-        return Admitted(learn_B, own_B, moved, given, self.own.num_entries)
+        return Admitted(learn_B, own_B, moved, assigned, self.own.num_entries)
 
     def learn(
         self, rows: Scored, admitted: Admitted, passed_s: float, generator: np.random.Generator
@@ -169,7 +172,7 @@ class Ensemble:
         return [s for name, s in named if name in self.names or name in self._always]
 
     def attribution(self, scored: Scored) -> FloatArray:
-        """`[A, P]` shares of the parts, over all scorers that are fused."""
+        """`[A, P]` sum_s w_s c_sp over the fused scorers, as shares of the parts."""
         total_AP = np.zeros((len(scored.seen), self._num_parts))
         for name, weight in zip(self.names, self.weight_S.tolist(), strict=True):
             if weight > 0.0:
@@ -177,22 +180,22 @@ class Ensemble:
         return attribution.as_shares(total_AP)
 
     def per_key(self) -> list[KeyColumns]:
-        """Every per-key column."""
+        """The per-key columns of all scorers and of the alert layer."""
         own = [columns for scorer in self.scorers.values() for columns in scorer.per_key()]
         layers = (self.gate, self.own, self.calibration, self.incidents)
         return [*own, *(layer.columns for layer in layers)]
 
     def bytes_per_own_key(self) -> int:
-        """Bytes that statistics of a key's own take."""
+        """Bytes that a key takes more where it owns an entry."""
         return sum(scorer.bytes_per_own_key() for scorer in self._learning())
 
     def state_dict(self) -> dict[str, Any]:
-        """Everything learned, and the open incidents."""
+        """The scorers by name, and the layers around them, open incidents included."""
         scorers = {name: scorer.state_dict() for name, scorer in self.scorers.items()}
         return {"scorers": scorers} | {name: getattr(self, name).state_dict() for name in LAYERS}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Take over what `state_dict` gave."""
+        """Take over a state under the same scorers."""
         for name, scorer in self.scorers.items():
             scorer.load_state_dict(state["scorers"][name])
         for name in LAYERS:

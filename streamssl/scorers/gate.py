@@ -21,6 +21,7 @@ from streamssl.data.events import BoolArray, FloatArray, IntArray
 from streamssl.data.keys import KeyColumns, Runs
 from streamssl.scorers.base import FITTED_ROWS
 
+# docs/research-log.md, "Constants of the arithmetic"
 SHARE = EmaScan(np.array([1.0 / 32.0]))
 QUARANTINE = 0.5
 POOL_ROWS = 64.0
@@ -56,12 +57,15 @@ class Gate:
         )
 
     def thresholds(self, slots: IntArray) -> FloatArray:
-        """`[K]` score up to which a row is learnt, shrunk to all keys' while a key is young."""
+        """`[K]` q-quantile of the scores h_key + 64 h_all / sum(h_all): own, and all keys' as 64."""
         share_K = np.full(len(slots), POOL_ROWS / max(self.pool_N.sum(), 1.0))
         return quantile(Above(self.columns["scores"][slots], self.pool_N, share_K), self.quantile)
 
     def learn(self, slot_B: IntArray, score_B: FloatArray) -> BoolArray:
         """Judge an epoch's rows (each key's in order) and move the gate on.
+
+        In quarantine (EMA_32 of [score > t] >= .5, once 256 rows are learnt) a row is learnt if
+        the quarantine has lasted; otherwise if score <= t, and the first 256 rows of a key always.
 
         Returns:
             `[B]` True where the statistics may learn the row.
@@ -85,7 +89,7 @@ class Gate:
         return learn_B
 
     def _shares(self, runs: Runs, over_B: BoolArray) -> FloatArray:
-        """`[B]` share of the key's recent rows over the gate, row by row; remembers the last."""
+        """`[B]` EMA over 32 rows of whether a row is over the gate, row by row; keeps the last."""
         columns, slots = self.columns, runs.slots
         phase_K = columns["judged"][slots] % BLOCK
         share_B1, sum_K1 = SHARE.run(
@@ -96,7 +100,7 @@ class Gate:
         return share_B1[:, 0]
 
     def _durations(self, runs: Runs, inside_B: BoolArray) -> IntArray:
-        """`[B]` rows since the key's quarantine began, row by row; remembers the last."""
+        """`[B]` rows since the key's quarantine began, row by row; keeps the last."""
         columns, slots = self.columns, runs.slots
         row_S, begin_S = np.arange(len(inside_B)), np.repeat(runs.starts, runs.counts)
         outside_S = np.maximum.accumulate(np.where(inside_B[runs.order], -1, row_S))
@@ -119,10 +123,10 @@ class Gate:
         add_to_pool(self.pool_N, score_B[rows], MEMORY_ROWS)
 
     def state_dict(self) -> dict[str, Any]:
-        """Everything learned."""
+        """Every key's gate, and the scores of all keys."""
         return {"columns": self.columns.state_dict(), "pool": self.pool_N.copy()}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Take over what `state_dict` gave."""
+        """Take over the gates, at an epoch boundary."""
         self.columns.load_state_dict(state["columns"])
         self.pool_N = np.array(state["pool"])

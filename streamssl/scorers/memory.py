@@ -16,7 +16,7 @@ from streamssl.config.sections import ScorersConfig
 from streamssl.data.events import Float32Array, FloatArray, IntArray
 from streamssl.data.keys import KeyColumns, check_shape
 from streamssl.scorers import attribution
-from streamssl.scorers.base import Admitted, Seen, SharedScorer, Sizes
+from streamssl.scorers.base import Admitted, ScorerSizes, Seen, SharedScorer
 
 
 class MemoryScorer(SharedScorer):
@@ -35,7 +35,7 @@ class MemoryScorer(SharedScorer):
         self.num_seen = 0
 
     @classmethod
-    def build(cls, config: ScorersConfig, sizes: Sizes) -> Self:
+    def build(cls, config: ScorersConfig, sizes: ScorerSizes) -> Self:
         """A scorer that has seen nothing."""
         section = config.memory
         return cls(
@@ -43,7 +43,7 @@ class MemoryScorer(SharedScorer):
         )
 
     def score(self, seen: Seen[Any]) -> FloatArray:
-        """`[B]` mean Euclidean distance to the nearest remembered events; 0 if there are none."""
+        """`[B]` mean_k ||e - m_(k)|| over the K nearest remembered events; 0 if there are none."""
         count = min(self.neighbours, len(self.vectors_MD))
         if count == 0:
             return np.zeros(len(seen))
@@ -57,8 +57,8 @@ class MemoryScorer(SharedScorer):
         return self.positions_M3[order[:, :count]]
 
     def contributions(self, seen: Seen[Any]) -> FloatArray:
-        """`[A, P]` how odd each part is by itself: distances in D name no part."""
-        return attribution.as_shares(seen.measured.oddity())
+        """`[A, P]` shares of how anomalous each part is by itself: distances in D name no part."""
+        return attribution.as_shares(seen.measured.part_scores())
 
     def learn(self, seen: Seen[Any], admitted: Admitted, generator: np.random.Generator) -> None:
         """Offer the rows that the gate let through to the sample."""
@@ -81,20 +81,21 @@ class MemoryScorer(SharedScorer):
         self.positions_M3[places[kept]] = position_B3[rest[kept]]
 
     def _squared_distances(self, embedding_BD: Float32Array) -> FloatArray:
+        """`[B, M]` |x - y|^2 = |x|^2 - 2 x.y + |y|^2; rounding may leave it just under 0."""
         x_BD, y_MD = embedding_BD.astype(np.float64), self.vectors_MD.astype(np.float64)
         cross_BM = tiled_matmul(x_BD, np.ascontiguousarray(y_MD.T))
         return (x_BD * x_BD).sum(1)[:, None] - 2.0 * cross_BM + (y_MD * y_MD).sum(1)
 
     def per_key(self) -> list[KeyColumns]:
-        """None: the sample is of all keys."""
+        """No column: the sample is one of all keys."""
         return []
 
     def bytes_per_own_key(self) -> int:
-        """None, likewise."""
+        """No byte: the sample is one of all keys."""
         return 0
 
     def state_dict(self) -> dict[str, Any]:
-        """The sample."""
+        """The sample, and of how many events it is one."""
         return {
             "vectors": self.vectors_MD.copy(),
             "positions": self.positions_M3.copy(),
@@ -102,7 +103,7 @@ class MemoryScorer(SharedScorer):
         }
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Take over what `state_dict` gave; under a smaller capacity, what still fits."""
+        """Take over a sample; under a smaller capacity, what still fits."""
         check_shape("vectors", state["vectors"], self.vectors_MD.shape[1:])
         self.vectors_MD = np.array(state["vectors"][: self.capacity])
         self.positions_M3 = np.array(state["positions"][: self.capacity])

@@ -18,9 +18,10 @@ from streamssl.arithmetic.tiles import tile_rows, tiled_matmul
 from streamssl.config.sections import ScorersConfig
 from streamssl.data.events import Float32Array, FloatArray
 from streamssl.data.keys import KeyColumns
-from streamssl.scorers.base import Admitted, Seen, SharedScorer, Sizes
+from streamssl.scorers.base import Admitted, ScorerSizes, Seen, SharedScorer
 from streamssl.scorers.gaussian_bank import GaussianBank
 
+# docs/research-log.md, "Constants of the arithmetic"
 RIDGE = 0.1
 
 
@@ -45,7 +46,7 @@ class ResidualScorer(SharedScorer):
         self.bank = GaussianBank(num_features=num_features, ridge=RIDGE)
 
     @classmethod
-    def build(cls, config: ScorersConfig, sizes: Sizes) -> Self:
+    def build(cls, config: ScorersConfig, sizes: ScorerSizes) -> Self:
         """A scorer that has seen nothing."""
         return cls(
             num_residuals=sizes.num_residuals,
@@ -55,28 +56,29 @@ class ResidualScorer(SharedScorer):
         )
 
     def score(self, seen: Seen[Any]) -> FloatArray:
-        """`[B]` distance to the residuals that are usual for the row's entry."""
+        """`[B]` rms(L^-1 z): distance to the residuals that are usual for the row's entry."""
         entry_B = seen.measured.entry_B
         ready_B = self.bank.fitted(1)[entry_B]
         tiling = tile_rows(np.where(ready_B, entry_B, 0))
         return self.bank.distances(tiling, self._vector(seen))
 
     def contributions(self, seen: Seen[Any]) -> FloatArray:
-        """`[A, P]` share of the squared distance that each part's residuals explain."""
+        """`[A, P]` c_p / (F s^2): share of the squared distance that a part explains."""
         entry_A = seen.measured.entry_B
-        score_A, pull_AF = self.bank.pulled(tile_rows(entry_A), self._vector(seen))
-        total_AP = self.bank.contributions(entry_A, pull_AF, self.num_parts, self.projection)
+        tiling, vector_AF = tile_rows(entry_A), self._vector(seen)
+        score_A, gradient_AF = self.bank.distances_and_gradients(tiling, vector_AF)
+        total_AP = self.bank.contributions(entry_A, gradient_AF, self.num_parts, self.projection)
         squared_A = self.bank.num_features * score_A**2
         return total_AP / np.maximum(squared_A, 1e-300)[:, None]
 
     def learn(self, seen: Seen[Any], admitted: Admitted, generator: np.random.Generator) -> None:  # noqa: ARG002 - the interface's
         """Learn the rows that the gate let through, for all keys and for the owners."""
         learn_B, own_B, vector_BF = admitted.learn_B, admitted.own_B, self._vector(seen)
-        self._begin_anew(admitted)
+        self._reset_moved(admitted)
         for entry_B, rows_B in ((np.zeros_like(own_B), learn_B), (own_B, learn_B & (own_B > 0))):
             self.bank.learn(entry_B[rows_B], vector_BF[rows_B], np.ones(int(rows_B.sum())))
 
-    def _begin_anew(self, admitted: Admitted) -> None:
+    def _reset_moved(self, admitted: Admitted) -> None:
         """Entries that went to other keys begin with what all keys have learned."""
         size, known = self.bank.num_features, len(self.bank.weight_E)
         for entry in admitted.moved[admitted.moved < known].tolist():
@@ -90,7 +92,7 @@ class ResidualScorer(SharedScorer):
         return tiled_matmul(seen.residual_BR, self.projection)
 
     def per_key(self) -> list[KeyColumns]:
-        """None: entries are the core's."""
+        """No column: which key owns which entry is the ensemble's to know."""
         return []
 
     def bytes_per_own_key(self) -> int:
@@ -98,9 +100,9 @@ class ResidualScorer(SharedScorer):
         return self.bank.bytes_per_entry()
 
     def state_dict(self) -> dict[str, Any]:
-        """Everything learned."""
+        """The Gaussians of all entries."""
         return self.bank.state_dict()
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Take over what `state_dict` gave."""
+        """Take over the Gaussians, of the same number of features."""
         self.bank.load_state_dict(state)

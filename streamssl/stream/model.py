@@ -18,7 +18,7 @@ from streamssl.data.inputs import LazyInputs, NoInputs, take_inputs
 from streamssl.data.results import Decisions, EpochReport, Results
 from streamssl.learner import AbsentLearner, Inference, Learner, LearnReport
 from streamssl.modalities import modality_of
-from streamssl.scorers import Admitted, Measured, Sizes
+from streamssl.scorers import Admitted, Measured, ScorerSizes
 from streamssl.scorers.ensemble import Ensemble, Scored
 from streamssl.stream.key_table import KeyTable
 from streamssl.stream.results import ResultsBuilder
@@ -62,7 +62,7 @@ class StreamModel:
         self.ensemble = Ensemble(
             core=self.modality.core,
             core_name=config.modality.core_name,
-            sizes=Sizes(
+            sizes=ScorerSizes(
                 num_parts=len(self.modality.parts),
                 num_residuals=self.modality.num_residuals,
                 embedding=config.learner.embedding if config.learner.enabled else 0,

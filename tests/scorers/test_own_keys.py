@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from streamssl.scorers.own_keys import CHALLENGE_EVENTS, OwnKeys
+from streamssl.scorers.own_keys import SWAP_EVENTS, OwnKeys
 
 
 def own_keys() -> OwnKeys:
@@ -38,7 +38,7 @@ def test_a_challenger_twice_as_busy_takes_the_weakest_entry() -> None:
             assert given == [(2, 2)]
             swapped_at = epoch
             break
-    assert 100 + 200 * swapped_at >= CHALLENGE_EVENTS
+    assert 100 + 200 * swapped_at >= SWAP_EVENTS
     assert own.columns["entry"].tolist() == [1, 0, 2]
     assert own.assign(np.repeat([0, 2], [300, 200])) == []
 

@@ -57,7 +57,7 @@ class ToyCore(Core[ToyMeasured]):
 
     def contributions(self, seen: Seen[ToyMeasured]) -> FloatArray:
         """`[A, P]` squared evidence of each part."""
-        return seen.measured.oddity() ** 2
+        return seen.measured.part_scores() ** 2
 
     def learn(
         self,

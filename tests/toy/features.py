@@ -54,7 +54,7 @@ class ToyMeasured(Measured):
     mean_BC: FloatArray
     codes_BK: IntArray
 
-    def oddity(self) -> FloatArray:
+    def part_scores(self) -> FloatArray:
         """`[B, P]` the evidence of each part."""
         return self.evidence_BV[:, 1:]
 

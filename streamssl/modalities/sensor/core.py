@@ -25,8 +25,10 @@ from streamssl.modalities.sensor.gaussians import EVIDENCE, SensorGaussians
 from streamssl.scorers import attribution
 from streamssl.scorers.base import FITTED_ROWS, Admitted, Core, Seen
 
+# docs/research-log.md, "Constants of the arithmetic"
 UNREAD_STRIDE = 4
 STUDENT_QUANTILE = 0.9
+SHARED_LEAD = 2.0  # times as many rows, with which the shared entry scores in place of a young one
 
 
 class SensorCore(Core[SensorMeasured]):
@@ -73,34 +75,34 @@ class SensorCore(Core[SensorMeasured]):
             evidence_BV=np.empty((len(context), len(EVIDENCE))),
             top_B=np.zeros(len(context), np.int64),
         )
-        x_BF, tiling = self.gaussians.looked_at(measured, entry_B == 0), tile_rows(entry_B)
+        x_BF, tiling = self.gaussians.features(measured, entry_B == 0), tile_rows(entry_B)
         for column, kind in enumerate(EVIDENCE):
             bank = self.gaussians[kind]
             if kind == "lagged":
-                score_B, pull_BF = bank.pulled(tiling, x_BF[kind])
-                measured.top_B[:] = self._top_channels(pull_BF, entry_B)
+                score_B, gradient_BF = bank.distances_and_gradients(tiling, x_BF[kind])
+                measured.top_B[:] = self._top_channels(gradient_BF, entry_B)
             else:
                 score_B = bank.distances(tiling, x_BF[kind])
             measured.evidence_BV[:, column] = score_B
         return measured
 
-    def _top_channels(self, pull_BF: Float32Array, entry_B: IntArray) -> IntArray:
+    def _top_channels(self, gradient_BF: Float32Array, entry_B: IntArray) -> IntArray:
         """`[B]` channel with the largest contribution to the lagged distance.
 
-        Of single features, v_f^2 / P_ff: the blocks' exact one costs more than the score.
+        Of single features, g_f^2 / P_ff with g = P z: that of blocks costs more than the score.
         """
         vector, bank = self.gaussians.vectors["lagged"], self.gaussians["lagged"]
         if vector.projected:
             projection_XF = self.gaussians.projection("lagged")
-            found = bank.contributions(entry_B, pull_BF, vector.num_channels, projection_XF)
+            found = bank.contributions(entry_B, gradient_BF, vector.num_channels, projection_XF)
             return found.argmax(1)
-        single_BF = pull_BF**2 / np.maximum(bank.precision_EF[entry_B], attribution.SMALLEST)
+        single_BF = gradient_BF**2 / np.maximum(bank.precision_EF[entry_B], attribution.SMALLEST)
         return single_BF.reshape(-1, vector.num_blocks, vector.num_channels).max(1).argmax(1)
 
     def _scoring_entries(self, own_B: IntArray) -> IntArray:
-        """The own entry, or the shared one where that has learned much more so far."""
+        """The own entry; while it has under 256 rows, the shared one if that has twice as many."""
         weight_E = self.gaussians["averaged"].weight_E
-        young_B = (weight_E[own_B] < FITTED_ROWS) & (weight_E[0] >= 2.0 * weight_E[own_B])
+        young_B = (weight_E[own_B] < FITTED_ROWS) & (weight_E[0] >= SHARED_LEAD * weight_E[own_B])
         return np.where(young_B, 0, own_B)
 
     def fitted(self, measured: SensorMeasured) -> BoolArray:
@@ -108,7 +110,7 @@ class SensorCore(Core[SensorMeasured]):
         return self.gaussians["averaged"].fitted(FITTED_ROWS)[measured.entry_B]
 
     def score(self, seen: Seen[SensorMeasured]) -> FloatArray:
-        """`[B]` geometric mean of the distances."""
+        """`[B]` geometric mean of the distances: exp(mean_v ln max(s_v, .001))."""
         return seen.measured.raw
 
     def contributions(self, seen: Seen[SensorMeasured]) -> FloatArray:
@@ -129,7 +131,7 @@ class SensorCore(Core[SensorMeasured]):
         admitted: Admitted,
         generator: np.random.Generator,  # noqa: ARG002 - the interface's
     ) -> None:
-        """Learn an epoch's rows."""
+        """Learn an epoch's rows: into the shared entry, and those of owners into their own."""
         measured = seen.measured
         self._begin_entries(measured, admitted)
         learn_B, own_B = admitted.learn_B, admitted.own_B
@@ -157,7 +159,7 @@ class SensorCore(Core[SensorMeasured]):
         refresh: bool = True,
     ) -> None:
         """Learn rows into the entries named: the teachers those of `learn_B`, the student all."""
-        x_BF = self.gaussians.looked_at(rows, entry_B == 0)
+        x_BF = self.gaussians.features(rows, entry_B == 0)
         ones_B = np.ones(int(learn_B.sum()))
         for kind in EVIDENCE[:3]:
             bank, admitted_BF = self.gaussians[kind], x_BF[kind][learn_B]
@@ -174,10 +176,10 @@ class SensorCore(Core[SensorMeasured]):
         return np.minimum(1.0, limit_K[runs.group] / np.maximum(score_B, 1e-9))
 
     def _begin_entries(self, measured: SensorMeasured, admitted: Admitted) -> None:
-        """Entries that were given out begin with what all keys have learned."""
+        """Entries that were assigned begin with what all keys have learned."""
         for bank in self.gaussians.banks.values():
             bank.ensure(admitted.num_entries)
-        for slot, entry in admitted.given:
+        for slot, entry in admitted.assigned:
             row = int(np.flatnonzero(measured.slot_B == slot)[0])
             self.gaussians.begin_entry(entry, measured.center_BC[row], measured.scale_BC[row])
 
@@ -186,10 +188,10 @@ class SensorCore(Core[SensorMeasured]):
         return [self.columns]
 
     def state_dict(self) -> dict[str, Any]:
-        """The Gaussians and the per-key columns."""
+        """The Gaussians and the students' running quantiles."""
         return {"gaussians": self.gaussians.state_dict(), "columns": self.columns.state_dict()}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Take over what `state_dict` gave."""
+        """Take over Gaussians and quantiles, between epochs."""
         self.gaussians.load_state_dict(state["gaussians"])
         self.columns.load_state_dict(state["columns"])

@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import numpy as np
 
+from streamssl.arithmetic.tiles import tiled_matmul
 from streamssl.data.events import Float32Array, FloatArray
 from streamssl.modalities.sensor.features import SensorMeasured
 from streamssl.modalities.sensor.gaussians import EVIDENCE, SensorGaussians
-from streamssl.scorers import attribution
+from streamssl.scorers.attribution import SMALLEST, single_contributions
 from streamssl.scorers.gaussian_bank import CLIP, rows_by_entry
 
 
@@ -24,12 +25,12 @@ def contributions(
     """
     total_AC = np.zeros_like(measured.center_BC)
     for column, kind in enumerate(EVIDENCE):
-        bank, pull_AF = gaussians[kind], gaussians.pulled(measured, kind).pull_BF
+        bank, gradient_AF = gaussians[kind], gaussians.distances(measured, kind).gradient_BF
         if kind == "leaky":
-            found_AC = _of_units(gaussians, measured, pull_AF, leaky_CH)
+            found_AC = _of_units(gaussians, measured, gradient_AF, leaky_CH)
         else:
             found_AC = bank.contributions(
-                measured.entry_B, pull_AF, total_AC.shape[1], gaussians.projection(kind)
+                measured.entry_B, gradient_AF, total_AC.shape[1], gaussians.projection(kind)
             )
         squared_A = bank.num_features * measured.evidence_BV[:, column] ** 2
         total_AC += found_AC / np.maximum(squared_A, 1e-300)[:, None]
@@ -39,7 +40,7 @@ def contributions(
 def _of_units(
     gaussians: SensorGaussians,
     measured: SensorMeasured,
-    pull_AF: Float32Array,
+    gradient_AF: Float32Array,
     leaky_CH: FloatArray,
 ) -> FloatArray:
     """`[A, C]` contributions of the leaky units, shared out to the channels that drive them."""
@@ -47,15 +48,34 @@ def _of_units(
     z_AC = measured.standardised()
     for entry, rows in rows_by_entry(measured.entry_B):
         if bank.is_whitened_E[entry]:
-            units_AH = attribution.single_contributions(pull_AF[rows], bank.whiten_EFF[entry])
-            total_AC[rows] = attribution.channels_of_units(units_AH, z_AC[rows], leaky_CH)
+            units_AH = single_contributions(gradient_AF[rows], bank.whiten_EFF[entry])
+            total_AC[rows] = channels_of_units(units_AH, z_AC[rows], leaky_CH)
     return total_AC
+
+
+def channels_of_units(
+    contribution_AH: FloatArray, z_AC: FloatArray, weight_CH: FloatArray
+) -> FloatArray:
+    """`[A, C]` sum_h c_h |z_c W_ch| / sum_d |z_d W_dh|: each unit's, by what its inputs weigh.
+
+    Args:
+        contribution_AH: c, of the units.
+        z_AC: Newest rows, standardised.
+        weight_CH: W, input weights of the units.
+
+    Example:
+        >>> channels_of_units(np.array([[8.0]]), np.array([[3.0, -1.0]]), np.ones((2, 1)))
+        array([[6., 2.]])
+    """
+    size_AC, size_CH = np.abs(z_AC), np.abs(weight_CH)
+    part_AH = contribution_AH / np.maximum(tiled_matmul(size_AC, size_CH), SMALLEST)
+    return size_AC * tiled_matmul(part_AH, size_CH.T)
 
 
 def expected(gaussians: SensorGaussians, measured: SensorMeasured) -> FloatArray:
     """`[A, C]` newest values that the lagged Gaussian predicts from everything else.
 
-    z_j - v_j / P_jj with v = P z, in the input's units. For channels that are projected: the
+    z_j - g_j / P_jj with g = P z, in the input's units. For channels that are projected: the
     key's running mean.
     """
     bank, num_channels = gaussians["lagged"], measured.center_BC.shape[1]
@@ -64,15 +84,15 @@ def expected(gaussians: SensorGaussians, measured: SensorMeasured) -> FloatArray
         return expected_AC
     newest = slice(-num_channels, None)
     shared_A = measured.entry_B == 0
-    x_AC = gaussians.looked_at(measured, shared_A)["lagged"][:, newest]
-    pull_AF = gaussians.pulled(measured, "lagged").pull_BF
+    x_AC = gaussians.features(measured, shared_A)["lagged"][:, newest]
+    gradient_AF = gaussians.distances(measured, "lagged").gradient_BF
     for entry, rows in rows_by_entry(measured.entry_B):
         if not bank.is_whitened_E[entry]:
             continue
         whiten, scale = bank.whiten_EFF[entry], bank.inverse_scale_EF[entry, newest]
         mean = bank.mean_EF[entry, newest]
         z_AC = np.clip(np.nan_to_num((x_AC[rows] - mean) * scale, nan=0.0), -CLIP, CLIP)
-        step_AF = pull_AF[rows] / np.einsum("fg,fg->f", whiten, whiten)
+        step_AF = gradient_AF[rows] / np.einsum("fg,fg->f", whiten, whiten)
         expected_AC[rows] = mean + (z_AC - step_AF[:, newest]) / scale
     in_units_AC = measured.center_BC + measured.scale_BC * expected_AC
     standardised_A = shared_A & bool(bank.is_whitened_E[0])

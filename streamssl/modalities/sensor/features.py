@@ -64,6 +64,6 @@ class SensorMeasured(Measured):
         z_BC = (self.newest_BC - self.center_BC) / self.scale_BC
         return np.nan_to_num(z_BC, copy=False, nan=0.0)
 
-    def oddity(self) -> FloatArray:
+    def part_scores(self) -> FloatArray:
         """`[B, C]` how far each channel's newest value is from its mean, squared."""
         return self.standardised() ** 2

@@ -14,9 +14,10 @@ from streamssl.arithmetic.tiles import tile_rows
 from streamssl.data.events import BoolArray, Float32Array, FloatArray
 from streamssl.modalities.sensor.features import SensorMeasured
 from streamssl.modalities.sensor.vectors import ChannelVector, num_lags, num_last
-from streamssl.scorers.gaussian_bank import GaussianBank, Pulled
+from streamssl.scorers.gaussian_bank import Distances, GaussianBank
 
 EVIDENCE = ("averaged", "lagged", "leaky", "student")
+# docs/research-log.md, "Constants of the arithmetic"
 RIDGES = {"averaged": 0.3, "lagged": 0.01, "leaky": 0.1, "student": 0.01}
 
 
@@ -47,7 +48,7 @@ class SensorGaussians:
         """The bank of one of `EVIDENCE`."""
         return self.banks[kind]
 
-    def looked_at(self, measured: SensorMeasured, rows_B: BoolArray) -> dict[str, Float32Array]:
+    def features(self, measured: SensorMeasured, rows_B: BoolArray) -> dict[str, Float32Array]:
         """Each kind's vectors, those of `rows_B` in units of their key's channels."""
         found = {"leaky": measured.leaky_BF}
         for kind, x_BF in (("averaged", measured.averaged_BF), ("lagged", measured.lagged_BF)):
@@ -58,10 +59,10 @@ class SensorGaussians:
         found["student"] = found["lagged"]
         return found
 
-    def pulled(self, measured: SensorMeasured, kind: str) -> Pulled:
+    def distances(self, measured: SensorMeasured, kind: str) -> Distances:
         """Distances of one kind, and their gradients by the standardised features."""
-        x_BF = self.looked_at(measured, measured.entry_B == 0)[kind]
-        return self.banks[kind].pulled(tile_rows(measured.entry_B), x_BF)
+        x_BF = self.features(measured, measured.entry_B == 0)[kind]
+        return self.banks[kind].distances_and_gradients(tile_rows(measured.entry_B), x_BF)
 
     def projection(self, kind: str) -> Float32Array | None:
         """`[X, F]` the projection that a kind's vector goes through, None for none."""
@@ -69,7 +70,10 @@ class SensorGaussians:
         return vector.projection() if vector.projected else None
 
     def begin_entry(self, entry: int, center_C: FloatArray, scale_C: FloatArray) -> None:
-        """Let an entry begin with what all keys have learned, in the units of its key."""
+        """Let an entry begin with what all keys have learned, in the units of its key.
+
+        A vector that is projected is in units of the key's channels already.
+        """
         for kind, bank in self.banks.items():
             vector = self.vectors.get(kind)
             blocks = vector.num_blocks if vector and not vector.projected else 0
@@ -87,6 +91,6 @@ class SensorGaussians:
         return {kind: bank.state_dict() for kind, bank in self.banks.items()}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Take over what `state_dict` gave."""
+        """Take over every bank; the sizes of their vectors must be the same."""
         for kind, bank in self.banks.items():
             bank.load_state_dict(state[kind])
