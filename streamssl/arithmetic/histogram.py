@@ -13,6 +13,7 @@ import numpy.typing as npt
 from streamssl.data.events import Float32Array, FloatArray, IntArray
 from streamssl.data.keys import Runs
 
+# docs/research-log.md, "Constants of the arithmetic"
 BINS_PER_DECADE = 40
 LOWEST = 1e-3
 NUM_BINS = 320
@@ -22,26 +23,33 @@ NUM_BLOCKS = NUM_BINS // BLOCK
 
 
 def log_position(score_B: FloatArray) -> FloatArray:
-    """Place of a score in units of bins; scores under 1e-3 count as 1e-3."""
+    """`[B]` ln(max(s, 1e-3) / 1e-3) / w: the place of a score, in bins of width w = ln(10) / 40."""
     return (np.log(np.maximum(score_B, LOWEST)) - np.log(LOWEST)) / BIN_WIDTH
 
 
 def bin_of(score_B: FloatArray) -> IntArray:
-    """Bin of each score, in [0, NUM_BINS)."""
+    """`[B]` bin of each score: min(floor(place), 319).
+
+    Example:
+        >>> bin_of(np.array([0.0, 1.1, 11.0, 1e9]))
+        array([  0, 121, 161, 319])
+    """
     return np.minimum(log_position(score_B).astype(np.int64), NUM_BINS - 1)
 
 
 def add_scores(
     counts: npt.NDArray[Any], runs: Runs, rows_B: IntArray, score_B: FloatArray, memory: float
 ) -> None:
-    """Decay each key's histogram by the number of its new scores, and add them.
+    """Decay each key's histogram by the number n of its new scores, and add them.
+
+    h <- (1 - 1/M)^n h + (counts of the new scores).
 
     Args:
         counts: `[num_slots, N]`, changed in place.
         runs: How the batch falls to keys.
         rows_B: Rows of the batch whose scores are added.
         score_B: The scores of those rows.
-        memory: Scores after which an old one counts 1/e.
+        memory: M, scores after which an old one counts 1/e.
     """
     group_B = runs.group[rows_B]
     new_K = np.bincount(group_B, minlength=len(runs.slots))
@@ -52,30 +60,40 @@ def add_scores(
 
 
 def add_to_pool(pool_N: FloatArray, score_B: FloatArray, memory: float) -> None:
-    """The same for the one histogram of all keys."""
+    """The same for the one histogram of all keys: h <- (1 - 1/M)^n h + (new counts)."""
     pool_N *= _decay(memory, len(score_B))
     pool_N += np.bincount(bin_of(score_B), minlength=NUM_BINS)
 
 
 def _decay(memory: float, new: Any) -> Any:
+    """(1 - 1/M)^n: what is left of an old score's weight after n new ones."""
     return (1.0 - 1.0 / memory) ** new
 
 
 class Above:
     """How much of each key's histogram lies above the lower edge of a bin.
 
-    A key's histogram is its own counts, a share of the pool's, and as much again in every bin.
-    Blocks of bins are added up first, and bins only in the blocks that are asked for. What a key
-    gives does not depend on the others.
+    A_k(b) = sum over bins j >= b of h_k(j) + f_k h_pool(j) + e: own counts, the pool's times a
+    factor, and the same count in every bin. Blocks of bins are added up first, and bins only in
+    the blocks that are asked for. What a key gives does not depend on the others.
 
     Args:
         counts_KN: Own counts.
         pool_N: Those of all keys.
-        share_K: How often the pool counts; 0 leaves it out.
-        every: What every bin holds besides.
+        share_K: f, how often the pool counts; 0 leaves it out.
+        every: e, added to every bin.
 
     Attributes:
-        total_K: All of it.
+        total_K: A_k(0), all of it.
+
+    Example:
+        >>> counts, nothing = np.zeros((1, NUM_BINS), np.float32), np.zeros(NUM_BINS)
+        >>> counts[0, [120, 160]] = 3.0, 1.0
+        >>> above = Above(counts, nothing, np.zeros(1))
+        >>> above.around(np.zeros(1, np.int64), np.array([120]))
+        (array([4.]), array([1.]))
+        >>> quantile(above, 0.5).round(3)
+        array([1.059])
     """
 
     def __init__(
@@ -96,7 +114,7 @@ class Above:
         self.total_K = self._from_KG[:, 0]
 
     def around(self, group_B: IntArray, bin_B: IntArray) -> tuple[FloatArray, FloatArray]:
-        """`[B]` what lies above the lower edge of a bin, and above its upper edge.
+        """`[B]` A(b) and A(b + 1): what lies above the lower and above the upper edge of a bin.
 
         Args:
             group_B: Which histogram.
@@ -108,7 +126,7 @@ class Above:
         return beyond_B + within_BW[rows, place_B], beyond_B + within_BW[rows, place_B + 1]
 
     def bin_under(self, wanted_K: FloatArray) -> IntArray:
-        """`[K]` the last bin with more than `wanted_K` above its lower edge; at least the first."""
+        """`[K]` max{b: A(b) > wanted}: the last bin with more above its lower edge; at least 0."""
         rows = np.arange(len(wanted_K))
         block_K = _last_over(self._from_KG, wanted_K)
         within_KW = self._within(rows, block_K)
@@ -116,7 +134,7 @@ class Above:
         return block_K * BLOCK + _last_over(within_KW, wanted_K)
 
     def _within(self, group_B: IntArray, block_B: IntArray) -> FloatArray:
-        """`[B, W + 1]` what lies above each edge of the block, of what the block holds."""
+        """`[B, W + 1]` what lies above each edge of the block, of what is in the block."""
         count_BW = self._own_KGW[group_B, block_B].astype(np.float64)
         count_BW += self._share_K[group_B, None] * self._pool_GW[block_B] + self._every
         above_BW = np.zeros((len(group_B), BLOCK + 1))
@@ -131,6 +149,6 @@ def _last_over(above_KX: FloatArray, wanted_K: FloatArray) -> IntArray:
 
 
 def quantile(above: Above, q: float) -> FloatArray:
-    """`[K]` upper edge of the bin that holds the q-quantile; infinite without any score."""
+    """`[K]` 1e-3 exp((b + 1) w), b = max{b: A(b) > (1 - q) A(0)}; infinite without any score."""
     edge_K = LOWEST * np.exp((above.bin_under((1.0 - q) * above.total_K) + 1) * BIN_WIDTH)
     return np.where(above.total_K > 0, edge_K, np.inf)

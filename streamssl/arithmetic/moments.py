@@ -1,7 +1,4 @@
-"""Running moments: how fast they move, and what deviation a flat variable has.
-
-The constants of this file: docs/research-log.md, "Constants of the arithmetic".
-"""
+"""Running moments: how fast they move, and what deviation a flat variable has."""
 
 from __future__ import annotations
 
@@ -9,13 +6,14 @@ from typing import Any
 
 import numpy as np
 
+# docs/research-log.md, "Constants of the arithmetic"
 MEMORY_ROWS = 20_000
 FLAT_VARIANCE = 1e-12
 FLAT_SHARE = 0.05
 
 
 def learning_rate(total: Any, new: Any) -> Any:
-    """R = max(new / total, 1 - (1 - 1/M)^new): the weight of `new` rows in a running mean.
+    """Weight of `new` rows in a running mean: r = max(new / total, 1 - (1 - 1/M)^new).
 
     The mean of all rows at first, then an exponential one over about M = `MEMORY_ROWS` rows.
 
@@ -31,6 +29,11 @@ def learning_rate(total: Any, new: Any) -> Any:
 
 
 def deviation(mean: Any, variance: Any) -> Any:
-    """S = sqrt(v), or 0.05 max(|m|, 1) where v < 1e-12: a flat variable has a size, too."""
+    """Standard deviation s = sqrt(v); of a flat variable (v < 1e-12) s = .05 max(|m|, 1).
+
+    Example:
+        >>> deviation(np.array([3.0, 40.0]), np.array([4.0, 0.0]))
+        array([2., 2.])
+    """
     flat = FLAT_SHARE * np.maximum(np.abs(mean), 1.0)
     return np.where(variance < FLAT_VARIANCE, flat, np.sqrt(np.maximum(variance, FLAT_VARIANCE)))

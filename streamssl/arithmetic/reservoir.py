@@ -13,13 +13,13 @@ from streamssl.data.events import IntArray
 def random_places(num_seen: int, count: int, generator: np.random.Generator) -> IntArray:
     """`[N]` a place for each of `count` further items, uniform on [0, items up to and with it).
 
-    An item whose place is K or above is not kept; so each is kept with probability K / seen.
+    An item whose place is K or above is not kept, so each is kept with probability K / num_seen.
     """
     return generator.integers(0, num_seen + 1 + np.arange(count))
 
 
 def last_writers(place_N: IntArray, num_places: int) -> IntArray:
-    """Rows that end up held: the last one offered to each place, as one by one would give.
+    """Rows that stay: the last one offered to each place, as one by one would give.
 
     Example:
         >>> last_writers(np.array([1, 0, 5, 1]), 2)

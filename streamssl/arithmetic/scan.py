@@ -14,13 +14,14 @@ import numpy as np
 from streamssl.data.events import BoolArray, FloatArray, IntArray
 from streamssl.data.keys import Runs
 
+# docs/research-log.md, "Constants of the arithmetic"
 BLOCK = 16
 LARGEST_RATE = 1.0 - 1e-9
 LONG = 64  # rows of a key in one batch from which its sums are added up block by block
 
 
 class EmaScan:
-    """Moving averages of D values, each with its own rate.
+    """Moving averages of D values, each with its own rate: h <- h + rate (x - h).
 
     The state of a key is the scaled sum `[D]`, and its phase: events since the sum's base moved.
 

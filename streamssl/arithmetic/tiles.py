@@ -16,6 +16,7 @@ import numpy as np
 from streamssl.data.events import Float32Array, FloatArray, IntArray
 
 Floats = TypeVar("Floats", FloatArray, Float32Array)
+# docs/research-log.md, "Constants of the arithmetic"
 TILE = 32
 GROUP_TILE = 8  # rows of one group are often few, and padding costs as much as rows
 
@@ -36,7 +37,13 @@ class Tiling:
 
 
 def tile_rows(group_B: IntArray, rows: int = GROUP_TILE) -> Tiling:
-    """Lay out a batch whose rows belong to `group_B` in tiles of `rows` rows."""
+    """Lay out a batch whose rows belong to `group_B` in tiles of `rows` rows.
+
+    Example:
+        >>> tiling = tile_rows(np.array([7, 5, 7]), rows=2)
+        >>> tiling.group_N, tiling.row_NR.tolist()
+        (array([5, 7]), [[1, 1], [0, 2]])
+    """
     order = np.argsort(group_B, kind="stable")
     groups, counts = np.unique(group_B, return_counts=True)
     tiles = -(-counts // rows)

@@ -57,7 +57,7 @@ class Gate:
         )
 
     def thresholds(self, slots: IntArray) -> FloatArray:
-        """`[K]` q-quantile of the scores h_key + 64 h_all / sum(h_all): own, and all keys' as 64."""
+        """`[K]` q-quantile of h_key + 64 h_all / sum(h_all), histograms of scores."""
         share_K = np.full(len(slots), POOL_ROWS / max(self.pool_N.sum(), 1.0))
         return quantile(Above(self.columns["scores"][slots], self.pool_N, share_K), self.quantile)
 
