@@ -73,7 +73,7 @@ class Modality(Protocol[M]):
         ...
 
     def actual(self, batch: EventBatch) -> Values:
-        """What came, as an explanation shows it beside what was expected."""
+        """What came, as an explanation shows it together with what was expected."""
         ...
 
     def write(self, advance: Any) -> None:
@@ -85,13 +85,13 @@ class Modality(Protocol[M]):
         ...
 
     def per_key(self) -> list[KeyColumns]:
-        """Every per-key column, the core's aside."""
+        """The columns that grow with the number of keys, but for the core's."""
         ...
 
     def state_dict(self) -> dict[str, Any]:
-        """Statistics and contexts, the core's aside."""
+        """Statistics and contexts, but for the core's."""
         ...
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Take over what `state_dict` gave."""
+        """Go on from a state of the same schema and sizes, bit for bit."""
         ...

@@ -27,7 +27,7 @@ class Autoencoder(Objective):
     def loss(
         self, student: Network, teacher: Network, sample: Sample, generator: torch.Generator
     ) -> Term:
-        """Smooth-L1(decode(f(corrupted)), clean)."""
+        """Smooth-L1(decode(embed(s̃)), s): the clean stem s from its corruption s̃."""
         del teacher
         clean = student.stem(sample.inputs)
         corrupted = student.corrupt(clean, generator, noise=self.noise, mask=self.mask)

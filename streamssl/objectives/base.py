@@ -51,7 +51,7 @@ class Objective(nn.Module, ABC):
         every: Steps from one turn to the next.
 
     Attributes:
-        needs: What it calls of a `Network`, beside `encode`.
+        needs: What it calls of a `Network`, `encode` apart.
     """
 
     needs: ClassVar[frozenset[str]]
@@ -82,6 +82,11 @@ class Objective(nn.Module, ABC):
 
 
 def smooth_l1(prediction: Tensor, target: Tensor) -> Tensor:
-    """Huber's loss (δ = 1), averaged over all elements; zero where there are none."""
+    """Huber's loss (δ = 1): mean of d²/2 where |d| < 1, else |d| - 1/2; zero without elements.
+
+    Example:
+        >>> smooth_l1(torch.tensor([0.5, 3.0]), torch.zeros(2)).item()
+        1.3125
+    """
     total = nn.functional.smooth_l1_loss(prediction, target, reduction="sum")
     return total / max(target.numel(), 1)

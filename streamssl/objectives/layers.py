@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from torch import Tensor, nn
 
+# docs/research-log.md, "Constants of the arithmetic"
 NARROW = 16  # outputs from which a BLAS adds up every row in the same order
 ALIGNED = 16  # floats
 

@@ -74,7 +74,11 @@ class Moco(Objective):
     def loss(
         self, student: Network, teacher: Network, sample: Sample, generator: torch.Generator
     ) -> Term:
-        """InfoNCE of the student's view against the teacher's other view and the queue."""
+        """InfoNCE of the student's view against the teacher's other view and the queue.
+
+        q = student(view), k = teacher(other view), without gradient; a negative n is allowed if
+        its window does not overlap the query's: |t_q - t_n| >= `span_s`.
+        """
         inputs, event_time_B = self._spread(sample.inputs, sample.event_time_B)
         query_BP = student.project(student.encode(student.augment(inputs, generator)))
         with torch.no_grad():

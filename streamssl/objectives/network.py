@@ -22,11 +22,11 @@ class Network(nn.Module):
     """
 
     def encode(self, inputs: TensorInputs) -> Tensor:
-        """Embedding `[B, D]`."""
+        """Embedding `[B, D]` of the inputs."""
         raise NotImplementedError
 
     def infer(self, inputs: TensorInputs, readout: Any) -> tuple[Tensor, Tensor]:
-        """Embedding `[B, D]`, and residuals `[B, R]` (actual - expected), part fastest.
+        """Embedding `[B, D]`, and residuals `[B, R]` (actual minus expected), part fastest.
 
         Args:
             inputs: A tile of them, always of the same size.
@@ -68,7 +68,7 @@ class Network(nn.Module):
         raise NotImplementedError
 
     def project(self, h_BD: Tensor) -> Tensor:
-        """Unit vectors `[B, P]` in which views are compared."""
+        """Unit vectors `[B, P]`, p / ||p||, in which views are compared."""
         raise NotImplementedError
 
     def past(self, inputs: TensorInputs) -> TensorInputs:

@@ -16,7 +16,7 @@ class NextStep(Objective):
     def loss(
         self, student: Network, teacher: Network, sample: Sample, generator: torch.Generator
     ) -> Term:
-        """Smooth-L1(q(f(past)), last row)."""
+        """Smooth-L1(q(f(past)), x): the newest row x from the rows before it, q linear."""
         del teacher, generator
         predicted = student.predict(student.encode(student.past(sample.inputs)))
         return Term(smooth_l1(predicted, student.newest(sample.inputs)))

@@ -19,6 +19,7 @@ from streamssl.modalities.sensor.features import Features
 from streamssl.modalities.sensor.leaky import LeakyUnits
 from streamssl.modalities.sensor.normaliser import Normaliser
 
+# docs/research-log.md, "Constants of the arithmetic"
 EMA_SPANS = (64, 16)
 
 
@@ -35,10 +36,10 @@ class Advance:
 
 @dataclass(frozen=True, slots=True)
 class History:
-    """A batch's rows, those of each key behind the ones that were kept of it.
+    """A batch's rows, those of each key behind its last ones of before.
 
     Attributes:
-        rows_LC: The rows of one key after another, missing values held.
+        rows_LC: The rows of one key after another, last values carried forward.
         counts_K: How many of them each key has.
         place_B: Where each event's row is; at least T - 1 rows of its key lie before it.
         center_KC, scale_KC: Statistics of the keys.
@@ -51,7 +52,7 @@ class History:
     scale_KC: FloatArray
 
     def standardised(self, bound: float) -> Float32Array:
-        """`[L, C]` rows in units of their key's channels, within +-bound; 0 where never seen."""
+        """`[L, C]` clip((x - m) / s, +-bound) by the key's statistics; 0 where never seen."""
         with np.errstate(over="ignore"):  # What float32 cannot hold is beyond the bound, too.
             factor_KC = (1.0 / self.scale_KC).astype(np.float32)
             z_LC = self.rows_LC - self._repeated(self.center_KC.astype(np.float32))
@@ -82,6 +83,8 @@ def last_rows(rows_LC: Float32Array, place_B: IntArray, steps: int) -> Float32Ar
 class SensorContext:
     """Raw windows, moving averages and leaky units of every key.
 
+    Averages of span n (64, 16): a <- a + 2/(n + 1) (x - a); units: `leaky.py`.
+
     `read` looks and leaves the state as it was, `write` moves it on.
 
     Args:
@@ -109,17 +112,17 @@ class SensorContext:
     ) -> tuple[Features, History, Advance]:
         """Each event in its context, its rows, and the context after the batch.
 
-        Rows of one key are in the order of its events. A missing value is held at the channel's
-        last one.
+        Rows of one key are in the order of its events. Where a value is missing the channel's
+        last one is carried forward.
         """
         runs, columns = Runs(slot_B), self.columns
         center_KC, scale_KC = normaliser.statistics(runs.slots)
         rows_LC, place_B = self._extend(runs, values_BC)
         recent_BNC = last_rows(rows_LC, place_B, self.recent)
-        held_BC = recent_BNC[:, -1]
-        ema_BF, ema_KF = self._averages(runs, held_BC, rows_LC[place_B - 1])
+        filled_BC = recent_BNC[:, -1]
+        ema_BF, ema_KF = self._averages(runs, filled_BC, rows_LC[place_B - 1])
         center_BC, scale_BC = center_KC[runs.group], scale_KC[runs.group]
-        drive_BH = self.leaky.drive(np.nan_to_num((held_BC - center_BC) / scale_BC, nan=0.0))
+        drive_BH = self.leaky.drive(np.nan_to_num((filled_BC - center_BC) / scale_BC, nan=0.0))
         leaky_BH, leaky_KH = self._leaky.run(
             runs,
             columns["leaky"][runs.slots],
@@ -143,7 +146,7 @@ class SensorContext:
         columns["leaky"][slots] = advance.leaky_KH
 
     def _extend(self, runs: Runs, values_BC: Float32Array) -> tuple[Float32Array, IntArray]:
-        """Each key's kept rows followed by its new ones, and the places of the new ones."""
+        """Each key's last rows followed by its new ones, and the places of the new ones."""
         steps, num_keys = self.steps, len(runs.slots)
         place_sorted = (
             np.arange(len(runs.order)) + (np.repeat(np.arange(num_keys), runs.counts) + 1) * steps
@@ -153,18 +156,18 @@ class SensorContext:
         extended[begin_K[:, None] + np.arange(steps)] = self.columns["window"][runs.slots]
         extended[place_sorted] = values_BC[runs.order]
         if np.isnan(values_BC).any():
-            extended = _hold(extended, begin_K + steps - 1, place_sorted)
+            extended = _carry_forward(extended, begin_K + steps - 1, place_sorted)
         place_B = np.empty_like(place_sorted)
         place_B[runs.order] = place_sorted
         return extended, place_B
 
     def _averages(
-        self, runs: Runs, held_BC: Float32Array, before_BC: Float32Array
+        self, runs: Runs, filled_BC: Float32Array, before_BC: Float32Array
     ) -> tuple[Float32Array, FloatArray]:
         """Moving averages of the channels; each starts at the channel's first value."""
-        unseen_BC, copies = np.isnan(held_BC), (1, len(EMA_SPANS))
+        unseen_BC, copies = np.isnan(filled_BC), (1, len(EMA_SPANS))
         first_BC = np.isnan(before_BC) & ~unseen_BC
-        x_BC = np.where(unseen_BC, 0.0, held_BC) if unseen_BC.any() else held_BC
+        x_BC = np.where(unseen_BC, 0.0, filled_BC) if unseen_BC.any() else filled_BC
         average_BF, ema_KF = self._ema.run(
             runs,
             self.columns["ema"][runs.slots],
@@ -178,19 +181,19 @@ class SensorContext:
         return ema_BF, ema_KF
 
     def state_dict(self) -> dict[str, Any]:
-        """Every key's context."""
+        """Windows, averages and leaky units of every key."""
         return self.columns.state_dict()
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Take over what `state_dict` gave."""
+        """Take over every key's context; the window must be as long."""
         self.columns.load_state_dict(state)
 
 
-def _hold(extended: Float32Array, last_K: IntArray, place_B: IntArray) -> Float32Array:
-    """Replace missing values in the new rows by the channel's last one of the same key."""
+def _carry_forward(extended: Float32Array, last_K: IntArray, place_B: IntArray) -> Float32Array:
+    """Last observation carried forward: missing values of new rows become the key's last ones."""
     source = np.where(np.isnan(extended), 0, np.arange(len(extended))[:, None])
     source[last_K] = last_K[:, None]
     np.maximum.accumulate(source, axis=0, out=source)
-    held = np.take_along_axis(extended, source, axis=0)
-    extended[place_B] = held[place_B]
+    filled = np.take_along_axis(extended, source, axis=0)
+    extended[place_B] = filled[place_B]
     return extended

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from streamssl.objectives.layers import Linear
 
+# docs/research-log.md, "Constants of the arithmetic"
 RECENT = 8  # newest rows seen one by one
 BLOCKS = 4  # then so many blocks of 2 rows, of 4, of 8, ...
 MAX_CHANNELS = 64  # above it a learned mix, and half as many summary rows
@@ -54,7 +55,9 @@ def block_means(x_BTC: Tensor, sizes: list[int]) -> Tensor:
 
 
 class WindowEncoder(nn.Module):
-    """Summary rows, a channel mix where there are many, then two layers and a linear path.
+    """Summary rows s, a channel mix where there are many, then two layers and a linear path.
+
+    Embedding = W_2 gelu(W_1 s + b_1) + b_2 + W_3 s.
 
     The last row of the window is the present: nothing later exists, so the encoder is causal.
     There is no normalisation across the batch: an event's embedding does not depend on the

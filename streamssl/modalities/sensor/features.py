@@ -21,12 +21,12 @@ class Features(Columns):
     Attributes:
         slot_B: Slot of each event's key.
         age_B: Events of the key before this one.
-        recent_BNC: The key's last N rows, oldest first, a missing value held at the channel's
-            last one; NaN where a channel has not been seen yet.
+        recent_BNC: The key's last N rows, oldest first, the channel's last value carried
+            forward where one is missing; NaN where a channel has not been seen yet.
         ema_BF: Moving averages of the channels, slow then fast; NaN like the rows.
         leaky_BH: Leaky random units of the normalised rows.
         center_BC: Running mean of the key's channels (of the past epochs).
-        scale_BC: Running standard deviation likewise, > 0.
+        scale_BC: Running standard deviation of the same rows, > 0.
     """
 
     slot_B: IntArray
@@ -47,7 +47,7 @@ class SensorMeasured(Measured):
     """What the core needs to learn and to explain the events that it measured.
 
     Attributes:
-        newest_BC: The rows themselves, missing values held; NaN where never seen.
+        newest_BC: The rows themselves, last values carried forward; NaN where never seen.
         averaged_BF, lagged_BF, leaky_BF: The feature vectors.
         center_BC, scale_BC: The key's statistics at that time.
     """
@@ -60,10 +60,10 @@ class SensorMeasured(Measured):
     scale_BC: FloatArray
 
     def standardised(self) -> FloatArray:
-        """`[B, C]` newest rows in units of their key's channels; 0 where never seen."""
+        """`[B, C]` z = (x - m) / s, newest rows in their channels' units; 0 where never seen."""
         z_BC = (self.newest_BC - self.center_BC) / self.scale_BC
         return np.nan_to_num(z_BC, copy=False, nan=0.0)
 
     def part_scores(self) -> FloatArray:
-        """`[B, C]` how far each channel's newest value is from its mean, squared."""
+        """`[B, C]` z^2: how far each channel's newest value is from its mean."""
         return self.standardised() ** 2

@@ -13,12 +13,15 @@ import numpy as np
 from streamssl.arithmetic.tiles import tiled_matmul
 from streamssl.data.events import FloatArray
 
+# docs/research-log.md, "Constants of the arithmetic"
 NUM_UNITS = 96
 SQUASH = 5.0
+INPUT_SCALE = 0.75
+SLOWEST_RATE = 0.02
 
 
 def squash(z: FloatArray) -> FloatArray:
-    """Standardised values, bounded smoothly to about +-5."""
+    """Standardised values, bounded smoothly: z' = 5 tanh(z / 5)."""
     return SQUASH * np.tanh(z / SQUASH)
 
 
@@ -33,12 +36,12 @@ class LeakyUnits:
 
     def __init__(self, *, num_channels: int, num_units: int = NUM_UNITS, seed: int = 0) -> None:
         generator = np.random.default_rng([seed, num_channels, num_units])
-        scale = 0.75 / np.sqrt(num_channels)
+        scale = INPUT_SCALE / np.sqrt(num_channels)
         self.num_units = num_units
         self.weight_CH = generator.normal(0.0, scale, (num_channels, num_units))
         self.bias_H = generator.uniform(-1.0, 1.0, num_units)
-        self.rate_H = np.exp(generator.uniform(np.log(0.02), 0.0, num_units))
+        self.rate_H = np.exp(generator.uniform(np.log(SLOWEST_RATE), 0.0, num_units))
 
     def drive(self, z_BC: FloatArray) -> FloatArray:
-        """`[B, H]` what the units move towards, for standardised rows."""
+        """`[B, H]` tanh(W z' + b): what the units move towards, for standardised rows."""
         return np.tanh(tiled_matmul(squash(z_BC), self.weight_CH) + self.bias_H)

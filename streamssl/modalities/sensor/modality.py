@@ -142,15 +142,15 @@ class SensorModality(Modality[SensorMeasured]):
         self.normaliser.learn(measured.slot_B[learn_B], measured.newest_BC[learn_B])
 
     def per_key(self) -> list[KeyColumns]:
-        """Columns of the statistics and of the context."""
+        """The columns of statistics and context; the core lists its own."""
         return [self.normaliser.columns, self.context.columns]
 
     def state_dict(self) -> dict[str, Any]:
-        """Statistics and contexts."""
+        """The normaliser's statistics and every key's context."""
         return {"normaliser": self.normaliser.state_dict(), "context": self.context.state_dict()}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Take over what `state_dict` gave."""
+        """Take over statistics and contexts, of the same channels and window."""
         self.normaliser.load_state_dict(state["normaliser"])
         self.context.load_state_dict(state["context"])
 

@@ -72,7 +72,7 @@ class SensorNetwork(Network):
         return embedding_BD
 
     def project(self, h_BD: Tensor) -> Tensor:
-        """Unit vectors `[B, P]` in which views are compared."""
+        """Unit vectors `[B, P]` in which views are compared: p / ||p|| of two layers."""
         return nn.functional.normalize(self.projector(h_BD), dim=1)
 
     def predict(self, h_BD: Tensor) -> Tensor:
@@ -99,7 +99,7 @@ class SensorNetwork(Network):
         return {"window": past(inputs["window"])}
 
     def augment(self, inputs: TensorInputs, generator: torch.Generator) -> TensorInputs:
-        """One view; two calls give two."""
+        """One augmented view (`views.py`); two calls give two."""
         return {"window": view(inputs["window"], generator)}
 
     def decode(self, h_BD: Tensor) -> Tensor:
@@ -108,7 +108,7 @@ class SensorNetwork(Network):
         return summary_BSC
 
     def readout(self) -> Readout:
-        """The decoder folded to the two rows that are read out: it is linear, so rows add up."""
+        """The decoder composed with taking last row and window mean, which are linear as it is."""
         last_mean_2S = torch.stack([self.last_S, self.encoder.share_S])
         weight_SCD = self.decoder.weight.view(*self.decoder_shape, -1)
         weight_RD = torch.tensordot(last_mean_2S, weight_SCD, 1).flatten(0, 1)
@@ -118,8 +118,8 @@ class SensorNetwork(Network):
     def infer(self, inputs: TensorInputs, readout: Readout) -> tuple[Tensor, Tensor]:
         """Embedding `[B, D]`, and residuals `[B, R]` in the windows' units.
 
-        The residuals are actual minus expected: the last row reconstructed, the window's mean
-        reconstructed and, with `next_step`, the last row given the rows before it.
+        Actual minus expected, x - x': of the last row and of the window's mean reconstructed by
+        the decoder and, with `next_step`, of the last row predicted from the rows before it.
         """
         x_BTC = inputs["window"]
         summary_BSC = self.encoder.summarise(x_BTC)

@@ -14,6 +14,7 @@ from streamssl.arithmetic.moments import deviation, learning_rate
 from streamssl.data.events import Float32Array, FloatArray, IntArray
 from streamssl.data.keys import KeyColumns, Runs
 
+# docs/research-log.md, "Constants of the arithmetic"
 PRIOR_ROWS = 8.0
 STATISTICS = ("count", "mean", "var")
 
@@ -33,13 +34,17 @@ class Normaliser:
         self._pool = np.zeros((3, 1, num_channels))
 
     def statistics(self, slots: IntArray) -> tuple[FloatArray, FloatArray]:
-        """`[K, C]` center and scale of the keys in `slots`; the scale is 1 before any row."""
+        """`[K, C]` center and scale of the keys in `slots`; the scale is 1 before any row.
+
+        m = w m_k + (1 - w) m_0 and v = w v_k + (1 - w) (v_0 + w (m_k - m_0)^2), w = n / (n + 8)
+        for a key of n rows; m_0, v_0 of all keys. The scale is `deviation(m, v)`.
+        """
         count, mean, var = (self.columns[name][slots] for name in ("count", "mean", "var"))
         pool_count, pool_mean, pool_var = self._pool
-        share = count / np.maximum(count + np.where(pool_count > 0, PRIOR_ROWS, 0.0), 1e-300)
-        center = share * mean + (1.0 - share) * pool_mean
-        gap = mean - pool_mean
-        spread = share * var + (1.0 - share) * (pool_var + share * gap * gap)
+        weight = count / np.maximum(count + np.where(pool_count > 0, PRIOR_ROWS, 0.0), 1e-300)
+        center = weight * mean + (1.0 - weight) * pool_mean
+        difference = mean - pool_mean
+        spread = weight * var + (1.0 - weight) * (pool_var + weight * difference * difference)
         known = (count > 0) | (pool_count > 0)
         return np.where(known, center, 0.0), np.where(known, deviation(center, spread), 1.0)
 
@@ -55,11 +60,11 @@ class Normaliser:
             columns[name][runs.slots] = value
 
     def state_dict(self) -> dict[str, Any]:
-        """Everything learned."""
+        """Count, mean and variance, of every key and of all."""
         return {"columns": self.columns.state_dict(), "pool": self._pool.copy()}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Take over what `state_dict` gave."""
+        """Take over the moments of every key and of all."""
         self.columns.load_state_dict(state["columns"])
         self._pool = np.array(state["pool"])
 
@@ -71,12 +76,17 @@ def _moments(runs: Runs, x_BC: FloatArray) -> FloatArray:
     count = np.add.reduceat(valid.astype(np.float64), runs.starts, axis=0)
     divisor = np.maximum(count, 1.0)
     mean = np.add.reduceat(np.where(valid, rows, 0.0), runs.starts, axis=0) / divisor
-    gap = np.where(valid, rows - np.repeat(mean, runs.counts, axis=0), 0.0)
-    return np.stack([count, mean, np.add.reduceat(gap * gap, runs.starts, axis=0) / divisor])
+    centred = np.where(valid, rows - np.repeat(mean, runs.counts, axis=0), 0.0)
+    return np.stack(
+        [count, mean, np.add.reduceat(centred * centred, runs.starts, axis=0) / divisor]
+    )
 
 
 def _blend(old: FloatArray, new: FloatArray) -> FloatArray:
-    """Statistics (count, mean, variance) after the rows of `new`."""
+    """Moments (n, m, v) after further rows: their own with weight r, the rest of `old`.
+
+    m <- m + r d and v <- (1 - r) v + r v' + r (1 - r) d^2, d = m' - m, r = `learning_rate`.
+    """
     total = old[0] + new[0]
     rate = learning_rate(total, new[0])
     shift = new[1] - old[1]

@@ -15,17 +15,18 @@ from streamssl.data.events import Float32Array, FloatArray
 from streamssl.modalities.sensor.features import Features
 from streamssl.scorers.gaussian_bank import CLIP
 
+# docs/research-log.md, "Constants of the arithmetic"
 AVERAGED_VALUES = 50
 LAGGED_VALUES = 100
 
 
 def num_last(num_channels: int) -> int:
-    """Rows beside the averages: about 50 values in all."""
+    """Rows behind the averages, about 50 values in all: max(1, 50 // C)."""
     return max(1, AVERAGED_VALUES // num_channels)
 
 
 def num_lags(num_channels: int) -> int:
-    """Rows in the lagged vector: about 100 values in all."""
+    """Rows in the lagged vector, about 100 values in all: max(1, 100 // C)."""
     return max(1, LAGGED_VALUES // num_channels)
 
 
@@ -59,7 +60,7 @@ class ChannelVector:
 
     @property
     def num_features(self) -> int:
-        """F."""
+        """F, the length of the vector as it is scored: after any projection."""
         return min(self.max_features, self.num_blocks * self.num_channels)
 
     @property
@@ -86,12 +87,13 @@ class ChannelVector:
     def standardise(
         self, x_BF: Float32Array, center_BC: FloatArray, scale_BC: FloatArray
     ) -> Float32Array:
-        """Vectors in units of their key's channels (projected ones are so already)."""
+        """(x - m) / s: vectors in units of their key's channels (projected ones are so already)."""
         return x_BF if self.projected else self._standardise(x_BF, center_BC, scale_BC)
 
     def _standardise(
         self, x_BF: Float32Array, center_BC: FloatArray, scale_BC: FloatArray
     ) -> Float32Array:
+        """`[B, F]` (x - m) / s of each feature's channel."""
         blocks = x_BF.reshape(len(x_BF), self.num_blocks, self.num_channels)
         with np.errstate(over="ignore"):  # What float32 cannot hold is beyond CLIP, too.
             z_BNC = blocks - center_BC[:, None].astype(np.float32)

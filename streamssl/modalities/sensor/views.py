@@ -12,6 +12,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+# docs/research-log.md, "Constants of the arithmetic"
 JITTER = 0.1
 SCALING = 0.1
 TIME_MASK = 0.25
@@ -23,7 +24,7 @@ SHIFT = 2
 def jitter(
     x_BTC: Tensor, generator: torch.Generator, *, standard_deviation: float = JITTER
 ) -> Tensor:
-    """Add white noise where there are values."""
+    """White noise where there are values: x + N(0, sd^2)."""
     noise_BTC = torch.empty_like(x_BTC).normal_(0.0, standard_deviation, generator=generator)
     return noise_BTC.mul_(x_BTC != 0).add_(x_BTC)
 
@@ -31,7 +32,7 @@ def jitter(
 def scaling(
     x_BTC: Tensor, generator: torch.Generator, *, standard_deviation: float = SCALING
 ) -> Tensor:
-    """Multiply each channel of each window by a factor near one."""
+    """Other amplitudes: x f, one factor f ~ N(1, sd^2) for each channel of each window."""
     factor_B1C = torch.empty_like(x_BTC[:, :1]).normal_(
         1.0, standard_deviation, generator=generator
     )
@@ -52,7 +53,7 @@ def time_mask(x_BTC: Tensor, generator: torch.Generator, *, share: float = TIME_
 def channel_mask(
     x_BTC: Tensor, generator: torch.Generator, *, share: float = CHANNEL_MASK
 ) -> Tensor:
-    """Hide whole channels, each with probability `share`."""
+    """Hide whole channels, each with probability `share`: x [u >= share], u ~ U(0, 1)."""
     draw_B1C = torch.empty_like(x_BTC[:, :1]).uniform_(generator=generator)
     return x_BTC * (draw_B1C >= share)
 
@@ -80,10 +81,11 @@ def view(x_BTC: Tensor, generator: torch.Generator) -> Tensor:
 def corrupt(
     summary_BSC: Tensor, rows_S: Tensor, generator: torch.Generator, *, noise: float, mask: float
 ) -> Tensor:
-    """Add white noise and hide whole channels, each with probability `mask`.
+    """(s + N(0, noise^2 / R)) [u >= mask], u ~ U(0, 1) one draw for each channel of each window.
 
-    The mean of R rows with noise of their own is off by that noise over the root of R: the
-    encoder sees summaries only, so it is added there, and there is half as much to draw.
+    White noise, and whole channels hidden with probability `mask`. The mean of R rows with noise
+    of their own is off by that noise over the root of R: the encoder sees summaries s only, so it
+    is added there, and there is half as much to draw.
     """
     noise_BSC = torch.empty_like(summary_BSC).normal_(0.0, noise, generator=generator)
     noise_BSC.mul_(rows_S.rsqrt()[:, None]).add_(summary_BSC)
