@@ -31,10 +31,10 @@ def fsync(path: Path) -> None:
         os.close(descriptor)
 
 
-def write_folder(folder: Path, taken: Snapshot, position: Mapping[str, Any]) -> None:
+def write_folder(folder: Path, state: Snapshot, position: Mapping[str, Any]) -> None:
     """Write a checkpoint's files and sync them and their folder."""
     folder.mkdir()
-    save_file(dict(taken.arrays), folder / _ARRAYS)
+    save_file(dict(state.arrays), folder / _ARRAYS)
     head = {
         "format": FORMAT,
         "package": __version__,
@@ -42,7 +42,7 @@ def write_folder(folder: Path, taken: Snapshot, position: Mapping[str, Any]) -> 
     }
     # State and position are JSON text already (the first can be large): spliced, not parsed.
     place = snapshot(position).document
-    text = f'{json.dumps(head)[:-1]}, "position": {place}, "state": {taken.document}}}\n'
+    text = f'{json.dumps(head)[:-1]}, "position": {place}, "state": {state.document}}}\n'
     manifest = text.encode("ascii")
     (folder / _MANIFEST).write_bytes(manifest)
     (folder / _CHECKSUM).write_text(_checksum_line(manifest), encoding="ascii")

@@ -12,8 +12,8 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-Array = npt.NDArray[Any]
-Arrays = Mapping[str, Array]
+AnyArray = npt.NDArray[Any]
+Arrays = Mapping[str, AnyArray]
 
 # What safetensors holds; little-endian, as every machine that torch runs on.
 _DTYPES = frozenset(
@@ -40,7 +40,7 @@ class Snapshot:
 
 
 def snapshot(state: Mapping[str, Any], *, copy: bool = True) -> Snapshot:
-    """Take state apart.
+    """State as a document and arrays.
 
     Args:
         state: Nested dicts (keys: text or int), lists and tuples of numpy arrays, torch
@@ -50,13 +50,13 @@ def snapshot(state: Mapping[str, Any], *, copy: bool = True) -> Snapshot:
     Raises:
         TypeError: The state holds something else.
     """
-    taken = _Taken(copy)
-    document = taken.encode(dict(state), ())
-    return Snapshot(json.dumps(document, allow_nan=False), taken.arrays)
+    encoder = _Encoder(copy)
+    document = encoder.encode(dict(state), ())
+    return Snapshot(json.dumps(document, allow_nan=False), encoder.arrays)
 
 
 def restore(document: Any, arrays: Arrays) -> Any:
-    """Put state together again: the inverse of `snapshot`, from the parsed document."""
+    """State again: the inverse of `snapshot`, from the parsed document."""
     if isinstance(document, list):
         return [restore(item, arrays) for item in document]
     if not isinstance(document, dict):
@@ -83,15 +83,15 @@ _RESTORE: dict[str, Callable[[dict[str, Any], Arrays], Any]] = {
 }
 
 
-class _Taken:
-    """The arrays met so far, while the rest is turned into a document."""
+class _Encoder:
+    """Turns state into a document, and collects the arrays that it refers to."""
 
     def __init__(self, copy: bool) -> None:
-        self.arrays: dict[str, Array] = {}
+        self.arrays: dict[str, AnyArray] = {}
         self._copy = copy
 
     def encode(self, value: Any, path: tuple[str, ...]) -> Any:
-        """A JSON value for `value`; its arrays are noted under dotted names."""
+        """A JSON value for `value`; its arrays are collected under dotted names."""
         if type(value) is list and _PLAIN.issuperset(map(type, value)):
             return value  # The table of all keys has one such list a key.
         if isinstance(value, np.generic):
@@ -101,7 +101,7 @@ class _Taken:
         if isinstance(value, float):
             return float(value) if math.isfinite(value) else {"$float": str(value)}
         if isinstance(value, np.ndarray):
-            return {"$array": self._note(value, path)}
+            return {"$array": self._add(value, path)}
         if isinstance(value, torch.Tensor):
             return self._encode_tensor(value, path)
         return self._encode_container(value, path)
@@ -125,10 +125,10 @@ class _Taken:
     def _encode_tensor(self, tensor: torch.Tensor, path: tuple[str, ...]) -> dict[str, Any]:
         tensor = tensor.detach().cpu()
         if tensor.dtype == torch.bfloat16:  # NumPy has no such type: carry its bits.
-            return {"$tensor": self._note(tensor.view(torch.int16).numpy(), path), "bfloat16": True}
-        return {"$tensor": self._note(tensor.numpy(), path)}
+            return {"$tensor": self._add(tensor.view(torch.int16).numpy(), path), "bfloat16": True}
+        return {"$tensor": self._add(tensor.numpy(), path)}
 
-    def _note(self, array: Array, path: tuple[str, ...]) -> str:
+    def _add(self, array: AnyArray, path: tuple[str, ...]) -> str:
         if array.dtype not in _DTYPES:
             raise TypeError(f"array at {'.'.join(path)} cannot be saved: dtype {array.dtype}")
         if self._copy or not array.flags.c_contiguous:

@@ -51,12 +51,12 @@ def save(
     return write(directory, snapshot(state, copy=False), position=position, keep=keep)
 
 
-def write(directory: Path, taken: Snapshot, *, position: Mapping[str, Any], keep: int) -> Path:
+def write(directory: Path, state: Snapshot, *, position: Mapping[str, Any], keep: int) -> Path:
     """Write a snapshot as the newest checkpoint: after a crash it is there whole or not at all.
 
     Args:
         directory: Folder of the checkpoints; made if absent.
-        taken: The state.
+        state: As `snapshot` encoded it.
         position: As state, but without arrays; `epoch` (>= 0) names the checkpoint.
             Checkpoints of later epochs are of a history that was given up (corrupt, or
             replaced) and are removed.
@@ -72,7 +72,7 @@ def write(directory: Path, taken: Snapshot, *, position: Mapping[str, Any], keep
         directory.mkdir(parents=True, exist_ok=True)
         _settle(directory)
         # 2. Write and sync everything under another name.
-        write_folder(temporary, taken, position)
+        write_folder(temporary, state, position)
         # 3. Make it appear at once.
         _replace(temporary, target)
         # 4. Only now drop what it supersedes.

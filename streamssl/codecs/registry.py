@@ -30,12 +30,12 @@ class UnknownCodecError(StreamsslError):
 
 
 @dataclass(frozen=True, slots=True)
-class Codec:
-    """Bytes to columns and back, for one stream.
+class MessageCodec:
+    """Messages to columns and back, for one stream.
 
     Attributes:
         scores: None where the output is switched off.
-        embeddings: Likewise.
+        embeddings: The same.
     """
 
     decoder: Decoder
@@ -54,7 +54,7 @@ class Codec:
         return records
 
 
-def build_codec(config: Config) -> Codec:
+def build_codec(config: Config) -> MessageCodec:
     """The codec that a configuration asks for.
 
     Raises:
@@ -62,15 +62,15 @@ def build_codec(config: Config) -> Codec:
         FieldNamesError: The configured field names contradict one another.
     """
     source, name = config.input, config.app.name
-    wanted = config.modality.columns()
+    columns = config.modality.columns()
     scores, embeddings = config.outputs.scores, config.outputs.embeddings
-    return Codec(
+    return MessageCodec(
         decoder=_look_up(DECODERS, source.codec)(
             topic=source.topic,
-            fields=wanted.numbers,
-            texts=wanted.texts,
+            fields=columns.numbers,
+            texts=columns.texts,
             input=source,
-            required=wanted.required,
+            required=columns.required,
         ),
         scores=_look_up(SCORES, scores.format)(name=name, version=__version__)
         if scores.enabled

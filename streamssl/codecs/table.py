@@ -105,9 +105,9 @@ class TableDecoder:
         for channel in np.flatnonzero((no_number_BC | beyond_BC | absent_BC).any(0)).tolist():
             name = fields[channel]
             column = rows.column(name)
-            _blame(no_number_BC[:, channel], "wrong_type", name, column, faults)
-            _blame(beyond_BC[:, channel], "not_finite", name, column, faults)
-            _blame(absent_BC[:, channel], "missing_field", name, column, faults)
+            _add_faults(no_number_BC[:, channel], "wrong_type", name, column, faults)
+            _add_faults(beyond_BC[:, channel], "not_finite", name, column, faults)
+            _add_faults(absent_BC[:, channel], "missing_field", name, column, faults)
         return values_BC
 
     def _texts(
@@ -118,8 +118,8 @@ class TableDecoder:
             column = rows.column(name)
             found, no_text_B = text_values(column, rows.schema.field(name))
             absent_B = found.is_null().to_numpy(zero_copy_only=False) & self._required
-            _blame(no_text_B, "wrong_type", name, column, faults)
-            _blame(absent_B, "missing_field", name, column, faults)
+            _add_faults(no_text_B, "wrong_type", name, column, faults)
+            _add_faults(absent_B, "missing_field", name, column, faults)
             for row, fault in long_texts(name, byte_lengths(found)).items():
                 faults.setdefault(row, fault)
             columns.append(found)
@@ -162,7 +162,8 @@ def _numbers(rows: pa.RecordBatch, fields: tuple[str, ...]) -> tuple[Float32Arra
     return values_BC, no_number_BC
 
 
-def _blame(bad_B: BoolArray, reason: str, name: str, column: pa.Array, faults: Faults) -> None:
+def _add_faults(bad_B: BoolArray, reason: str, name: str, column: pa.Array, faults: Faults) -> None:
+    """Give the rows of `bad_B` that have no fault yet one, with the cell's text."""
     for row in np.flatnonzero(bad_B).tolist():
         if row not in faults:
             cell = str(column[row].as_py())

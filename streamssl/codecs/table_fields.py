@@ -27,8 +27,8 @@ class TableError(StreamsslError):
 
 
 @dataclass
-class Evidence:
-    """What the cells of a column looked like so far."""
+class CellCounts:
+    """Cells of a column that were numbers so far, and that were something else."""
 
     num_numbers: int = 0
     num_others: int = 0
@@ -59,23 +59,22 @@ def table_schema(
         TableError: A named column is missing or of another kind, no column is numeric and no text
             is named, or no row can be read.
     """
-    evidence: dict[str, Evidence] = {}
+    counts: dict[str, CellCounts] = {}
     schema: pa.Schema | None = None
     reasons: list[str | None] = []
     row = num_times = 0
     for batch in batches:
         if schema is None:
             schema = batch.schema
-            evidence = {name: Evidence() for name in _candidates(schema, input, fields, texts)}
+            counts = {name: CellCounts() for name in _candidates(schema, input, fields, texts)}
         sample = batch.slice(0, max(sample_rows - row, 0))
         reasons += _reasons(sample)
         num_times += _num_times(sample, input.time_field)
-        for name, seen in evidence.items():
+        for name, seen in counts.items():
             _look(batch if seen.is_open else sample, name, seen)
         row += batch.num_rows
         if row >= sample_rows and not any(
-            seen.is_open and _may_hold_numbers(schema.field(name))
-            for name, seen in evidence.items()
+            seen.is_open and _may_hold_numbers(schema.field(name)) for name, seen in counts.items()
         ):
             break
     if schema is None:
@@ -89,8 +88,8 @@ def table_schema(
         )
     _check_texts(schema, texts)
     if fields != "auto":
-        return Schema(_checked(fields, schema, evidence, any_rows=row > 0), tuple(texts))
-    channels = _numeric(schema, evidence, any_rows=row > 0)
+        return Schema(_checked(fields, schema, counts, any_rows=row > 0), tuple(texts))
+    channels = _numeric(schema, counts, any_rows=row > 0)
     if row and not (channels or texts):
         raise TableError(
             f"no column holds numbers; {_listing(column_names(schema))}; those of time and key and "
@@ -134,7 +133,7 @@ def _reasons(sample: pa.RecordBatch) -> list[str | None]:
     return reasons
 
 
-def _look(batch: pa.RecordBatch, name: str, seen: Evidence) -> None:
+def _look(batch: pa.RecordBatch, name: str, seen: CellCounts) -> None:
     field = batch.schema.field(name)
     if not batch.num_rows or not _may_hold_numbers(field):
         return
@@ -161,32 +160,32 @@ def _check_texts(schema: pa.Schema, texts: Sequence[str]) -> None:
 
 
 def _checked(
-    fields: Sequence[str], schema: pa.Schema, evidence: dict[str, Evidence], *, any_rows: bool
+    fields: Sequence[str], schema: pa.Schema, counts: dict[str, CellCounts], *, any_rows: bool
 ) -> tuple[str, ...]:
     """The named channels, none of which holds text."""
     for name in fields:
-        seen = evidence[name]
+        seen = counts[name]
         if not (_is_channel(schema.field(name), seen, any_rows=any_rows) or seen.is_open):
             raise TableError(f"column {name!r} holds text, not numbers; leave it out")
     return tuple(fields)
 
 
 def _numeric(
-    schema: pa.Schema, evidence: dict[str, Evidence], *, any_rows: bool
+    schema: pa.Schema, counts: dict[str, CellCounts], *, any_rows: bool
 ) -> tuple[str, ...]:
     """The candidates that hold numbers, or that may where all are empty."""
     channels = tuple(
         name
-        for name, seen in evidence.items()
+        for name, seen in counts.items()
         if _is_channel(schema.field(name), seen, any_rows=any_rows)
     )
-    possible = tuple(name for name in evidence if _may_hold_numbers(schema.field(name)))
-    if channels or not all(evidence[name].is_open for name in possible):
+    possible = tuple(name for name in counts if _may_hold_numbers(schema.field(name)))
+    if channels or not all(counts[name].is_open for name in possible):
         return channels
     return possible if any_rows else ()
 
 
-def _is_channel(field: pa.Field, seen: Evidence, *, any_rows: bool) -> bool:
+def _is_channel(field: pa.Field, seen: CellCounts, *, any_rows: bool) -> bool:
     is_numeric = not any_rows or seen.num_numbers > seen.num_others
     return is_numeric and _may_hold_numbers(field)
 

@@ -26,14 +26,14 @@ _SERVICE_LINK = re.compile(r".*_(SERVICE_(HOST|PORT(_\w+)?)|PORT(_\d+_(TCP|UDP)(
 
 
 @dataclass(frozen=True, slots=True)
-class Given:
-    """A value as given, and where."""
+class Setting:
+    """One setting of a layer: its value, and the place that gives it."""
 
     value: Any
     where: str
 
 
-Layer = dict[Path, Given]
+Layer = dict[Path, Setting]
 
 
 def file_layer(path: FilePath, tree: Tree) -> Layer:
@@ -76,7 +76,7 @@ def _read_mapping(
         if tree.section_at(path) and isinstance(value_node, yaml.MappingNode):
             _read_mapping(value_node, path, file, layer, tree)
         else:
-            _put(layer, path, Given(_construct(value_node, where), where), tree)
+            _put(layer, path, Setting(_construct(value_node, where), where), tree)
 
 
 def _construct(node: yaml.Node, where: str) -> Any:
@@ -92,7 +92,7 @@ def mapping_layer(values: Mapping[str, Any], tree: Tree) -> Layer:
     """The settings of nested dicts."""
     layer: Layer = {}
     for name, value in values.items():
-        _put(layer, (str(name),), Given(value, ""), tree)
+        _put(layer, (str(name),), Setting(value, ""), tree)
     return layer
 
 
@@ -106,7 +106,7 @@ def environment_layer(environ: Mapping[str, str], tree: Tree) -> tuple[Layer, li
         where = f"environment variable {name}"
         path = tuple(name.removeprefix(PREFIX).lower().split("__"))
         if tree.field_at(path) is not None and len(path) > 1:
-            _put(layer, path, Given(_parse(path, text, tree), where), tree)
+            _put(layer, path, Setting(_parse(path, text, tree), where), tree)
         elif _looks_like_override(name):
             problems.append(_unknown_variable(path, where, tree))
     return layer, problems
@@ -147,7 +147,7 @@ def override_layer(overrides: Iterable[str], tree: Tree) -> tuple[Layer, list[Pr
             text += f"use {'.'.join(path)}_file or the environment"
             problems.append(Problem(".".join(path), text, where))
         else:
-            _put(layer, path, Given(_parse(path, text, tree), where), tree)
+            _put(layer, path, Setting(_parse(path, text, tree), where), tree)
     return layer, problems
 
 
@@ -162,14 +162,14 @@ def _parse(path: Path, text: str, tree: Tree) -> Any:
     return value if value is None or isinstance(value, (list, dict)) else text
 
 
-def _put(layer: Layer, path: Path, given: Given, tree: Tree) -> None:
+def _put(layer: Layer, path: Path, setting: Setting, tree: Tree) -> None:
     """Note a value; a known section's members are noted one by one (an empty one has none)."""
-    value, where = given.value, given.where
+    value, where = setting.value, setting.where
     if not tree.section_at(path) or not (value is None or isinstance(value, Mapping)):
-        layer[path] = given
+        layer[path] = setting
     elif value:
         for name, member in value.items():
-            _put(layer, (*path, str(name)), Given(member, where), tree)
+            _put(layer, (*path, str(name)), Setting(member, where), tree)
 
 
 def nested(layer: Layer) -> dict[str, Any]:

@@ -11,8 +11,8 @@ from typing import Any
 from pydantic import SecretStr, ValidationError
 
 from streamssl.config.layers import (
-    Given,
     Layer,
+    Setting,
     environment_layer,
     file_layer,
     mapping_layer,
@@ -65,7 +65,7 @@ def load_config(
     try:
         config = Config.model_validate(nested(layer))
     except ValidationError as error:
-        origins = {path: given.where for path, given in layer.items()}
+        origins = {path: setting.where for path, setting in layer.items()}
         problems += problems_of(error.errors(), origins, tree)
     if problems:
         raise ConfigError(problems)
@@ -96,16 +96,16 @@ def _take_renamed(layer: Layer) -> list[Problem]:
     """Move values given at old places to the new ones; problems where both are given."""
     problems = []
     for old, new in RENAMED.items():
-        given = layer.pop(old, None)
-        if given is None:
+        setting = layer.pop(old, None)
+        if setting is None:
             continue
         if new in layer:
             text = f"is given as {dotted(new)}, too, which is its new name; keep only that one"
-            problems.append(Problem(dotted(old), text, given.where))
+            problems.append(Problem(dotted(old), text, setting.where))
             continue
-        layer[new] = given
+        layer[new] = setting
         text = f"{dotted(old)} is now {dotted(new)}; the old name goes with the next version"
-        log.warning(text + (f" [{given.where}]" if given.where else ""))
+        log.warning(text + (f" [{setting.where}]" if setting.where else ""))
     return problems
 
 
@@ -128,19 +128,19 @@ def _read_secrets(layer: Layer, tree: Tree) -> list[Problem]:
     problems = []
     for path, _ in tree.settings():
         file_path = (*path[:-1], f"{path[-1]}_file")
-        given = layer.get(file_path)
-        if not tree.is_secret(path) or given is None or given.value is None:
+        setting = layer.get(file_path)
+        if not tree.is_secret(path) or setting is None or setting.value is None:
             continue
         if path in layer:
             text = f"is given twice; keep only one of {path[-1]} and {file_path[-1]}"
-            problems.append(Problem(dotted(path), text, given.where))
+            problems.append(Problem(dotted(path), text, setting.where))
             continue
         try:
-            secret = Path(str(given.value)).read_text(encoding="utf-8").rstrip("\r\n")
+            secret = Path(str(setting.value)).read_text(encoding="utf-8").rstrip("\r\n")
         except (OSError, UnicodeDecodeError) as error:
             reason = getattr(error, "strerror", None) or "not text"
-            text = f"cannot read {given.value}: {reason}"
-            problems.append(Problem(dotted(file_path), text, given.where))
+            text = f"cannot read {setting.value}: {reason}"
+            problems.append(Problem(dotted(file_path), text, setting.where))
         else:
-            layer[path] = Given(secret, given.where)
+            layer[path] = Setting(secret, setting.where)
     return problems

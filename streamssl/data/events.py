@@ -139,7 +139,7 @@ class EventBatch(Columns):
         return len(self.offset)
 
     def ids(self) -> list[str]:
-        """Event ids, `topic/partition/offset/index`."""
+        """Ids of the events, `topic/partition/offset/index`, unique in the stream."""
         columns = zip(
             self.partition.tolist(), self.offset.tolist(), self.index.tolist(), strict=True
         )

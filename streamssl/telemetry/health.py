@@ -1,4 +1,4 @@
-"""The daemon's lifecycle, and what probes are told about it."""
+"""The daemon's lifecycle, and what probes report of it."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ STATES = ("starting", "recovering", "warming", "running", "draining", "degraded"
 _PHASES = frozenset(STATES) - {"degraded"}
 _NOT_READY = frozenset({"starting", "recovering", "draining"})
 _NOT_STARTED = frozenset({"starting", "recovering"})
-# States of normal work: any reason for worry shows as `degraded` instead.
+# States of normal work: a problem shows as `degraded` instead.
 _WORKING = frozenset({"warming", "running"})
 
 
 class Health:
-    """What the loop says of itself; read by the HTTP server's threads.
+    """The state of the loop, as the loop reports it; read by the HTTP server's threads.
 
     Args:
         max_silence_s: Without a `beat` for so long the loop counts as stuck.
@@ -41,7 +41,7 @@ class Health:
         self._reasons: dict[str, str] = {}
         self._broker_away: str | None = None
         self._fatal: str | None = None
-        self._told_to_drain = False
+        self._drain_requested = False
         self._beat_s = clock()
 
     def enter(self, phase: str) -> None:
@@ -57,12 +57,12 @@ class Health:
         self._beat_s = self._clock()
 
     def degrade(self, name: str, reason: str) -> None:
-        """Note a reason for worry; one of the same name is replaced."""
+        """Add a problem, which shows as `degraded`; one of the same name is replaced."""
         with self._lock:
             self._reasons[name] = reason
 
     def restore(self, name: str) -> None:
-        """A reason for worry is over (or never was)."""
+        """Remove a problem that is over (or never was)."""
         with self._lock:
             self._reasons.pop(name, None)
 
@@ -76,7 +76,7 @@ class Health:
 
     def drain(self) -> None:
         """Asked to drain: not ready from now on; takes no lock, for it is called by a signal."""
-        self._told_to_drain = True
+        self._drain_requested = True
 
     def fail(self, reason: str) -> None:
         """A fatal error: the process is about to end, and must not live on."""
@@ -84,7 +84,7 @@ class Health:
 
     @property
     def state(self) -> str:
-        """The phase, or `degraded` where there are reasons for worry."""
+        """The phase, or `degraded` where there are problems."""
         with self._lock:
             return "degraded" if self._reasons and self._phase in _WORKING else self._phase
 
@@ -102,7 +102,7 @@ class Health:
         reasons = self.live()
         if self._phase in _NOT_READY:
             reasons.append(self._phase)
-        elif self._told_to_drain:
+        elif self._drain_requested:
             reasons.append("draining")
         if self._broker_away:
             reasons.append(f"broker away: {self._broker_away}")
@@ -113,7 +113,7 @@ class Health:
         return [self._fatal] if self._fatal else [] if self._started else [self._phase]
 
     def status(self) -> dict[str, Any]:
-        """Everything, for `/status`."""
+        """State, problems and probes as one document, for `/status`."""
         with self._lock:
             reasons = dict(self._reasons)
         return {

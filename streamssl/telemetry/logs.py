@@ -64,7 +64,7 @@ class JsonFormatter(logging.Formatter):
 
 
 class Throttle(logging.Filter):
-    """Lets a repeated message through once an interval, with the number held back.
+    """Lets a repeated message through once an interval, with the number suppressed.
 
     Messages that differ only in digits are the same message.
 
@@ -86,12 +86,12 @@ class Throttle(logging.Filter):
         now = self._clock()
         message = _DIGITS.sub("#", record.getMessage()[:_MAX_TEXT])
         source = (record.name, record.levelno, message)
-        passed_s, num_held = self._passed.get(source, (float("-inf"), 0))
+        passed_s, num_suppressed = self._passed.get(source, (float("-inf"), 0))
         if now - passed_s < self._interval_s:
-            self._passed[source] = (passed_s, num_held + 1)
+            self._passed[source] = (passed_s, num_suppressed + 1)
             return False
-        if num_held:
-            record.num_suppressed = num_held
+        if num_suppressed:
+            record.num_suppressed = num_suppressed
         self._passed[source] = (now, 0)
         self._passed.move_to_end(source)
         if len(self._passed) > _MAX_SOURCES:

@@ -26,7 +26,7 @@ NUM_THREADS = 4
 _MAX_WAITING = 32
 _POLL_S = 0.1
 _REQUEST_TIMEOUT_S = 5.0
-Answer = tuple[HTTPStatus, str, bytes]
+Response = tuple[HTTPStatus, str, bytes]
 
 
 class TelemetryServer:
@@ -36,7 +36,7 @@ class TelemetryServer:
     turned away and never touch the loop.
 
     Args:
-        health: What the probes tell.
+        health: What the probes report.
         registry: What `/metrics` exports.
         status: More to show in `/status`; called from the server's threads.
         host: Address to listen on.
@@ -59,7 +59,7 @@ class TelemetryServer:
         self._registry = registry
         self._status = status
         try:
-            self._server = _Server((host, port), self._answer)
+            self._server = _Server((host, port), self._respond)
         except OSError as error:
             raise StreamsslError(
                 f"cannot serve telemetry on {host}:{port}: {error.strerror or error}; set "
@@ -83,7 +83,7 @@ class TelemetryServer:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def _answer(self, path: str) -> Answer:
+    def _respond(self, path: str) -> Response:
         probes = {
             "/livez": self._health.live,
             "/readyz": self._health.ready,
@@ -94,8 +94,8 @@ class TelemetryServer:
             code = HTTPStatus.SERVICE_UNAVAILABLE if reasons else HTTPStatus.OK
             return code, "text/plain", ("\n".join(reasons or ["ok"]) + "\n").encode()
         if path == "/status":
-            told = finite({**self._health.status(), **self._status()})
-            body = json.dumps(told, default=str, allow_nan=False)
+            document = finite({**self._health.status(), **self._status()})
+            body = json.dumps(document, default=str, allow_nan=False)
             return HTTPStatus.OK, "application/json", body.encode()
         if path == "/metrics":
             return HTTPStatus.OK, CONTENT_TYPE_PLAIN_0_0_4, generate_latest(self._registry)
@@ -108,9 +108,9 @@ class _Server(TCPServer):
 
     allow_reuse_address = True
 
-    def __init__(self, address: tuple[str, int], answer: Callable[[str], Answer]) -> None:
+    def __init__(self, address: tuple[str, int], respond: Callable[[str], Response]) -> None:
         self.address_family = socket.AF_INET6 if ":" in address[0] else socket.AF_INET
-        self.answer = answer
+        self.respond = respond
         self._pool = ThreadPoolExecutor(NUM_THREADS, thread_name_prefix="telemetry")
         self._places = threading.BoundedSemaphore(_MAX_WAITING)
         super().__init__(address, _Handler)
@@ -150,15 +150,15 @@ class _Handler(BaseHTTPRequestHandler):
     sys_version = ""
 
     def do_GET(self) -> None:
-        """Answer with a body."""
+        """Respond with headers and body."""
         self._send(with_body=True)
 
     def do_HEAD(self) -> None:
-        """Answer with the headers only."""
+        """Respond with the headers of a GET, without a body."""
         self._send(with_body=False)
 
     def _send(self, *, with_body: bool) -> None:
-        code, kind, body = self.server.answer(self.path.partition("?")[0])
+        code, kind, body = self.server.respond(self.path.partition("?")[0])
         self.send_response(code)
         self.send_header("Content-Type", kind)
         self.send_header("Content-Length", str(len(body)))

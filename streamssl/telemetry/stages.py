@@ -38,16 +38,16 @@ class Stages:
     """
 
     def __init__(self) -> None:
-        self._took: list[Took] = []
+        self._times: list[Took] = []
 
     @contextmanager
     def __call__(self, name: str) -> Iterator[None]:
         """Measure what runs inside; nothing is noted of what ends with an error."""
         began_s = time.perf_counter()
         yield
-        self._took.append((name, time.perf_counter() - began_s))
+        self._times.append((name, time.perf_counter() - began_s))
 
     def take(self) -> list[Took]:
         """Names and wall seconds of the stages that ran since the last call."""
-        took, self._took = self._took, []
-        return took
+        times, self._times = self._times, []
+        return times

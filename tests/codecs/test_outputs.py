@@ -19,7 +19,7 @@ from streamssl.codecs.registry import (
     DECODERS,
     EMBEDDINGS,
     SCORES,
-    Codec,
+    MessageCodec,
     UnknownCodecError,
     build_codec,
 )
@@ -243,7 +243,7 @@ def test_large_dead_letters_are_cut_and_marked() -> None:
     assert dict(record.headers)["truncated"] == b"key,value"
 
 
-def codec(**sections: Any) -> Codec:
+def codec(**sections: Any) -> MessageCodec:
     return build_codec(Config(**sections))
 
 

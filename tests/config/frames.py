@@ -8,7 +8,7 @@ from typing import Literal
 
 from pydantic import Field, SecretStr
 
-from streamssl.config.sections import ModalityConfig, Section, Wanted
+from streamssl.config.sections import ColumnSpec, ModalityConfig, Section
 from streamssl.config.sections.base import Broken, Count
 
 
@@ -29,9 +29,9 @@ class FramesConfig(ModalityConfig):
     token_file: Path | None = Field(None, description="File that holds it.")
     image: ImageConfig = ImageConfig()
 
-    def columns(self) -> Wanted:
+    def columns(self) -> ColumnSpec:
         """The caption alone."""
-        return Wanted((), texts=(self.caption,), required=True)
+        return ColumnSpec((), texts=(self.caption,), required=True)
 
     def broken_rules(self) -> Iterator[Broken]:
         """A cell has at least one pixel."""

@@ -16,7 +16,7 @@ from streamssl.config import ConfigError, PluginError, load_config, secret_value
 from streamssl.config.modalities import MODALITY_SECTIONS, modality_kinds, modality_section
 from streamssl.config.plugins import find
 from streamssl.config.root import Config
-from streamssl.config.sections import SensorConfig, Wanted
+from streamssl.config.sections import ColumnSpec, SensorConfig
 from tests.config.frames import FramesConfig
 
 pytestmark = pytest.mark.usefixtures("nothing_installed")
@@ -49,9 +49,8 @@ def test_sensor_is_the_kind_where_none_is_given() -> None:
     given: tuple[dict[str, Any], ...] = ({}, {"modality": {}}, {"modality": {"required": False}})
     for values in given:
         assert Config.model_validate(values).modality == SensorConfig()
-    assert load_config({"modality": {"fields": ["a"]}}, environ={}).modality.columns() == Wanted(
-        ("a",)
-    )
+    config = load_config({"modality": {"fields": ["a"]}}, environ={})
+    assert config.modality.columns() == ColumnSpec(("a",))
 
 
 @pytest.mark.usefixtures("frames")
@@ -62,7 +61,7 @@ def test_the_kind_chooses_the_section(tmp_path: Path) -> None:
     section = load_config(file, environ={}).modality
     assert isinstance(section, FramesConfig)
     assert (section.cells, section.image.side, section.max_keys) == (4, 32, 16)
-    assert section.columns() == Wanted((), texts=("caption",), required=True)
+    assert section.columns() == ColumnSpec((), texts=("caption",), required=True)
     assert Config(modality=section).modality is section
     assert load_config(FRAMES, environ={}).modality == FramesConfig()
 

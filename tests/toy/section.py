@@ -6,7 +6,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from streamssl.config.sections import ModalityConfig, Wanted
+from streamssl.config.sections import ColumnSpec, ModalityConfig
 
 
 class ToyConfig(ModalityConfig):
@@ -18,6 +18,6 @@ class ToyConfig(ModalityConfig):
     numbers: tuple[str, ...] = Field(("amount", "gap"), description="Columns of numbers.")
     texts: tuple[str, ...] = Field(("shop", "terminal"), description="Columns of text.")
 
-    def columns(self) -> Wanted:
+    def columns(self) -> ColumnSpec:
         """Numbers and texts, both named."""
-        return Wanted(self.numbers, self.texts)
+        return ColumnSpec(self.numbers, self.texts)

@@ -14,7 +14,7 @@ from streamssl.config.sections.input import InputConfig
 from streamssl.config.sections.kafka import KafkaConfig
 from streamssl.config.sections.learn import LearnConfig
 from streamssl.config.sections.learner import LearnerConfig
-from streamssl.config.sections.modality import ModalityConfig, Wanted
+from streamssl.config.sections.modality import ColumnSpec, ModalityConfig
 from streamssl.config.sections.objectives import (
     AutoencoderConfig,
     MocoConfig,
@@ -41,6 +41,7 @@ __all__ = [
     "AppConfig",
     "AutoencoderConfig",
     "CheckpointConfig",
+    "ColumnSpec",
     "CoreConfig",
     "DeliveryConfig",
     "GateConfig",
@@ -63,5 +64,4 @@ __all__ = [
     "Section",
     "SensorConfig",
     "TelemetryConfig",
-    "Wanted",
 ]

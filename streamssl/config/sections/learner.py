@@ -8,7 +8,7 @@ from streamssl.config.sections.base import Count, Ratio, Section, Weight
 
 
 class LearnerConfig(Section):
-    """The networks."""
+    """The networks: their sizes, and how their weights move."""
 
     enabled: bool = Field(
         True, description="False: there are none; the statistics alone score, without embeddings."

@@ -10,7 +10,7 @@ from streamssl.config.sections.base import Count, Seconds, Section
 from streamssl.data.events import Schema
 
 
-class Wanted(NamedTuple):
+class ColumnSpec(NamedTuple):
     """The columns that codecs must deliver.
 
     Attributes:
@@ -56,6 +56,6 @@ class ModalityConfig(Section):
         """Count `kind` as given: what is dumped without defaults must say which section it was."""
         self.model_fields_set.add("kind")
 
-    def columns(self) -> Wanted:
+    def columns(self) -> ColumnSpec:
         """What this kind reads of an event; the codecs ask, and they load no torch."""
         raise NotImplementedError

@@ -10,7 +10,7 @@ from streamssl.config.sections.base import Count, Section
 
 
 class OutputConfig(Section):
-    """One output topic."""
+    """Whether an output topic is written, and how."""
 
     enabled: bool = Field(True, description="False: the topic is not written.")
     format: Literal["json", "arrow"] = Field(

@@ -82,6 +82,6 @@ class ScorersConfig(Section):
         return {name: scorer for name, scorer in scorers.items() if scorer.enabled}
 
     def broken_rules(self) -> Iterator[Broken]:
-        """Something scores."""
+        """At least one scorer that is enabled has a weight above 0."""
         if not any(scorer.weight > 0 for scorer in self.enabled().values()):
             yield "", "no scorer is enabled with a weight above 0, so nothing can be scored"

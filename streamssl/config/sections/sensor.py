@@ -8,7 +8,7 @@ from typing import Literal
 from pydantic import Field
 
 from streamssl.config.sections.base import Broken
-from streamssl.config.sections.modality import ModalityConfig, Wanted
+from streamssl.config.sections.modality import ColumnSpec, ModalityConfig
 
 
 class SensorConfig(ModalityConfig):
@@ -23,10 +23,10 @@ class SensorConfig(ModalityConfig):
     required: bool = Field(False, description="True: an event that lacks a channel is rejected.")
     window: int = Field(32, ge=4, le=1024, description="Rows of context per key.")
 
-    def columns(self) -> Wanted:
-        """The channels."""
+    def columns(self) -> ColumnSpec:
+        """The channels by name, or `auto`; there are no texts."""
         numbers = self.fields if self.fields == "auto" else tuple(self.fields)
-        return Wanted(numbers, required=self.required)
+        return ColumnSpec(numbers, required=self.required)
 
     def broken_rules(self) -> Iterator[Broken]:
         """Channels that are named are at least one, each of them once."""

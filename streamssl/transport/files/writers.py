@@ -80,7 +80,7 @@ class TableWriter(abc.ABC):
 
     @abc.abstractmethod
     def write(self, table: pa.Table) -> None:
-        """Add rows."""
+        """Append the rows of a table with the file's columns."""
 
     def publish(self) -> None:
         """Finish the file and give it its name."""
@@ -88,7 +88,7 @@ class TableWriter(abc.ABC):
         self._file.publish()
 
     def discard(self) -> None:
-        """Leave nothing behind."""
+        """Close and remove the draft; what was there under its name stays."""
         with contextlib.suppress(OSError):
             self._writer.close()
         self._file.discard()
@@ -109,7 +109,7 @@ class CsvWriter(TableWriter):
         self._writer = arrow_csv.CSVWriter(self._file.stream, schema, write_options=options)
 
     def write(self, table: pa.Table) -> None:
-        """Add rows."""
+        """Write a table's rows to the draft."""
         self._writer.write_table(table)
 
 
@@ -130,7 +130,7 @@ class ParquetWriter(TableWriter):
         self._num_rows = self._num_bytes = 0  # of those waiting
 
     def write(self, table: pa.Table) -> None:
-        """Add rows."""
+        """Collect a table's rows, and write them once they fill a row group."""
         self._waiting.append(table)
         self._num_rows += len(table)
         self._num_bytes += table.nbytes
