@@ -16,9 +16,7 @@ from hypothesis import settings
 
 from streamssl.devkit.broker import BrokerUnavailableError, DevBroker
 
-# The toy modality is installed for the tests as any package's would be, by its entry points.
 TOY = str(Path(__file__).parent / "toy" / "installed")
-sys.path.append(TOY)
 
 # The same examples at every run: a test that fails sometimes tells nobody what was changed.
 settings.register_profile("same", derandomize=True)
@@ -40,8 +38,15 @@ def logging_as_before() -> Iterator[None]:
     root.setLevel(level)
 
 
+@pytest.fixture(autouse=True)
+def toy_installed() -> None:
+    """The toy modality is there as any package's would be, by its entry points."""
+    if TOY not in sys.path:  # A test that changes the path leaves it as it found it, mostly.
+        sys.path.append(TOY)
+
+
 @pytest.fixture
-def nothing_installed(monkeypatch: pytest.MonkeyPatch) -> None:
+def nothing_installed(toy_installed: None, monkeypatch: pytest.MonkeyPatch) -> None:  # noqa: ARG001
     """Only the modalities that are built in."""
     monkeypatch.setattr(sys, "path", [folder for folder in sys.path if folder != TOY])
 

@@ -82,7 +82,7 @@ def _gaussians(config: Config, modality: SensorModality, embedding: int) -> dict
     assert isinstance(modality.core, SensorCore)
     found = {name: bank.num_features for name, bank in modality.core.gaussians.banks.items()}
     if config.scorers.residual.enabled:
-        sizes = Sizes(
+        sizes = ScorerSizes(
             num_parts=len(modality.parts),
             num_residuals=modality.num_residuals,
             embedding=embedding,
