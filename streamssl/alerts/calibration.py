@@ -16,16 +16,10 @@ from typing import Any
 
 import numpy as np
 
-from streamssl.arithmetic.histogram import NUM_BINS, Above, add_scores, add_to_pool, log_position
+from streamssl.alerts.tails import EpochTails
+from streamssl.arithmetic.histogram import NUM_BINS, add_scores, add_to_pool
 from streamssl.data.events import BoolArray, FloatArray, IntArray
 from streamssl.data.keys import KeyColumns, Runs
-
-POOL_SCORES = 64.0
-PRIOR_SCORES = 32.0
-TAIL_SCORES = 32.0
-TAIL_SHARES = (0.001, 0.01)
-SPREAD = 5.0
-SMALLEST_COUNT = 1e-4
 
 
 class Calibration:
@@ -40,17 +34,12 @@ class Calibration:
         self.memory, self.warmup = float(calibration_memory), calibration_warmup
         self.columns = KeyColumns(scores=((NUM_BINS,), np.float32, 0.0), seen=((), np.int64, 0))
         self.pool_N = np.zeros(NUM_BINS)
+        self._tails = EpochTails(self.columns)
 
     def p_value(self, slot_B: IntArray, raw_B: FloatArray) -> FloatArray:
         """`[B]` chance of a score at least as large, in (0, 1]; changes nothing."""
         runs = Runs(slot_B)
-        pool_N = self.pool_N / max(self.pool_N.sum(), 1.0)
-        trust_K = POOL_SCORES * np.exp(-self.columns["seen"][runs.slots] / POOL_SCORES)
-        above = Above(self.columns["scores"][runs.slots], pool_N, trust_K, every=SMALLEST_COUNT)
-        doubt_K = np.exp((NUM_BINS * SMALLEST_COUNT - above.total_K) / PRIOR_SCORES)
-        known_B = tail_probability(above, runs.group, raw_B)
-        doubt_B = doubt_K[runs.group]
-        return (1.0 - doubt_B) * known_B + doubt_B / (1.0 + raw_B * raw_B)
+        return self._tails.p_value(runs.slots, runs.group, raw_B, self.pool_N)
 
     def ready(self, slot_B: IntArray) -> BoolArray:
         """`[B]` whether calibration has seen enough scores of the key."""
@@ -63,41 +52,14 @@ class Calibration:
         add_scores(self.columns["scores"], runs, np.arange(len(raw_B)), raw_B, self.memory)
         self.columns["seen"][runs.slots] += runs.counts
         add_to_pool(self.pool_N, raw_B, self.memory)
+        self._tails.forget()
 
     def state_dict(self) -> dict[str, Any]:
-        """Everything learned."""
+        """The histograms of every key and of all together."""
         return {"columns": self.columns.state_dict(), "pool": self.pool_N.copy()}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Take over what `state_dict` gave."""
         self.columns.load_state_dict(state["columns"])
         self.pool_N = np.array(state["pool"])
-
-
-def tail_probability(above: Above, group_B: IntArray, raw_B: FloatArray) -> FloatArray:
-    """p-values under histograms without empty bins.
-
-    Args:
-        above: The histograms.
-        group_B: `[B]` histogram of each score.
-        raw_B: `[B]` scores.
-    """
-    share_K = np.clip(TAIL_SCORES / above.total_K, *TAIL_SHARES)
-    tail_K, spread_K = _place_above(above, share_K), _place_above(above, SPREAD * share_K)
-    fold_K = np.maximum(tail_K - spread_K, 1.0) / np.log(SPREAD)
-    place_B = log_position(raw_B)
-    bin_B = np.minimum(place_B.astype(np.int64), NUM_BINS - 1)
-    into_B = np.minimum(place_B - bin_B, 1.0)
-    here_B, next_B = above.around(group_B, bin_B)
-    inside_B = (here_B - into_B * (here_B - next_B)) / above.total_K[group_B]
-    excess_B = np.maximum(place_B - tail_K[group_B], 0.0)
-    tail_B = share_K[group_B] * np.exp(-excess_B / fold_K[group_B])
-    return np.where(excess_B > 0.0, tail_B, inside_B)
-
-
-def _place_above(above: Above, share_K: FloatArray) -> FloatArray:
-    """`[K]` place, in bins, above which each share of the scores lies."""
-    wanted_K = share_K * above.total_K
-    bin_K = above.bin_under(wanted_K)
-    here_K, next_K = above.around(np.arange(len(share_K)), bin_K)
-    return bin_K + (here_K - wanted_K) / (here_K - next_K)
+        self._tails.forget()

@@ -5,6 +5,7 @@ K = keys, B = events, N = bins, G = blocks of bins, W = bins of a block.
 
 from __future__ import annotations
 
+import copy
 from typing import Any
 
 import numpy as np
@@ -112,6 +113,15 @@ class Above:
         self._from_KG = np.zeros((len(counts_KN), NUM_BLOCKS + 1))
         np.cumsum(block_KG[:, ::-1], axis=1, out=self._from_KG[:, -2::-1])
         self.total_K = self._from_KG[:, 0]
+
+    @classmethod
+    def joined(cls, first: Above, second: Above) -> Above:
+        """The histograms of one behind those of another, of the same pool and `every`."""
+        both = copy.copy(first)
+        for name in ("_own_KGW", "_share_K", "_from_KG"):
+            setattr(both, name, np.concatenate([getattr(first, name), getattr(second, name)]))
+        both.total_K = both._from_KG[:, 0]
+        return both
 
     def around(self, group_B: IntArray, bin_B: IntArray) -> tuple[FloatArray, FloatArray]:
         """`[B]` A(b) and A(b + 1): what lies above the lower and above the upper edge of a bin.

@@ -32,6 +32,10 @@ class KeyColumns:
     Args:
         columns: Name -> (shape of one row, dtype, initial value).
 
+    Attributes:
+        num_slots: Rows of every column.
+        version: Grows whenever slots may have gone to other keys.
+
     Example:
         >>> columns = KeyColumns(count=((), np.int64, 0), mean=((2,), np.float64, 0.0))
         >>> columns.ensure(3)
@@ -42,7 +46,7 @@ class KeyColumns:
     def __init__(self, **columns: Column) -> None:
         self._specs = columns
         self._arrays: dict[str, npt.NDArray[Any]] = {}
-        self.num_slots = 0
+        self.num_slots = self.version = 0
         self.load_state_dict({})
 
     def __getitem__(self, name: str) -> npt.NDArray[Any]:
@@ -62,6 +66,7 @@ class KeyColumns:
 
     def clear(self, slots: IntArray) -> None:
         """Give the rows of `slots` their initial value again."""
+        self.version += 1
         for name, (_, _, initial) in self._specs.items():
             self._arrays[name][slots] = initial
 
@@ -82,6 +87,7 @@ class KeyColumns:
         Raises:
             ValueError: A row has another shape.
         """
+        self.version += 1
         for name, (shape, _, _) in self._specs.items() if state else ():
             check_shape(name, state[name], shape)
         self.num_slots = len(state[next(iter(self._specs))]) if state else 0

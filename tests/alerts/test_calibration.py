@@ -100,3 +100,21 @@ def test_reading_changes_nothing() -> None:
     after = calibration.state_dict()
     np.testing.assert_array_equal(before["columns"]["scores"], after["columns"]["scores"])
     np.testing.assert_array_equal(before["pool"], after["pool"])
+
+
+def test_a_slot_that_goes_to_another_key_has_no_tail_of_the_former() -> None:
+    """Tails are kept while an epoch is open, but not beyond the key that they are of."""
+    generator = np.random.default_rng(4)
+    used, slots = Calibration(), np.repeat([0, 1], 400)
+    used.columns.ensure(2)
+    used.learn(slots, generator.chisquare(4, 800))
+    probe, raw = np.array([0, 1, 1]), np.array([2.0, 9.0, 30.0])
+    before = used.p_value(probe, raw)
+    np.testing.assert_array_equal(used.p_value(probe[1:], raw[1:]), before[1:])
+    used.columns.clear(np.array([1]))
+    again = Calibration()
+    again.load_state_dict(used.state_dict())
+    after = used.p_value(probe, raw)
+    np.testing.assert_array_equal(after, again.p_value(probe, raw))
+    assert after[0] == before[0]
+    assert (after[1:] != before[1:]).all()
