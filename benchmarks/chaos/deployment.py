@@ -15,7 +15,7 @@ import pyarrow.parquet as pq
 
 from benchmarks.chaos.auditor import Auditor
 from benchmarks.chaos.repeating import repeating
-from benchmarks.chaos.source import NUM_PARTITIONS, InputSource, Reading
+from benchmarks.chaos.source import NUM_PARTITIONS, InputSource, ReadingMaker
 from benchmarks.chaos.worker import Worker
 from streamssl.checkpoint.store import checkpoints
 from streamssl.config.sections import KafkaConfig, OutputsConfig
@@ -67,7 +67,7 @@ class Deployment:
         sections: dict[str, Any],
         *,
         num_instances: int = 1,
-        reading: Reading | None = None,
+        reading: ReadingMaker | None = None,
         unreadable: float = 0.03,
     ) -> None:
         self.folder, self.num_instances = folder, num_instances

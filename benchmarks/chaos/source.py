@@ -22,10 +22,10 @@ NUM_READINGS = 1_024
 UNREADABLE = "unreadable"
 # Longer than any outage: what was handed over arrives when the broker is back.
 DELIVERY_MS = 1_200_000
-Reading = Callable[[random.Random], bytes]
+ReadingMaker = Callable[[random.Random], bytes]
 
 
-def channels(num_channels: int) -> Reading:
+def channels(num_channels: int) -> ReadingMaker:
     """Readings of so many numeric channels."""
 
     def reading(rng: random.Random) -> bytes:
@@ -54,7 +54,7 @@ class InputSource:
         bootstrap_servers: str,
         topic: str,
         *,
-        reading: Reading | None = None,
+        reading: ReadingMaker | None = None,
         unreadable: float = 0.03,
     ) -> None:
         self.inputs = InputLog()

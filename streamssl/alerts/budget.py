@@ -53,7 +53,7 @@ class AlertBudget:
         self.incidents = keep * self.incidents + num_started
 
     def state_dict(self) -> dict[str, Any]:
-        """The running counts."""
+        """The decayed counts of events, seconds, anomalies and incidents."""
         return {"counts": [self.events, self.seconds, self.anomalies, self.incidents]}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:

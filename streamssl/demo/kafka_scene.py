@@ -8,9 +8,9 @@ from typing import Self
 
 from streamssl.config.settings import load_config
 from streamssl.data.events import Message
-from streamssl.demo.scene import Acknowledged
 from streamssl.devkit.clients import TopicReader, TopicWriter, create_topic
 from streamssl.devkit.daemon import DaemonProcess
+from streamssl.devkit.delivery import Acknowledged
 from streamssl.devkit.local_kafka import LocalKafka
 
 NUM_PARTITIONS = 4

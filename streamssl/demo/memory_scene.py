@@ -13,7 +13,7 @@ from prometheus_client import generate_latest
 from streamssl.codecs.registry import build_codec
 from streamssl.config.settings import Config, load_config
 from streamssl.data.events import Message
-from streamssl.demo.scene import Acknowledged
+from streamssl.devkit.delivery import Acknowledged
 from streamssl.engine import Engine
 from streamssl.host.local import LocalHost
 from streamssl.stream import StreamLearner

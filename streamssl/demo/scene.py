@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Protocol
 
 from streamssl.data.events import Message
-
-Acknowledged = Callable[[int, int, float], None]
 
 
 class Scene(Protocol):

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable
 from typing import Any, Self
 
 from kafka import KafkaProducer, TopicPartition
@@ -16,12 +15,10 @@ from kafka.errors import KafkaError
 
 from streamssl.config.sections import KafkaConfig
 from streamssl.data.events import Message, StreamsslError
+from streamssl.devkit.delivery import Acknowledged
 from streamssl.transport.kafka.reader import open_consumer
 from streamssl.transport.kafka.security import client_settings
 from streamssl.transport.kafka.topics import RECORD_BYTES, Admin
-
-# Partition, offset and timestamp (seconds since 1970) of a record that the broker took.
-Acknowledged = Callable[[int, int, float], None]
 
 
 class ProduceError(StreamsslError):

@@ -16,7 +16,7 @@ from streamssl.engine.slices import head, offset_after, rest
 from streamssl.transport.base import Transport
 
 
-class Admitted(NamedTuple):
+class AdmittedSlice(NamedTuple):
     """What of a slice may join a transaction.
 
     Attributes:
@@ -70,7 +70,7 @@ class Intake:
                 lags[piece.partition] += piece.stop - piece.start
         return lags
 
-    def offer(self, piece: Slice, room: int) -> Admitted | None:
+    def offer(self, piece: Slice, room: int) -> AdmittedSlice | None:
         """What of a slice may join a transaction that has room for so many messages.
 
         Nothing counts as taken before `taken` says so: of a partition that arrives with nothing
@@ -91,9 +91,9 @@ class Intake:
         fresh = rest(piece, offset)
         if missed is None and fresh.start == fresh.stop:
             return None
-        return Admitted(fresh, head(fresh, offset_after(fresh, room)), tail, missed)
+        return AdmittedSlice(fresh, head(fresh, offset_after(fresh, room)), tail, missed)
 
-    def taken(self, admitted: Admitted, stop: int) -> None:
+    def taken(self, admitted: AdmittedSlice, stop: int) -> None:
         """What was admitted is in a transaction up to the offset `stop`; what is left waits."""
         fresh = admitted.fresh
         self._reached[fresh.partition] = fresh.incarnation, stop

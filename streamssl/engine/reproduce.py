@@ -19,7 +19,7 @@ from streamssl.engine.positions import Positions
 from streamssl.engine.record_file import Write, record_file
 from streamssl.engine.recovery import InputReader, JournalBrokenError, Reproduction
 from streamssl.engine.start import CHECKPOINTS
-from streamssl.host import Learner
+from streamssl.host import HostedLearner
 from streamssl.host.local import LocalHost
 from streamssl.learner.build import build
 from streamssl.stream import StreamLearner
@@ -86,7 +86,7 @@ def reproduce(
     config: Config,
     *,
     source: JournalSource,
-    learner: Learner,
+    learner: HostedLearner,
     codec: Codec,
     write: Write,
 ) -> Reproduced:
@@ -125,7 +125,7 @@ def reproduce(
     )
 
 
-def _begin(config: Config, records: Journal, learner: Learner) -> Positions:
+def _begin(config: Config, records: Journal, learner: HostedLearner) -> Positions:
     """Load the earliest state from which the journal is whole."""
     begun_fresh = not records or records[0][1].epoch == learner.epoch  # Not by --init-from.
     if begun_fresh and _whole([record for _, record in records], seq=0):

@@ -6,13 +6,13 @@
 from __future__ import annotations
 
 from streamssl.host.base import Closed, Host, Restored, Written
-from streamssl.host.learner import Learner, LearnerStatus
+from streamssl.host.learner import HostedLearner, LearnerStatus
 from streamssl.host.process import LearnerProcessError, ProcessHost
 
 __all__ = [
     "Closed",
     "Host",
-    "Learner",
+    "HostedLearner",
     "LearnerProcessError",
     "LearnerStatus",
     "ProcessHost",

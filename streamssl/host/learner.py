@@ -12,7 +12,7 @@ from streamssl.data.results import Decisions, EpochReport, Results, Spread
 from streamssl.telemetry.stages import Stages
 
 
-class Learner(Protocol):
+class HostedLearner(Protocol):
     """Deterministic state: no Kafka, no clock. Scores are the same however rows are cut.
 
     Attributes:
@@ -82,7 +82,7 @@ class LearnerStatus(msgspec.Struct, array_like=True):
     state_crc32c: int
 
     @classmethod
-    def of(cls, learner: Learner) -> LearnerStatus:
+    def of(cls, learner: HostedLearner) -> LearnerStatus:
         """The status of a learner in this process, now."""
         return cls(
             epoch=learner.epoch,

@@ -15,7 +15,7 @@ from streamssl.checkpoint.store import load_newest, write
 from streamssl.data.events import EventBatch
 from streamssl.data.results import Decisions, Results, Spread
 from streamssl.host.base import Closed, Host, OnCorruption, Restored, Written
-from streamssl.host.learner import Learner, LearnerStatus
+from streamssl.host.learner import HostedLearner, LearnerStatus
 from streamssl.learner.build import build
 from streamssl.telemetry.stages import Took
 
@@ -33,7 +33,7 @@ class LocalHost(Host):
             one is over when `save` returns.
     """
 
-    def __init__(self, learner: Learner, *, background_save: bool = False) -> None:
+    def __init__(self, learner: HostedLearner, *, background_save: bool = False) -> None:
         self._learner, self._background_save = learner, background_save
         self._remembered: tuple[Snapshot, int, int] | None = None
         self._writer = ThreadPoolExecutor(max_workers=1, thread_name_prefix="checkpoint")

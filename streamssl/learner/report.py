@@ -56,7 +56,7 @@ class Tally:
         self._num_trained = 0
 
     def add(self, step: StepReport, sample: Sample) -> None:
-        """Count a step."""
+        """Count a step and its samples."""
         if not step.taken:
             self._num_refused += 1
             return

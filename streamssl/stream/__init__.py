@@ -206,7 +206,7 @@ class StreamLearner:
         self.load_state_dict(found.state.get("learner", found.state))
 
     def state_dict(self) -> dict[str, Any]:
-        """Everything, between epochs."""
+        """The whole state; it can be taken between epochs only."""
         model = self._model
         return {
             "epoch": self.epoch,

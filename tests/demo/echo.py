@@ -8,7 +8,7 @@ import time
 import msgspec
 
 from streamssl.data.events import Message
-from streamssl.demo.scene import Acknowledged
+from streamssl.devkit.delivery import Acknowledged
 
 EXPOSITION = 'streamssl_learn_steps_total{outcome="applied"} 12\n'
 

@@ -5,7 +5,7 @@ an hour at full speed can be counted.
 """
 
 from streamssl.devkit.delivery.counter import DeliveryCounter, DeliveryTally
-from streamssl.devkit.delivery.inputs import InputLog
+from streamssl.devkit.delivery.inputs import Acknowledged, InputLog
 from streamssl.devkit.delivery.log import DeliveryLog
 from streamssl.devkit.delivery.places import (
     Place,
@@ -15,6 +15,7 @@ from streamssl.devkit.delivery.places import (
 )
 
 __all__ = [
+    "Acknowledged",
     "DeliveryCounter",
     "DeliveryLog",
     "DeliveryTally",

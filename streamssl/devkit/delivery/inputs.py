@@ -6,6 +6,7 @@ N = offsets of a partition.
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 
 import numpy as np
 import numpy.typing as npt
@@ -13,6 +14,8 @@ import numpy.typing as npt
 from streamssl.devkit.delivery.places import OffsetColumn
 
 Flags = npt.NDArray[np.uint8]
+# Told partition, offset and timestamp (seconds since 1970) of a record that the broker took.
+Acknowledged = Callable[[int, int, float], None]
 
 # What is known of a message, one bit each.
 ACKNOWLEDGED, UNREADABLE, EXPIRED = 1, 2, 4
