@@ -17,9 +17,6 @@ from benchmarks.chaos.witness import Witness
 from benchmarks.chaos.worker import Worker, end_all
 from streamssl.devkit.delivery import DeliveryTally
 
-# Processes of one instance may use either client, one after the other. With librdkafka the moment
-# between journal and commit is too short to be hit from outside.
-SECOND = "kafka.client=librdkafka"
 Moment = tuple[str, tuple[str, ...]]
 # Moments of death, and how the process is started that dies there: these in every round, the last
 # with what the one before it left to be recovered,
@@ -30,9 +27,8 @@ MOMENTS: list[Moment] = [
 ]
 # and one of these.
 OTHERS: list[Moment] = [
-    ("in_open_epoch", (SECOND,)),
-    ("between_commit_and_learning", (SAVE_OFTEN, SECOND)),
     ("in_open_epoch", ()),
+    ("between_commit_and_learning", (SAVE_OFTEN,)),
 ]
 TRIES = 5
 BURST = 3

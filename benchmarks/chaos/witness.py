@@ -13,7 +13,7 @@ from benchmarks.chaos.deployment import Deployment
 from benchmarks.chaos.source import NUM_PARTITIONS
 from streamssl.engine.start import CHECKPOINTS
 from streamssl.transport.journal import JournalRecord, decode_record
-from streamssl.transport.kafka.reader import open_consumer
+from streamssl.transport.kafka.range_reader import open_consumer
 from streamssl.transport.kafka.security import client_settings
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from benchmarks.speed.results import Keys, Latency, Quantiles, Rate
 
-JSON, PACKED, ARROW, LIBRDKAFKA = "ours-json", "ours-packed", "ours-arrow", "ours-librdkafka"
+JSON, PACKED, ARROW = "ours-json", "ours-packed", "ours-arrow"
 FLOOR, QUIX = "floor-json", "quix-hst"
 REPLAY, REPLAY_CORE, RIVER = "replay", "replay-core", "hst-38"
 TRAINED_PER_EVENT = 0.25
@@ -55,7 +55,6 @@ RATIOS = (
     RatioBar("JSON, default outputs: ≥ 1.3 x Quix Streams + HalfSpaceTrees", JSON, QUIX, 1.3),
     RatioBar("all outputs packed: ≥ 3 x Quix Streams + HalfSpaceTrees", PACKED, QUIX, 3.0),
     RatioBar("Arrow in, packed out: ≥ 3 x our JSON figure", ARROW, JSON, 3.0),
-    RatioBar("JSON, librdkafka: ≥ 3 x Quix Streams + HalfSpaceTrees", LIBRDKAFKA, QUIX, 3.0),
     RatioBar("`replay`, 38 channels: ≥ 4 x river HalfSpaceTrees", REPLAY, RIVER, 4.0),
     RatioBar("the same, statistical core alone: ≥ 8 x", REPLAY_CORE, RIVER, 8.0),
 )

@@ -9,17 +9,10 @@ from benchmarks.speed.bare_clients import CONFLUENT_FLOORS, FLOORS, run_floor
 from benchmarks.speed.bars import QUIX
 from benchmarks.speed.bed import Bed
 from benchmarks.speed.child import MeasurementError
-from benchmarks.speed.ours import OURS, SECOND, Ours, run_ours
+from benchmarks.speed.ours import OURS, Ours, run_ours
 from benchmarks.speed.plan import Say
 from benchmarks.speed.results import Rate, Rates
-from benchmarks.speed.scripts import (
-    NO_PEERS,
-    PEERS,
-    confluent_python,
-    has_confluent,
-    has_peers,
-    run_script,
-)
+from benchmarks.speed.scripts import NO_PEERS, PEERS, confluent_python, has_peers, run_script
 
 QUIX_ROWS = (
     ("quix-none", "Quix Streams, doing nothing", "none"),
@@ -46,7 +39,7 @@ def _rows(bed: Bed) -> Iterator[tuple[str, Callable[[], Rate]]]:
         yield floor.id, partial(run_floor, bed, floor)
     for id_, name, detector in QUIX_ROWS if has_peers() else ():
         yield name, partial(_run_quix, bed, id_, name, detector)
-    for row in (*OURS, *(SECOND if has_confluent() else ())):
+    for row in OURS:
         yield row.name, partial(_rate_of_ours, bed, row)
 
 
@@ -73,5 +66,3 @@ def _left_out() -> Iterator[str]:
         yield NO_PEERS
     if confluent_python() is None:
         yield "confluent-kafka is not installed: its floors are left out."
-    if not has_confluent():
-        yield "`pip install streamssl[librdkafka]` for the rows of the second client."

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from benchmarks.speed.bars import ARROW, JSON, LIBRDKAFKA, PACKED
+from benchmarks.speed.bars import ARROW, JSON, PACKED
 from benchmarks.speed.bed import Bed
 from benchmarks.speed.counting import Counted, count, delivery, ids_in
 from benchmarks.speed.daemon import MeasuredDaemon
@@ -32,14 +32,6 @@ OURS = (
     Ours(JSON, "ours: JSON in, default outputs"),
     Ours(PACKED, "ours: JSON in, all outputs packed", PACKED_OUT),
     Ours(ARROW, "ours: Arrow IPC in, all outputs packed", (*PACKED_OUT, *ARROW_IN), "arrow"),
-)
-SECOND = (
-    Ours(LIBRDKAFKA, "ours, librdkafka: JSON in, default outputs", ("kafka.client=librdkafka",)),
-    Ours(
-        f"{PACKED}-librdkafka",
-        "ours, librdkafka: JSON in, all outputs packed",
-        ("kafka.client=librdkafka", *PACKED_OUT),
-    ),
 )
 
 

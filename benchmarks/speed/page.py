@@ -1,8 +1,9 @@
-"""The page: put together from the parts that were measured."""
+"""The page: put together from the parts that were measured, and notes written by hand."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
 from typing import Any
 
 from benchmarks.speed.bars import judge
@@ -21,6 +22,8 @@ from benchmarks.speed.tables import (
     stages_table,
 )
 
+# Sections written by hand: measured once, by other means than the command.
+_NOTES = Path(__file__).with_name("notes")
 _INTRODUCTION = f"""\
 Everything here comes from one command on one machine, broker, daemon, peers and readers together
 on its cores; compare figures within the page only. All figures lie in `performance/` beside it.
@@ -72,6 +75,7 @@ def render(command: str, parts: Mapping[str, Any], origins: Mapping[str, Origin]
         title, section = _SECTIONS[name]
         texts.append(f"## {title}")
         texts += section(parts[name]) if name in parts else [_missing(name)]
+    texts += [path.read_text("utf-8").rstrip() for path in sorted(_NOTES.glob("*.md"))]
     return "\n\n".join(texts) + "\n"
 
 

@@ -24,14 +24,9 @@ def has_peers() -> bool:
     return PEERS.exists()
 
 
-def has_confluent() -> bool:
-    """Whether this environment has the client that `kafka.client: librdkafka` needs."""
-    return importlib.util.find_spec("confluent_kafka") is not None
-
-
 def confluent_python() -> Path | None:
     """An interpreter with confluent-kafka: this one, else the peers'; None where neither has it."""
-    if has_confluent():
+    if importlib.util.find_spec("confluent_kafka") is not None:
         return Path(sys.executable)
     return PEERS if has_peers() else None
 

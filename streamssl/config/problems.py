@@ -10,6 +10,7 @@ from typing import Any
 from pydantic_core import ErrorDetails
 
 from streamssl.config.paths import Path, Tree, dotted
+from streamssl.config.renamed import REMOVED
 from streamssl.data.events import StreamsslError
 
 _SHOWN = 60
@@ -52,6 +53,8 @@ class ConfigError(StreamsslError):
 
 def unknown_key(path: str, tree: Tree, where: str = "") -> Problem:
     """The problem of a key that does not exist, with the nearest one that does."""
+    if path in REMOVED:
+        return Problem(path, REMOVED[path], where)
     nearest = nearest_key(path, tree)
     remedy = f"did you mean {nearest}?" if nearest else "see docs/configuration.md for all keys"
     return Problem(path, f"unknown key; {remedy}", where)

@@ -1,4 +1,4 @@
-"""Settings that have a new place; the old ones are taken for one more version."""
+"""Settings that have a new place (the old ones are taken for one more version), or are gone."""
 
 from __future__ import annotations
 
@@ -13,6 +13,11 @@ RENAMED: Mapping[tuple[str, ...], tuple[str, ...]] = {
     ("scorers", "gaussian", "quarantine_min"): ("scorers", "gate", "quarantine_min"),
     ("scorers", "gaussian", "quarantine_share"): ("scorers", "gate", "quarantine_share"),
     ("scorers", "gaussian", "quarantine_max"): ("scorers", "gate", "quarantine_max"),
+}
+# Dotted paths, and what to do instead.
+REMOVED: Mapping[str, str] = {
+    "kafka.client": "is gone, and with it librdkafka: kafka-python is the one client; "
+    "remove this setting"
 }
 # Sections of which nothing but such settings is left, or some are.
 OLD_SECTIONS = frozenset(old[:-1] for old in RENAMED)

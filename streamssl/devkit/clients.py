@@ -16,7 +16,7 @@ from kafka.errors import KafkaError
 from streamssl.config.sections import KafkaConfig
 from streamssl.data.events import Message, StreamsslError
 from streamssl.devkit.delivery import Acknowledged
-from streamssl.transport.kafka.reader import open_consumer
+from streamssl.transport.kafka.range_reader import open_consumer
 from streamssl.transport.kafka.security import client_settings
 from streamssl.transport.kafka.topics import RECORD_BYTES, Admin
 

@@ -76,3 +76,17 @@ def test_new_places_exist_and_old_ones_are_offered_to_nobody() -> None:
     """A typo is never answered with a name that is about to go."""
     keys = Tree().keys()
     assert all(dotted(new) in keys and dotted(old) not in keys for old, new in RENAMED.items())
+
+
+@pytest.mark.parametrize("client", ["kafka-python", "librdkafka"])
+def test_a_setting_that_is_gone_is_told_as_such(client: str, tmp_path: Path) -> None:
+    """From a file, a variable or an option: what became of it, not the name of another."""
+    file = tmp_path / "c.yaml"
+    file.write_text(f"kafka:\n  client: {client}\n")
+    for source, environ, options in (
+        (file, {}, []),
+        ({}, {"STREAMSSL_KAFKA__CLIENT": client}, []),
+        ({}, {}, [f"kafka.client={client}"]),
+    ):
+        with pytest.raises(ConfigError, match=r"kafka\.client: is gone.*remove this setting \["):
+            load_config(source, options, environ=environ)

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from streamssl.config.budget import Budget, parse_budget
-from streamssl.config.sections import OUTPUTS, KafkaConfig, kafka
+from streamssl.config.sections import OUTPUTS, KafkaConfig
 from streamssl.config.settings import ConfigError, load_config
 
 NO_WEIGHTS = {name: {"weight": 0} for name in ("moco", "next_step", "autoencoder")}
@@ -21,17 +21,6 @@ NO_WEIGHTS = {name: {"weight": 0} for name in ("moco", "next_step", "autoencoder
     [
         ({"kafka": {"bootstrap_servers": "a,b:1"}}, "kafka.bootstrap_servers", "broker-1:9092"),
         ({"kafka": {"bootstrap_servers": "a:70000"}}, "kafka.bootstrap_servers", "host:port"),
-        (
-            {
-                "kafka": {
-                    "client": "librdkafka",
-                    "security_protocol": "SASL_SSL",
-                    "sasl_mechanism": "GSSAPI",
-                }
-            },
-            "kafka.sasl_mechanism",
-            "kafka.client: kafka-python",
-        ),
         ({"kafka": {"security_protocol": "SASL_SSL"}}, "kafka.sasl_mechanism", "is needed"),
         ({"kafka": {"sasl_mechanism": "PLAIN"}}, "kafka.sasl_mechanism", "no effect"),
         (
@@ -150,13 +139,3 @@ def test_impossible_budgets_are_refused(value: float | str) -> None:
     """Nothing outside (0, 1) or a positive number a day is a budget."""
     with pytest.raises(ValueError, match="20/day"):
         parse_budget(value)
-
-
-def test_a_client_that_is_not_installed_is_told_with_the_remedy(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    """The extra is optional: without it the configuration is refused, not the first import."""
-    monkeypatch.setattr(kafka, "find_spec", lambda _: None)
-    with pytest.raises(ConfigError, match=r"kafka\.client.*pip install streamssl\[librdkafka\]"):
-        load_config({"kafka": {"client": "librdkafka"}}, environ={})
-    assert load_config({}, environ={}).kafka.client == "kafka-python"

@@ -18,7 +18,7 @@ from streamssl.devkit.broker import BrokerUnavailableError, DevBroker
 from streamssl.devkit.broker import jars as jars_module
 from streamssl.devkit.broker.jars import default_cache_dir, fetch_jars, find_java
 from streamssl.transport.base import Receipt
-from streamssl.transport.kafka.patience import StoppedError
+from streamssl.transport.kafka.retry import StoppedError
 from tests.transport.kafka_stream import Stream, Worker
 
 
@@ -46,7 +46,7 @@ def test_an_outage_loses_and_doubles_nothing_and_hangs_nothing(
         waiting = threading.Thread(target=lambda: receipts.append(workers[0].commit(slices[0])))
         waiting.start()
         _wait(lambda: bool(patient.trouble))
-        stopped._patience._grace_s = 0.5
+        stopped._retry_policy._grace_s = 0.5
         stop.set()
         began = time.monotonic()
         with pytest.raises(StoppedError):

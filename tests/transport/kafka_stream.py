@@ -26,15 +26,9 @@ from streamssl.transport.base import PartitionOutput, Receipt, Transaction
 from streamssl.transport.journal import JournalRecord
 from streamssl.transport.kafka import KafkaTransport
 from streamssl.transport.kafka import connection as connection_module
-from streamssl.transport.kafka.clients import library_of
-from streamssl.transport.kafka.clients.base import (
-    Addressed,
-    GroupConsumer,
-    Library,
-    Producer,
-    ProducerOptions,
-    Sent,
-)
+from streamssl.transport.kafka.producer import Producer, ProducerOptions
+from streamssl.transport.kafka.producer_record import ProducerRecord, SendOutcome
+from streamssl.transport.kafka.security import Settings
 
 
 class Stream:
@@ -158,7 +152,7 @@ def as_transaction(slices: list[Slice], seq: int, instance: int = 0) -> Transact
 
 
 class WrappedProducer:
-    """A producer of either library, for a test to change what it does."""
+    """A producer, for a test to change what it does."""
 
     def __init__(self, inner: Producer) -> None:
         self.inner = inner
@@ -177,7 +171,7 @@ class FaultyProducer(WrappedProducer):
 
     faults: ClassVar[list[str]] = []
 
-    def send(self, records: Sequence[Addressed], timeout_s: float) -> list[Sent]:
+    def send(self, records: Sequence[ProducerRecord], timeout_s: float) -> list[SendOutcome]:
         if self.faults[:1] != ["expired"]:
             return self.inner.send(records, timeout_s)
         self.faults.pop(0)
@@ -196,28 +190,13 @@ class FaultyProducer(WrappedProducer):
             raise errors.KafkaTimeoutError("the answer was lost in a test")
 
 
-class WrappedLibrary:
-    """Either library, with other producers."""
-
-    def __init__(self, inner: Library, wrapper: Callable[[Producer], Any]) -> None:
-        self._inner = inner
-        self._wrapper = wrapper
-
-    def new_consumer(self, **options: Any) -> GroupConsumer:
-        return self._inner.new_consumer(**options)
-
-    def new_producer(self, options: ProducerOptions) -> Producer:
-        producer: Producer = self._wrapper(self._inner.new_producer(options))
-        return producer
-
-
 def wrap_producers(monkeypatch: pytest.MonkeyPatch, wrapper: Callable[[Producer], Any]) -> None:
     """From now on transports write with wrapped producers."""
 
-    def wrapped(kafka: KafkaConfig) -> Library:
-        return WrappedLibrary(library_of(kafka), wrapper)
+    def wrapped(settings: Settings, options: ProducerOptions) -> Any:
+        return wrapper(Producer(settings, options))
 
-    monkeypatch.setattr(connection_module, "library_of", wrapped)
+    monkeypatch.setattr(connection_module, "Producer", wrapped)
 
 
 def _later(seconds: float, call: Callable[[], None]) -> None:

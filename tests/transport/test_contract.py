@@ -1,12 +1,13 @@
 """What every transport promises, tested on every transport that can keep the clause.
 
 - `worlds`: all of them.
-- `streams`: memory and Kafka, with either client. A file has one partition that nobody else can
+- `streams`: memory and Kafka. A file has one partition that nobody else can
   take and that never expires, and its replay begins anew each time instead of resuming, so that
   the clauses on groups, fencing, expiry and resumption cannot be broken there. What a file promises
   instead (nothing is seen of an unfinished replay) is tested in `test_files.py`.
 
-A lost acknowledgement is provoked in `test_memory.py` and, on a real broker, in `test_kafka.py`.
+A lost acknowledgement is provoked in `test_memory.py` and, on a real broker, in
+`test_kafka_commit.py`.
 """
 
 from __future__ import annotations
@@ -21,7 +22,6 @@ import pytest
 from streamssl.data.events import Slice
 from streamssl.transport.base import FencedError, InputExpiredError, Transaction, Transport
 from streamssl.transport.files import FileTransport
-from streamssl.transport.kafka.clients import LIBRARIES
 from tests.transport.worlds import (
     FileWorld,
     KafkaWorld,
@@ -36,11 +36,11 @@ from tests.transport.worlds import (
     values,
 )
 
-KAFKA = [pytest.param(client, marks=pytest.mark.kafka) for client in LIBRARIES]
-STREAMS = ["memory", *KAFKA]
+KAFKA = pytest.param("kafka", marks=pytest.mark.kafka)
+STREAMS = ["memory", KAFKA]
 
 
-@pytest.fixture(params=["memory", "files", *KAFKA])
+@pytest.fixture(params=["memory", "files", KAFKA])
 def world(
     request: pytest.FixtureRequest, tmp_path: Path, unique_name: Callable[[str], str]
 ) -> Iterator[World]:
@@ -50,7 +50,7 @@ def world(
         yield FileWorld(tmp_path)
     else:
         broker = request.getfixturevalue("kafka_broker")
-        kafka = KafkaWorld(broker.bootstrap_servers, unique_name, request.param)
+        kafka = KafkaWorld(broker.bootstrap_servers, unique_name)
         yield kafka
         kafka.close()
 

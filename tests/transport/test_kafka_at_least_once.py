@@ -14,8 +14,8 @@ pytestmark = pytest.mark.kafka
 
 
 @pytest.fixture
-def stream(kafka_broker: RunningBroker, unique_name: Callable[[str], str], client: str) -> Stream:
-    return Stream(kafka_broker.bootstrap_servers, unique_name, settings={"client": client})
+def stream(kafka_broker: RunningBroker, unique_name: Callable[[str], str]) -> Stream:
+    return Stream(kafka_broker.bootstrap_servers, unique_name)
 
 
 def test_without_faults_every_result_comes_once(stream: Stream) -> None:
@@ -56,7 +56,7 @@ def test_a_crash_before_the_positions_repeats_one_transaction(
         def crash(_: object) -> None:
             raise SystemExit
 
-        monkeypatch.setattr(transport._open.source, "commit", crash)
+        monkeypatch.setattr(transport._open.subscription, "commit", crash)
         with pytest.raises(SystemExit):
             worker.run(100)
     with stream.joined(mode="at_least_once") as transport:

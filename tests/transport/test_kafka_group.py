@@ -6,22 +6,15 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable
-from contextlib import suppress
 from typing import Any, Literal
 
-import numpy as np
 import pytest
 from kafka.admin import MemberToRemove
 
 from streamssl.data.events import Slice
 from streamssl.devkit.clients import TopicWriter
 from streamssl.transport.base import TransportUnavailableError
-from streamssl.transport.kafka import KafkaTransport
-from streamssl.transport.kafka import receiver as receiver_module
-from streamssl.transport.kafka.assignments import Assignments
-from streamssl.transport.kafka.clients.base import NoPositionError
-from streamssl.transport.kafka.clients.kafka_python.consumer import PythonConsumer
-from streamssl.transport.kafka.clients.librdkafka.consumer import RdConsumer
+from streamssl.transport.kafka import KafkaTransport, fetch_buffer
 from tests.conftest import RunningBroker
 from tests.transport.kafka_stream import Stream, Worker, numbers
 
@@ -29,30 +22,8 @@ pytestmark = pytest.mark.kafka
 
 
 @pytest.fixture
-def stream(kafka_broker: RunningBroker, unique_name: Callable[[str], str], client: str) -> Stream:
-    return Stream(kafka_broker.bootstrap_servers, unique_name, settings={"client": client})
-
-
-@pytest.mark.parametrize("client", ["librdkafka"], indirect=True)
-def test_a_consumer_closes_in_the_middle_of_a_rebalance(stream: Stream) -> None:
-    """The library's own `close` would not return, and nothing else in the process would run."""
-    for pause_s in np.linspace(0.04, 0.16, 13):
-        assignments = Assignments()
-        consumer = RdConsumer(
-            stream.kafka,
-            topic=stream.topic,
-            group=stream.app,
-            member="m",
-            assignments=assignments,
-        )
-        consumer.join()
-        with suppress(NoPositionError):
-            consumer.poll(0.01, 1)
-        time.sleep(pause_s)
-        began_s = time.monotonic()
-        consumer.close(2.0)
-        assert time.monotonic() - began_s < 2.0
-        assert assignments.held() == {}
+def stream(kafka_broker: RunningBroker, unique_name: Callable[[str], str]) -> Stream:
+    return Stream(kafka_broker.bootstrap_servers, unique_name)
 
 
 def test_two_workers_lose_and_double_nothing_while_partitions_move(stream: Stream) -> None:
@@ -112,22 +83,22 @@ def test_a_rebalance_that_ends_between_two_polls_is_not_begun_again(stream: Stre
 def test_everything_is_read_under_back_pressure(
     stream: Stream, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Small polls and a full stash lose no partition, as `pause()` would; the stash is bounded."""
-    monkeypatch.setattr(receiver_module, "STASH_MESSAGES", 300)
+    """Small polls and a full buffer lose no partition, as `pause()` would; it is bounded."""
+    monkeypatch.setattr(fetch_buffer, "MAX_MESSAGES", 300)
     total = 20_000
     stream.produce(range(total))
     seen: list[int] = []
     with stream.joined() as transport:
-        source = transport._open.source
+        subscription = transport._open.subscription
         deadline = time.monotonic() + 40
         while len(seen) < total and time.monotonic() < deadline:
             for piece in transport.poll(400, 0.2):
                 assert piece.partition in transport.assignment()
                 seen += numbers(piece)
             for _ in range(3 * (len(seen) < 4_000)):
-                transport._open.source.pump()  # as while a commit is being settled
-            waiting = sum(source._receiver.counts().values())
-            assert waiting < 300 + 400 + receiver_module.PUMP_MESSAGES
+                subscription.keep_alive()  # as while a commit is being settled
+            waiting = sum(subscription._buffer.counts().values())
+            assert waiting < 300 + 400 + fetch_buffer.KEEP_ALIVE_MESSAGES
     assert Counter(seen) == Counter(range(total))
     for partition in range(4):
         own = [n for n in seen if n % 4 == partition]
@@ -150,7 +121,7 @@ def test_a_position_beyond_the_end_is_told(stream: Stream) -> None:
     stream.produce(range(40))
     with stream.joined() as transport:
         _wait(lambda: bool(transport.poll(1, 0.1)))
-        transport._open.source.commit(dict.fromkeys(range(4), 1_000))
+        transport._open.subscription.commit(dict.fromkeys(range(4), 1_000))
     with (
         stream.joined() as transport,
         pytest.raises(TransportUnavailableError, match="made anew"),
@@ -159,7 +130,7 @@ def test_a_position_beyond_the_end_is_told(stream: Stream) -> None:
 
 
 def test_an_idle_poll_waits_no_longer_than_asked(stream: Stream) -> None:
-    """No messages: an empty list after about the time-out, and no trouble."""
+    """No messages: an empty list after about the time-out, and nothing is wrong."""
     with stream.joined() as transport:
         _wait(lambda: not transport.poll(1, 0.1) and len(transport.assignment()) == 4)
         began = time.monotonic()
@@ -232,7 +203,6 @@ def test_what_another_worker_took_while_the_session_was_lost_is_dropped(stream: 
     assert stream.published() == Counter(range(120))
 
 
-@pytest.mark.parametrize("client", ["kafka-python"], indirect=True)
 def test_a_session_lost_within_a_rebalance_is_noticed(stream: Stream) -> None:
     """kafka-python itself says nothing then, and a partition would pass for held all the time."""
     stream.produce(range(80))
@@ -262,49 +232,18 @@ def _expel(transport: KafkaTransport) -> None:
 
 def _python(transport: KafkaTransport) -> Any:
     """kafka-python's own consumer."""
-    consumer = transport._open.source._consumer
-    assert isinstance(consumer, PythonConsumer)
-    return consumer._consumer
+    return transport._open.subscription._consumer._consumer
 
 
 def _take_of_all(transport: KafkaTransport, num_messages: int) -> list[Slice]:
     """One slice of every partition, the first ones of a new transaction."""
-    receiver = transport._open.source._receiver
+    buffer = transport._open.subscription._buffer
 
     def filled() -> bool:
-        receiver.fill(1, 0.2)
-        return len(receiver.counts()) == 4
+        buffer.fill(1, 0.2)
+        return len(buffer.counts()) == 4
 
     _wait(filled)
     slices = transport.poll(num_messages, 1.0)
     assert len(slices) == 4
     return slices
-
-
-def test_workers_of_both_clients_share_a_group(stream: Stream) -> None:
-    """Instances are moved from one client to the other one by one, and nothing is lost or doubled.
-
-    The parameter is the client of the first worker, which leads the group.
-    """
-    other = "kafka-python" if stream.kafka.client == "librdkafka" else "librdkafka"
-    stream.produce(range(200))
-    with stream.joined(0) as first:
-        own = Worker(first)
-        own.run(100)
-        stream.kafka = stream.kafka.model_copy(update={"client": other})
-        with stream.joined(1) as second:
-            theirs = Worker(second, 1)
-            _wait(lambda: own.step() + theirs.step() >= 0 and len(second.assignment()) == 2)
-            assert sorted({*first.assignment(), *second.assignment()}) == [0, 1, 2, 3]
-            stream.produce(range(200, 400))
-            _wait(lambda: own.step() + theirs.step() == 0 and _is_read(first, second))
-        stream.produce(range(400, 480))
-        _wait(lambda: len(first.assignment()) == 4 or own.step() < 0)
-        _wait(lambda: own.step() == 0 and _is_read(first))
-    assert stream.published() == Counter(range(480))
-
-
-def _is_read(*transports: KafkaTransport) -> bool:
-    """Whether all four partitions are held, and nothing of them is left."""
-    lags = [lag for transport in transports for lag in transport.lag().values()]
-    return lags == [0] * 4

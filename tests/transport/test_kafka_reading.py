@@ -17,24 +17,20 @@ from streamssl.config.root import Config
 from streamssl.config.sections import AppConfig, InputConfig
 from streamssl.data.events import Message, OutputRecord
 from streamssl.transport.base import TransportUnavailableError
-from streamssl.transport.kafka import KafkaTransport
-from streamssl.transport.kafka import reader as reader_module
-from streamssl.transport.kafka.clients.base import Addressed
-from streamssl.transport.kafka.clients.kafka_python.producer import PythonProducer
+from streamssl.transport.kafka import KafkaTransport, range_reader
+from streamssl.transport.kafka.producer_record import ProducerRecord
 from streamssl.transport.kafka.readonly import KafkaReadonly
 from streamssl.transport.kafka.unreadable import TopicUnreadableError
 from tests.conftest import RunningBroker
 from tests.transport.kafka_stream import Stream, Worker, numbers
 
 pytestmark = pytest.mark.kafka
-# What no broker can be made to do is done to the client itself, or is policy above both.
-python_only = pytest.mark.parametrize("client", ["kafka-python"], indirect=True)
 CODECS = ("gzip", "snappy", "lz4", "zstd")
 
 
 @pytest.fixture
-def stream(kafka_broker: RunningBroker, unique_name: Callable[[str], str], client: str) -> Stream:
-    return Stream(kafka_broker.bootstrap_servers, unique_name, settings={"client": client})
+def stream(kafka_broker: RunningBroker, unique_name: Callable[[str], str]) -> Stream:
+    return Stream(kafka_broker.bootstrap_servers, unique_name)
 
 
 def test_an_input_topic_may_be_compressed(stream: Stream, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -57,7 +53,6 @@ def test_an_input_topic_may_be_compressed(stream: Stream, monkeypatch: pytest.Mo
     assert len(seen) == len(CODECS)
 
 
-@python_only
 def test_an_unknown_codec_ends_the_process_with_the_remedy(
     stream: Stream, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -76,7 +71,6 @@ def test_an_unknown_codec_ends_the_process_with_the_remedy(
             transport.reread(0, 1, 6)
 
 
-@python_only
 def test_damaged_records_end_the_process_with_the_remedy(
     stream: Stream, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -93,13 +87,12 @@ def test_damaged_records_end_the_process_with_the_remedy(
             transport.reread(0, 0, 3)
 
 
-@python_only
 def test_a_log_that_lost_its_end_ends_the_process(stream: Stream) -> None:
     """After an unclean election other messages stand at our offsets: waiting mends nothing."""
     with stream.joined() as transport:
         _wait(lambda: not transport.poll(1, 0.1) and len(transport.assignment()) == 4)
         lost = {TopicPartition(stream.topic, 2): OffsetAndMetadata(7, "", 1)}
-        consumer: Any = transport._open.source._consumer
+        consumer: Any = transport._open.subscription._consumer
         fetcher = consumer._consumer._fetcher
         fetcher._cached_log_truncation = errors.LogTruncationError(lost)
         told = _fails(transport, TopicUnreadableError)
@@ -107,7 +100,6 @@ def test_a_log_that_lost_its_end_ends_the_process(stream: Stream) -> None:
         assert "unclean.leader.election" in told
 
 
-@python_only
 @pytest.mark.parametrize(
     ("error", "remedy"),
     [
@@ -126,7 +118,7 @@ def test_a_refusal_while_running_is_told_with_its_remedy(
         raise error
 
     with stream.joined() as transport:
-        monkeypatch.setattr(transport._open.source._consumer, "poll", refuse)
+        monkeypatch.setattr(transport._open.subscription._consumer, "poll", refuse)
         with pytest.raises(TransportUnavailableError, match=remedy):
             transport.poll(10, 0.5)
 
@@ -144,14 +136,13 @@ def test_start_latest_loses_nothing_between_the_start_and_the_first_commit(strea
     assert stream.published() == Counter(range(40, 48))
 
 
-@python_only
 def test_a_poll_ends_in_time_while_a_partition_is_idle(
     stream: Stream, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A stream that never pauses does not keep what came waiting for a partition without any."""
     with stream.joined() as transport:
         _wait(lambda: not transport.poll(1, 0.1) and len(transport.assignment()) == 4)
-        consumer, offsets = transport._open.source._consumer, itertools.count()
+        consumer, offsets = transport._open.subscription._consumer, itertools.count()
 
         def endless(*_: object) -> dict[int, list[Message]]:
             return {0: [Message(0, next(offsets), None, b"1")]}
@@ -163,23 +154,22 @@ def test_a_poll_ends_in_time_while_a_partition_is_idle(
         assert time.monotonic() - began < 0.5
 
 
-@python_only
 def test_a_journal_is_read_beside_a_transaction_that_is_under_way(
     stream: Stream, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """What a running daemon is about to write is waited for, not taken for expired."""
-    monkeypatch.setattr(reader_module, "STALLED_S", 0.1)
+    monkeypatch.setattr(range_reader, "STALLED_S", 0.1)
     stream.produce(range(40))
     app, topic = AppConfig(name=stream.app), InputConfig(topic=stream.topic)
     config = Config(app=app, kafka=stream.kafka, input=topic)
     with stream.joined() as transport:
         worker = Worker(transport)
         worker.run(40)
-        producer = transport._open.outbox._producer
-        assert isinstance(producer, PythonProducer)
+        producer = transport._open.writer._producer
+        assert producer is not None
         producer.begin_transaction()
         under_way = OutputRecord("journal", None, b"under way")
-        producer.send([Addressed(f"{stream.app}.journal", 0, under_way)], 5.0)
+        producer.send([ProducerRecord(f"{stream.app}.journal", 0, under_way)], 5.0)
         ended = threading.Timer(1.0, producer._producer.abort_transaction)
         ended.start()
         began = time.monotonic()

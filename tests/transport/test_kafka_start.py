@@ -14,9 +14,6 @@ from pydantic import ValidationError
 from streamssl.config.sections import OutputsConfig
 from streamssl.transport.base import TransportUnavailableError
 from streamssl.transport.kafka import KafkaTransport
-from streamssl.transport.kafka.clients import LIBRARIES
-from streamssl.transport.kafka.clients.kafka_python.consumer import PythonConsumer
-from streamssl.transport.kafka.clients.librdkafka.consumer import RdConsumer
 from streamssl.transport.kafka.security import client_settings
 from streamssl.transport.kafka.topics import RECORD_BYTES, Admin
 from tests.conftest import RunningBroker
@@ -83,10 +80,8 @@ def test_an_output_topic_with_too_few_partitions_is_refused(stream: Stream) -> N
         stream.transport(outputs=OutputsConfig(create_topics=False)).open()
 
 
-@pytest.mark.parametrize("client", list(LIBRARIES))
-def test_outputs_grow_with_the_input(stream: Stream, client: str) -> None:
+def test_outputs_grow_with_the_input(stream: Stream) -> None:
     """Partitions that are added to the input while the daemon runs are scored too."""
-    stream.kafka = stream.kafka.model_copy(update={"client": client})
     stream.produce(range(6))
     with stream.joined() as transport:
         worker = Worker(transport)
@@ -120,10 +115,5 @@ def test_a_broker_that_is_not_there_is_told_in_time(stream: Stream) -> None:
 
 
 def _look_for_partitions(transport: KafkaTransport) -> None:
-    """What both clients do by themselves within a minute."""
-    consumer = transport._open.source._consumer
-    if isinstance(consumer, PythonConsumer):
-        consumer._consumer._cluster.request_update()
-    else:
-        assert isinstance(consumer, RdConsumer)
-        consumer._client.list_topics(timeout=5.0)
+    """What the client does by itself within a minute."""
+    transport._open.subscription._consumer._consumer._cluster.request_update()

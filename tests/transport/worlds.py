@@ -108,11 +108,9 @@ class KafkaWorld:
 
     num_partitions = 2
 
-    def __init__(
-        self, bootstrap_servers: str, name: Callable[[str], str], client: str = "kafka-python"
-    ) -> None:
+    def __init__(self, bootstrap_servers: str, name: Callable[[str], str]) -> None:
         self._servers = bootstrap_servers
-        self._kafka = KafkaConfig(bootstrap_servers=bootstrap_servers, client=client)
+        self._kafka = KafkaConfig(bootstrap_servers=bootstrap_servers)
         self._topic, self._app = name("events"), name("app")
         self._admin = KafkaAdminClient(bootstrap_servers=bootstrap_servers)
         self._admin.create_topics([NewTopic(self._topic, self.num_partitions, 1)])

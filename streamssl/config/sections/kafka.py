@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Literal
 
@@ -20,11 +19,6 @@ _SERVER = re.compile(r"(\[[0-9a-fA-F:.]+\]|[^\s:,\[\]]+):(\d{1,5})")
 class KafkaConfig(Section):
     """How to reach the broker; security settings are named as kafka-python names them."""
 
-    client: Literal["kafka-python", "librdkafka"] = Field(
-        "kafka-python",
-        description="Library that consumes and produces; `librdkafka` needs "
-        "`pip install streamssl[librdkafka]`.",
-    )
     bootstrap_servers: str = Field("localhost:9092", description="host:port, comma separated.")
     security_protocol: Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"] = Field(
         "PLAINTEXT", description="Encryption (SSL) and authentication (SASL) of the connection."
@@ -59,8 +53,7 @@ class KafkaConfig(Section):
     start_timeout_s: Seconds = Field(30.0, description="How long a start waits for the broker.")
 
     def broken_rules(self) -> Iterator[Broken]:
-        """What the client library, the addresses, the security and the time-outs forbid."""
-        yield from self._client_rules()
+        """What the addresses, the security and the time-outs forbid."""
         yield from self._server_rules()
         yield from self._sasl_rules()
         yield from self._password_rules()
@@ -68,21 +61,6 @@ class KafkaConfig(Section):
         least, most = _REQUEST_TIMEOUT_MS
         if not least < self.request_timeout_ms < most:
             yield "request_timeout_ms", f"must be above {least} and below {most}"
-
-    def _client_rules(self) -> Iterator[Broken]:
-        if self.client != "librdkafka":
-            return
-        if find_spec("confluent_kafka") is None:
-            yield (
-                "client",
-                "librdkafka is not installed; run `pip install streamssl[librdkafka]`, or set "
-                "kafka-python",
-            )
-        if self.sasl_mechanism == "GSSAPI":
-            yield (
-                "sasl_mechanism",
-                "the packaged librdkafka cannot do GSSAPI; set kafka.client: kafka-python",
-            )
 
     def _server_rules(self) -> Iterator[Broken]:
         for server in self.bootstrap_servers.split(","):

@@ -15,7 +15,7 @@ class Assignments:
 
     def __init__(self) -> None:
         self._held: Mapping[int, int] = {}
-        self._times: dict[int, int] = {}
+        self._num_assigned: dict[int, int] = {}
         self._lost: Set[tuple[int, int]] = frozenset()
 
     def held(self) -> Mapping[int, int]:
@@ -30,8 +30,8 @@ class Assignments:
         """A new incarnation of each begins."""
         fresh = list(partitions)
         for partition in fresh:
-            self._times[partition] = self._times.get(partition, 0) + 1
-        self._held = {**self._held, **{p: self._times[p] for p in fresh}}
+            self._num_assigned[partition] = self._num_assigned.get(partition, 0) + 1
+        self._held = {**self._held, **{p: self._num_assigned[p] for p in fresh}}
 
     def revoke(self, partitions: Iterable[int]) -> None:
         """The incarnation of each has ended."""
@@ -39,7 +39,7 @@ class Assignments:
         self._held = {p: i for p, i in self._held.items() if p not in gone}
 
     def lose(self, partitions: Iterable[int]) -> None:
-        """The group moved on without us."""
+        """The membership has ended: the group moved on without us."""
         gone = set(partitions)
         self._lost = {*self._lost, *((p, i) for p, i in self._held.items() if p in gone)}
         self.revoke(gone)

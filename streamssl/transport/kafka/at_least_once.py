@@ -7,9 +7,11 @@ from functools import partial
 from kafka import errors
 
 from streamssl.transport.base import FencedError, Receipt, Transaction
-from streamssl.transport.kafka.clients.base import Addressed
 from streamssl.transport.kafka.commit import Committer
-from streamssl.transport.kafka.patience import FIRST_PAUSE_S, HOPELESS, LONGEST_PAUSE_S, bounded
+from streamssl.transport.kafka.failures import FATAL_ERRORS
+from streamssl.transport.kafka.producer_record import ProducerRecord
+from streamssl.transport.kafka.retry import backoff_s
+from streamssl.transport.kafka.timeout import run_with_timeout
 
 
 class AtLeastOnce(Committer):
@@ -36,31 +38,33 @@ class AtLeastOnce(Committer):
         self._membership(transaction)
         rest = self._still_held(transaction)
         if transaction.parts and not rest.parts:
-            return self._nothing()
-        self._send_all(self._addressed(rest))
-        position = self._send_all([self._journalled(rest.journal)])
-        held = self._patience.retry(partial(self._commit_positions, rest), self._keep_turning)
-        self._go_on(transaction, held)
-        return self._landed(rest.journal, position)
+            return self._receipt_of_nothing()
+        self._write_all(self._output_records(rest))
+        position = self._write_all([self._journal_record(rest.journal)])
+        held = self._retry_policy.retry(partial(self._commit_positions, rest), self._keep_alive)
+        self._resume_returned(transaction, held)
+        return self._receipt(rest.journal, position)
 
-    def _send_all(self, records: list[Addressed]) -> int:
-        position, pause_s = -1, FIRST_PAUSE_S
+    def _write_all(self, records: list[ProducerRecord]) -> int:
+        """Write until all are acknowledged; the position after the last one."""
+        policy, pauses_s = self._retry_policy, backoff_s()
+        position = -1
         while records:
-            records, position = self._send_once(records)
+            records, position = self._write_once(records)
             if records:
-                self._patience.note(errors.KafkaTimeoutError(f"{len(records)} not acknowledged"))
-                self._outbox.drop()
-                self._outbox.use(self._patience.retry(self._outbox.build, self._keep_turning))
-                self._patience.pause(pause_s, self._keep_turning)
-                pause_s = min(2 * pause_s, LONGEST_PAUSE_S)
+                policy.record_failure(errors.KafkaTimeoutError(f"{len(records)} not acknowledged"))
+                self._writer.replace_producer(
+                    lambda: policy.retry(self._writer.new_producer, self._keep_alive)
+                )
+                policy.wait(next(pauses_s), self._keep_alive)
         return position
 
-    def _send_once(self, records: list[Addressed]) -> tuple[list[Addressed], int]:
+    def _write_once(self, records: list[ProducerRecord]) -> tuple[list[ProducerRecord], int]:
         try:
-            send = partial(self._outbox.send_once, records)
-            return bounded(send, float("inf"), self._keep_turning)
-        except HOPELESS as error:
-            self._patience.endure(error)
+            write = partial(self._writer.write_once, records)
+            return run_with_timeout(write, float("inf"), self._keep_alive)
+        except FATAL_ERRORS as error:
+            self._retry_policy.record_or_raise(error)
             raise
 
     def _commit_positions(self, transaction: Transaction) -> Transaction:
@@ -70,7 +74,7 @@ class AtLeastOnce(Committer):
         positions = {p: part.range.stop for p, part in held.parts.items()}
         try:
             if positions:
-                self._source.commit(positions)
+                self._subscription.commit(positions)
         except errors.FencedInstanceIdError as error:
-            raise FencedError(self._replaced("it joined the group")) from error
+            raise FencedError(self._replaced_by_another("it joined the group")) from error
         return held

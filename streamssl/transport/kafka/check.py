@@ -5,8 +5,9 @@ from __future__ import annotations
 from contextlib import suppress
 
 from streamssl.config.sections import AppConfig, InputConfig, KafkaConfig, OutputsConfig
-from streamssl.transport.kafka.patience import TROUBLE, Patience
-from streamssl.transport.kafka.quiet import quieten
+from streamssl.transport.kafka.failures import CLIENT_ERRORS
+from streamssl.transport.kafka.log_throttle import throttle_client_logs
+from streamssl.transport.kafka.retry import RetryPolicy
 from streamssl.transport.kafka.security import client_settings
 from streamssl.transport.kafka.topics import Admin, wanted_outputs
 
@@ -27,14 +28,14 @@ def check_topics(
         TransportUnavailableError: The broker cannot be reached, or a start would fail for the
             topics.
     """
-    quieten()
-    patience = Patience(lambda: False)
-    patience.begin(kafka.start_timeout_s)
-    admin = patience.retry(lambda: Admin(client_settings(kafka)))
+    throttle_client_logs()
+    retry_policy = RetryPolicy(lambda: False)
+    retry_policy.set_deadline(kafka.start_timeout_s)
+    admin = retry_policy.retry(lambda: Admin(client_settings(kafka)))
     try:
-        return patience.retry(lambda: _check(admin, app, input, outputs))
+        return retry_policy.retry(lambda: _check(admin, app, input, outputs))
     finally:
-        with suppress(*TROUBLE):
+        with suppress(*CLIENT_ERRORS):
             admin.close()
 
 

@@ -1,28 +1,33 @@
-"""Everything that is open towards the broker: made whole, or not at all."""
+"""Everything that is open towards the broker: all of it, or nothing."""
 
 from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
+from functools import partial
 
 from kafka import TopicPartition
 
 from streamssl.config.root import Config
+from streamssl.transport.kafka.assignments import Assignments
 from streamssl.transport.kafka.at_least_once import AtLeastOnce
-from streamssl.transport.kafka.clients import library_of
 from streamssl.transport.kafka.exactly_once import ExactlyOnce
+from streamssl.transport.kafka.failures import CLIENT_ERRORS
 from streamssl.transport.kafka.fence import Fence
+from streamssl.transport.kafka.group_consumer import GroupConsumer
 from streamssl.transport.kafka.journal_reader import JournalReader
-from streamssl.transport.kafka.outbox import Outbox
-from streamssl.transport.kafka.patience import TROUBLE, Patience
-from streamssl.transport.kafka.reader import RangeReader, open_reader
+from streamssl.transport.kafka.output_writer import OutputWriter
+from streamssl.transport.kafka.producer import Producer
+from streamssl.transport.kafka.range_reader import RangeReader, open_reader
+from streamssl.transport.kafka.retry import RetryPolicy
 from streamssl.transport.kafka.security import client_settings
-from streamssl.transport.kafka.source import Source
+from streamssl.transport.kafka.subscription import Subscription
 from streamssl.transport.kafka.topics import Admin, wanted_outputs
 
 log = logging.getLogger(__name__)
 
+# How long the consumer may take to close: a planned stop does not wait for a broker that is away.
 CLOSE_S = 2.0
 
 
@@ -31,21 +36,20 @@ class Connection:
 
     Args:
         config: Of which the sections app, kafka, delivery, input and outputs are read.
-        patience: Told about trouble; bounds how long opening may take.
+        retry_policy: Records failures; bounds how long opening may take.
 
     Raises:
         TransportUnavailableError: Not reachable in time, or a topic is missing or forbidden.
     """
 
-    def __init__(self, config: Config, patience: Patience) -> None:
+    def __init__(self, config: Config, retry_policy: RetryPolicy) -> None:
         app, self._kafka, self._outputs = config.app, config.kafka, config.outputs
         self._app, self._instance = app.name, app.instance
         self._topic, self._start = config.input.topic, config.input.start
         self._exactly_once = config.delivery.mode == "exactly_once"
         self._member = f"{app.name}-{app.instance}"
         self._settings = client_settings(config.kafka)
-        self._library = library_of(config.kafka)
-        self._patience = patience
+        self._retry_policy = retry_policy
         self._opened = ExitStack()
         try:
             self._connect()
@@ -59,39 +63,38 @@ class Connection:
 
     def follow_growth(self) -> None:
         """The input has more partitions than at the start: the outputs must follow."""
-        retry = self._patience.retry
+        retry = self._retry_policy.retry
         self.num_partitions, _ = retry(self._check_topics)
         # A producer learns of new partitions within minutes; a new one knows them at once.
-        self.outbox.drop()
-        self.outbox.use(retry(self.outbox.build))
+        self.writer.replace_producer(partial(retry, self.writer.new_producer))
 
     def release_journal(self, position: int) -> None:
         """Journal records before `position` may be deleted; a failure is left for next time."""
         try:
             self.admin.delete_before(self._journal_tp, position)
-        except TROUBLE as error:
-            self._patience.note(error)
+        except CLIENT_ERRORS as error:
+            self._retry_policy.record_failure(error)
 
     @property
     def _journal_tp(self) -> TopicPartition:
         return TopicPartition(f"{self._app}.journal", self._instance)
 
     def _connect(self) -> None:
-        retry = self._patience.retry
+        retry = self._retry_policy.retry
         self.admin = retry(lambda: Admin(self._settings))
         self._finally(self.admin.close)
         self.num_partitions, limits = retry(self._check_topics)
-        self.outbox = self._new_outbox(limits)
-        self.outbox.use(retry(self.outbox.build))
-        self._finally(self.outbox.drop)
-        self.source = retry(self._new_source)
+        self.writer = self._new_writer(limits)
+        self.writer.replace_producer(partial(retry, self.writer.new_producer))
+        self._finally(self.writer.discard_producer)
+        self.subscription = retry(self._new_subscription)
         self._finally(self._leave)
-        self.inputs = self._new_reader(self._topic)
+        self.input_reader = self._new_reader(self._topic)
         self.journal = JournalReader(
             self._new_reader(self._journal_tp.topic),
             self.admin,
             tp=self._journal_tp,
-            patience=self._patience,
+            retry_policy=self._retry_policy,
         )
         self.committer = self._new_committer(limits)
 
@@ -110,16 +113,16 @@ class Connection:
             instance=self._instance,
             member=self._member,
             limits=limits,
-            source=self.source,
-            outbox=self.outbox,
+            subscription=self.subscription,
+            writer=self.writer,
             journal=self.journal,
             admin=self.admin,
-            patience=self._patience,
+            retry_policy=self._retry_policy,
         )
 
-    def _new_outbox(self, limits: Mapping[str, int]) -> Outbox:
-        return Outbox(
-            self._library,
+    def _new_writer(self, limits: Mapping[str, int]) -> OutputWriter:
+        return OutputWriter(
+            partial(Producer, self._settings),
             request_timeout_ms=self._kafka.request_timeout_ms,
             transaction_timeout_ms=self._kafka.transaction_timeout_ms,
             limits=limits,
@@ -130,18 +133,28 @@ class Connection:
         wanted = wanted_outputs(self._app, self.num_partitions, self._outputs)
         return Fence(self.admin.client, transactional_id=self._member, outputs=list(wanted))
 
-    def _new_source(self) -> Source:
-        return Source(
-            self._library,
+    def _new_subscription(self) -> Subscription:
+        assignments = Assignments()
+        consumer = GroupConsumer(
+            self._settings,
             topic=self._topic,
             group=self._app,
             member=self._member,
+            session_timeout_ms=self._kafka.session_timeout_ms,
+            assignments=assignments,
+        )
+        return Subscription(
+            consumer,
+            assignments,
+            topic=self._topic,
             start=self._start,
-            patience=self._patience,
+            retry_policy=self._retry_policy,
         )
 
     def _new_reader(self, topic: str) -> RangeReader:
-        reader = open_reader(self._settings, topic=topic, admin=self.admin, patience=self._patience)
+        reader = open_reader(
+            self._settings, topic=topic, admin=self.admin, retry_policy=self._retry_policy
+        )
         self._finally(reader.close)
         return reader
 
@@ -151,11 +164,12 @@ class Connection:
         A static member never says itself that it leaves: without its removal the group would
         wait for its session to time out.
         """
-        member_id = self.source.member_id()  # closing forgets it
+        member_id = self.subscription.member_id()  # closing forgets it
         try:
-            self.source.close(CLOSE_S)
+            self.subscription.close(CLOSE_S)
         finally:
-            if member_id and not self._patience.trouble:  # a broker that is away holds us up
+            # A broker that is away would only hold us up.
+            if member_id and not self._retry_policy.current_failure:
                 self.admin.remove_member(self._app, self._member, member_id)
 
     def _finally(self, free: Callable[[], None]) -> None:
@@ -164,7 +178,7 @@ class Connection:
         def freed() -> None:
             try:
                 free()
-            except TROUBLE as error:
+            except CLIENT_ERRORS as error:
                 log.warning("not closed in order: %s: %s", type(error).__name__, error)
 
         self._opened.callback(freed)

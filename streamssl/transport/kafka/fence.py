@@ -15,12 +15,13 @@ from kafka.admin import (
 )
 
 from streamssl.transport.base import TransportUnavailableError
-from streamssl.transport.kafka.clients.base import Producer
+from streamssl.transport.kafka.producer import Producer
 
 log = logging.getLogger(__name__)
 
 OFFSETS_TOPIC = "__consumer_offsets"
 COMMITTED = (TransactionState.PREPARE_COMMIT, TransactionState.COMPLETE_COMMIT)
+# What the broker answers to a user, or a client, that may not ask.
 CANNOT_LOOK = (errors.AuthorizationError, errors.UnsupportedVersionError)
 
 
@@ -59,13 +60,13 @@ class Fence:
         Raises:
             TransportUnavailableError: A transaction hangs and this user may not end it.
         """
-        last = self._last()
+        last = self._last_transaction()
         producer.init_transactions()
         if last is not None:
             for hanging in self._hanging(last.producer_id):
                 self._end(hanging, committed=last.state in COMMITTED)
 
-    def _last(self) -> TransactionDescription | None:
+    def _last_transaction(self) -> TransactionDescription | None:
         """The newest transaction; asked for before `init_transactions` forgets its outcome."""
         name = self.transactional_id
         try:
@@ -73,7 +74,7 @@ class Fence:
         except errors.TransactionalIdNotFoundError:
             return None
         except CANNOT_LOOK as error:
-            self._cannot_look(f"the transactional id {name}", error)
+            self._warn_once(f"the transactional id {name}", error)
             return None
 
     def _hanging(self, producer_id: int) -> Iterator[AbortTransactionSpec]:
@@ -91,7 +92,7 @@ class Fence:
         try:
             found = self._client.describe_producers(tps)
         except CANNOT_LOOK as error:
-            self._cannot_look(f"the topic {name}", error)
+            self._warn_once(f"the topic {name}", error)
             return {}
         return dict(found)
 
@@ -114,7 +115,7 @@ class Fence:
             "committed" if committed else "aborted",
         )
 
-    def _cannot_look(self, what: str, error: BaseException) -> None:
+    def _warn_once(self, what: str, error: BaseException) -> None:
         if what not in self._warned:
             self._warned.add(what)
             log.warning("no hanging transactions can be looked for in %s: %s", what, error)

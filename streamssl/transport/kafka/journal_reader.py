@@ -9,11 +9,12 @@ from kafka import TopicPartition
 
 from streamssl.data.events import StreamsslError
 from streamssl.transport.journal import JournalRecord, decode_record
-from streamssl.transport.kafka.patience import Patience
-from streamssl.transport.kafka.reader import RangeReader
+from streamssl.transport.kafka.range_reader import RangeReader
+from streamssl.transport.kafka.retry import RetryPolicy
 from streamssl.transport.kafka.topics import Admin
 
-Positioned = tuple[int, JournalRecord]
+# A record with the position after it.
+PositionedRecord = tuple[int, JournalRecord]
 
 
 class JournalUnreadableError(StreamsslError):
@@ -30,34 +31,34 @@ class JournalReader:
         reader: Reads the journal topic.
         admin: Knows the uncommitted end.
         tp: The instance's own partition.
-        patience: Waits out trouble.
+        retry_policy: Waits for the broker.
     """
 
     def __init__(
-        self, reader: RangeReader, admin: Admin, *, tp: TopicPartition, patience: Patience
+        self, reader: RangeReader, admin: Admin, *, tp: TopicPartition, retry_policy: RetryPolicy
     ) -> None:
         self._reader = reader
         self._admin = admin
         self._tp = tp
-        self._patience = patience
+        self._retry_policy = retry_policy
 
     def end(self) -> int:
         """Position after everything written so far."""
-        return self._patience.retry(lambda: self._admin.uncommitted_end(self._tp))
+        return self._retry_policy.retry(lambda: self._admin.uncommitted_end(self._tp))
 
     def read(
         self, position: int, meanwhile: Callable[[], None] = lambda: None
-    ) -> tuple[list[Positioned], int]:
+    ) -> tuple[list[PositionedRecord], int]:
         """The records from `position` on, each with the position after it, and the oldest kept.
 
         A record that was written twice (`at_least_once`, an acknowledgement lost) counts once.
         """
-        end = self._patience.retry(lambda: self._admin.uncommitted_end(self._tp), meanwhile)
+        end = self._retry_policy.retry(lambda: self._admin.uncommitted_end(self._tp), meanwhile)
         oldest = self._reader.oldest(self._tp.partition)
         start = max(position, oldest)
         messages = self._reader.read(self._tp.partition, start, end, meanwhile)
         self._reader.forget()
-        records: dict[int, Positioned] = {}
+        records: dict[int, PositionedRecord] = {}
         for message in messages:
             record = self._decode(message.offset, message.value)
             records.setdefault(record.seq, (message.offset + 1, record))

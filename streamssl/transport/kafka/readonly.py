@@ -11,10 +11,11 @@ from kafka import TopicPartition
 from streamssl.config.root import Config
 from streamssl.data.events import Slice
 from streamssl.transport.journal import JournalRecord
+from streamssl.transport.kafka.failures import CLIENT_ERRORS
 from streamssl.transport.kafka.journal_reader import JournalReader
-from streamssl.transport.kafka.patience import TROUBLE, Patience
-from streamssl.transport.kafka.quiet import quieten
-from streamssl.transport.kafka.reader import RangeReader, open_reader
+from streamssl.transport.kafka.log_throttle import throttle_client_logs
+from streamssl.transport.kafka.range_reader import RangeReader, open_reader
+from streamssl.transport.kafka.retry import RetryPolicy
 from streamssl.transport.kafka.security import client_settings
 from streamssl.transport.kafka.topics import Admin
 
@@ -33,19 +34,19 @@ class KafkaReadonly:
     """
 
     def __init__(self, config: Config) -> None:
-        quieten()
+        throttle_client_logs()
         app, self.topic = config.app, config.input.topic
         self._settings = client_settings(config.kafka)
-        self._patience = Patience(lambda: False)
+        self._retry_policy = RetryPolicy(lambda: False)
         self._opened = ExitStack()
-        self._patience.begin(config.kafka.start_timeout_s)
+        self._retry_policy.set_deadline(config.kafka.start_timeout_s)
         journal_tp = TopicPartition(f"{app.name}.journal", app.instance)
         try:
             self._connect(journal_tp)
         except BaseException:
             self._opened.close()
             raise
-        self._patience.settled()
+        self._retry_policy.clear_deadline()
 
     def journal(self, position: int) -> tuple[list[tuple[int, JournalRecord]], int]:
         """The instance's records from journal `position` on, and the oldest position kept."""
@@ -57,10 +58,10 @@ class KafkaReadonly:
         Raises:
             InputExpiredError: Part of the range is no longer kept.
         """
-        return Slice(partition, 0, start, stop, self._inputs.read(partition, start, stop))
+        return Slice(partition, 0, start, stop, self._input_reader.read(partition, start, stop))
 
     def close(self) -> None:
-        """Free everything."""
+        """Close the consumers and the admin client."""
         self._opened.close()
 
     def __enter__(self) -> Self:
@@ -70,20 +71,25 @@ class KafkaReadonly:
         self.close()
 
     def _connect(self, journal_tp: TopicPartition) -> None:
-        admin = self._patience.retry(lambda: Admin(self._settings))
+        admin = self._retry_policy.retry(lambda: Admin(self._settings))
         self._opened.callback(admin.close)
         for topic in (self.topic, journal_tp.topic):
-            self._patience.retry(partial(admin.num_partitions, topic))
-        self._inputs = self._new_reader(self.topic, admin)
+            self._retry_policy.retry(partial(admin.num_partitions, topic))
+        self._input_reader = self._new_reader(self.topic, admin)
         self._journal = JournalReader(
-            self._new_reader(journal_tp.topic, admin), admin, tp=journal_tp, patience=self._patience
+            self._new_reader(journal_tp.topic, admin),
+            admin,
+            tp=journal_tp,
+            retry_policy=self._retry_policy,
         )
 
     def _new_reader(self, topic: str, admin: Admin) -> RangeReader:
-        reader = open_reader(self._settings, topic=topic, admin=admin, patience=self._patience)
+        reader = open_reader(
+            self._settings, topic=topic, admin=admin, retry_policy=self._retry_policy
+        )
 
         def free() -> None:
-            with suppress(*TROUBLE):
+            with suppress(*CLIENT_ERRORS):
                 reader.close()
 
         self._opened.callback(free)

@@ -13,6 +13,7 @@ Settings = dict[str, Any]
 
 # A broker that comes back is found within a second, not within half a minute.
 RECONNECT_MAX_MS = 1_000
+# One attempt to find a broker; `kafka.start_timeout_s` bounds all of them.
 BOOTSTRAP_MS = 5_000
 
 

@@ -10,11 +10,12 @@ from kafka.admin import ConfigResource, MemberToRemove
 
 from streamssl.config.sections import OutputsConfig
 from streamssl.transport.base import TransportUnavailableError
-from streamssl.transport.kafka.patience import TROUBLE
+from streamssl.transport.kafka.failures import CLIENT_ERRORS
 from streamssl.transport.kafka.security import Settings
 
 # Apache Kafka's default of max.message.bytes, for topics whose settings may not be read.
 DEFAULT_RECORD_BYTES = 1_048_576
+# What output topics are made to take: eight times the default, for dead letters hold what came.
 RECORD_BYTES = 8 * 2**20
 
 # What output topics are made with. The journal is kept for ever: the transport itself deletes
@@ -83,7 +84,9 @@ class Admin:
             found = {**found, **{t: int(spec["num_partitions"]) for t, spec in absent.items()}}
         for topic, spec in wanted.items():
             if found[topic] < spec["num_partitions"]:
-                self._grow(topic, found[topic], spec["num_partitions"], outputs.create_topics)
+                self._add_partitions(
+                    topic, found[topic], spec["num_partitions"], outputs.create_topics
+                )
 
     def absent(self, topics: list[str]) -> list[str]:
         """Those of `topics` that do not exist."""
@@ -96,7 +99,7 @@ class Admin:
             resources = [ConfigResource("TOPIC", topic) for topic in topics]
             told = self.client.describe_configs(resources, config_filter="all")["topic"]
             return {t: int(told[t]["max.message.bytes"]["value"]) for t in topics}
-        except (*TROUBLE, KeyError):  # reading settings needs a right of its own
+        except (*CLIENT_ERRORS, KeyError):  # reading settings needs a right of its own
             return dict.fromkeys(topics, DEFAULT_RECORD_BYTES)
 
     def uncommitted_end(self, tp: TopicPartition) -> int:
@@ -129,7 +132,7 @@ class Admin:
         self._create({topic: {"num_partitions": num_partitions}})
 
     def close(self) -> None:
-        """Free the connection."""
+        """Close the admin client's connections."""
         self.client.close()
 
     def _partitions(self, topics: list[str]) -> dict[str, int]:
@@ -143,7 +146,7 @@ class Admin:
                 )
         return {t: len(described.get(t, {}).get("partitions", [])) for t in topics}
 
-    def _grow(self, topic: str, found: int, wanted: int, allowed: bool) -> None:
+    def _add_partitions(self, topic: str, found: int, wanted: int, allowed: bool) -> None:
         refusal = ""
         if allowed:
             try:

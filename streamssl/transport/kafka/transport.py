@@ -10,8 +10,8 @@ from streamssl.data.events import Slice
 from streamssl.transport.base import Receipt, Transaction
 from streamssl.transport.journal import JournalRecord
 from streamssl.transport.kafka.connection import Connection
-from streamssl.transport.kafka.patience import Patience
-from streamssl.transport.kafka.quiet import quieten
+from streamssl.transport.kafka.log_throttle import throttle_client_logs
+from streamssl.transport.kafka.retry import RetryPolicy
 
 
 class KafkaTransport:
@@ -25,13 +25,13 @@ class KafkaTransport:
     def __init__(self, config: Config, *, stopping: Callable[[], bool] = lambda: False) -> None:
         self.topic = config.input.topic
         self._config = config
-        self._patience = Patience(stopping)
+        self._retry_policy = RetryPolicy(stopping)
         self._connection: Connection | None = None
 
     @property
     def trouble(self) -> str:
         """What is wrong with the broker now, empty while it answers; for `/readyz`."""
-        return self._patience.trouble
+        return self._retry_policy.current_failure
 
     @property
     def num_settled(self) -> int:
@@ -45,10 +45,10 @@ class KafkaTransport:
             TransportUnavailableError: Not reachable within `kafka.start_timeout_s`, or a topic is
                 missing or forbidden.
         """
-        quieten()
-        self._patience.begin(self._config.kafka.start_timeout_s)
-        self._connection = Connection(self._config, self._patience)
-        self._patience.settled()
+        throttle_client_logs()
+        self._retry_policy.set_deadline(self._config.kafka.start_timeout_s)
+        self._connection = Connection(self._config, self._retry_policy)
+        self._retry_policy.clear_deadline()
 
     def journal(self, position: int) -> tuple[list[tuple[int, JournalRecord]], int]:
         """This instance's records from journal `position` on, and the oldest position kept."""
@@ -60,23 +60,23 @@ class KafkaTransport:
         Raises:
             InputExpiredError: Part of the range is no longer kept.
         """
-        messages = self._open.inputs.read(partition, start, stop)
-        if self._open.source.joined:
-            self._open.inputs.forget()  # a tail is read once; recovery reads on
+        messages = self._open.input_reader.read(partition, start, stop)
+        if self._open.subscription.joined:
+            self._open.input_reader.forget()  # a tail is read once; recovery reads on
         return Slice(partition, 0, start, stop, messages)
 
     def beginning(self, partition: int) -> int:
         """Oldest offset of the input that is still kept."""
-        return self._open.inputs.oldest(partition)
+        return self._open.input_reader.oldest(partition)
 
     def committed(self, partition: int) -> int | None:
         """The group's committed position, None if it never committed."""
-        return self._patience.retry(partial(self._open.source.committed, partition))
+        return self._retry_policy.retry(partial(self._open.subscription.committed, partition))
 
     def join(self) -> None:
         """Enter the group; `poll` gives slices from now on."""
-        self._open.inputs.forget()
-        self._open.source.join()
+        self._open.input_reader.forget()
+        self._open.subscription.join()
 
     def poll(self, max_messages: int, timeout_s: float) -> list[Slice]:
         """At most `max_messages` messages of the partitions held, in equal shares.
@@ -84,17 +84,17 @@ class KafkaTransport:
         Raises:
             FencedError: Another process joined the group as this instance.
         """
-        slices = self._open.source.poll(max_messages, timeout_s)
+        slices = self._open.subscription.poll(max_messages, timeout_s)
         if any(piece.partition >= self._open.num_partitions for piece in slices):
             self._open.follow_growth()
         return slices
 
     def assignment(self) -> Mapping[int, int]:
         """Partitions held now, each with its incarnation."""
-        return self._open.source.assignment()
+        return self._open.subscription.assignment()
 
     def commit(self, transaction: Transaction) -> Receipt:
-        """Write all of it, or of the partitions still held all of it; settle doubts first.
+        """Write all of it, or of the partitions still held all of it; return when that is known.
 
         Raises:
             FencedError: Another process has taken this instance's place.
@@ -106,7 +106,7 @@ class KafkaTransport:
 
     def lag(self) -> Mapping[int, int]:
         """Messages not yet taken, per partition held."""
-        return self._open.source.lag()
+        return self._open.subscription.lag()
 
     def exhausted(self) -> bool:
         """A stream has no end."""

@@ -21,15 +21,14 @@ def unreadable(consumer: KafkaConsumer, error: BaseException) -> TopicUnreadable
     next `poll`; they are thrown away here, so that a later `poll` fails as this one did.
     """
     if isinstance(error, errors.LogTruncationError):
-        return TopicUnreadableError(truncated(_places(error)))
+        return TopicUnreadableError(_truncated(_places(error)))
     where = _stumbled(consumer)
     if isinstance(error, errors.UnsupportedCodecError):
-        return TopicUnreadableError(codec_unknown(where, str(error)))
-    return TopicUnreadableError(damaged(where, str(error)))
+        return TopicUnreadableError(_codec_unknown(where, error))
+    return TopicUnreadableError(_damaged(where, error))
 
 
-def codec_unknown(where: str, reason: str) -> str:
-    """Text for records that cannot be unpacked here."""
+def _codec_unknown(where: str, reason: BaseException) -> str:
     return (
         f"the compression of {where} is not known here ({reason}); install "
         "kafka-python[crc32c,lz4,snappy,zstd], or let the producer use gzip, snappy, lz4 or "
@@ -37,8 +36,7 @@ def codec_unknown(where: str, reason: str) -> str:
     )
 
 
-def damaged(where: str, reason: str) -> str:
-    """Text for records whose bytes are not what was written."""
+def _damaged(where: str, reason: BaseException) -> str:
     return (
         f"the records of {where} are damaged ({reason}); start again if the network did it; if "
         "not, restore the broker's log from a replica, or delete what comes before the next "
@@ -46,20 +44,13 @@ def damaged(where: str, reason: str) -> str:
     )
 
 
-def truncated(places: str) -> str:
-    """Text for a log that has lost what was read of it."""
+def _truncated(places: str) -> str:
     return (
         f"the broker lost what was read of {places} on (a replica that lagged "
         "became the leader), and other messages may stand there now; start again to go on at "
         "the committed position, without scoring what was written before it; to keep such "
         "losses away set unclean.leader.election.enable=false on the topic"
     )
-
-
-def named(topic: str, partition: int | None, offset: int | str) -> str:
-    """How a place is named."""
-    at = offset if isinstance(offset, str) else f"offset {offset}"
-    return f"{topic}, partition {partition}, from {at}"
 
 
 def _stumbled(consumer: KafkaConsumer) -> str:
@@ -83,4 +74,5 @@ def _places(error: errors.LogTruncationError) -> str:
 
 
 def _named(tp: TopicPartition, offset: int | str) -> str:
-    return named(tp.topic, tp.partition, offset)
+    at = offset if isinstance(offset, str) else f"offset {offset}"
+    return f"{tp.topic}, partition {tp.partition}, from {at}"

@@ -113,7 +113,7 @@ def test_a_row_with_one_event_lost_and_one_doubled_passes_no_bar() -> None:
 
 
 def test_nothing_is_made_up_where_nothing_was_measured() -> None:
-    """A page without parts has no figure, and says how to get each."""
+    """A page without parts has no figure but those of its notes, and says how to get each."""
     page = render("streamssl bench speed", {}, {})
     assert page.count("Not measured: `streamssl bench speed --parts") == 5
     assert "pass" not in page.replace("pass over", "")
@@ -139,6 +139,16 @@ def test_the_whole_page_comes_from_kept_parts(tmp_path: Path) -> None:
         "1.30",
     ):
         assert text in page
+
+
+def test_the_published_page_comes_from_the_parts_beside_it() -> None:
+    """It can be written again without measuring: parts in `docs/performance/`, notes by hand."""
+    docs = Path(__file__).parents[3] / "docs"
+    store = Store(docs / "performance")
+    page = (docs / "performance.md").read_text("utf-8")
+    command = page.splitlines()[2].strip("`")
+    assert page == render(command, store.parts(), store.origins())
+    assert "## The librdkafka client" in page
 
 
 def test_parts_of_different_builds_are_not_one_run() -> None:

@@ -12,7 +12,7 @@ from kafka.consumer.fetcher import Fetcher
 from kafka.record.memory_records import MemoryRecords, MemoryRecordsBuilder
 
 from streamssl.data.events import Message
-from streamssl.transport.kafka.records import MessagesOfPartition
+from streamssl.transport.kafka.record_decoding import MessagesOfPartition
 
 IN = TopicPartition("in", 2)
 MAYBE_BYTES = st.none() | st.binary(max_size=200)

@@ -10,10 +10,12 @@ from kafka import KafkaConsumer, TopicPartition, errors
 
 from streamssl.data.events import Message
 from streamssl.transport.base import InputExpiredError
-from streamssl.transport.kafka.patience import TROUBLE, Patience
-from streamssl.transport.kafka.records import give_messages
+from streamssl.transport.kafka.failures import CLIENT_ERRORS
+from streamssl.transport.kafka.group_consumer import FETCH_WAIT_MS
+from streamssl.transport.kafka.message_queues import MessageQueues
+from streamssl.transport.kafka.record_decoding import decode_to_messages
+from streamssl.transport.kafka.retry import RetryPolicy
 from streamssl.transport.kafka.security import Settings
-from streamssl.transport.kafka.stash import Stash
 from streamssl.transport.kafka.topics import Admin
 from streamssl.transport.kafka.unreadable import UNREADABLE, unreadable
 
@@ -22,28 +24,34 @@ log = logging.getLogger(__name__)
 # What is kept for the reads to come: messages of each other partition, and bytes in all, beside
 # the one round of fetches that may be under way.
 AHEAD_MESSAGES, AHEAD_BYTES = 8_000, 32 * 2**20
+# One poll: a turn in which nothing comes is short beside the time-outs of requests (5 s).
+POLL_MS, POLL_MESSAGES = 200, 5_000
+# Without progress for so long, the range is checked again, and the wait is told.
 STALLED_S = 5.0
+CLOSE_MS = 1_000
 
 
 def open_consumer(settings: Settings) -> KafkaConsumer:
     """A consumer of committed records without a group, for `assign`; it gives messages."""
-    return give_messages(
+    return decode_to_messages(
         KafkaConsumer(
             **settings,
             isolation_level="read_committed",
             enable_auto_commit=False,
             auto_offset_reset="none",
             allow_auto_create_topics=False,
-            fetch_max_wait_ms=50,
+            fetch_max_wait_ms=FETCH_WAIT_MS,
             metrics_enabled=False,
         )
     )
 
 
-def open_reader(settings: Settings, *, topic: str, admin: Admin, patience: Patience) -> RangeReader:
+def open_reader(
+    settings: Settings, *, topic: str, admin: Admin, retry_policy: RetryPolicy
+) -> RangeReader:
     """A reader of one topic on a consumer of its own, as soon as the broker answers."""
-    consumer = patience.retry(lambda: open_consumer(settings))
-    return RangeReader(consumer, topic=topic, patience=patience, end=admin.uncommitted_end)
+    consumer = retry_policy.retry(lambda: open_consumer(settings))
+    return RangeReader(consumer, topic=topic, retry_policy=retry_policy, end=admin.uncommitted_end)
 
 
 class RangeReader:
@@ -56,7 +64,7 @@ class RangeReader:
     Args:
         consumer: A consumer without a group.
         topic: The topic that is read.
-        patience: Told about trouble; may end the wait.
+        retry_policy: Records failures; may end the wait.
         end: Position after everything written to a partition, whether committed or not.
     """
 
@@ -65,16 +73,16 @@ class RangeReader:
         consumer: KafkaConsumer,
         *,
         topic: str,
-        patience: Patience,
+        retry_policy: RetryPolicy,
         end: Callable[[TopicPartition], int],
     ) -> None:
         self._consumer = consumer
         self._topic = topic
-        self._patience = patience
+        self._retry_policy = retry_policy
         self._end = end
-        self._stash = Stash()
+        self._queues = MessageQueues()
         self._next: dict[int, int] = {}
-        self._fetched: set[int] = set()
+        self._assigned: set[int] = set()
 
     def read(
         self,
@@ -90,10 +98,10 @@ class RangeReader:
             TopicUnreadableError: Waiting does not make its records readable.
         """
         if self._next.get(partition) != start:
-            self._aim(partition, start, stop)
+            self._begin_at(partition, start, stop)
         moved = time.monotonic()
         while (reached := self._reached(partition)) < stop:
-            self._receive(partition, start, stop)
+            self._fetch(partition, start, stop)
             if self._reached(partition) > reached:
                 moved = time.monotonic()
             elif time.monotonic() - moved > STALLED_S:
@@ -103,89 +111,91 @@ class RangeReader:
                 moved = time.monotonic()
             meanwhile()
         self._next[partition] = stop
-        return self._stash.take_below(partition, stop)
+        return self._queues.take_below(partition, stop)
 
     def oldest(self, partition: int) -> int:
         """Oldest offset still kept."""
         tp = TopicPartition(self._topic, partition)
-        return self._patience.retry(lambda: int(self._consumer.beginning_offsets([tp])[tp]))
+        return self._retry_policy.retry(lambda: int(self._consumer.beginning_offsets([tp])[tp]))
 
     def forget(self) -> None:
-        """Free what was read ahead; the next read aims anew."""
-        for partition in self._stash.counts():
-            self._stash.drop(partition)
+        """Free what was read ahead; the next read begins anew."""
+        for partition in self._queues.counts():
+            self._queues.drop(partition)
         self._next.clear()
-        self._fetched.clear()
+        self._assigned.clear()
         self._consumer.unsubscribe()
 
     def close(self) -> None:
-        """Free the consumer."""
-        self._consumer.close(autocommit=False, timeout_ms=1_000)
+        """Close the consumer and its connections."""
+        self._consumer.close(autocommit=False, timeout_ms=CLOSE_MS)
 
-    def _aim(self, partition: int, start: int, stop: int) -> None:
+    def _begin_at(self, partition: int, start: int, stop: int) -> None:
         if start < stop:
             self._check_range(partition, start, stop, start)
-        self._stash.drop(partition)
+        self._queues.drop(partition)
         self._next[partition] = start
-        self._fetched.discard(partition)
+        self._assigned.discard(partition)
 
     def _check_range(self, partition: int, start: int, stop: int, position: int) -> None:
         """Refuse what will never come; what an open transaction hides may still come."""
         tp = TopicPartition(self._topic, partition)
         oldest = self.oldest(partition)
-        end = self._patience.retry(lambda: self._end(tp))
+        end = self._retry_policy.retry(lambda: self._end(tp))
         if position < min(oldest, stop) or end < stop:
             raise InputExpiredError(partition, start, stop, min(oldest, stop))
 
-    def _receive(self, partition: int, start: int, stop: int) -> None:
-        self._patience.check()
+    def _fetch(self, partition: int, start: int, stop: int) -> None:
+        self._retry_policy.check_limits()
         try:
-            self._fetch_for(partition)
-            for tp, records in self._consumer.poll(timeout_ms=200, max_records=5_000).items():
-                self._stash.put(tp.partition, records)
+            self._assign_wanted(partition)
+            found = self._consumer.poll(timeout_ms=POLL_MS, max_records=POLL_MESSAGES)
         except errors.OffsetOutOfRangeError as error:
             self._check_range(partition, start, stop, self._received(partition))
             for tp in error.args[0]:
-                self._lose_track(tp.partition, partition)
-            self._fetched.clear()
+                self._drop_expired(tp.partition, partition)
+            self._assigned.clear()
         except UNREADABLE as error:
             raise unreadable(self._consumer, error) from error
-        except TROUBLE as error:
-            self._patience.endure(error)
-            self._patience.pause(0.2)
+        except CLIENT_ERRORS as error:
+            self._retry_policy.record_or_raise(error)
+            self._retry_policy.wait(POLL_MS / 1_000)
+        else:
+            for tp, messages in found.items():
+                self._queues.put(tp.partition, messages)
 
-    def _lose_track(self, partition: int, read: int) -> None:
-        """Another partition has expired where it was read ahead: its next read aims anew."""
+    def _drop_expired(self, partition: int, read: int) -> None:
+        """Another partition has expired where it was read ahead: its next read begins anew."""
         if partition != read:
-            self._stash.drop(partition)
+            self._queues.drop(partition)
             self._next.pop(partition, None)
 
-    def _fetch_for(self, partition: int) -> None:
+    def _assign_wanted(self, partition: int) -> None:
         """Fetch the partition that is read, and the others that are not too far ahead."""
-        counts = self._stash.counts()
-        room = self._stash.num_bytes < AHEAD_BYTES
+        counts = self._queues.counts()
+        room = self._queues.num_bytes < AHEAD_BYTES
         wanted = {p for p in self._next if room and counts.get(p, 0) < AHEAD_MESSAGES}
         wanted.add(partition)
-        fresh = wanted - self._fetched
-        if wanted == self._fetched:
+        fresh = wanted - self._assigned
+        if wanted == self._assigned:
             return
         resume = {p: self._received(p) for p in fresh}
         self._consumer.assign([TopicPartition(self._topic, p) for p in sorted(wanted)])
         for p, offset in resume.items():
             self._consumer.seek(TopicPartition(self._topic, p), offset)
-        self._fetched = wanted
+        self._assigned = wanted
 
     def _received(self, partition: int) -> int:
-        last = self._stash.last(partition)
+        last = self._queues.last(partition)
         return self._next[partition] if last is None else last + 1
 
     def _reached(self, partition: int) -> int:
         """Position after everything received, markers of transactions included."""
-        if partition not in self._fetched:
+        if partition not in self._assigned:
             return self._received(partition)
         tp = TopicPartition(self._topic, partition)
         try:
-            position = self._consumer.position(tp, timeout_ms=200)
-        except TROUBLE:
+            position = self._consumer.position(tp, timeout_ms=POLL_MS)
+        except CLIENT_ERRORS:
             position = None
         return max(position or 0, self._received(partition))

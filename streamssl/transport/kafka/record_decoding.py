@@ -1,7 +1,8 @@
-"""Records to messages.
+"""Fetched record batches to messages.
 
-kafka-python's consumer takes 13 us for each record, most of it for what nobody asks for:
-`give_messages` lets a consumer's `poll` give this package's `Message`, read straight from the
+kafka-python's consumer takes 13 us for each record, most of it for what nobody asks for
+(docs/research-log.md, "Kafka to Kafka"):
+`decode_to_messages` lets a consumer's `poll` give this package's `Message`, read straight from the
 record batches. Checksums, aborted transactions and markers are seen to as before; whatever is not
 a whole record batch of version 2 is left to the library, and so are its errors.
 """
@@ -19,8 +20,8 @@ from kafka.record.util import decode_varint
 from streamssl.data.events import Headers, Message
 
 
-def give_messages(consumer: KafkaConsumer) -> KafkaConsumer:
-    """From now on `poll` gives messages."""
+def decode_to_messages(consumer: KafkaConsumer) -> KafkaConsumer:
+    """The same consumer, whose `poll` gives messages from now on."""
     consumer._fetcher.PartitionRecords = MessagesOfPartition
     return consumer
 
@@ -35,15 +36,15 @@ class MessagesOfPartition(Fetcher.PartitionRecords):  # type: ignore[misc]  # un
                 raise errors.CorruptRecordError(f"the crc of the batch of {place} is wrong")
             self.bytes_read += batch.size_in_bytes
             if batch.magic != 2:
-                yield from self._given(_by_the_library(batch, tp.partition))
+                yield from self._counted(_by_the_library(batch, tp.partition))
                 continue
             self.leader_epoch = batch.leader_epoch
             if not self._is_hidden(batch):
-                yield from self._given(messages_of(batch, tp.partition))
+                yield from self._counted(messages_of(batch, tp.partition))
             self.next_fetch_offset = batch.next_offset
         self.drain()
 
-    def _given(self, messages: Iterable[Message]) -> Iterator[Message]:
+    def _counted(self, messages: Iterable[Message]) -> Iterator[Message]:
         for message in messages:
             self.records_read += 1
             self.next_fetch_offset = message.offset + 1

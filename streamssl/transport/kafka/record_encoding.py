@@ -1,7 +1,8 @@
-"""Record batches made whole.
+"""Output records to whole record batches.
 
 kafka-python appends records one by one, a varint's byte at a time, with a future and two locks
-for each: two thirds of what a record cost the daemon. Here the records of a partition are put
+for each: two thirds of what a record cost the daemon
+(docs/research-log.md, "Kafka to Kafka"). Here the records of a partition are put
 together at once and handed over as the batches that its sender would have found.
 
 The format is Kafka's record batch, version 2: a record is its length, attributes (0), the
@@ -22,8 +23,8 @@ from kafka.producer.producer_batch import ProducerBatch
 from kafka.record.memory_records import MemoryRecordsBuilder
 
 from streamssl.data.events import Headers, OutputRecord
-from streamssl.transport.kafka.clients.base import Sent
-from streamssl.transport.kafka.patience import TROUBLE
+from streamssl.transport.kafka.failures import CLIENT_ERRORS
+from streamssl.transport.kafka.producer_record import SendOutcome
 
 ATTRIBUTES_AND_TIMESTAMP = b"\0\0"
 ABSENT = b"\1"  # the length -1
@@ -78,7 +79,7 @@ def _same_headers(headers: Headers) -> bytes:
     return b"".join(part for header in headers for part in _header(*header))
 
 
-def batched(records: Sequence[OutputRecord], max_bytes: int) -> Iterator[tuple[int, bytes]]:
+def encode_batches(records: Sequence[OutputRecord], max_bytes: int) -> Iterator[tuple[int, bytes]]:
     """The records of one partition, cut into batches.
 
     Args:
@@ -102,7 +103,7 @@ def batched(records: Sequence[OutputRecord], max_bytes: int) -> Iterator[tuple[i
         yield len(encoded), b"".join(encoded)
 
 
-class Futures:
+class RecordFutures:
     """What the library keeps for each record of a batch, made only where it asks for it.
 
     It asks when the broker refuses a batch for its size and the library cuts it in two: from
@@ -141,7 +142,7 @@ def new_batch(tp: TopicPartition, num_records: int, body: bytes) -> ProducerBatc
     builder._num_records, builder._last_offset = num_records, num_records - 1
     records._next_offset = num_records
     batch = ProducerBatch(tp, records)
-    batch._record_futures = Futures(batch.produce_future, num_records)
+    batch._record_futures = RecordFutures(batch.produce_future, num_records)
     return batch
 
 
@@ -159,14 +160,14 @@ def append(accumulator: Any, batch: ProducerBatch) -> None:
         accumulator._appends_in_progress.decrement()
 
 
-def outcomes(batch: ProducerBatch, give_up: float) -> list[Sent]:
+def outcomes_of(batch: ProducerBatch, give_up: float) -> list[SendOutcome]:
     """What became of each record of a batch.
 
     Args:
         batch: One that was appended, and flushed.
         give_up: Monotonic time until which its parts are waited for, if it was split.
     """
-    futures: Futures = batch._record_futures
+    futures: RecordFutures = batch._record_futures
     batch.produce_future.wait(max(0.0, give_up - time.monotonic()))
     if futures.made:  # It was split: each record has its own fate.
         return [_outcome(futures[place], give_up) for place in range(len(futures))]
@@ -177,8 +178,8 @@ def outcomes(batch: ProducerBatch, give_up: float) -> list[Sent]:
     return [failures(place) for place in places] if failures else [first + n for n in places]
 
 
-def _outcome(future: Any, give_up: float) -> Sent:
+def _outcome(future: Any, give_up: float) -> SendOutcome:
     try:
         return int(future.get(timeout=max(0.0, give_up - time.monotonic())).offset)
-    except TROUBLE as error:
+    except CLIENT_ERRORS as error:
         return error

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from streamssl.transport.base import TransportUnavailableError
-from streamssl.transport.kafka.clients.base import GroupConsumer
+from streamssl.transport.kafka.group_consumer import GroupConsumer
 
 
 @dataclass
@@ -19,8 +19,8 @@ class Cursor:
     missed: tuple[int, int] | None = None
 
 
-class Positions:
-    """Cursors of the partitions held.
+class PartitionCursors:
+    """Where each partition held goes on, and what was missed before.
 
     Args:
         consumer: The group's consumer.

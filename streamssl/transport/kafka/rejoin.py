@@ -9,10 +9,11 @@ from typing import Any
 from kafka import KafkaConsumer, TopicPartition
 from kafka.coordinator.assignors.cooperative_sticky import CooperativeStickyAssignor
 
+# How soon a poll that waits sees that the join has ended.
 TURN_S = 0.005
 
 
-class HonestAssignor(CooperativeStickyAssignor):  # type: ignore[misc]  # untyped library
+class HeldPartitionsAssignor(CooperativeStickyAssignor):  # type: ignore[misc]  # untyped library
     """Claims, on joining, what is held now.
 
     The client claims what it was assigned last, even where its membership ended since and the
@@ -35,7 +36,7 @@ class HonestAssignor(CooperativeStickyAssignor):  # type: ignore[misc]  # untype
         return super().metadata(topics)
 
 
-class KeptJoins:
+class DeferredJoins:
     """Keeps kafka-python from throwing a rebalance away, and from hiding a loss in one.
 
     The client joins a group on its I/O thread. If that ends while no `poll` is waiting for it,

@@ -9,10 +9,11 @@ from streamssl.telemetry.logs import Throttle
 INTERVAL_S = 30.0
 
 
-def quieten() -> None:
-    """Throttle every logger of kafka-python, once per process.
+def throttle_client_logs() -> None:
+    """Let each logger of kafka-python repeat a line every `INTERVAL_S` at most.
 
-    Loggers are throttled one by one because a filter does not reach a logger's children.
+    Loggers are throttled one by one because a filter does not reach a logger's children; those
+    that are throttled already stay as they are.
     """
     throttle = Throttle(interval_s=INTERVAL_S)
     for name in list(logging.root.manager.loggerDict):

@@ -12,7 +12,7 @@ from kafka import TopicPartition
 from kafka.record.memory_records import MemoryRecords, MemoryRecordsBuilder
 
 from streamssl.data.events import OutputRecord
-from streamssl.transport.kafka.clients.kafka_python.batches import batched, new_batch, varint
+from streamssl.transport.kafka.record_encoding import encode_batches, new_batch, varint
 
 OUT = TopicPartition("out", 3)
 MAYBE_BYTES = st.none() | st.binary(max_size=200)
@@ -29,7 +29,7 @@ RECORDS = st.lists(
 def made(records: list[OutputRecord], max_bytes: int) -> list[bytes]:
     """The batches, as the sender writes them."""
     buffers = []
-    for size, body in batched(records, max_bytes):
+    for size, body in encode_batches(records, max_bytes):
         batch = new_batch(OUT, size, body)
         batch.records.set_producer_state(7, 2, 11, is_transactional=True)
         batch.records.close()

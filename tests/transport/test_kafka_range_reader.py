@@ -10,10 +10,10 @@ import pytest
 from kafka import TopicPartition, errors
 
 from streamssl.transport.base import InputExpiredError
-from streamssl.transport.kafka import reader as reader_module
-from streamssl.transport.kafka.patience import Patience
-from streamssl.transport.kafka.positions import Positions
-from streamssl.transport.kafka.reader import RangeReader
+from streamssl.transport.kafka import range_reader
+from streamssl.transport.kafka.cursors import PartitionCursors
+from streamssl.transport.kafka.range_reader import RangeReader
+from streamssl.transport.kafka.retry import RetryPolicy
 
 ROUND = 4  # messages of one partition that one poll gives
 
@@ -76,21 +76,21 @@ def new_reader(consumer: MemoryConsumer) -> RangeReader:
     return RangeReader(
         consumer,
         topic="t",
-        patience=Patience(lambda: False),
+        retry_policy=RetryPolicy(lambda: False),
         end=lambda _: consumer.num_messages,
     )
 
 
 def test_large_messages_are_not_read_far_ahead(monkeypatch: pytest.MonkeyPatch) -> None:
     """What waits for later reads is bounded in bytes, whatever the size of a message."""
-    monkeypatch.setattr(reader_module, "AHEAD_BYTES", 100_000)
+    monkeypatch.setattr(range_reader, "AHEAD_BYTES", 100_000)
     consumer = MemoryConsumer(num_messages=400, num_bytes=10_000)
     reader, most = new_reader(consumer), 0
     for start in range(0, 400, 10):
         for partition in range(3):
             messages = reader.read(partition, start, start + 10)
             assert [m.offset for m in messages] == list(range(start, start + 10))
-            most = max(most, reader._stash.num_bytes)
+            most = max(most, reader._queues.num_bytes)
     one_round = 3 * ROUND * 10_000
     assert most <= 100_000 + one_round
     assert consumer.num_polls < 2 * 400 * 3 / ROUND  # little is fetched twice
@@ -172,15 +172,15 @@ def test_a_beginning_is_committed_before_it_is_used() -> None:
     consumer, commit = Member(20), Commits()
     held: dict[int, int] = {0: 1, 1: 1}
     member: Any = consumer
-    positions = Positions(member, topic="t", start="latest", held=lambda: held, commit=commit)
+    cursors = PartitionCursors(member, topic="t", start="latest", held=lambda: held, commit=commit)
     commit.refusing = True
     with pytest.raises(errors.CommitFailedError):
-        positions.begin([0, 1, 2])
+        cursors.begin([0, 1, 2])
     assert not consumer.positions
     commit.refusing, consumer.end = False, 25
-    positions.begin([0, 1, 2])
+    cursors.begin([0, 1, 2])
     assert commit.seen == [{0: 25, 1: 25}]
     assert consumer.positions == {0: 25, 1: 25}
     held.clear()
-    positions.begin([0, 1, 2])
+    cursors.begin([0, 1, 2])
     assert len(commit.seen) == 1

@@ -1,4 +1,4 @@
-"""Messages received but not yet taken, in offset order per partition."""
+"""Queues of messages, one a partition, in offset order."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from itertools import takewhile
 from streamssl.data.events import Message
 
 
-class Stash:
-    """A buffer per partition, whose size is known in messages and bytes."""
+class MessageQueues:
+    """One queue a partition; how many messages and bytes are in all of them is known."""
 
     def __init__(self) -> None:
         self._messages: dict[int, deque[Message]] = {}
@@ -54,7 +54,7 @@ class Stash:
         return self.take(partition, sum(1 for _ in takewhile(lambda m: m.offset < stop, messages)))
 
     def drop(self, partition: int) -> None:
-        """Forget a partition's messages."""
+        """Forget what waits of a partition."""
         self.take(partition, len(self._messages.get(partition, ())))
 
 

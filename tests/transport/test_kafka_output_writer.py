@@ -8,42 +8,36 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from kafka import errors
+from kafka import ConsumerGroupMetadata, errors
 
 from streamssl.data.events import OutputRecord
-from streamssl.transport.kafka.clients.base import (
-    Addressed,
-    GroupConsumer,
-    Membership,
-    Producer,
-    ProducerOptions,
-    Sent,
-)
-from streamssl.transport.kafka.outbox import SLOW_TRANSACTION_MS, Outbox
+from streamssl.transport.kafka.output_writer import SLOW_TRANSACTION_MS, OutputWriter
+from streamssl.transport.kafka.producer import Producer, ProducerOptions
+from streamssl.transport.kafka.producer_record import ProducerRecord, SendOutcome
 
-ROW = Addressed("app.scores", 0, OutputRecord("scores", None, b"1"))
-JOURNAL = Addressed("app.journal", 0, OutputRecord("journal", None, b"{}"))
+ROW = ProducerRecord("app.scores", 0, OutputRecord("scores", None, b"1"))
+JOURNAL = ProducerRecord("app.journal", 0, OutputRecord("journal", None, b"{}"))
 EXPIRED = errors.KafkaTimeoutError("expired")
-GROUP = Membership("me", True, None)
+GROUP = ConsumerGroupMetadata("app", 1, "me")
 
 
 class FakeProducer:
     """Acknowledges what a test says, after as long as it says."""
 
-    def __init__(self, sent: list[Sent], seconds: float) -> None:
+    def __init__(self, sent: list[SendOutcome], seconds: float) -> None:
         self._sent, self._seconds = sent, seconds
 
     def init_transactions(self) -> None: ...
 
     def begin_transaction(self) -> None: ...
 
-    def send(self, records: Sequence[Addressed], timeout_s: float) -> list[Sent]:
+    def send(self, records: Sequence[ProducerRecord], timeout_s: float) -> list[SendOutcome]:
         assert len(records) == len(self._sent)
         time.sleep(min(self._seconds, timeout_s))
         return self._sent
 
     def send_positions(
-        self, topic: str, positions: Mapping[int, int], group: Membership
+        self, topic: str, positions: Mapping[int, int], group: ConsumerGroupMetadata
     ) -> None: ...
 
     def commit_transaction(self) -> None: ...
@@ -51,25 +45,22 @@ class FakeProducer:
     def discard(self) -> None: ...
 
 
-class FakeLibrary:
-    """Notes what its producers are told."""
+class Factory:
+    """Makes the producers that a test says, and notes what they are told."""
 
     def __init__(self) -> None:
         self.options: list[ProducerOptions] = []
         self.next = FakeProducer([0, 7], 0.0)
 
-    def new_consumer(self, **_: object) -> GroupConsumer:
-        raise NotImplementedError
-
-    def new_producer(self, options: ProducerOptions) -> Producer:
+    def __call__(self, options: ProducerOptions) -> Any:
         self.options.append(options)
         return self.next
 
 
-def new_outbox(library: FakeLibrary, request_timeout_ms: int = 300, fence: Any = None) -> Outbox:
+def new_writer(factory: Factory, request_timeout_ms: int = 300, fence: Any = None) -> OutputWriter:
     """One whose usual transactions are short."""
-    return Outbox(
-        library,
+    return OutputWriter(
+        factory,
         request_timeout_ms=request_timeout_ms,
         transaction_timeout_ms=600,
         limits={"app.scores": 1_000_000},
@@ -77,13 +68,13 @@ def new_outbox(library: FakeLibrary, request_timeout_ms: int = 300, fence: Any =
     )
 
 
-def fail_slowly(outbox: Outbox, library: FakeLibrary) -> None:
+def fail_slowly(writer: OutputWriter, factory: Factory) -> None:
     """A part of a transaction lands, and time is over before the rest."""
-    library.next = FakeProducer([0, EXPIRED], 0.5)
-    outbox.use(outbox.build())
+    factory.next = FakeProducer([0, EXPIRED], 0.5)
+    writer.replace_producer(writer.new_producer)
     with pytest.raises(errors.KafkaTimeoutError):
-        outbox.write([ROW], JOURNAL, "events", {0: 1}, GROUP)
-    outbox.drop()
+        writer.write_transaction([ROW], JOURNAL, "events", {0: 1}, GROUP)
+    writer.discard_producer()
 
 
 @pytest.mark.parametrize("request_timeout_ms", [300, 5_000, 60_000, 300_000])
@@ -91,28 +82,28 @@ def test_a_request_is_given_up_before_its_record_and_that_before_the_transaction
     request_timeout_ms: int,
 ) -> None:
     """However long requests may take, for a usual producer and for a patient one."""
-    library = FakeLibrary()
-    outbox = new_outbox(library, request_timeout_ms)
-    fail_slowly(outbox, library)
-    outbox.build()
-    for options in library.options:
+    factory = Factory()
+    writer = new_writer(factory, request_timeout_ms)
+    fail_slowly(writer, factory)
+    writer.new_producer()
+    for options in factory.options:
         assert options.request_timeout_ms < options.delivery_ms < options.transaction_timeout_ms
-    assert library.options[0].delivery_ms < library.options[1].delivery_ms
+    assert factory.options[0].delivery_ms < factory.options[1].delivery_ms
 
 
 def test_a_broker_that_allows_no_long_transactions_is_asked_for_short_ones() -> None:
     """The refusal, which nothing but another setting would mend, ends no daemon."""
-    library = FakeLibrary()
+    factory = Factory()
 
     def take_over(_: Producer) -> None:
-        if library.options[-1].transaction_timeout_ms == SLOW_TRANSACTION_MS:
+        if factory.options[-1].transaction_timeout_ms == SLOW_TRANSACTION_MS:
             raise errors.InvalidTransactionTimeoutError
 
     fence = SimpleNamespace(transactional_id="app-0", take_over=take_over)
-    outbox = new_outbox(library, fence=fence)
-    fail_slowly(outbox, library)
-    outbox.use(outbox.build())
-    timeouts = [options.transaction_timeout_ms for options in library.options]
+    writer = new_writer(factory, fence=fence)
+    fail_slowly(writer, factory)
+    writer.replace_producer(writer.new_producer)
+    timeouts = [options.transaction_timeout_ms for options in factory.options]
     assert timeouts == [600, SLOW_TRANSACTION_MS, 600]
 
 
@@ -126,26 +117,26 @@ def test_a_broker_that_allows_no_long_transactions_is_asked_for_short_ones() -> 
     ],
 )
 def test_who_answers_too_slowly_is_given_more_time(
-    sent: list[Sent], seconds: float, slow: bool
+    sent: list[SendOutcome], seconds: float, slow: bool
 ) -> None:
-    """It lasts for one producer: the doubt after the next has usual time-outs again."""
-    library = FakeLibrary()
-    outbox = new_outbox(library)
-    turns: list[tuple[list[Sent], float]] = [
+    """It lasts for one producer: the one after the next has usual time-outs again."""
+    factory = Factory()
+    writer = new_writer(factory)
+    turns: list[tuple[list[SendOutcome], float]] = [
         (sent, seconds),
         ([EXPIRED, EXPIRED], 0.0),
         ([0, 7], 0.0),
     ]
     for outcomes, after_s in turns:
-        library.next = FakeProducer(outcomes, after_s)
-        outbox.use(outbox.build())
+        factory.next = FakeProducer(outcomes, after_s)
+        writer.replace_producer(writer.new_producer)
         if EXPIRED in outcomes:
             with pytest.raises(errors.KafkaTimeoutError):
-                outbox.write([ROW], JOURNAL, "events", {0: 1}, GROUP)
+                writer.write_transaction([ROW], JOURNAL, "events", {0: 1}, GROUP)
         else:
-            assert outbox.write([ROW], JOURNAL, "events", {0: 1}, GROUP) == 8
-        outbox.drop()
-    usual, second, third = library.options
+            assert writer.write_transaction([ROW], JOURNAL, "events", {0: 1}, GROUP) == 8
+        writer.discard_producer()
+    usual, second, third = factory.options
     assert third == usual
     assert (second == usual) is not slow
     if slow:
