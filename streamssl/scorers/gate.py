@@ -22,9 +22,10 @@ from streamssl.data.keys import KeyColumns, Runs
 from streamssl.scorers.base import FITTED_ROWS
 
 # docs/research-log.md, "Constants of the arithmetic"
-SHARE = EmaScan(np.array([1.0 / 32.0]))
+RECENT_ROWS = 32.0
 QUARANTINE = 0.5
 POOL_ROWS = 64.0
+SHARE = EmaScan(np.array([1.0 / RECENT_ROWS]))
 
 
 class Gate:
