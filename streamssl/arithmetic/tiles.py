@@ -3,7 +3,7 @@
 A BLAS chooses its kernel by the shape of the matrices: seven rows at once can differ in the last
 bit from the same rows among a thousand. All products of events with weights go through here.
 
-B = events, N = tiles, R = rows of a tile, F = features, G = outputs.
+B = events, N = tiles, R = rows of a tile, E = groups, F = features, G = outputs.
 """
 
 from __future__ import annotations
@@ -73,18 +73,18 @@ def tiled_matmul(x_BF: Floats, weight_FG: Floats) -> Floats:
 
 
 def grouped_matmul(
-    x_NRF: Float32Array, group_N: IntArray, weight_EFG: Float32Array
+    x_NRF: Float32Array, group_N: IntArray, weight_EFF: Float32Array
 ) -> Float32Array:
-    """`[N, R, G]` x_n @ W_e for every tile n of group e; tiles of one group are neighbours.
+    """`[N, R, F]` x_n @ W_e for every tile n of group e; tiles of one group stand together.
 
     Args:
         x_NRF: The tiles.
         group_N: As `tile_rows` gives it.
-        weight_EFG: One matrix a group; G is F.
+        weight_EFF: One matrix a group.
     """
-    product_NRG = np.empty_like(x_NRF)
+    product_NRF = np.empty_like(x_NRF)
     groups, starts = np.unique(group_N, return_index=True)
     stops = [*starts.tolist(), len(group_N)][1:]
     for group, start, stop in zip(groups.tolist(), starts.tolist(), stops, strict=True):
-        np.matmul(x_NRF[start:stop], weight_EFG[group], out=product_NRG[start:stop])
-    return product_NRG
+        np.matmul(x_NRF[start:stop], weight_EFF[group], out=product_NRF[start:stop])
+    return product_NRF

@@ -18,7 +18,7 @@ _SHOWN = 60
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """One thing to mend.
+    """One thing to fix.
 
     Attributes:
         path: Dotted path of the setting (empty where it concerns the whole file).
@@ -62,6 +62,9 @@ def unknown_key(path: str, tree: Tree, where: str = "") -> Problem:
 
 def nearest_key(path: str, tree: Tree) -> str | None:
     """The valid dotted path most like `path`, None where nothing is.
+
+    Likeness is max(r(path), .95 r(leaf) + .05 r(section)), r the ratio of matching characters
+    (`difflib`), and .6 at least.
 
     Example:
         >>> nearest_key("kafka.bootstrap_server", Tree())

@@ -36,7 +36,7 @@ class Moco(Objective):
         weight: Factor of this term in the sum.
         temperature: τ.
         queue: Negatives kept.
-        samples: Most windows of a batch that are contrasted; views are dear, negatives are not.
+        samples: Most windows of a batch that are contrasted; views are costly, negatives not.
         every: Steps from one turn to the next.
         projection: Size of the projected views.
         generator: Draws the directions that fill the queue before anything was seen.

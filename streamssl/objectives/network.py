@@ -18,7 +18,7 @@ class Network(nn.Module):
     """Student or teacher: an encoder, its heads, and how its inputs are varied.
 
     A network of a modality overrides what it has: always `encode` and `infer`, of the rest what
-    its objectives need (`lacking` tells).
+    its objectives need (see `lacking`).
     """
 
     def encode(self, inputs: TensorInputs) -> Tensor:

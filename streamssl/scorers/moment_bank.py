@@ -96,9 +96,8 @@ class MomentBank:
 
         Args:
             entry: It forgets what it learned before.
-            center_F: What leads from the features of entry 0, standardised per key, back to the
-                units of the key.
-            scale_F: The diagonal of S, as above.
+            center_F: Mean of the key's features: those of entry 0 are standardised per key.
+            scale_F: Deviation of the key's features, the diagonal of S.
             rows: Most rows that the beginning is worth.
         """
         self.weight_E[entry] = min(rows, self.weight_E[0])

@@ -1,6 +1,6 @@
 """Gated Mahalanobis distance of the vector of prediction and reconstruction residuals.
 
-The vector, not its norm: which part cannot be predicted, and together with which, tells more
+The vector, not its norm: which part cannot be predicted, and together with which, says more
 than how large the error is.
 
 B = events, A = explained events, P = parts, R = residuals, F = features.

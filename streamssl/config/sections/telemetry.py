@@ -1,4 +1,4 @@
-"""What the daemon tells of itself."""
+"""What the daemon reports of itself."""
 
 from __future__ import annotations
 
