@@ -12,7 +12,7 @@ from typing import Any, Literal, NamedTuple
 from streamssl.data.events import EventBatch, Schema
 from streamssl.data.results import Decisions, EpochReport, Results, Spread
 from streamssl.host.learner import LearnerStatus
-from streamssl.telemetry.stages import Took
+from streamssl.telemetry.stages import StageTime
 
 OnCorruption = Literal["previous", "fail"]
 
@@ -164,7 +164,7 @@ class Host(ABC):
         """
 
     @abstractmethod
-    def stage_times(self) -> list[Took]:
+    def stage_times(self) -> list[StageTime]:
         """Names and seconds of the stages that ran since the last call."""
 
     @abstractmethod

@@ -17,7 +17,7 @@ from streamssl.data.results import Decisions, Results, Spread
 from streamssl.host.base import Closed, Host, OnCorruption, Restored, Written
 from streamssl.host.learner import HostedLearner, LearnerStatus
 from streamssl.learner.build import build
-from streamssl.telemetry.stages import Took
+from streamssl.telemetry.stages import StageTime
 
 log = logging.getLogger(__name__)
 
@@ -125,7 +125,7 @@ class LocalHost(Host):
         written, self._writing = self._writing.result(), None
         return [written]
 
-    def stage_times(self) -> list[Took]:
+    def stage_times(self) -> list[StageTime]:
         """Names and seconds of the stages that ran since the last call."""
         return self._learner.stages.take()
 

@@ -22,7 +22,7 @@ from streamssl.host.answer import AnswerHeader
 from streamssl.host.base import Closed, Host, OnCorruption, Restored, Written
 from streamssl.host.frames import receive, send
 from streamssl.host.learner import LearnerStatus
-from streamssl.telemetry.stages import Took
+from streamssl.telemetry.stages import StageTime
 
 T = TypeVar("T")
 CLOSE_S = 5.0
@@ -96,7 +96,7 @@ class ProcessHost(Host):
         self._waiting: deque[_Answer[Any]] = deque()
         self._status = LearnerStatus(1, None, 0, 0, 0, 0)
         self._written: list[Written] = []
-        self._stage_times: list[Took] = []
+        self._stage_times: list[StageTime] = []
         self._saving = False
         self._send(config.model_dump(mode="json", exclude=NOT_ITS_OWN))
         self._build = self._ask("build")
@@ -185,7 +185,7 @@ class ProcessHost(Host):
         written, self._written = self._written, []
         return written
 
-    def stage_times(self) -> list[Took]:
+    def stage_times(self) -> list[StageTime]:
         """Names and seconds of the stages that ran since the last call."""
         times, self._stage_times = self._stage_times, []
         return times

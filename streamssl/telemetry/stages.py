@@ -23,7 +23,7 @@ STAGES = (
     "learn",
     "checkpoint",
 )
-Took = tuple[str, float]
+StageTime = tuple[str, float]
 
 
 class Stages:
@@ -38,7 +38,7 @@ class Stages:
     """
 
     def __init__(self) -> None:
-        self._times: list[Took] = []
+        self._times: list[StageTime] = []
 
     @contextmanager
     def __call__(self, name: str) -> Iterator[None]:
@@ -47,7 +47,7 @@ class Stages:
         yield
         self._times.append((name, time.perf_counter() - began_s))
 
-    def take(self) -> list[Took]:
+    def take(self) -> list[StageTime]:
         """Names and wall seconds of the stages that ran since the last call."""
         times, self._times = self._times, []
         return times
