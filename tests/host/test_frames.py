@@ -15,6 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
+from streamssl.data.events import EventBatch, Schema
 from streamssl.host.frames import receive, send
 
 PLAIN = st.none() | st.booleans() | st.integers(-(2**63), 2**63) | st.floats(allow_nan=False)
@@ -80,3 +81,30 @@ def test_an_end_is_told() -> None:
         ours.close()
         with pytest.raises(EOFError):
             receive(theirs)
+
+
+def test_a_batch_arrives_with_all_its_blocks() -> None:
+    """Numbers, texts (a missing one too) and images come back as a batch of the same columns."""
+    rows = np.arange(3)
+    texts = pa.record_batch({"shop": pa.array(["a", None, "é"]), "till": pa.array(["1", "2", ""])})
+    batch = EventBatch(
+        topic="cards",
+        partition=0 * rows,
+        offset=rows,
+        index=0 * rows,
+        keys=pa.array(["k", "", "k"]),
+        event_time=rows.astype(np.float64),
+        fields=("amount",),
+        values_BC=np.array([[1.5], [np.nan], [3.0]], np.float32),
+        texts=texts,
+        images_BHWC=np.arange(3 * 2 * 4 * 3, dtype=np.uint8).reshape(3, 2, 4, 3),
+    )
+    for sent in (batch, batch.take(slice(1, 3)), batch.take(slice(0, 0))):
+        found = EventBatch.from_plain(through(sent)[0])
+        assert found.schema == sent.schema == Schema(("amount",), ("shop", "till"))
+        assert found.ids() == sent.ids()
+        assert found.keys.equals(sent.keys)
+        assert found.texts is not None
+        assert found.texts.equals(sent.texts)
+        np.testing.assert_array_equal(found.values_BC, sent.values_BC)
+        np.testing.assert_array_equal(found.images_BHWC, sent.images_BHWC)

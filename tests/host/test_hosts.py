@@ -21,6 +21,9 @@ from streamssl.host.child import answer
 from streamssl.host.local import LocalHost
 from streamssl.learner.build import build
 from streamssl.stream import StreamLearner
+from tests.conftest import TOY
+from tests.modalities.examples import Example, every_modality
+from tests.stream.runs import assert_same
 from tests.stream.streams import SMALL, stream
 
 CONFIG = Config.model_validate(SMALL)
@@ -228,3 +231,22 @@ def test_the_learner_s_process_ends_with_the_engine_s() -> None:
     host.close()
     with pytest.raises(ProcessLookupError):
         os.kill(pid, 0)
+
+
+@every_modality
+def test_the_learners_process_serves_every_modality(
+    example: Example, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Numbers and texts go there, scores and explanations come back: the same bits as here."""
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join((TOY, str(Path(__file__).parents[2]))))
+    config, batch = example.config(alerts={"budget": 0.2}), example.batch(700, num_keys=2)
+    learner, host = StreamLearner(config), ProcessHost(config)
+    done = 0
+    while done < len(batch):
+        piece = batch.take(slice(done, done + learner.target()))
+        assert_same(host.submit(piece).result(), learner.advance(piece))
+        host.close_epoch(Decisions("count")).result()
+        learner.close_epoch(Decisions("count"))
+        done += len(piece)
+    assert host.state_crc32c() == learner.state_crc32c()
+    host.close()
