@@ -12,7 +12,7 @@ BIN := .venv/bin
 PYTEST := $(BIN)/pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder
 
 .DEFAULT_GOAL := help
-.PHONY: help setup test test-fast lint bits demo chaos bench-speed peers lock lock-peers clean
+.PHONY: help setup test test-fast lint bits versus demo chaos bench-speed peers lock lock-peers clean
 
 help: ## Show the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/'
@@ -53,6 +53,9 @@ test-fast: setup ## The tests that need no Kafka
 
 bits: setup ## Do another revision's bits and this one's agree, on this machine (BASE=v0.1)
 	$(BIN)/python -m benchmarks.bits --base $(or $(BASE),$(error say BASE=REVISION))
+
+versus: setup ## Speed of another revision and this one, in alternating rounds (BASE=v0.1)
+	$(BIN)/python -m benchmarks.speed.versus --base $(or $(BASE),$(error say BASE=REVISION))
 
 demo: setup ## A live stream with injected faults, learned from and scored (DURATION=30s ends by itself)
 	$(BIN)/streamssl demo $(if $(DURATION),--duration $(DURATION))

@@ -7,25 +7,12 @@ import json
 import os
 import subprocess
 import sys
-import tempfile
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
 
+from benchmarks.work_tree import HERE, work_tree
+
 Digests = dict[str, dict[str, int]]
-HERE = Path(__file__).parents[2]
-
-
-@contextmanager
-def work_tree(revision: str) -> Iterator[Path]:
-    """A checkout of a revision in a folder of its own, for as long as it is needed."""
-    with tempfile.TemporaryDirectory() as folder:
-        tree = Path(folder) / "tree"
-        _git("worktree", "add", "--detach", "--quiet", str(tree), revision)
-        try:
-            yield tree
-        finally:
-            _git("worktree", "remove", "--force", str(tree))
 
 
 def digests_of(tree: Path, streams: Sequence[str]) -> Digests:
@@ -68,10 +55,6 @@ def main() -> None:
         sys.stdout.write(f"{'differs' if changed else 'equal':8} {stream}\n")
     sys.stdout.write("".join(f"  {line}\n" for line in found))
     sys.exit(1 if found else 0)
-
-
-def _git(*arguments: str) -> None:
-    subprocess.run(["git", "-C", str(HERE), *arguments], check=True)  # noqa: S603, S607
 
 
 if __name__ == "__main__":
