@@ -30,8 +30,8 @@ from benchmarks.speed.scrapes import Scrape, steady_window
 from benchmarks.speed.stream import generate
 from benchmarks.work_tree import HERE, work_tree
 
-# Not the folder it runs in comes first but the path; older revisions have no `-m streamssl`.
-ENTRY = ("-P", "-c", "from streamssl.cli.app import main; main()")
+# Older revisions have no `-m streamssl`.
+ENTRY = ("-c", "from streamssl.cli.app import main; main()")
 NUM_CHANNELS = 38
 # Start-up is the difference to a run over few rows.
 FEW_ROWS = 4_000
@@ -111,14 +111,14 @@ def _replay_cpu_s(folder: Path, num_rows: int, tree: Path) -> float:
 @contextmanager
 def imported_from(tree: Path) -> Iterator[None]:
     """Processes that are started in the block import streamssl from a work tree."""
-    before = os.environ.get("PYTHONPATH")
-    os.environ["PYTHONPATH"] = str(tree)
+    before = dict(os.environ)
+    # Safe: not the folder that they run in comes first.
+    os.environ.update(PYTHONPATH=str(tree), PYTHONSAFEPATH="1")
     try:
         yield
     finally:
-        os.environ.pop("PYTHONPATH")
-        if before is not None:
-            os.environ["PYTHONPATH"] = before
+        os.environ.clear()
+        os.environ.update(before)
 
 
 def report(name: str, base: Figures, here: Figures) -> str:
