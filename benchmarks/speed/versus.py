@@ -32,7 +32,7 @@ from benchmarks.work_tree import HERE, work_tree
 
 # Older revisions have no `-m streamssl`.
 ENTRY = ("-c", "from streamssl.cli.app import main; main()")
-NUM_CHANNELS = 38
+REPLAY_CHANNELS = 38
 # Start-up is the difference to a run over few rows.
 FEW_ROWS = 4_000
 
@@ -95,7 +95,7 @@ def run_replay(folder: Path, num_rows: int, tree: Path, figures: Figures) -> Non
 def _replay_cpu_s(folder: Path, num_rows: int, tree: Path) -> float:
     source, output = folder / f"{num_rows}.parquet", folder / "scores.parquet"
     if not source.exists():
-        batch = generate(num_rows, num_channels=NUM_CHANNELS, num_keys=1)
+        batch = generate(num_rows, num_channels=REPLAY_CHANNELS, num_keys=1)
         columns = dict(zip(batch.fields, batch.values_BC.T, strict=True))
         pq.write_table(pa.table(columns), source)
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
@@ -153,7 +153,7 @@ def main() -> None:
             for side in (0, 1) if number % 2 == 0 else (1, 0):
                 run_replay(Path(folder), asked.events, (tree, HERE)[side], replay[side])
     sys.stdout.write(report("Kafka to Kafka, JSON", *kafka))
-    sys.stdout.write(report(f"replay, {NUM_CHANNELS} channels", *replay))
+    sys.stdout.write(report(f"replay, {REPLAY_CHANNELS} channels", *replay))
 
 
 if __name__ == "__main__":
