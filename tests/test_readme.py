@@ -81,7 +81,7 @@ def test_make_lines_name_targets() -> None:
     makefile = (ROOT / "Makefile").read_text()
     targets = set(re.findall(r"^([a-z-]+):", makefile, re.MULTILINE))
     variables = set(re.findall(r"^([A-Z_]+) [?:]?=", makefile, re.MULTILINE))
-    named = {"bench-speed", "bits", "chaos", "demo", "peers", "setup", "test"}
+    named = {"bench-speed", "bits", "chaos", "demo", "peers", "setup", "test", "versus"}
     assert {words[1] for words in commands("make")} == named
     for words in commands("make"):
         assert words[1] in targets

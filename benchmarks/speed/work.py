@@ -73,8 +73,8 @@ def stage_work(
     return {
         "poll": Work(num_bytes=traffic.in_bytes),
         "decode": Work(num_bytes=traffic.in_bytes + row_bytes),
-        "window": Work(num_bytes=2 * _FLOAT * sizes.values),
-        "normalise": Work(num_bytes=2 * _FLOAT * sizes.values + 2 * row_bytes),
+        "context": Work(num_bytes=2 * _FLOAT * sizes.values),
+        "inputs": Work(num_bytes=2 * _FLOAT * sizes.values + 2 * row_bytes),
         "embed": _embed(sizes),
         "score": _score(sizes, num_channels),
         "calibrate": Work(num_bytes=2 * _FLOAT * NUM_BINS),

@@ -7,6 +7,8 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
+from streamssl.config.modalities import GROUP
+from streamssl.config.plugins import version
 from streamssl.config.root import Config
 
 # How results are carried, saved and watched; none of it touches a score.
@@ -23,13 +25,16 @@ _WITHOUT_EFFECT = {
 def environment_hash(config: Config, build: Mapping[str, str | None]) -> str:
     """Eight hex digits that change whenever the same input could give other scores.
 
-    They cover the settings that scoring and learning read, and the build.
+    They cover the settings that scoring and learning read, the build, and the version of
+    the package that an added modality comes from.
 
     Args:
         config: The configuration.
         build: Of the process that the learner runs in (`learner/build.py`).
     """
-    parts = {"config": scoring_settings(config), "build": dict(build)}
+    parts: dict[str, Any] = {"config": scoring_settings(config), "build": dict(build)}
+    if (plugin := version(GROUP, config.modality.kind)) is not None:
+        parts["plugin"] = plugin
     text = json.dumps(parts, sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()[:8]
 

@@ -34,6 +34,14 @@ def names(builtin: Mapping[str, Any], group: str) -> tuple[str, ...]:
     return (*builtin, *sorted(entry_points(group=group).names - builtin.keys()))
 
 
+def version(group: str, name: str) -> str | None:
+    """Distribution and version that a name comes from; None where it is built in or unknown."""
+    for entry in entry_points(group=group, name=name):
+        if entry.dist is not None:
+            return f"{entry.dist.name} {entry.dist.version}"
+    return None
+
+
 def find(builtin: Mapping[str, T], group: str, name: str) -> T:
     """What a name stands for: built in, or else an entry point of that group.
 
@@ -49,7 +57,8 @@ def find(builtin: Mapping[str, T], group: str, name: str) -> T:
     for entry in entry_points(group=group, name=name):
         try:
             return entry.load()
-        except (ImportError, AttributeError) as error:
-            raise PluginError(f"{entry.value}, installed as {name!r}, fails: {error}") from error
+        except Exception as error:  # Whatever somebody else's module raises.
+            reason = f"{type(error).__name__}: {error}"
+            raise PluginError(f"{entry.value}, installed as {name!r}, fails: {reason}") from error
     known = ", ".join(names(builtin, group))
     raise PluginError(f"nothing is installed as {name!r} in {group}; there are: {known}")

@@ -13,6 +13,7 @@ RENAMED: Mapping[tuple[str, ...], tuple[str, ...]] = {
     ("scorers", "gaussian", "quarantine_min"): ("scorers", "gate", "quarantine_min"),
     ("scorers", "gaussian", "quarantine_share"): ("scorers", "gate", "quarantine_share"),
     ("scorers", "gaussian", "quarantine_max"): ("scorers", "gate", "quarantine_max"),
+    ("scorers", "residual", "next_step"): ("modality", "next_step_residual"),
 }
 # Dotted paths, and what to do instead.
 REMOVED: Mapping[str, str] = {

@@ -29,6 +29,14 @@ class Values(Columns):
     numbers_AN: FloatArray
     texts: list[dict[str, str | None]]
 
+    def __post_init__(self) -> None:
+        shape = (len(self.texts or ()), len(self.fields))
+        if self.texts is None or self.numbers_AN.shape != shape:
+            raise ValueError(
+                f"numbers of shape {self.numbers_AN.shape} need the names of as many fields, and "
+                "one mapping of texts an event: {} where there are none"
+            )
+
 
 @dataclass(frozen=True, slots=True)
 class Explanation(Columns):

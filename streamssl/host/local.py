@@ -85,13 +85,9 @@ class LocalHost(Host):
             return None
         try:
             self._learner.load_state_dict(found.state.get("learner", found.state))
-        except (RuntimeError, KeyError, ValueError) as error:
-            # PyTorch's text goes on with a line for each weight.
-            told = " ".join(str(error).split())[:300]
+        except CheckpointError as error:
             raise CheckpointError(
-                f"{found.path} does not fit this configuration ({told}); go back to the learner, "
-                "modality and scorers sections that it was learnt with, or name an empty "
-                "app.state_dir"
+                f"{found.path}: {error}, or name an empty app.state_dir"
             ) from error
         return Restored(found.path, found.state.get("engine"))
 

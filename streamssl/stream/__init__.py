@@ -15,9 +15,7 @@ from streamssl.config.settings import load_config
 from streamssl.data.events import EventBatch, Float32Array, Schema, check_batch
 from streamssl.data.results import Decisions, EpochReport, Results, Spread
 from streamssl.learner import prepare
-from streamssl.modalities import modality_of
-from streamssl.objectives import check_objectives
-from streamssl.stream.model import StreamModel
+from streamssl.stream.model import StreamModel, modality_for
 from streamssl.telemetry.stages import Stages
 
 CHUNK_BYTES = 8 * 2**20
@@ -52,9 +50,8 @@ class StreamLearner:
         self.epoch = 1
         self.stages = Stages()
         self._model: StreamModel | None = None
-        modality = modality_of(config.modality.kind)
+        modality_for(config)
         if config.learner.enabled:
-            check_objectives(config.objectives, modality.network_type, config.modality.kind)
             prepare(config.learner)
 
     @classmethod
@@ -203,7 +200,10 @@ class StreamLearner:
         found = store.load_newest(Path(directory), on_corruption="fail")
         if found is None:
             raise CheckpointError(f"{directory} holds no checkpoint; check the path")
-        self.load_state_dict(found.state.get("learner", found.state))
+        try:
+            self.load_state_dict(found.state.get("learner", found.state))
+        except CheckpointError as error:
+            raise CheckpointError(f"{found.path}: {error}") from error
 
     def state_dict(self) -> dict[str, Any]:
         """The whole state; it can be taken between epochs only."""
@@ -218,19 +218,21 @@ class StreamLearner:
         """Take over what `state_dict` gave, under the same configuration of sizes.
 
         Raises:
-            CheckpointError: The sizes are others.
+            CheckpointError: It does not fit.
         """
-        self.epoch = int(state["epoch"])
         self._model = None
-        if state["schema"] is not None:
-            self._model = self._new_model(Schema(*map(tuple, state["schema"])))
-            try:
+        try:
+            self.epoch = int(state["epoch"])
+            if state["schema"] is not None:
+                self._model = self._new_model(Schema(*map(tuple, state["schema"])))
                 self._model.load_state_dict(state["model"])
-            except (RuntimeError, KeyError, ValueError) as error:
-                raise CheckpointError(
-                    "the state is of another configuration: load it under the sizes (learner.*, "
-                    f"modality.window, scorers.*) that it was saved under ({error})"
-                ) from error
+        except (RuntimeError, KeyError, ValueError) as error:
+            # PyTorch's text goes on with a line for each weight.
+            told = " ".join(f"{type(error).__name__}: {error}".split())[:300]
+            raise CheckpointError(
+                f"the state does not fit this configuration ({told}); go back to the learner, "
+                "modality and scorers sections that it was learnt with"
+            ) from error
 
     def _new_model(self, schema: Schema) -> StreamModel:
         return StreamModel(

@@ -17,7 +17,8 @@ from streamssl.data.events import BoolArray, EventBatch, IntArray, Schema
 from streamssl.data.inputs import LazyInputs, NoInputs, take_inputs
 from streamssl.data.results import Decisions, EpochReport, Results
 from streamssl.learner import AbsentLearner, Inference, Learner, LearnReport
-from streamssl.modalities import modality_of
+from streamssl.modalities import Modality, modality_of
+from streamssl.objectives import check_objectives
 from streamssl.scorers import Admitted, Measured, ScorerSizes
 from streamssl.scorers.ensemble import Ensemble, Scored
 from streamssl.stream.key_table import KeyTable
@@ -28,6 +29,19 @@ from streamssl.stream.stream_time import StreamTime
 from streamssl.telemetry.stages import Stages
 
 FRESH_INPUTS = 512
+
+
+def modality_for(config: Config) -> type[Modality[Any]]:
+    """The modality of a configuration, whose networks serve its objectives.
+
+    Raises:
+        ConfigError: They do not.
+        PluginError: It is not installed, or cannot be loaded.
+    """
+    modality = modality_of(config.modality.kind)
+    if config.learner.enabled:
+        check_objectives(config.objectives, modality.network_type, config.modality.kind)
+    return modality
 
 
 class Judged(NamedTuple):
@@ -57,7 +71,7 @@ class StreamModel:
         self, *, schema: Schema, config: Config, stages: Stages, statistics_thread: bool = True
     ) -> None:
         self.schema, self.config, self._stage = schema, config, stages
-        self.modality = modality_of(config.modality.kind).build(config, schema)
+        self.modality = modality_for(config).build(config, schema)
         self.learner = self._new_learner()
         self.ensemble = Ensemble(
             core=self.modality.core,
@@ -103,10 +117,10 @@ class StreamModel:
 
     def judge(self, batch: EventBatch, epoch: int) -> Judged:
         """Score a batch with the frozen state; only the key table has grown afterwards."""
-        with self._stage("window"):
+        with self._stage("context"):
             slot_B, fresh = self.keys.lookup(batch)
             context, rows, advance = self.modality.read(slot_B, batch)
-        with self._stage("normalise"):
+        with self._stage("inputs"):
             inputs = self._inputs(rows, len(batch))
         inference, measured = self._statistics_thread.run(
             lambda: self._embed(inputs), lambda: self._measure(slot_B, context)

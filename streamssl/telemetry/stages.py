@@ -10,8 +10,8 @@ from contextlib import contextmanager
 STAGES = (
     "poll",
     "decode",
-    "window",
-    "normalise",
+    "context",
+    "inputs",
     "embed",
     "score",
     "calibrate",

@@ -157,6 +157,15 @@ def test_validate_tells_what_and_how_much(cli: Callable[..., Outcome]) -> None:
     assert cli("validate", "-c", SENSOR, "--channels", "38").out == told.out
 
 
+def test_validate_refuses_what_run_would(cli: Callable[..., Outcome], tmp_path: Path) -> None:
+    """An objective that the networks of the modality do not serve."""
+    path = tmp_path / "toy.yaml"
+    path.write_text("modality: {kind: toy}\n")
+    told = cli("validate", "-c", str(path))
+    assert told.code == 2
+    assert "objectives.next_step.weight" in told.err
+
+
 def test_validate_shows_no_secret(
     cli: Callable[..., Outcome], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -9,7 +9,10 @@ import sys
 import pytest
 
 from streamssl.arithmetic.threads import THREAD_VARIABLES
+from streamssl.config import environment
 from streamssl.config.environment import environment_hash
+from streamssl.config.modalities import GROUP
+from streamssl.config.plugins import version
 from streamssl.config.settings import Config, load_config
 from streamssl.learner.build import build
 
@@ -46,6 +49,16 @@ def test_it_changes_with_the_build() -> None:
     """Another torch, or a processor of other capabilities, may give other bits."""
     other = {**BUILD, "cpu": "AVX512"}
     assert environment_hash(Config(), other) != environment_hash(Config(), BUILD)
+
+
+def test_it_changes_with_the_version_of_an_added_modality(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Other code of a package of its own may give other bits; built-in kinds ask for none."""
+    added = load_config({"modality": {"kind": "toy"}}, environ={})
+    before, built_in = environment_hash(added, BUILD), environment_hash(Config(), BUILD)
+    assert version(GROUP, "toy") == "streamssl-toy 1.0"
+    monkeypatch.setattr(environment, "version", lambda _, kind: "2.0" if kind == "toy" else None)
+    assert environment_hash(added, BUILD) != before
+    assert environment_hash(Config(), BUILD) == built_in
 
 
 @pytest.mark.parametrize("name", THREAD_VARIABLES)

@@ -20,6 +20,7 @@ OLD = [
     ("scorers.gaussian.quarantine_min", "7"),
     ("scorers.gaussian.quarantine_share", "0.5"),
     ("scorers.gaussian.quarantine_max", "700"),
+    ("scorers.residual.next_step", "true"),
 ]
 
 

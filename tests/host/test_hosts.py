@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from streamssl.checkpoint import CheckpointError
 from streamssl.checkpoint.store import checkpoints
 from streamssl.config.root import Config
 from streamssl.data.events import EventBatch, StreamsslError
@@ -84,7 +85,7 @@ def test_a_host_gives_what_the_learner_gives(host: Host) -> None:
         assert closed.report.losses == pytest.approx(report.losses)
     assert host.schema == learner.schema
     assert {name for name, _ in host.stage_times()} == {
-        *("window", "normalise", "embed", "score", "calibrate", "attribute", "learn")
+        *("context", "inputs", "embed", "score", "calibrate", "attribute", "learn")
     }
 
 
@@ -250,3 +251,18 @@ def test_the_learners_process_serves_every_modality(
         done += len(piece)
     assert host.state_crc32c() == learner.state_crc32c()
     host.close()
+
+
+def test_a_checkpoint_of_other_sizes_is_refused_with_what_to_do(host: Host, tmp_path: Path) -> None:
+    """Its path, the reason, and the two ways out."""
+    learner = StreamLearner.from_config({**SMALL, "learner": {"hidden": 24}})
+    learner.advance(BATCH)
+    path = learner.save(tmp_path)
+    with pytest.raises(StreamsslError) as refused:
+        host.restore(tmp_path, "fail")
+    told = str(refused.value)
+    assert str(path) in told
+    assert "go back to the learner, modality and scorers sections" in told
+    assert told.endswith("or name an empty app.state_dir")
+    with pytest.raises(CheckpointError, match="does not fit this configuration"):
+        StreamLearner.from_config(CONFIG).load(tmp_path)

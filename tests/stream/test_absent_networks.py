@@ -56,5 +56,5 @@ def test_it_goes_on_from_what_was_saved(tmp_path: Path) -> None:
     again = small_learner(**ABSENT)
     again.load(tmp_path / "state")
     np.testing.assert_array_equal(again.process(BATCH).raw, learner.process(BATCH).raw)
-    with pytest.raises(CheckpointError, match="another configuration"):
+    with pytest.raises(CheckpointError, match="does not fit this configuration"):
         small_learner().load(tmp_path / "state")

@@ -91,7 +91,7 @@ def test_a_batch_that_does_not_fit_together_is_refused(
     [
         {"learner": {"hidden": 16, "embedding": 4, "projection": 4}},
         {"scorers": {"max_features": 8}},
-        {"scorers": {"residual": {"next_step": True}}},
+        {"modality": {"next_step_residual": True}},
         {"modality": {"window": 200}},
         {"objectives": {"moco": {"queue": 32}}},
     ],

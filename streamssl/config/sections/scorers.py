@@ -51,10 +51,6 @@ class CoreConfig(ScorerConfig):
 class ResidualConfig(ScorerConfig):
     """Gated Mahalanobis distance of the networks' residual vector."""
 
-    next_step: bool = Field(
-        False, description="Whether the residual of the next-step prediction is in the vector."
-    )
-
 
 class MemoryConfig(ScorerConfig):
     """Distance to the nearest remembered embeddings of the teacher."""

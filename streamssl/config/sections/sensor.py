@@ -22,6 +22,9 @@ class SensorConfig(ModalityConfig):
     )
     required: bool = Field(False, description="True: an event that lacks a channel is rejected.")
     window: int = Field(32, ge=4, le=1024, description="Rows of context per key.")
+    next_step_residual: bool = Field(
+        False, description="Whether the networks' residuals hold those of the next-step prediction."
+    )
 
     def columns(self) -> ColumnSpec:
         """The channels by name, or `auto`; there are no texts."""

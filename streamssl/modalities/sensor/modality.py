@@ -59,7 +59,6 @@ class SensorModality(Modality[SensorMeasured]):
         section: The modality's section.
         seed: Seed of the leaky units and projections.
         max_features: Longest feature vector of the core.
-        next_step: Whether residuals hold those of the next-step prediction.
     """
 
     network_type = SensorNetwork
@@ -71,12 +70,11 @@ class SensorModality(Modality[SensorMeasured]):
         section: SensorConfig,
         seed: int,
         max_features: int = 256,
-        next_step: bool = False,
     ) -> None:
         num_channels = len(fields)
         self.parts, self.window = fields, section.window
-        self._next_step = next_step
-        self.num_residuals = (3 if next_step else 2) * num_channels
+        self._next_step = section.next_step_residual
+        self.num_residuals = (3 if section.next_step_residual else 2) * num_channels
         self.spec = InputSpec(
             {"window": ((section.window, num_channels), np.float32)},
             width=num_channels,
@@ -104,7 +102,6 @@ class SensorModality(Modality[SensorMeasured]):
             section=section,
             seed=config.app.seed,
             max_features=config.scorers.max_features,
-            next_step=config.scorers.residual.next_step,
         )
 
     def read(self, slot_B: IntArray, batch: EventBatch) -> Reading:
