@@ -55,7 +55,7 @@ class Epochs:
         """Whether the transaction fills the open epoch: it takes more only of what is there."""
         return self._num_events(pending) >= self._target()
 
-    def filled(self, pending: PendingTransaction) -> None:
+    def note_backlog(self, pending: PendingTransaction) -> None:
         """Note whether more input waits than a transaction takes."""
         self._has_backlog = pending.num_messages >= self._max_messages
 
@@ -84,7 +84,7 @@ class Epochs:
         wanted = math.ceil(self.events_left(pending) / self._events_per_message)
         return 0 if pending.full else max(0, min(wanted, self._max_messages - pending.num_messages))
 
-    def read(self, num_messages: int, num_events: int) -> None:
+    def note_density(self, num_messages: int, num_events: int) -> None:
         """Note how many events some messages carried."""
         if num_events:
             self._events_per_message = max(1.0, num_events / num_messages)
@@ -112,7 +112,10 @@ class Epochs:
         return None
 
     def decide(self, reason: str, lag: int) -> Decisions:
-        """Close the epoch: learning is thinned in proportion to a lag above the limit.
+        """What the journal says of the open epoch's end; the clock of the next begins anew.
+
+        That is why it ends, the share of its rows that is learnt (all, or fewer in proportion to a
+        lag above the limit) and whether it took more than its count because input waited.
 
         Args:
             reason: Why it ends.
