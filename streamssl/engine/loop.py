@@ -28,7 +28,7 @@ class Loop:
 
     Args:
         config: The configuration.
-        ports: Transport, learner and codec, not yet asked for anything that follows.
+        ports: Transport, host and codec, not yet asked for anything that follows.
         begun: Where the recovery ended.
         checkpoints: Saves epoch ends.
         crash_log: Knows at which messages processes died.
@@ -55,7 +55,7 @@ class Loop:
         self._closing: Future[Closed] | None = None
         self._spread: Future[Spread] | None = None
         self._epochs = Epochs(
-            learner=ports.host,
+            host=ports.host,
             delivery=config.delivery,
             learn=config.learn,
             clock=ports.clock if live else None,
