@@ -15,7 +15,6 @@ class SpaceValue(msgspec.Struct, frozen=True):
         previous: The space before it, None for the instance's first.
         epoch: First epoch whose vectors lie in it.
         instance: Whose networks made it.
-        map: From the previous space's vectors to this one's; there is none.
         reason: Why it began.
     """
 
@@ -23,7 +22,6 @@ class SpaceValue(msgspec.Struct, frozen=True):
     previous: str | None
     epoch: int
     instance: int
-    map: None
     reason: str
 
 

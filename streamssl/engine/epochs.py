@@ -24,7 +24,7 @@ class Epochs:
     """Limits of the open transaction and of the open epoch.
 
     Args:
-        learner: Says how many events the open epoch has, and how many it takes.
+        host: Says how many events the open epoch has, and how many it takes.
         delivery: Limits of a transaction.
         learn: Limits of an epoch, and the lag that thins learning.
         clock: Seconds that only grow; None for input that is not live.
@@ -33,12 +33,12 @@ class Epochs:
     def __init__(
         self,
         *,
-        learner: Host,
+        host: Host,
         delivery: DeliveryConfig,
         learn: LearnConfig,
         clock: Callable[[], float] | None,
     ) -> None:
-        self._learner = learner
+        self._host = host
         self._max_messages = delivery.max_events
         self._commit_interval_s = delivery.commit_interval_ms / 1_000
         self._learn = learn
@@ -55,13 +55,13 @@ class Epochs:
         """Whether the transaction fills the open epoch: it takes more only of what is there."""
         return self._num_events(pending) >= self._target()
 
-    def filled(self, pending: PendingTransaction) -> None:
+    def note_backlog(self, pending: PendingTransaction) -> None:
         """Note whether more input waits than a transaction takes."""
         self._has_backlog = pending.num_messages >= self._max_messages
 
     def _target(self) -> int:
         """Events at which the open epoch ends where nothing waits."""
-        target = self._learner.target()
+        target = self._host.target()
         return min(target, self._learn.live_every) if self._clock else target
 
     def _limit(self) -> int:
@@ -69,11 +69,11 @@ class Epochs:
         return self._target() * (self._learn.max_stretch if self._clock else 1)
 
     def _num_events(self, pending: PendingTransaction) -> int:
-        return self._learner.num_open_events + pending.num_events
+        return self._host.num_open_events + pending.num_events
 
     def _is_full(self) -> bool:
         most = self._limit() if self._has_backlog else self._target()
-        return self._learner.num_open_events >= most
+        return self._host.num_open_events >= most
 
     def room(self, pending: PendingTransaction) -> int:
         """Most messages that the transaction still takes: an epoch has no event too much.
@@ -84,7 +84,7 @@ class Epochs:
         wanted = math.ceil(self.events_left(pending) / self._events_per_message)
         return 0 if pending.full else max(0, min(wanted, self._max_messages - pending.num_messages))
 
-    def read(self, num_messages: int, num_events: int) -> None:
+    def note_density(self, num_messages: int, num_events: int) -> None:
         """Note how many events some messages carried."""
         if num_events:
             self._events_per_message = max(1.0, num_events / num_messages)
@@ -96,13 +96,13 @@ class Epochs:
         now, ends = self._clock(), [self._clock() + IDLE_POLL_S]
         if pending.parts:
             ends.append(pending.began_s + self._commit_interval_s)
-        if self._learner.num_open_events or pending.num_events:
+        if self._host.num_open_events or pending.num_events:
             ends.append(self._first_event_s() + self._learn.max_wait_s)
         return max(0.0, min(ends) - now)
 
     def over(self) -> str | None:
         """Why the open epoch ends now, None while it does not."""
-        if not self._learner.num_open_events:
+        if not self._host.num_open_events:
             self._began_s = None
             return None
         if self._is_full():
@@ -112,7 +112,10 @@ class Epochs:
         return None
 
     def decide(self, reason: str, lag: int) -> Decisions:
-        """Close the epoch: learning is thinned in proportion to a lag above the limit.
+        """What the journal says of the open epoch's end; the clock of the next begins anew.
+
+        That is why it ends, the share of its rows that is learnt (all, or fewer in proportion to a
+        lag above the limit) and whether it took more than its count because input waited.
 
         Args:
             reason: Why it ends.
@@ -122,7 +125,7 @@ class Epochs:
         if self._clock is None:
             return Decisions(reason)
         rate = min(1.0, self._learn.thin_above_lag / max(lag, 1))
-        return Decisions(reason, rate, self._learner.num_open_events > self._target())
+        return Decisions(reason, rate, self._host.num_open_events > self._target())
 
     def _first_event_s(self) -> float:
         assert self._clock is not None

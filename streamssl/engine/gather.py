@@ -68,14 +68,28 @@ class Gatherer:
                 pending.began_s, pending.polled_s = ports.clock(), self.intake.polled_s
             for piece in pieces:
                 self._admit(piece, pending, in_flight)
-            if ports.host.idle() if is_busy else not pieces and self._is_over(pending):
+            if self._is_ready(pending, is_busy=is_busy, came=bool(pieces)):
                 break
-        self.epochs.filled(pending)
+        self.epochs.note_backlog(pending)
         return pending if pending.parts else None
 
-    def _is_over(self, pending: PendingTransaction) -> bool:
-        """Whether the transaction is scored as it is where no input waits."""
-        return self.epochs.has_enough(pending) or not (pending.parts and self.live)
+    def _is_ready(self, pending: PendingTransaction, *, is_busy: bool, came: bool) -> bool:
+        """Whether the transaction takes no more.
+
+        Args:
+            pending: What was taken so far.
+            is_busy: Whether the learner was at work when the gathering began.
+            came: Whether the last poll gave anything.
+        """
+        if is_busy:
+            return self.ports.host.idle()
+        if came:
+            return False
+        return not self._waits_for_more(pending)
+
+    def _waits_for_more(self, pending: PendingTransaction) -> bool:
+        """Whether the transaction is kept open though no input is there now."""
+        return not self.epochs.has_enough(pending) and bool(pending.parts) and self.live
 
     def _room(self, pending: PendingTransaction) -> int:
         return min(self.epochs.room(pending), self.max_poll_messages)
@@ -122,7 +136,7 @@ class Gatherer:
         with self.ports.reporter.stage("decode"):
             decoded = decode(self.ports.codec.decoder, piece, self.positions.schema, poison)
         self.positions.decide(decoded.schema)
-        self.epochs.read(len(piece.payload), len(decoded.batch))
+        self.epochs.note_density(len(piece.payload), len(decoded.batch))
         left = self.epochs.events_left(pending)
         if len(decoded.batch) < left:
             return piece, decoded

@@ -28,7 +28,7 @@ class Loop:
 
     Args:
         config: The configuration.
-        ports: Transport, learner and codec, not yet asked for anything that follows.
+        ports: Transport, host and codec, not yet asked for anything that follows.
         begun: Where the recovery ended.
         checkpoints: Saves epoch ends.
         crash_log: Knows at which messages processes died.
@@ -55,7 +55,7 @@ class Loop:
         self._closing: Future[Closed] | None = None
         self._spread: Future[Spread] | None = None
         self._epochs = Epochs(
-            learner=ports.host,
+            host=ports.host,
             delivery=config.delivery,
             learn=config.learn,
             clock=ports.clock if live else None,
@@ -105,7 +105,7 @@ class Loop:
         if before:
             self._publish(before)
         if not (pending or before):  # Nobody else asks how learning and saving went.
-            self._epoch_learnt()
+            self._await_learning()
         reason = None if pending else self._epochs.over()
         if reason and not self._ports.stopping.is_set():
             self._close_epoch(reason)
@@ -113,7 +113,7 @@ class Loop:
 
     def _publish(self, pending: PendingTransaction) -> None:
         """Encode what was scored, and commit it."""
-        self._epoch_learnt()
+        self._await_learning()
         with self._reporter.stage("wait"):
             results = pending.results()
         with self._reporter.stage("encode"):
@@ -123,14 +123,14 @@ class Loop:
 
     def _close_epoch(self, reason: str) -> None:
         """Begin to learn the epoch, whose every transaction was acknowledged; then checkpoint."""
-        self._epoch_learnt()
+        self._await_learning()
         decisions = self._epochs.decide(reason, sum(self._intake.lag().values()))
         self._positions.closed[self._host.epoch] = decisions
         self._closing = self._host.close_epoch(decisions)
         self._checkpoints.epoch_ended(self._positions)
 
-    def _epoch_learnt(self) -> None:
-        """The last epoch that was closed is learnt: its state scores what comes."""
+    def _await_learning(self) -> None:
+        """Wait until the epoch closed last is learnt, if one is: its state scores what comes."""
         if self._closing:
             with self._reporter.stage("wait"):
                 report, self._state_crc32c = self._closing.result()
@@ -164,7 +164,7 @@ class Loop:
         self._reporter.enter("draining")
         if self._in_flight:
             self._publish(self._in_flight)
-        self._epoch_learnt()
+        self._await_learning()
         self._checkpoints.flush()
         self._crash_log.clear()
 

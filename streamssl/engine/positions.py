@@ -44,7 +44,7 @@ class Positions:
         if record.schema is not None:
             self.schema, self.schema_is_journalled = record.schema, True
         if record.space is not None:
-            self.space = record.space[1]
+            self.space = record.space
         self.closed.clear()
         self.dropped.clear()
         self.changes.clear()

@@ -24,7 +24,7 @@ class Publisher:
     def __init__(
         self, *, ports: Ports, positions: Positions, instance: int, environment: str
     ) -> None:
-        self._transport, self._learner = ports.transport, ports.host
+        self._transport, self._host = ports.transport, ports.host
         self._reporter, self._clock = ports.reporter, ports.clock
         self._positions = positions
         self._instance = instance
@@ -62,8 +62,8 @@ class Publisher:
         A transaction that was taken in before this was known does the same again when its turn
         comes; no newer incarnation has been taken in by then (`PendingTransaction.accepts`).
         """
-        give_up(self._learner, partition, output.range.start)
-        self._positions.drop(self._learner.epoch, partition)
+        give_up(self._host, partition, output.range.start)
+        self._positions.drop(self._host.epoch, partition)
 
     def _record(
         self, pending: PendingTransaction, outputs: dict[int, PartitionOutput], state_crc32c: int
@@ -74,7 +74,7 @@ class Publisher:
         return JournalRecord(
             instance=self._instance,
             seq=positions.seq + 1,
-            epoch=self._learner.epoch,
+            epoch=self._host.epoch,
             ranges={p: (r.start, r.stop, r.num_messages, r.crc32c) for p, r in ranges.items()},
             tails=dict(pending.tails),
             dropped=list(positions.dropped),

@@ -52,7 +52,7 @@ class Reproduction:
         num_events: Events applied.
     """
 
-    learner: Host
+    host: Host
     codec: Codec
     source: InputReader
     positions: Positions
@@ -62,8 +62,8 @@ class Reproduction:
 
     def __post_init__(self) -> None:
         """Take over the learner's columns, and fingerprint the state that was given."""
-        self.positions.decide(self.learner.schema)
-        self.state_crc32c = self.learner.state_crc32c()
+        self.positions.decide(self.host.schema)
+        self.state_crc32c = self.host.state_crc32c()
 
     def apply(
         self, record: JournalRecord, position: int, *, publishing: bool = False
@@ -95,11 +95,11 @@ class Reproduction:
         tails = {p: self.source.reread(p, *ends) for p, ends in sorted(record.tails.items())}
         self._close_epochs(record)
         self.positions.schema = record.schema or self.positions.schema
-        self._drop(record, self.learner.epoch)
+        self._drop(record, self.host.epoch)
         for partition, tail in tails.items():
-            rebuild(self.learner, self.codec, partition, tail, self.positions.schema)
+            rebuild(self.host, self.codec, partition, tail, self.positions.schema)
         pending = self._decoded(record, pieces)
-        pending.submit(self.learner)
+        pending.submit(self.host)
         results = pending.results()
         self.num_events += pending.num_events
         previous = self.positions.space
@@ -130,18 +130,18 @@ class Reproduction:
 
     def _close_epochs(self, record: JournalRecord) -> None:
         decisions = record.decisions()
-        for epoch in range(self.learner.epoch, record.epoch):
+        for epoch in range(self.host.epoch, record.epoch):
             if epoch not in decisions:
                 raise JournalBrokenError(f"the journal does not say how epoch {epoch} closed")
             self._drop(record, epoch)
-            self.state_crc32c = self.learner.close_epoch(decisions[epoch]).result().state_crc32c
+            self.state_crc32c = self.host.close_epoch(decisions[epoch]).result().state_crc32c
         if record.state_crc32c != self.state_crc32c:
             self.differing.setdefault(record.epoch, record.environment == self.environment)
 
     def _drop(self, record: JournalRecord, epoch: int) -> None:
         for dropped_in, partition in record.dropped:
             if dropped_in == epoch:
-                self.learner.rebuild(partition, None)
+                self.host.rebuild(partition, None)
                 self.positions.stops.pop(partition, None)
 
     def _decoded(self, record: JournalRecord, pieces: list[Slice]) -> PendingTransaction:
@@ -155,21 +155,19 @@ class Reproduction:
         return pending
 
 
-def rebuild(
-    learner: Host, codec: Codec, partition: int, tail: Slice, schema: Schema | None
-) -> None:
+def rebuild(host: Host, codec: Codec, partition: int, tail: Slice, schema: Schema | None) -> None:
     """Drop a partition's per-key state and advance it over `tail`: no scores, no learning."""
     batch = codec.decoder.decode(tail, schema).batch if tail.start < tail.stop else None
-    learner.rebuild(partition, batch if batch is not None and len(batch) else None)
+    host.rebuild(partition, batch if batch is not None and len(batch) else None)
 
 
-def give_up(learner: Host, partition: int, from_offset: int) -> None:
+def give_up(host: Host, partition: int, from_offset: int) -> None:
     """Forget a partition's uncommitted rows and all its per-key state.
 
     What remains is as if the rows had never been seen, which is what a reproduction sees.
     """
-    learner.discard(partition, from_offset)
-    learner.rebuild(partition, None)
+    host.discard(partition, from_offset)
+    host.rebuild(partition, None)
 
 
 def recover(
@@ -193,7 +191,7 @@ def recover(
         Whether a gap had to be declared: the state is what it was, but for the epochs named
         in `positions.changes`, and nothing is held of any partition.
     """
-    positions, first = reproduction.positions, reproduction.learner.epoch
+    positions, first = reproduction.positions, reproduction.host.epoch
     broken = _broken(positions, records, oldest)
     if broken:
         positions.journal = oldest
@@ -205,7 +203,7 @@ def recover(
                 return False
             reproduction.apply(record, position)
     except (InputExpiredError, InputDiffersError, JournalBrokenError) as error:
-        _declare_gap(reproduction, records, reproduction.learner.epoch, str(error))
+        _declare_gap(reproduction, records, reproduction.host.epoch, str(error))
         return True
     if reproduction.differing:
         _declare_rebased(reproduction)
@@ -230,16 +228,16 @@ def _broken(
 def _declare_gap(
     reproduction: Reproduction, records: list[tuple[int, JournalRecord]], first: int, why: str
 ) -> None:
-    positions, learner = reproduction.positions, reproduction.learner
+    positions, host = reproduction.positions, reproduction.host
     for partition in {*positions.stops, *(p for _, record in records for p in record.ranges)}:
-        give_up(learner, partition, 0)
+        give_up(host, partition, 0)
     positions.stops.clear()
     for position, record in records:
         positions.landed(record, position)
     positions.stops.clear()
-    learner.skip_to(max([learner.epoch, *(record.epoch + 1 for _, record in records)]))
-    reproduction.state_crc32c = learner.state_crc32c()
-    positions.changes.append(f"gap: epochs {first}..{max(first, learner.epoch - 1)} not learned")
+    host.skip_to(max([host.epoch, *(record.epoch + 1 for _, record in records)]))
+    reproduction.state_crc32c = host.state_crc32c()
+    positions.changes.append(f"gap: epochs {first}..{max(first, host.epoch - 1)} not learned")
     log.error("learning has a gap: %s", why, extra={"change": positions.changes[-1]})
 
 

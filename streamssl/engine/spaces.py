@@ -11,18 +11,15 @@ from streamssl.transport.base import PartitionOutput
 from streamssl.transport.journal import JournalRecord
 
 
-def new_space(
-    outputs: Mapping[int, PartitionOutput], announced: str | None
-) -> tuple[int, str] | None:
-    """The first partition that shows a space that is not announced yet, and its name, or None.
+def new_space(outputs: Mapping[int, PartitionOutput], announced: str | None) -> str | None:
+    """The space of the results, None where it is announced already or they have none.
 
     Weights are frozen within an epoch, so that all results of a transaction share one space.
     """
-    results = ((p, part.results[0]) for p, part in sorted(outputs.items()) if part.results)
-    partition, first = next(results, (0, None))
+    first = next((part.results[0] for part in outputs.values() if part.results), None)
     if first is None or first.space == announced or first.space.endswith(f"/{NO_SPACE}"):
         return None
-    return partition, first.space
+    return first.space
 
 
 def announcements(record: JournalRecord, previous: str | None) -> list[OutputRecord]:
@@ -34,14 +31,12 @@ def announcements(record: JournalRecord, previous: str | None) -> list[OutputRec
     """
     if record.space is None:
         return []
-    _, space = record.space
     trained = previous is not None and previous.endswith(f"/{PROVISIONAL}")
     value = SpaceValue(
-        space=space,
+        space=record.space,
         previous=previous,
         epoch=record.epoch,
         instance=record.instance,
-        map=None,
         reason="first training burst over" if trained else "start",
     )
     return [encode_space(value)]

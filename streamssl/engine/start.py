@@ -64,7 +64,7 @@ def start(*, config: Config, ports: Ports, state_dir: Path | None, init_from: Pa
         _check_columns(config, host, init_from)
         source = "initial"
     reproduction = Reproduction(
-        learner=host,
+        host=host,
         codec=ports.codec,
         source=ports.transport,
         positions=positions,
@@ -88,8 +88,8 @@ def _pretrained(host: Host, directory: Path) -> None:
         raise CheckpointError(f"{directory} holds no checkpoint to begin from; see replay --save")
 
 
-def _check_columns(config: Config, learner: Host, init_from: Path) -> None:
-    learnt = learner.schema
+def _check_columns(config: Config, host: Host, init_from: Path) -> None:
+    learnt = host.schema
     if learnt is None:
         return
     wanted = config.modality.columns().schema(learnt.fields)

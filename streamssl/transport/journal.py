@@ -6,7 +6,7 @@ decisions and the code, so a replay of the journal gives the same scores and the
 
 from __future__ import annotations
 
-from collections.abc import Collection, Set
+from collections.abc import Set
 
 import msgspec
 
@@ -34,8 +34,8 @@ class JournalRecord(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=Tru
             as (reason, learn_rate, backlog).
         fields: Names of the stream's numbers; only in the record that decides its columns.
         texts: Names of its text columns, in the same record.
-        space: (partition, name) of the embedding space that this transaction announces, None where
-            it announces none; the partition is one of `ranges` and says no more.
+        space: Name of the embedding space that this transaction announces, None where it
+            announces none.
         state_crc32c: CRC of the state that scored this transaction.
         environment: Hash of configuration, build and thread count.
         changes: What else changed since the last record, in words a person reads too:
@@ -52,7 +52,7 @@ class JournalRecord(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=Tru
     closed: dict[int, Decisions] = {}
     fields: list[str] | None = None
     texts: list[str] = []
-    space: tuple[int, str] | None = None
+    space: str | None = None
     state_crc32c: int = 0
     environment: str = ""
     changes: list[str] = []
@@ -69,7 +69,7 @@ class JournalRecord(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=Tru
             ranges=ranges,
             tails={p: t for p, t in self.tails.items() if p not in gone},
             dead_letters=[d for d in self.dead_letters if d[0] not in gone],
-            space=_space_of(self.space, ranges),
+            space=self.space if ranges else None,
             changes=[change for change in self.changes if not change.startswith(missed)],
         )
 
@@ -89,12 +89,6 @@ class JournalRecord(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=Tru
     def encode(self) -> bytes:
         """The record as compact JSON."""
         return msgspec.json.encode(self)
-
-
-def _space_of(space: tuple[int, str] | None, ranges: Collection[int]) -> tuple[int, str] | None:
-    if space is None or space[0] in ranges:
-        return space
-    return (min(ranges), space[1]) if ranges else None
 
 
 def missed_change(partition: int) -> str:

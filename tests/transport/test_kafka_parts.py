@@ -21,6 +21,7 @@ from streamssl.transport.journal import JournalRecord
 from streamssl.transport.kafka.assignments import Assignments
 from streamssl.transport.kafka.exactly_once import ExactlyOnce
 from streamssl.transport.kafka.failures import RecordTooLargeError
+from streamssl.transport.kafka.journal_reader import JournalReader, JournalUnreadableError
 from streamssl.transport.kafka.log_throttle import throttle_client_logs
 from streamssl.transport.kafka.message_queues import MessageQueues
 from streamssl.transport.kafka.producer_record import ProducerRecord, check_sizes
@@ -190,3 +191,25 @@ def test_only_what_was_lost_waits_for_the_end_of_a_rebalance(
     record = JournalRecord(instance=0, seq=1, epoch=1)
     assert committer._membership(Transaction(record, {0: part})).member_id == "a"
     assert len(turned) == num_turns
+
+
+def test_a_journal_of_an_earlier_form_is_refused_with_what_to_do() -> None:
+    """The error names the record, the field and the remedy; nothing is read half."""
+    earlier = (
+        b'{"instance":0,"seq":1,"epoch":0,"ranges":{"1":[0,4,4,7]},"space":[1,"0/provisional"]}'
+    )
+    reader: Any = SimpleNamespace(
+        oldest=lambda _: 0,
+        read=lambda *_: [Message(0, 5, None, earlier)],
+        forget=lambda: None,
+    )
+    admin: Any = SimpleNamespace(uncommitted_end=lambda _: 6)
+    journal = JournalReader(
+        reader,
+        admin,
+        tp=TopicPartition("app.journal", 0),
+        retry_policy=RetryPolicy(lambda: False),
+    )
+    expected = r"app\.journal/0/5 is not .*\$\.space.*use the version that wrote it, or another app"
+    with pytest.raises(JournalUnreadableError, match=expected):
+        journal.read(0)
