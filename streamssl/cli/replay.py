@@ -45,7 +45,7 @@ def replay(
     key_column: Annotated[str | None, typer.Option(help="Key [input.key_field].")] = None,
     ignore_columns: Annotated[
         str | None,
-        typer.Option(help="Columns that are no channels, such as 'a,b,eval_*'."),
+        typer.Option(help="Columns that are not read as numbers, such as 'a,b,eval_*'."),
     ] = None,
     embeddings: Annotated[
         Path | None, typer.Option(help="Embeddings, one per input row: .parquet.")

@@ -77,7 +77,7 @@ def summary_lines(counts: Counts, start_up_s: float, written: list[Path]) -> lis
 
     Args:
         counts: What was done; `seconds` from the first row taken to the last output.
-        start_up_s: Before that: loading libraries, deciding channels, building networks.
+        start_up_s: Before that: loading libraries, deciding columns, building networks.
         written: Files and folders.
     """
     speed = f"{_rate(counts):,.0f} events/s (start-up {start_up_s:.1f} s)"

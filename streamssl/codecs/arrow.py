@@ -23,7 +23,7 @@ MAX_EXPANSION = 64
 class ArrowDecoder:
     """Arrow IPC streams or files to columns; the index of an event is its row in the message.
 
-    The channels are columns of numbers, or one column of lists (`input.values_field`). Null and
+    The numbers are columns, or one column of lists (`input.values_field`). Null and
     NaN are missing. Texts are columns of text, or of numbers and booleans. A bad row becomes a
     dead letter of one row, the rows around it are events; a message that is no Arrow, has columns
     of other types, or would need more than `MAX_EXPANSION` times `max_message_bytes` of memory is
@@ -31,7 +31,7 @@ class ArrowDecoder:
 
     Args:
         topic: What the event ids begin with.
-        fields: Names of the channels; `auto` has the first readable event decide them.
+        fields: Names of the numbers; `auto` has the first readable event decide them.
         texts: Names of the text columns.
         input: Time, key, list of values, and limits.
         required: Whether an event that lacks a column is a dead letter.

@@ -1,6 +1,6 @@
 """Arrow columns of any sensible type to what events are made of.
 
-B = rows, C = channels. A row's fault is found once: the first one stays.
+B = rows, C = numbers of an event. A row's fault is found once: the first one stays.
 """
 
 from __future__ import annotations
@@ -32,13 +32,13 @@ _MAX_VIEWED_BYTES = 64 * 2**20
 
 
 def is_list(kind: pa.DataType) -> bool:
-    """Whether a column of this type can be all channels of an event."""
+    """Whether a column of this type can be all numbers of an event."""
     is_any = types.is_list(kind) or types.is_large_list(kind) or types.is_fixed_size_list(kind)
     return bool(is_any and is_number(kind.value_type))
 
 
 def numbers(name: str, column: pa.Array) -> Float32Array:
-    """A channel's values: NaN where null, infinite where beyond float32.
+    """A column's numbers: NaN where null, infinite where beyond float32.
 
     Raises:
         UnreadableError: It is not a column of numbers.
@@ -102,7 +102,7 @@ def texts(name: str, column: pa.Array) -> tuple[pa.StringArray, IntArray]:
     return _short_texts(column if is_text(kind) else number_texts(column), MAX_TEXT_BYTES)
 
 
-def list_values(name: str, column: pa.Array, num_channels: int) -> tuple[Float32Array, Faults]:
+def list_values(name: str, column: pa.Array, num_values: int) -> tuple[Float32Array, Faults]:
     """`[B, C]` values of a list column, and the rows that are null or of another length.
 
     Raises:
@@ -111,13 +111,13 @@ def list_values(name: str, column: pa.Array, num_channels: int) -> tuple[Float32
     if not is_list(column.type):
         raise _wrong_type(name, column.type, "lists of numbers")
     count_B = list_lengths(column)
-    good = np.flatnonzero(count_B == num_channels)
-    values_BC = np.full((len(column), num_channels), np.nan, np.float32)
+    good = np.flatnonzero(count_B == num_values)
+    values_BC = np.full((len(column), num_values), np.nan, np.float32)
     flat = pc.list_flatten(column.take(pa.array(good)))
-    values_BC[good] = numbers(name, flat).reshape(len(good), num_channels)
+    values_BC[good] = numbers(name, flat).reshape(len(good), num_values)
     faults = {
-        row: Fault("wrong_count", f"expected {num_channels} values, got {count_B[row]}")
-        for row in _rows(count_B != num_channels)
+        row: Fault("wrong_count", f"expected {num_values} values, got {count_B[row]}")
+        for row in _rows(count_B != num_values)
     }
     return values_BC, faults | _null_faults(name, column)
 

@@ -1,6 +1,6 @@
 """The record batch that a stream's events are rows of: its columns, and the faults of rows.
 
-B = rows, C = channels.
+B = rows, C = numbers of an event.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import pyarrow as pa
 from streamssl.codecs import arrow_columns
 from streamssl.codecs.arrow_types import is_number
 from streamssl.codecs.dead_letters import Fault, UnreadableError
-from streamssl.codecs.fields import array_names, auto_schema, channel_names
+from streamssl.codecs.fields import array_names, auto_schema, number_names
 from streamssl.codecs.keys import record_keys
 from streamssl.codecs.rows import Faults, Rows, text_batch
 from streamssl.codecs.texts import long_texts, missing_texts
@@ -26,7 +26,7 @@ class ArrowLayout:
     """How events are written as rows of a record batch.
 
     Args:
-        texts: Names of the text columns, whatever decides the channels.
+        texts: Names of the text columns, whatever decides the numbers.
         config: Where the time, the key and the list of values are.
         required: Whether every column must be there and not null.
         max_bytes: Most bytes of a message's numbers, and of its texts.
@@ -85,7 +85,7 @@ class ArrowLayout:
             names = array_names(array, self._first_length(_column(rows, array), faults))
         else:
             numeric = (c.name for c in rows.schema if is_number(c.type))
-            names = channel_names(numeric, self._config, self._texts)
+            names = number_names(numeric, self._config, self._texts)
         return auto_schema(names, self._texts, self._config)
 
     def _first_length(self, column: pa.Array, faults: Faults) -> int:
@@ -102,9 +102,9 @@ class ArrowLayout:
     def _values(self, rows: pa.RecordBatch, schema: Schema) -> tuple[Float32Array, Faults]:
         fields = schema.fields
         if not any(schema):
-            raise UnreadableError("missing_field", "no channel: no row has a number to read")
+            raise UnreadableError("missing_field", "no row has a number to read")
         if rows.num_rows * len(fields) * 4 > self._max_bytes:
-            raise UnreadableError("too_large", f"{rows.num_rows} rows of {len(fields)} channels")
+            raise UnreadableError("too_large", f"{rows.num_rows} rows of {len(fields)} numbers")
         absent = self._absent(rows, schema)
         if self._config.values_field is not None:
             column = _column(rows, self._config.values_field)
@@ -116,10 +116,10 @@ class ArrowLayout:
         infinite, missing = np.isinf(values_BC).any(axis=1), np.isnan(values_BC).any(axis=1)
         found = dict.fromkeys(
             np.flatnonzero(infinite).tolist(),
-            Fault("not_finite", "a channel is infinite or beyond the range of float32"),
+            Fault("not_finite", "a number is infinite or beyond the range of float32"),
         )
         if self._required:
-            fault = Fault("missing_field", "a channel is null or NaN (modality.required)")
+            fault = Fault("missing_field", "a required number is null or NaN")
             found = dict.fromkeys(np.flatnonzero(missing).tolist(), fault) | found
         return values_BC, found | faults
 
@@ -153,9 +153,9 @@ class ArrowLayout:
 
 def _named_values(rows: pa.RecordBatch, fields: tuple[str, ...], absent: set[str]) -> Float32Array:
     values_BC = np.full((rows.num_rows, len(fields)), np.nan, np.float32)
-    for channel, name in enumerate(fields):
+    for place, name in enumerate(fields):
         if name not in absent:
-            values_BC[:, channel] = arrow_columns.numbers(name, rows.column(name))
+            values_BC[:, place] = arrow_columns.numbers(name, rows.column(name))
     return values_BC
 
 

@@ -15,7 +15,7 @@ _UNITS = {"s": 1.0, "ms": 1e3, "us": 1e6, "ns": 1e9}
 
 
 def is_number(kind: pa.DataType) -> bool:
-    """Whether a column of this type can be a channel (booleans are 1 and 0)."""
+    """Whether a column of this type can be numbers (booleans are 1 and 0)."""
     if types.is_dictionary(kind):
         return is_number(kind.value_type)
     return bool(

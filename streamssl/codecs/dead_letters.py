@@ -15,7 +15,7 @@ REASONS = (
     "bad_arrow",  # not an Arrow IPC stream or file
     "wrong_type",  # a field, or the message itself, is of another type
     "missing_field",  # a field that must be there is absent or null
-    "wrong_count",  # an array with another number of values than channels
+    "wrong_count",  # an array with another count of values than the stream's
     "not_finite",  # infinite, or beyond the range of float32
     "bad_time",  # neither seconds nor milliseconds since 1970 nor ISO 8601
     "bad_key",  # not UTF-8, or longer than `max_key_bytes`

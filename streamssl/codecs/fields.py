@@ -50,10 +50,10 @@ def check_names(names: Sequence[str], config: InputConfig) -> None:
         )
 
 
-def channel_names(
+def number_names(
     names: Iterable[str], config: InputConfig, texts: Sequence[str] = ()
 ) -> tuple[str, ...]:
-    """Of the numeric fields `names`, those that are channels under `fields: auto`."""
+    """Of the numeric fields `names`, those that are an event's numbers under `fields: auto`."""
     special = {config.time_field, config.key_field, *texts}
     return tuple(
         name
@@ -63,18 +63,18 @@ def channel_names(
     )
 
 
-def array_names(values_field: str, num_channels: int) -> tuple[str, ...]:
-    """Names of the channels of one array field under `fields: auto`.
+def array_names(values_field: str, num_values: int) -> tuple[str, ...]:
+    """Names of the numbers of one array field under `fields: auto`.
 
     Example:
         >>> array_names("values", 2)
         ('values[0]', 'values[1]')
     """
-    return tuple(f"{values_field}[{i}]" for i in range(num_channels))
+    return tuple(f"{values_field}[{i}]" for i in range(num_values))
 
 
 def auto_schema(names: tuple[str, ...], texts: Sequence[str], config: InputConfig) -> Schema:
-    """The columns of a stream whose first event has the channels `names`.
+    """The columns of a stream whose first event has the numbers `names`.
 
     `NO_COLUMNS` where they are too many, or an array's that holds none: that decides nothing.
     """

@@ -1,6 +1,6 @@
 """JSON events: one object a message, columns out.
 
-B = events, C = channels.
+B = events, C = numbers of an event.
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ from streamssl.codecs.fields import (
     NO_COLUMNS,
     array_names,
     auto_schema,
-    channel_names,
     named_schema,
+    number_names,
 )
 from streamssl.codecs.json_fields import array_length, numeric_names
 from streamssl.codecs.json_layout import JsonLayout
@@ -41,15 +41,15 @@ from streamssl.data.events import (
 class JsonDecoder:
     """JSON objects to columns, one event a message.
 
-    The channels are fields of their own, `{"temperature": 21.5, "pressure": null}`, or one
-    array, `{"values": [21.5, null]}` (`input.values_field`). Null or absent is missing; numbers
+    The numbers are fields of their own, `{"temperature": 21.5, "pressure": null}`, or one
+    array, `{"values": [21.5, null]}` (`input.values_field`). Null or absent is missing; they
     are numbers or booleans (1 and 0), never text. Texts are text, or numbers and booleans as they
     are written. Of a name that occurs twice the last counts. What one message is never depends on
     its neighbours.
 
     Args:
         topic: What the event ids begin with.
-        fields: Names of the channels; `auto` has the first readable event decide them.
+        fields: Names of the numbers; `auto` has the first readable event decide them.
         texts: Names of the text columns.
         input: Time, key, array of values, and limits.
         required: Whether an event that lacks a column is a dead letter.
@@ -95,7 +95,7 @@ class JsonDecoder:
         array = self._config.values_field
         try:
             if array is None:
-                names = channel_names(numeric_names(message.value), self._config, self._texts)
+                names = number_names(numeric_names(message.value), self._config, self._texts)
             else:
                 names = array_names(array, array_length(message.value, array))
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
@@ -138,7 +138,7 @@ class JsonDecoder:
         keys, key_faults = self._keys(messages, events)
         time_B, time_faults = self._times(messages, events)
         texts, text_faults = layout.texts(messages, events)
-        values_BC, faults = layout.channel_values(events)
+        values_BC, faults = layout.number_values(events)
         infinite_BC = np.isinf(values_BC)
         for row in np.flatnonzero(infinite_BC.any(axis=1)).tolist():
             name = layout.schema.fields[int(infinite_BC[row].argmax())]
@@ -146,7 +146,7 @@ class JsonDecoder:
         nothing_B = np.isnan(values_BC).all(axis=1) & _all_null(texts, len(events))
         for row in np.flatnonzero(nothing_B).tolist():
             if not any(layout.schema) or layout.carries_no_column(messages[row].value or b""):
-                faults[row] = Fault("missing_field", "carries none of the channels")
+                faults[row] = Fault("missing_field", "carries none of the fields")
         found = text_faults | faults | time_faults | key_faults
         return Rows(keys, time_B, values_BC, texts), found
 

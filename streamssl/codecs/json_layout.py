@@ -1,7 +1,7 @@
 """The JSON object that a stream's events are: a typed parser, and its columns.
 
 The type is built once from the field names, so that one pass of the parser checks every value
-and leaves nothing to look at event by event. B = events, C = channels.
+and leaves nothing to look at event by event. B = events, C = numbers of an event.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ class JsonLayout:
         self.schema = schema
         self._by_array = config.values_field is not None
         self._decoder = msgspec.json.Decoder(_event_type(schema, config, required))
-        self._channels = [attrgetter(f"c{i}") for i in range(len(schema.fields))]
+        self._numbers = [attrgetter(f"c{i}") for i in range(len(schema.fields))]
         self._texts = [attrgetter(f"t{i}") for i in range(len(schema.texts))]
 
     def parse(self, values: Sequence[bytes]) -> tuple[list[Any], Faults]:
@@ -67,12 +67,12 @@ class JsonLayout:
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
             faults[row] = parse_fault(error)
 
-    def channel_values(self, events: Sequence[Any]) -> tuple[Float32Array, Faults]:
+    def number_values(self, events: Sequence[Any]) -> tuple[Float32Array, Faults]:
         """`[B, C]` values, NaN where null or absent, and the rows with another count."""
         if not self._by_array:
             values_BC = np.empty((len(events), len(self.schema.fields)), np.float32)
-            for channel, column in enumerate(self._channels):
-                values_BC[:, channel] = _float32(partial(map, column, events), len(events))
+            for place, number in enumerate(self._numbers):
+                values_BC[:, place] = _float32(partial(map, number, events), len(events))
             return values_BC, {}
         return self._array_values(list(map(attrgetter("values"), events)))
 
@@ -125,7 +125,7 @@ def _event_type(schema: Schema, config: InputConfig, required: bool) -> type[msg
         columns.append(("values", list[number]))
         names["values"] = config.values_field
     else:
-        # NaN, not None, where a channel is absent: a column of numbers alone is read the fastest.
+        # NaN, not None, where a number is absent: a column of numbers alone is read the fastest.
         absent = () if required else (float("nan"),)
         columns += [(f"c{i}", number, *absent) for i in range(len(schema.fields))]
         names |= {f"c{i}": name for i, name in enumerate(schema.fields)}

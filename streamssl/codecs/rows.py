@@ -1,7 +1,7 @@
 """Rows that were read, and the events that they are: all but those with a fault.
 
 Faults are collected per row: the first one that is found for a row is its reason.
-B = rows, C = channels.
+B = rows, C = numbers of an event.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Rows of a file to columns of events; unreadable rows and cells become dead letters.
 
-B = events, C = channels.
+B = events, C = numbers of an event.
 """
 
 from __future__ import annotations
@@ -102,12 +102,12 @@ class TableDecoder:
             values_BC, no_number_BC = _numbers(rows, fields)
         beyond_BC = np.isinf(values_BC)
         absent_BC = np.isnan(values_BC) & self._required
-        for channel in np.flatnonzero((no_number_BC | beyond_BC | absent_BC).any(0)).tolist():
-            name = fields[channel]
+        for place in np.flatnonzero((no_number_BC | beyond_BC | absent_BC).any(0)).tolist():
+            name = fields[place]
             column = rows.column(name)
-            _add_faults(no_number_BC[:, channel], "wrong_type", name, column, faults)
-            _add_faults(beyond_BC[:, channel], "not_finite", name, column, faults)
-            _add_faults(absent_BC[:, channel], "missing_field", name, column, faults)
+            _add_faults(no_number_BC[:, place], "wrong_type", name, column, faults)
+            _add_faults(beyond_BC[:, place], "not_finite", name, column, faults)
+            _add_faults(absent_BC[:, place], "missing_field", name, column, faults)
         return values_BC
 
     def _texts(
@@ -156,9 +156,9 @@ def _numbers(rows: pa.RecordBatch, fields: tuple[str, ...]) -> tuple[Float32Arra
         block = rows.select(list(fields)).to_tensor(null_to_nan=True)
         return block.to_numpy().astype(np.float32), no_number_BC
     values_BC = np.empty(shape, np.float32)
-    for channel, name in enumerate(fields):
+    for place, name in enumerate(fields):
         found = numbers(rows.column(name), rows.schema.field(name))
-        values_BC[:, channel], no_number_BC[:, channel] = found
+        values_BC[:, place], no_number_BC[:, place] = found
     return values_BC, no_number_BC
 
 

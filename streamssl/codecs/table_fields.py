@@ -1,4 +1,4 @@
-"""Which columns of a table are channels and texts, decided before the first event."""
+"""Which columns of a table are numbers and texts, decided before the first event."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import pyarrow as pa
 
 from streamssl.codecs.arrow_types import is_number, is_textual
 from streamssl.codecs.cells import is_untyped, numbers, seconds
-from streamssl.codecs.fields import channel_names, check_names
+from streamssl.codecs.fields import check_names, number_names
 from streamssl.config.sections import InputConfig
 from streamssl.data.events import ORIGINAL, UNREADABLE, Schema, StreamsslError
 
@@ -47,13 +47,13 @@ def table_schema(
     texts: Sequence[str] = (),
     sample_rows: int = SAMPLE_ROWS,
 ) -> Schema:
-    """The channels and texts: the named ones, or with `auto` every numeric column that is left.
+    """The numbers and texts: the named ones, or with `auto` every numeric column that is left.
 
     A column with a numeric type is numeric. A column whose cells have no type (CSV, JSON Lines)
     is numeric if most of its non-empty cells in the first `sample_rows` rows are; one that is
-    empty there is decided by its first batch that holds a cell. One that is always empty is no
-    channel, whatever its type, unless all are. Columns of text, and the index columns that
-    pandas writes, are never channels.
+    empty there is decided by its first batch that holds a cell. One that is always empty is left
+    out, whatever its type, unless all are. Columns of text, and the index columns that pandas
+    writes, are never numbers.
 
     Raises:
         TableError: A named column is missing or of another kind, no column is numeric and no text
@@ -89,13 +89,13 @@ def table_schema(
     _check_texts(schema, texts)
     if fields != "auto":
         return Schema(_checked(fields, schema, counts, any_rows=row > 0), tuple(texts))
-    channels = _numeric(schema, counts, any_rows=row > 0)
-    if row and not (channels or texts):
+    numeric = _numeric(schema, counts, any_rows=row > 0)
+    if row and not (numeric or texts):
         raise TableError(
             f"no column holds numbers; {_listing(column_names(schema))}; those of time and key and "
             "the ignored ones do not count, numbers are written as 1.5 or 1e-3"
         )
-    return Schema(channels, tuple(texts))
+    return Schema(numeric, tuple(texts))
 
 
 def _candidates(
@@ -104,11 +104,11 @@ def _candidates(
     fields: Literal["auto"] | Sequence[str],
     texts: Sequence[str],
 ) -> tuple[str, ...]:
-    """Columns that may be channels."""
+    """Columns that may be numbers of an event."""
     names = column_names(schema)
     if config.values_field is not None:
         raise TableError(
-            f"in a file every channel has a column of its own, so that input.values_field "
+            f"in a file every number has a column of its own, so that input.values_field "
             f"({config.values_field!r}) cannot be read; replay with a configuration without it"
         )
     chosen = () if fields == "auto" else tuple(fields)
@@ -117,7 +117,7 @@ def _candidates(
         if name is not None and name not in names:
             raise TableError(f"there is no column {name!r}; {_listing(names)}")
     rest = [name for name in names if not name.startswith(INDEX_PREFIX)]
-    return channel_names(rest, config, texts) if fields == "auto" else chosen
+    return number_names(rest, config, texts) if fields == "auto" else chosen
 
 
 def column_names(schema: pa.Schema) -> list[str]:
@@ -162,10 +162,10 @@ def _check_texts(schema: pa.Schema, texts: Sequence[str]) -> None:
 def _checked(
     fields: Sequence[str], schema: pa.Schema, counts: dict[str, CellCounts], *, any_rows: bool
 ) -> tuple[str, ...]:
-    """The named channels, none of which holds text."""
+    """The named columns, none of which holds text."""
     for name in fields:
         seen = counts[name]
-        if not (_is_channel(schema.field(name), seen, any_rows=any_rows) or seen.is_open):
+        if not (_is_number(schema.field(name), seen, any_rows=any_rows) or seen.is_open):
             raise TableError(f"column {name!r} holds text, not numbers; leave it out")
     return tuple(fields)
 
@@ -174,18 +174,18 @@ def _numeric(
     schema: pa.Schema, counts: dict[str, CellCounts], *, any_rows: bool
 ) -> tuple[str, ...]:
     """The candidates that hold numbers, or that may where all are empty."""
-    channels = tuple(
+    numeric = tuple(
         name
         for name, seen in counts.items()
-        if _is_channel(schema.field(name), seen, any_rows=any_rows)
+        if _is_number(schema.field(name), seen, any_rows=any_rows)
     )
     possible = tuple(name for name in counts if _may_hold_numbers(schema.field(name)))
-    if channels or not all(counts[name].is_open for name in possible):
-        return channels
+    if numeric or not all(counts[name].is_open for name in possible):
+        return numeric
     return possible if any_rows else ()
 
 
-def _is_channel(field: pa.Field, seen: CellCounts, *, any_rows: bool) -> bool:
+def _is_number(field: pa.Field, seen: CellCounts, *, any_rows: bool) -> bool:
     is_numeric = not any_rows or seen.num_numbers > seen.num_others
     return is_numeric and _may_hold_numbers(field)
 

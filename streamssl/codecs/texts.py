@@ -34,5 +34,5 @@ def long_texts(name: str, length_B: IntArray) -> Faults:
 def missing_texts(name: str, texts: pa.StringArray) -> Faults:
     """Faults of the rows whose text is missing, where it must be there."""
     missing_B = pc.is_null(texts).to_numpy(zero_copy_only=False)
-    fault = Fault("missing_field", f"field {name!r} is missing (modality.required)")
+    fault = Fault("missing_field", f"field {name!r} is missing and every field is required")
     return dict.fromkeys(np.flatnonzero(missing_B).tolist(), fault)

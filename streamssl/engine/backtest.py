@@ -21,7 +21,7 @@ from streamssl.transport.files import FileTransport
 class Backtest:
     """Scores a file from its first row to its last, and learns from it on the way.
 
-    The start-up is done when it is constructed: the channels are decided, the networks built.
+    The start-up is done when it is constructed: the columns are decided, the networks built.
 
     Args:
         config: The configuration; of `input` what names columns and bounds keys.

@@ -58,10 +58,10 @@ def make_sample(timed: Timed, *, span_s: float, device: torch.device) -> Sample:
     )
 
 
-def window_span_s(event_time_N: FloatArray, window: int) -> float:
-    """Seconds that a window spans: its rows times the median gap between distinct moments.
+def input_span_s(event_time_N: FloatArray, steps: int) -> float:
+    """Seconds that an input spans: its steps times the median gap between distinct moments.
 
     Keys that report at the same moments share their gap with the stream; 0 where it is unknown.
     """
     moments = np.unique(event_time_N)
-    return float(window * np.median(np.diff(moments))) if len(moments) > 1 else 0.0
+    return float(steps * np.median(np.diff(moments))) if len(moments) > 1 else 0.0

@@ -17,7 +17,7 @@ from streamssl.config.sections import LearnConfig, LearnerConfig, ObjectivesConf
 from streamssl.data.events import FloatArray
 from streamssl.data.inputs import Inputs, InputSpec, LazyInputs
 from streamssl.data.results import PROVISIONAL, Spread
-from streamssl.learner.batches import draw_batches, make_sample, window_span_s
+from streamssl.learner.batches import draw_batches, input_span_s, make_sample
 from streamssl.learner.device import find_device
 from streamssl.learner.health import effective_rank, min_standard_deviation
 from streamssl.learner.replay import POLICIES
@@ -140,7 +140,7 @@ class Learner:
             generator=generator,
         )
         torch_generator = self._torch_generator(epoch)
-        span_s = window_span_s(event_time_N, self._spec.steps)
+        span_s = input_span_s(event_time_N, self._spec.steps)
         tally = Tally()
         self._digest = self._readout = None
         for number, (rate, drawn) in enumerate(zip(plan.rates, batches, strict=False), plan.first):

@@ -1,6 +1,6 @@
 """What the learner gives: embeddings and residuals of events, and a report of an epoch's end.
 
-B = events, D = embedding, R = residuals (2C or 3C).
+B = events, D = embedding, R = residuals (a multiple of the parts, or none).
 """
 
 from __future__ import annotations
@@ -16,12 +16,13 @@ from streamssl.objectives import Sample
 
 
 class Inference(NamedTuple):
-    """What the teacher makes of windows.
+    """What the teacher makes of inputs.
 
     Attributes:
         embedding_BD: The embedding.
-        residual_BR: Actual minus expected: the last row reconstructed, the window's mean
-            reconstructed, and the last row given the rows before it if that was asked for.
+        residual_BR: Actual minus expected, part fastest; what is expected is the modality's own
+            (of sensors the newest row and the window's mean reconstructed, and the newest row
+            given the rows before it if that was asked for).
     """
 
     embedding_BD: Float32Array

@@ -9,12 +9,12 @@ from streamssl.objectives.network import Network
 
 
 class Autoencoder(Objective):
-    """The clean window from a noisy one of which whole channels are hidden.
+    """The clean stem of an input from a noisy one of which whole parts are hidden.
 
     Args:
         weight: Factor of this term in the sum.
         noise: Standard deviation of the added noise.
-        mask: Share of channels hidden.
+        mask: Share of the parts hidden.
     """
 
     needs = frozenset({"stem", "corrupt", "embed", "decode"})

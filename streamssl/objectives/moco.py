@@ -27,16 +27,16 @@ def info_nce(
 
 
 class Moco(Objective):
-    """Two views of a window agree; windows of other times, held in a queue, do not.
+    """Two views of an input agree; inputs of other times, held in a queue, do not.
 
-    Windows that overlap the query's own in time are not its negatives: on a stream they are
-    nearly the same window.
+    Inputs that overlap the query's own in time are not its negatives: on a stream they are
+    nearly the same input.
 
     Args:
         weight: Factor of this term in the sum.
         temperature: τ.
         queue: Negatives kept.
-        samples: Most windows of a batch that are contrasted; views are costly, negatives not.
+        samples: Most inputs of a batch that are contrasted; views are costly, negatives not.
         every: Steps from one turn to the next.
         projection: Size of the projected views.
         generator: Draws the directions that fill the queue before anything was seen.
@@ -77,7 +77,7 @@ class Moco(Objective):
         """InfoNCE of the student's view against the teacher's other view and the queue.
 
         q = student(view), k = teacher(other view), without gradient; a negative n is allowed if
-        its window does not overlap the query's: |t_q - t_n| >= `span_s`.
+        its input does not overlap the query's: |t_q - t_n| >= `span_s`.
         """
         inputs, event_time_B = self._spread(sample.inputs, sample.event_time_B)
         query_BP = student.project(student.encode(student.augment(inputs, generator)))

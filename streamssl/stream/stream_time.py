@@ -19,7 +19,7 @@ NUM_EPOCHS = 5
 class StreamTime:
     """Median event time of an epoch, and of that the median over the last five epochs.
 
-    Ages, idle keys and alerts a day are counted by it: a sensor whose clock is years ahead
+    Ages, idle keys and alerts a day are counted by it: a source whose clock is years ahead
     must not make everything else look old, nor a day seem over.
 
     Attributes:

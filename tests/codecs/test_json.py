@@ -160,7 +160,7 @@ POISON = [
     ("an array", [1, 2], "wrong_type"),
     ("a number", 3, "wrong_type"),
     ("null", b"null", "wrong_type"),
-    ("none of the channels", {"t": 1, "k": "x", "other": 1}, "missing_field"),
+    ("none of the fields", {"t": 1, "k": "x", "other": 1}, "missing_field"),
     ("no time", {"k": "x", "a": 1}, "missing_field"),
     ("null time", {"t": None, "k": "x", "a": 1}, "missing_field"),
     ("boolean time", {"t": True, "k": "x", "a": 1}, "wrong_type"),

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from streamssl.learner.batches import Timed, draw_batches, make_sample, window_span_s
+from streamssl.learner.batches import Timed, draw_batches, input_span_s, make_sample
 from streamssl.learner.replay import Reservoir
 from tests.learner.streams import spec_of, windows
 
@@ -57,8 +57,8 @@ def test_fresh_windows_take_turns() -> None:
 
 def test_a_span_is_a_windows_share_of_distinct_moments() -> None:
     """Interleaved keys that report together count once; one moment has no span."""
-    assert window_span_s(np.repeat(np.arange(0.0, 100.0, 5.0), 7), 8) == 40.0
-    assert window_span_s(np.zeros(4), 8) == window_span_s(np.zeros(0), 8) == 0.0
+    assert input_span_s(np.repeat(np.arange(0.0, 100.0, 5.0), 7), 8) == 40.0
+    assert input_span_s(np.zeros(4), 8) == input_span_s(np.zeros(0), 8) == 0.0
 
 
 def test_a_sample_holds_inputs_and_times() -> None:

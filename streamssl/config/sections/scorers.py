@@ -40,7 +40,7 @@ class ScorerConfig(Section):
 
 
 class CoreConfig(ScorerConfig):
-    """The modality's own scorer; of sensors, gated Mahalanobis distances (`raw_gaussian`)."""
+    """The modality's own scorer, without networks; the modality's page describes it."""
 
     needs_networks = False
 

@@ -1,4 +1,4 @@
-"""What is kept of the past for training: a byte-bounded sample of windows.
+"""What is kept of the past for training: a byte-bounded sample of inputs.
 
 A new policy is one file and one line in `POLICIES`; the contract tests pick it up from there.
 """

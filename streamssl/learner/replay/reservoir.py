@@ -1,6 +1,6 @@
 """Reservoir sampling under a byte budget (Vitter 1985, algorithm R).
 
-N = samples offered, B = samples drawn, T = steps, C = channels, K = capacity.
+N = samples offered, B = samples drawn, K = capacity.
 """
 
 from __future__ import annotations
@@ -19,9 +19,9 @@ TIME_BYTES = 8  # one float64 a sample
 
 
 class Reservoir(Policy):
-    """Every window offered so far is held with the same probability.
+    """Every input offered so far is held with the same probability.
 
-    Windows are held as float16: normalised values lie within about ±5, where the step of
+    Floats of inputs are held as float16: normalised values lie within about ±5, where the step of
     float16 (0.004) is far below the noise of training, and twice as many samples fit.
 
     Args:
@@ -54,7 +54,7 @@ class Reservoir(Policy):
         return self._num_held * self.sample_bytes
 
     def add(self, inputs: Inputs, event_time_N: FloatArray, generator: np.random.Generator) -> None:
-        """Offer windows; each takes an empty place, or with probability K/seen a random one."""
+        """Offer inputs; each takes an empty place, or with probability K/seen a random one."""
         if len(event_time_N) == 0 or self.capacity == 0:
             return
         place_N = self._places(len(event_time_N), generator)
