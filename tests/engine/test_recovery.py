@@ -353,7 +353,7 @@ def test_a_state_of_another_size_is_the_checkpoint_s_error(
     world.engine().run()
 
     def refuse(*_: object) -> None:
-        raise RuntimeError("size mismatch for encoder.input.weight")
+        raise CheckpointError("the state does not fit (size mismatch for encoder.input.weight)")
 
     monkeypatch.setattr(FakeLearner, "load_state_dict", refuse)
     with pytest.raises(CheckpointError, match=r"checkpoint-.*size mismatch.*app.state_dir") as no:

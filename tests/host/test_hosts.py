@@ -261,6 +261,7 @@ def test_a_checkpoint_of_other_sizes_is_refused_with_what_to_do(host: Host, tmp_
     with pytest.raises(StreamsslError) as refused:
         host.restore(tmp_path, "fail")
     told = str(refused.value)
+    assert refused.value.exit_code == CheckpointError.exit_code
     assert str(path) in told
     assert "go back to the learner, modality and scorers sections" in told
     assert told.endswith("or name an empty app.state_dir")
