@@ -92,10 +92,9 @@ def memory_report(config: Config, num_numbers: int) -> list[str]:
         num_numbers: Columns of numbers, where the first event decides them.
     """
     from streamssl.checkpoint.snapshot import snapshot
-    from streamssl.stream.model import StreamModel, modality_for
+    from streamssl.stream.model import StreamModel
     from streamssl.telemetry.stages import Stages
 
-    modality_for(config)
     schema = config.modality.columns().schema(tuple(f"number_{i}" for i in range(num_numbers)))
     model = StreamModel(schema=schema, config=config, stages=Stages())
     per_key, max_keys = model.keys.bytes_per_key(), config.modality.max_keys
