@@ -11,15 +11,15 @@ import numpy as np
 import pyarrow as pa
 
 from streamssl.codecs import arrow_columns
-from streamssl.codecs.arrow_types import is_number
-from streamssl.codecs.dead_letters import Fault, UnreadableError
+from streamssl.codecs.dead_letters import Fault, UnreadableError, bad_time_fault
 from streamssl.codecs.fields import array_names, auto_schema, number_names
 from streamssl.codecs.keys import record_keys
 from streamssl.codecs.rows import Faults, Rows, text_batch
 from streamssl.codecs.texts import long_texts, missing_texts
-from streamssl.codecs.times import bad_time_fault, bad_times
 from streamssl.config.sections import InputConfig
+from streamssl.data.arrow_types import is_number
 from streamssl.data.events import Float32Array, FloatArray, Message, Schema
+from streamssl.data.times import bad_times
 
 
 class ArrowLayout:

@@ -8,7 +8,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from streamssl.codecs.arrow_types import (
+from streamssl.data.arrow_types import (
     float64,
     is_moment,
     is_number,
@@ -17,8 +17,8 @@ from streamssl.codecs.arrow_types import (
     moment_seconds,
     number_texts,
 )
-from streamssl.codecs.times import bad_times, epoch_seconds, iso_seconds
 from streamssl.data.events import UNTYPED, BoolArray, FloatArray
+from streamssl.data.times import bad_times, epoch_seconds, iso_seconds
 
 MISSING = pa.array(
     ["", "null", "NULL", "nan", "NaN", "NAN", "-nan", "NA", "N/A", "n/a", "#N/A", "<NA>", "None"]

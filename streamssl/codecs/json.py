@@ -13,7 +13,7 @@ import msgspec
 import numpy as np
 import pyarrow as pa
 
-from streamssl.codecs.dead_letters import Fault
+from streamssl.codecs.dead_letters import Fault, bad_time_fault
 from streamssl.codecs.fields import (
     NO_COLUMNS,
     array_names,
@@ -25,7 +25,6 @@ from streamssl.codecs.json_fields import array_length, numeric_names
 from streamssl.codecs.json_layout import JsonLayout
 from streamssl.codecs.keys import long_keys, record_keys
 from streamssl.codecs.rows import Faults, Rows, events_of, size_fault, size_faults
-from streamssl.codecs.times import bad_time_fault, bad_times, parse_times
 from streamssl.config.sections import InputConfig
 from streamssl.data.events import (
     BoolArray,
@@ -36,6 +35,7 @@ from streamssl.data.events import (
     Schema,
     Slice,
 )
+from streamssl.data.times import bad_times, parse_times
 
 
 class JsonDecoder:

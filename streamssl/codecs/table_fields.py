@@ -9,10 +9,10 @@ from typing import Literal
 import numpy as np
 import pyarrow as pa
 
-from streamssl.codecs.arrow_types import is_number, is_textual
 from streamssl.codecs.cells import is_untyped, numbers, seconds
 from streamssl.codecs.fields import check_names, number_names
 from streamssl.config.sections import InputConfig
+from streamssl.data.arrow_types import is_number, is_textual
 from streamssl.data.events import ORIGINAL, UNREADABLE, Schema, StreamsslError
 
 SAMPLE_ROWS = 1_000

@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from streamssl.data.columns import Columns
+from streamssl.data.constructors import FromColumns, hint
 
 FloatArray = npt.NDArray[np.float64]
 Float32Array = npt.NDArray[np.float32]
@@ -102,8 +102,10 @@ class Schema(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class EventBatch(Columns):
+class EventBatch(FromColumns):
     """Events as columns, in (partition, offset, index) order within each partition.
+
+    `from_pandas`, `from_arrow`, `from_records` and `from_numpy` make one of what is at hand.
 
     Attributes:
         topic: Input topic (or file name) that the event ids begin with.
@@ -150,8 +152,11 @@ def check_batch(batch: EventBatch) -> None:
     """Refuse a batch whose columns do not fit together.
 
     Raises:
+        TypeError: It is no batch; the text says what makes one of it.
         ValueError: A column has another length or kind than the batch's; the text says which.
     """
+    if not isinstance(batch, EventBatch):
+        raise TypeError(f"an EventBatch is needed; {hint(batch)}")
     size = (len(batch.offset), len(batch.fields))
     if not isinstance(batch.keys, pa.StringArray) or batch.keys.null_count:
         raise ValueError("keys must be a pyarrow StringArray without nulls; use '' for no key")

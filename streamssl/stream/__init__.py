@@ -34,10 +34,8 @@ class StreamLearner:
             it.
 
     Example:
-        >>> import numpy as np, pyarrow as pa
-        >>> rows, value = np.arange(40), np.linspace(0, 1, 40, dtype=np.float32)[:, None]
-        >>> keys = pa.array(["m1"] * 40)
-        >>> batch = EventBatch("plant", 0 * rows, rows, 0 * rows, keys, 1.0 * rows, ("rpm",), value)
+        >>> import numpy as np
+        >>> batch = EventBatch.from_numpy(np.linspace(0, 1, 40), fields=["rpm"], key="m1")
         >>> learner = StreamLearner.from_config({"learner": {"embedding": 8}})
         >>> results = learner.process(batch)
         >>> learner.epoch, learner.num_open_events, results.embedding_BD.shape
@@ -80,6 +78,7 @@ class StreamLearner:
             batch: Events, those of each partition in offset order.
 
         Raises:
+            TypeError: It is no `EventBatch`; the text names the constructor that makes one.
             ValueError: The batch's columns do not fit together, or its fields are others.
         """
         check_batch(batch)
