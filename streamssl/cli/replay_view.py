@@ -3,15 +3,22 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
+from streamssl.config.budget import Budget
+
+if TYPE_CHECKING:
+    from streamssl.codecs.table_report import ColumnReport
+
 LINE_EVERY_S = 10.0
+MAX_NAMES = 20
+DAY_S = 86_400.0
 
 
 class Counts(Protocol):
@@ -23,6 +30,11 @@ class Counts(Protocol):
     samples_trained: int
     anomalies: int
     incidents: int
+    warming: int
+    keys: int
+    keys_warming: int
+    first_time: float | None
+    last_time: float | None
     seconds: float
 
 
@@ -72,22 +84,53 @@ def _rate(counts: Counts) -> float:
     return counts.events / max(counts.seconds, 1e-9)
 
 
-def summary_lines(counts: Counts, start_up_s: float, written: list[Path]) -> list[str]:
+def summary_lines(
+    counts: Counts, columns: ColumnReport, budget: Budget, start_up_s: float, written: list[Path]
+) -> list[str]:
     """What was done and written, one fact a line.
 
     Args:
         counts: What was done; `seconds` from the first row taken to the last output.
+        columns: What the file's columns were used for.
+        budget: The alerts that are wanted at most.
         start_up_s: Before that: loading libraries, deciding columns, building networks.
         written: Files and folders.
     """
     speed = f"{_rate(counts):,.0f} events/s (start-up {start_up_s:.1f} s)"
+    ignored = [f"{name} ({reason})" for name, reason in columns.ignored.items()]
     return [
         f"events        {counts.events:,} in {counts.seconds:.1f} s, {speed}",
+        f"channels      {len(columns.channels):,}: {_listed(columns.channels)}",
+        *([f"ignored       {_listed(ignored)}"] if ignored else []),
+        f"keys          {counts.keys:,}, {counts.keys_warming:,} still warming",
+        f"warming       {_share(counts.warming, counts.events)} of the rows: no alert on them",
         f"learned       {_learned(counts)}",
         f"anomalies     {counts.anomalies:,} in {counts.incidents:,} incidents",
+        f"alert rate    {_alert_rate(counts, budget)}",
         f"dead letters  {counts.dead_letters:,}",
+        *(f"hint          {hint}" for hint in columns.hints),
         *(f"written       {path}" for path in written),
     ]
+
+
+def _alert_rate(counts: Counts, budget: Budget) -> str:
+    ready = counts.events - counts.warming
+    rows = f"{_share(counts.anomalies, ready)} of the rows that were not warming"
+    if budget.share is not None:
+        wanted = f"budget {100.0 * budget.share:.3g} %"
+        return f"{_share(counts.incidents, ready)} incidents ({wanted}), anomalies {rows}"
+    days = ((counts.last_time or 0.0) - (counts.first_time or 0.0)) / DAY_S
+    per_day = f"{counts.incidents / days:,.1f}" if days else "-"
+    return f"{per_day} incidents a day of event time (budget {budget}), anomalies {rows}"
+
+
+def _share(part: int, whole: int) -> str:
+    return f"{100.0 * part / whole:.3g} %" if whole else "none"
+
+
+def _listed(names: Sequence[str]) -> str:
+    more = f" and {len(names) - MAX_NAMES} more" if len(names) > MAX_NAMES else ""
+    return (", ".join(names[:MAX_NAMES]) + more) or "none"
 
 
 def _learned(counts: Counts) -> str:

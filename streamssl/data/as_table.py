@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import fields
+from functools import cache
 from typing import Any, ClassVar, get_type_hints
 
 import numpy as np
@@ -61,17 +62,8 @@ class AsTable(Columns):
             scorers: Names of the scorers, each of which has a column.
             texts: Whether the stream has text columns.
         """
-        hints = get_type_hints(cls)
-        plain = {
-            f.name: _KINDS[hints[f.name]]
-            for f in fields(cls)  # type: ignore[arg-type]
-            if f.name != "explained" and hints[f.name] in _KINDS
-        }
-        raw = {f"raw_{name}": pa.float64() for name in scorers}
-        return pa.schema(
-            {"key": pa.utf8(), "event_time": pa.float64(), **plain, **raw}
-            | _explained_kinds(hints["explanation"], texts=texts)
-        )
+        kind: Any = cls  # mypy takes a class for what its objects are: without a hash
+        return _schema(kind, tuple(scorers), texts)
 
     def columns(self) -> dict[str, pa.Array]:
         """`[B]` columns by name; those of an explanation are null where there is none."""
@@ -112,6 +104,19 @@ class AsTable(Columns):
                 "to_pandas needs pandas: pip install 'streamssl[pandas]'; to_arrow does without"
             ) from error
         return self.to_arrow().to_pandas(maps_as_pydicts="strict")
+
+
+@cache
+def _schema(kind: Any, scorers: tuple[str, ...], texts: bool) -> pa.Schema:
+    hints = get_type_hints(kind)
+    plain = {
+        name: _KINDS[hint] for name, hint in hints.items() if name != "explained" and hint in _KINDS
+    }
+    raw = {f"raw_{name}": pa.float64() for name in scorers}
+    return pa.schema(
+        {"key": pa.utf8(), "event_time": pa.float64(), **plain, **raw}
+        | _explained_kinds(hints["explanation"], texts=texts)
+    )
 
 
 def number_maps(names: Sequence[str], values_AN: npt.NDArray[np.float64]) -> pa.MapArray:

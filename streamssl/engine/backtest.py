@@ -10,6 +10,7 @@ from streamssl.codecs.dead_letters import OriginalBytesEncoder
 from streamssl.codecs.rows import empty_batch
 from streamssl.codecs.table import TableCodec, TableDecoder
 from streamssl.codecs.table_fields import table_schema
+from streamssl.codecs.table_report import column_report
 from streamssl.config.root import Config
 from streamssl.engine.engine import Engine
 from streamssl.engine.summary import Summary
@@ -29,6 +30,9 @@ class Backtest:
         on_progress: Called after every transaction.
         clock: Seconds that only grow.
 
+    Attributes:
+        report: What the file's columns are used for.
+
     Raises:
         TableError: A named column is missing, or none is numeric.
         InputFileError: A file cannot be read.
@@ -46,6 +50,8 @@ class Backtest:
         schema = table_schema(
             transport.scan(), input=config.input, fields=wanted.numbers, texts=wanted.texts
         )
+        sample = next(iter(transport.scan()), None)
+        self.report = column_report(sample, schema, input=config.input)
         decoder = TableDecoder(
             topic=transport.topic,
             schema=schema,
@@ -84,6 +90,23 @@ class Backtest:
         if save is not None:
             self._learner.save(save)
         return summary
+
+
+def open_files(
+    config: Config, source: Path, output: Path, embeddings: Path | None = None
+) -> FileTransport:
+    """The transport of a replay whose output has the columns of the configuration.
+
+    Raises:
+        InputFileError: A name that cannot be read or written.
+    """
+    return FileTransport(
+        source,
+        output,
+        embeddings=embeddings,
+        scorers=scorer_names(config),
+        texts=bool(config.modality.columns().texts),
+    )
 
 
 def scorer_names(config: Config) -> list[str]:

@@ -40,10 +40,12 @@ class FileTransport:
 
     Args:
         input: CSV, Parquet or JSON Lines, by suffix.
-        output: Scores, one row per input row, CSV or Parquet by suffix. Beside it appear
-            `<stem>.dlq.jsonl` (the rows that could not be read) and `<stem>.journal.jsonl`.
+        output: Scores, one row per input row, CSV, Parquet or JSON Lines by suffix. Beside it
+            appear `<stem>.dlq.jsonl` (the rows that could not be read) and
+            `<stem>.journal.jsonl`.
         embeddings: Where vectors go, CSV excluded; None: nowhere.
         scorers: Names of the scorers, each of which has a column.
+        texts: Whether the stream has text columns.
 
     Raises:
         InputFileError: A name that cannot be read or written.
@@ -56,6 +58,7 @@ class FileTransport:
         *,
         embeddings: Path | None = None,
         scorers: Sequence[str] = (),
+        texts: bool = False,
     ) -> None:
         self.topic = input.name
         self.input = input
@@ -63,7 +66,7 @@ class FileTransport:
         self.embeddings = embeddings
         self.dead_letters = output.with_name(f"{output.stem}.dlq.jsonl")
         self.journal_file = output.with_name(f"{output.stem}.journal.jsonl")
-        self._schema = scores_schema(scorers)
+        self._schema = scores_schema(scorers, texts=texts)
         self._journal: list[JournalRecord] = []
         self._committed: int | None = None
         self._position = 0
