@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -13,6 +14,8 @@ from streamssl.engine.ports import Ports
 from streamssl.engine.positions import Positions
 from streamssl.engine.recovery import Reproduction, recover
 from streamssl.host import Host
+
+log = logging.getLogger(__name__)
 
 CHECKPOINTS = "checkpoints"
 
@@ -62,6 +65,7 @@ def start(*, config: Config, ports: Ports, state_dir: Path | None, init_from: Pa
     elif init_from:
         _pretrained(host, init_from)
         _check_columns(config, host, init_from)
+        _carry_keys(host, init_from)
         source = "initial"
     reproduction = Reproduction(
         host=host,
@@ -86,6 +90,18 @@ def _is_stopping(ports: Ports, num_recovered: int) -> bool:
 def _pretrained(host: Host, directory: Path) -> None:
     if host.restore(directory, "previous") is None:
         raise CheckpointError(f"{directory} holds no checkpoint to begin from; see replay --save")
+
+
+def _carry_keys(host: Host, init_from: Path) -> None:
+    num_keys = host.carry_keys()
+    log.info(
+        "begun from %s: networks, statistics and calibration are carried over, and of %d keys by "
+        "name what was learnt of each; such a key is warming for its first window of events only, "
+        "any other key as in a fresh state",
+        init_from,
+        num_keys,
+        extra={"checkpoint": str(init_from), "keys": num_keys},
+    )
 
 
 def _check_columns(config: Config, host: Host, init_from: Path) -> None:

@@ -147,6 +147,18 @@ class StreamLearner:
             for piece in self._pieces(self._model, batch) if batch is not None else ():
                 self._model.warm(piece)
 
+    def carry_keys(self) -> int:
+        """Let what is known of each key hold for its name, whatever partition brings it.
+
+        Statistics, gate, calibration, covariances of its own and context go on, incidents do not.
+        While the context spans both streams (the first events of a key, as many as one input of
+        the networks has) the key is warming.
+
+        Returns:
+            How many keys there are.
+        """
+        return self._model.carry_keys() if self._model else 0
+
     def discard(self, partition: int, from_offset: int) -> None:
         """Forget rows of the open epoch that were not committed."""
         if self._model:
