@@ -25,7 +25,7 @@ from streamssl.codecs.rows import Faults
 from streamssl.codecs.texts import MAX_TEXT_BYTES, byte_lengths
 from streamssl.codecs.times import bad_time_fault, bad_times, epoch_seconds, parse_times
 from streamssl.config.sections import InputConfig
-from streamssl.data.events import BoolArray, Float32Array, FloatArray, IntArray
+from streamssl.data.events import BoolArray, FloatArray, IntArray
 
 _MAX_TIME_BYTES = 64
 _MAX_VIEWED_BYTES = 64 * 2**20
@@ -37,15 +37,15 @@ def is_list(kind: pa.DataType) -> bool:
     return bool(is_any and is_number(kind.value_type))
 
 
-def numbers(name: str, column: pa.Array) -> Float32Array:
-    """A column's numbers: NaN where null, infinite where beyond float32.
+def numbers(name: str, column: pa.Array) -> FloatArray:
+    """A column's numbers: NaN where null.
 
     Raises:
         UnreadableError: It is not a column of numbers.
     """
     if not (is_number(column.type) or types.is_null(column.type)):
         raise _wrong_type(name, column.type, "numbers")
-    return float64(column).astype(np.float32)
+    return float64(column)
 
 
 def times(name: str, column: pa.Array) -> tuple[FloatArray, Faults]:
@@ -102,7 +102,7 @@ def texts(name: str, column: pa.Array) -> tuple[pa.StringArray, IntArray]:
     return _short_texts(column if is_text(kind) else number_texts(column), MAX_TEXT_BYTES)
 
 
-def list_values(name: str, column: pa.Array, num_values: int) -> tuple[Float32Array, Faults]:
+def list_values(name: str, column: pa.Array, num_values: int) -> tuple[FloatArray, Faults]:
     """`[B, C]` values of a list column, and the rows that are null or of another length.
 
     Raises:
@@ -112,7 +112,7 @@ def list_values(name: str, column: pa.Array, num_values: int) -> tuple[Float32Ar
         raise _wrong_type(name, column.type, "lists of numbers")
     count_B = list_lengths(column)
     good = np.flatnonzero(count_B == num_values)
-    values_BC = np.full((len(column), num_values), np.nan, np.float32)
+    values_BC = np.full((len(column), num_values), np.nan)
     flat = pc.list_flatten(column.take(pa.array(good)))
     values_BC[good] = numbers(name, flat).reshape(len(good), num_values)
     faults = {

@@ -19,7 +19,7 @@ from streamssl.codecs.rows import Faults, Rows, text_batch
 from streamssl.codecs.texts import long_texts, missing_texts
 from streamssl.codecs.times import bad_time_fault, bad_times
 from streamssl.config.sections import InputConfig
-from streamssl.data.events import Float32Array, FloatArray, Message, Schema
+from streamssl.data.events import FloatArray, Message, Schema, is_beyond
 
 
 class ArrowLayout:
@@ -94,16 +94,16 @@ class ArrowLayout:
         length_B = arrow_columns.list_lengths(column)
         for row in np.flatnonzero(length_B > 0).tolist():
             values, _ = arrow_columns.list_values("", column.slice(row, 1), int(length_B[row]))
-            bad = np.isinf(values) | (np.isnan(values) if self._required else False)
+            bad = is_beyond(values) | (np.isnan(values) if self._required else False)
             if row not in faults and not bad.any():
                 return int(length_B[row])
         return 0
 
-    def _values(self, rows: pa.RecordBatch, schema: Schema) -> tuple[Float32Array, Faults]:
+    def _values(self, rows: pa.RecordBatch, schema: Schema) -> tuple[FloatArray, Faults]:
         fields = schema.fields
         if not any(schema):
             raise UnreadableError("missing_field", "no row has a number to read")
-        if rows.num_rows * len(fields) * 4 > self._max_bytes:
+        if rows.num_rows * len(fields) * 8 > self._max_bytes:
             raise UnreadableError("too_large", f"{rows.num_rows} rows of {len(fields)} numbers")
         absent = self._absent(rows, schema)
         if self._config.values_field is not None:
@@ -113,9 +113,9 @@ class ArrowLayout:
             )
         else:
             values_BC, faults = _named_values(rows, fields, absent), {}
-        infinite, missing = np.isinf(values_BC).any(axis=1), np.isnan(values_BC).any(axis=1)
+        beyond, missing = is_beyond(values_BC).any(axis=1), np.isnan(values_BC).any(axis=1)
         found = dict.fromkeys(
-            np.flatnonzero(infinite).tolist(),
+            np.flatnonzero(beyond).tolist(),
             Fault("not_finite", "a number is infinite or beyond the range of float32"),
         )
         if self._required:
@@ -151,8 +151,8 @@ class ArrowLayout:
         return text_batch(schema.texts, columns), faults
 
 
-def _named_values(rows: pa.RecordBatch, fields: tuple[str, ...], absent: set[str]) -> Float32Array:
-    values_BC = np.full((rows.num_rows, len(fields)), np.nan, np.float32)
+def _named_values(rows: pa.RecordBatch, fields: tuple[str, ...], absent: set[str]) -> FloatArray:
+    values_BC = np.full((rows.num_rows, len(fields)), np.nan)
     for place, name in enumerate(fields):
         if name not in absent:
             values_BC[:, place] = arrow_columns.numbers(name, rows.column(name))

@@ -35,6 +35,7 @@ from streamssl.data.events import (
     Message,
     Schema,
     Slice,
+    is_beyond,
 )
 
 
@@ -139,9 +140,9 @@ class JsonDecoder:
         time_B, time_faults = self._times(messages, events)
         texts, text_faults = layout.texts(messages, events)
         values_BC, faults = layout.number_values(events)
-        infinite_BC = np.isinf(values_BC)
-        for row in np.flatnonzero(infinite_BC.any(axis=1)).tolist():
-            name = layout.schema.fields[int(infinite_BC[row].argmax())]
+        beyond_BC = is_beyond(values_BC)
+        for row in np.flatnonzero(beyond_BC.any(axis=1)).tolist():
+            name = layout.schema.fields[int(beyond_BC[row].argmax())]
             faults[row] = Fault("not_finite", f"field {name!r} is beyond the range of float32")
         nothing_B = np.isnan(values_BC).all(axis=1) & _all_null(texts, len(events))
         for row in np.flatnonzero(nothing_B).tolist():

@@ -21,7 +21,7 @@ from streamssl.codecs.json_fields import Number, on_fresh_stack, raw_fields
 from streamssl.codecs.rows import Faults, text_batch
 from streamssl.codecs.texts import byte_lengths, long_texts
 from streamssl.config.sections import InputConfig
-from streamssl.data.events import Float32Array, Message, Schema
+from streamssl.data.events import FloatArray, Message, Schema
 
 Text = str | int | float | bool
 
@@ -67,23 +67,23 @@ class JsonLayout:
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
             faults[row] = parse_fault(error)
 
-    def number_values(self, events: Sequence[Any]) -> tuple[Float32Array, Faults]:
+    def number_values(self, events: Sequence[Any]) -> tuple[FloatArray, Faults]:
         """`[B, C]` values, NaN where null or absent, and the rows with another count."""
         if not self._by_array:
-            values_BC = np.empty((len(events), len(self.schema.fields)), np.float32)
+            values_BC = np.empty((len(events), len(self.schema.fields)))
             for place, number in enumerate(self._numbers):
-                values_BC[:, place] = _float32(partial(map, number, events), len(events))
+                values_BC[:, place] = _float64(partial(map, number, events), len(events))
             return values_BC, {}
         return self._array_values(list(map(attrgetter("values"), events)))
 
-    def _array_values(self, arrays: list[list[Any]]) -> tuple[Float32Array, Faults]:
+    def _array_values(self, arrays: list[list[Any]]) -> tuple[FloatArray, Faults]:
         width = len(self.schema.fields)
         count_B = np.fromiter(map(len, arrays), np.int64, len(arrays))
         faults: Faults = {}
         for row in np.flatnonzero(count_B != width).tolist():
             faults[row] = Fault("wrong_count", f"expected {width} values, got {count_B[row]}")
             arrays[row] = [0.0] * width
-        flat = _float32(partial(chain.from_iterable, arrays), len(arrays) * width)
+        flat = _float64(partial(chain.from_iterable, arrays), len(arrays) * width)
         return flat.reshape(len(arrays), width), faults
 
     def texts(
@@ -140,13 +140,11 @@ def _event_type(schema: Schema, config: InputConfig, required: bool) -> type[msg
     return msgspec.defstruct("Event", columns, rename=names, gc=False, kw_only=True)
 
 
-def _float32(numbers: Callable[[], Iterable[Any]], count: int) -> Float32Array:
-    # A number beyond float32 becomes infinite here, and is refused by the caller.
-    with np.errstate(over="ignore"):
-        try:
-            return np.fromiter(numbers(), np.float32, count)
-        except TypeError:  # has None, which becomes NaN: a little slower
-            return np.array(list(numbers()), np.float32)
+def _float64(numbers: Callable[[], Iterable[Any]], count: int) -> FloatArray:
+    try:
+        return np.fromiter(numbers(), np.float64, count)
+    except TypeError:  # has None, which becomes NaN: a little slower
+        return np.array(list(numbers()), np.float64)
 
 
 def _strings(cells: list[Any], name: str, messages: Sequence[Message]) -> pa.StringArray:

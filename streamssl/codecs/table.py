@@ -20,11 +20,11 @@ from streamssl.data.events import (
     BoolArray,
     DeadLetter,
     Decoded,
-    Float32Array,
     FloatArray,
     OutputRecord,
     Schema,
     Slice,
+    is_beyond,
 )
 from streamssl.data.results import Results
 
@@ -95,12 +95,9 @@ class TableDecoder:
             faults.setdefault(row, bad_time_fault())
         return time_B
 
-    def _values(
-        self, rows: pa.RecordBatch, fields: tuple[str, ...], faults: Faults
-    ) -> Float32Array:
-        with np.errstate(over="ignore"):
-            values_BC, no_number_BC = _numbers(rows, fields)
-        beyond_BC = np.isinf(values_BC)
+    def _values(self, rows: pa.RecordBatch, fields: tuple[str, ...], faults: Faults) -> FloatArray:
+        values_BC, no_number_BC = _numbers(rows, fields)
+        beyond_BC = is_beyond(values_BC)
         absent_BC = np.isnan(values_BC) & self._required
         for place in np.flatnonzero((no_number_BC | beyond_BC | absent_BC).any(0)).tolist():
             name = fields[place]
@@ -147,15 +144,15 @@ class TableCodec:
         return self._dead_letters.encode(dead_letters)
 
 
-def _numbers(rows: pa.RecordBatch, fields: tuple[str, ...]) -> tuple[Float32Array, BoolArray]:
+def _numbers(rows: pa.RecordBatch, fields: tuple[str, ...]) -> tuple[FloatArray, BoolArray]:
     """`[B, C]` values, and where there is a cell that is no number."""
     shape = (rows.num_rows, len(fields))
     no_number_BC = np.zeros(shape, np.bool_)
     types = {rows.schema.field(name).type for name in fields}
     if types and types <= _FLOATS:  # All at once: most of a wide table's time is calls.
         block = rows.select(list(fields)).to_tensor(null_to_nan=True)
-        return block.to_numpy().astype(np.float32), no_number_BC
-    values_BC = np.empty(shape, np.float32)
+        return block.to_numpy().astype(np.float64), no_number_BC
+    values_BC = np.empty(shape)
     for place, name in enumerate(fields):
         found = numbers(rows.column(name), rows.schema.field(name))
         values_BC[:, place], no_number_BC[:, place] = found

@@ -59,10 +59,8 @@ def test_array_of_values() -> None:
         {"ts": 1.7e12, "values": [2, False, 10**30]},
     ).batch
     assert batch.fields == ("values[0]", "values[1]", "values[2]")
-    np.testing.assert_array_equal(
-        batch.values_BC, np.array([[1.5, np.nan, 1], [2, 0, 1e30]], np.float32)
-    )
-    assert batch.values_BC.dtype == np.float32
+    np.testing.assert_array_equal(batch.values_BC, np.array([[1.5, np.nan, 1], [2, 0, 1e30]]))
+    assert batch.values_BC.dtype == np.float64
     assert batch.event_time.tolist() == [1.7e9, 1.7e9]
     assert batch.ids() == ["in/0/0/0", "in/0/1/0"]
 
