@@ -11,6 +11,7 @@ from pyarrow import types
 
 from streamssl.codecs.arrow_layout import ArrowLayout
 from streamssl.codecs.arrow_reader import read_batch, write_batch
+from streamssl.codecs.bad_fields import bad_fields
 from streamssl.codecs.dead_letters import Fault, UnreadableError
 from streamssl.codecs.fields import NO_COLUMNS, named_schema
 from streamssl.codecs.rows import Faults, empty_batch, events_of, size_fault
@@ -65,7 +66,9 @@ class ArrowDecoder:
             schema = parts[-1].schema
         batches = [part.batch for part in parts if len(part.batch)]
         letters = tuple(letter for part in parts for letter in part.dead_letters)
-        return Decoded(EventBatch.concat(batches or [self._nothing(schema)]), letters, schema)
+        noted = tuple(bad for part in parts for bad in part.bad_fields)
+        batch = EventBatch.concat(batches or [self._nothing(schema)])
+        return Decoded(batch, letters, schema, noted)
 
     def _nothing(self, schema: Schema | None) -> EventBatch:
         return empty_batch(self._topic, schema or NO_COLUMNS)
@@ -86,7 +89,7 @@ class ArrowDecoder:
         if rows.num_rows == 0:
             return Decoded(self._nothing(schema), schema=schema)
         # 2. Columns, and the faults of rows.
-        decided, columns, faults = self._layout.columns(message, rows, schema)
+        decided, columns, faults, kept = self._layout.columns(message, rows, schema)
         # 3. Events of the rows without fault, dead letters of the others.
         batch = events_of(
             columns,
@@ -98,7 +101,9 @@ class ArrowDecoder:
             faults=faults,
         )
         letters = tuple(self._letters(message, rows, faults))
-        return Decoded(batch, letters, decided if len(batch) else schema)
+        offset_B = np.full(rows.num_rows, message.offset)
+        noted = bad_fields(kept, faults, offset_B, np.arange(rows.num_rows))
+        return Decoded(batch, letters, decided if len(batch) else schema, noted)
 
     def _read(self, message: Message) -> pa.RecordBatch:
         fault = size_fault(message, self._config)

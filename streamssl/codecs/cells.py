@@ -43,17 +43,26 @@ def is_json(field: pa.Field) -> bool:
     return bool((field.metadata or {}).get(UNTYPED.encode()) == b"json")
 
 
-def numbers(column: pa.Array, field: pa.Field) -> tuple[FloatArray, BoolArray]:
+def numbers(
+    column: pa.Array, field: pa.Field, *, as_text: bool = False
+) -> tuple[FloatArray, BoolArray]:
     """The cells as numbers (booleans are 0 and 1).
+
+    Args:
+        column: The cells.
+        field: Their type.
+        as_text: Whether texts are looked into, too.
 
     Returns:
         `[B]` values, NaN where missing or no number, and `[B]` True where there is a cell that
         is no number. Infinite values are numbers here.
     """
     if is_untyped(field):
-        return _parse(column)
+        return parse_numbers(column)
     if is_number(field.type):
         return float64(column), np.zeros(len(column), np.bool_)
+    if as_text and is_text(field.type):
+        return parse_numbers(column.cast(pa.string()))
     return np.full(len(column), np.nan), _mask(column.is_valid())
 
 
@@ -103,7 +112,12 @@ def seconds(column: pa.Array, field: pa.Field) -> FloatArray:
     return np.where(bad_times(time_B), np.nan, time_B)
 
 
-def _parse(column: pa.StringArray) -> tuple[FloatArray, BoolArray]:
+def parse_numbers(column: pa.StringArray) -> tuple[FloatArray, BoolArray]:
+    """Texts as numbers (true and false are 1 and 0); blank ones and words such as NA are missing.
+
+    Returns:
+        As `numbers`.
+    """
     for prepare in (_as_they_are, _without_missing):
         try:
             return float64(prepare(column).cast(pa.float64())), np.zeros(len(column), np.bool_)
@@ -131,7 +145,7 @@ def _without_missing(column: pa.StringArray) -> pa.StringArray:
 
 
 def _text_seconds(column: pa.StringArray) -> FloatArray:
-    time_B, no_number_B = _parse(column)
+    time_B, no_number_B = parse_numbers(column)
     if not no_number_B.any():
         return epoch_seconds(time_B)
     for kind in (pa.timestamp("us"), pa.timestamp("us", "UTC")):

@@ -9,11 +9,11 @@ from typing import Literal
 import numpy as np
 import pyarrow as pa
 
-from streamssl.codecs.arrow_types import is_number, is_textual
+from streamssl.codecs.arrow_types import is_number, is_text, is_textual
 from streamssl.codecs.cells import is_untyped, numbers, seconds
 from streamssl.codecs.fields import check_names, number_names
 from streamssl.config.sections import InputConfig
-from streamssl.data.events import ORIGINAL, UNREADABLE, Schema, StreamsslError
+from streamssl.data.events import ORIGINAL, UNREADABLE, UNTYPED, Schema, StreamsslError
 
 SAMPLE_ROWS = 1_000
 INDEX_PREFIX = "__index_level_"
@@ -63,7 +63,7 @@ def table_schema(
     schema: pa.Schema | None = None
     reasons: list[str | None] = []
     row = num_times = 0
-    for batch in batches:
+    for batch in _looked_into(batches, input):
         if schema is None:
             schema = batch.schema
             counts = {name: CellCounts() for name in _candidates(schema, input, fields, texts)}
@@ -133,11 +133,29 @@ def _reasons(sample: pa.RecordBatch) -> list[str | None]:
     return reasons
 
 
+def _looked_into(
+    batches: Iterable[pa.RecordBatch], config: InputConfig
+) -> Iterable[pa.RecordBatch]:
+    """With numbers as text, columns of text may hold them as those of a file without types."""
+    return map(_untyped, batches) if config.numbers_as_text else batches
+
+
+def _untyped(batch: pa.RecordBatch) -> pa.RecordBatch:
+    text = [f for f in batch.schema if is_text(f.type) and not is_untyped(f)]
+    for field in text:
+        place = batch.schema.get_field_index(field.name)
+        column = batch.column(place).cast(pa.string())
+        batch = batch.set_column(
+            place, pa.field(field.name, pa.string(), metadata={UNTYPED: "csv"}), column
+        )
+    return batch
+
+
 def _look(batch: pa.RecordBatch, name: str, seen: CellCounts) -> None:
     field = batch.schema.field(name)
     if not batch.num_rows or not _may_hold_numbers(field):
         return
-    values, no_number = numbers(batch.column(name), field)
+    values, no_number = numbers(batch.column(field.name), field)
     seen.num_numbers += int(np.count_nonzero(~np.isnan(values)))
     seen.num_others += int(np.count_nonzero(no_number))
 

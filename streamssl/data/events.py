@@ -213,17 +213,37 @@ class DeadLetter:
     detail: str
 
 
+class BadFields(NamedTuple):
+    """Fields of an event that could not be read and count as missing (`input.on_bad_field`).
+
+    Attributes:
+        offset: Of the message that carried it.
+        place: Index of the event within that message.
+        reason: As of a dead letter.
+        detail: What exactly was wrong with the first of them.
+        num_fields: How many they are.
+    """
+
+    offset: int
+    place: int
+    reason: str
+    detail: str
+    num_fields: int
+
+
 @dataclass(frozen=True, slots=True)
 class Decoded:
     """What a decoder made of some messages: the readable events and the dead letters.
 
     Attributes:
         schema: The stream's columns as far as these messages; None while nothing decided them.
+        bad_fields: What of the events could not be read and counts as missing.
     """
 
     batch: EventBatch
     dead_letters: tuple[DeadLetter, ...] = ()
     schema: Schema | None = None
+    bad_fields: tuple[BadFields, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
