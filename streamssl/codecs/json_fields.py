@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Mapping
 
 import msgspec
 
 from streamssl.codecs.json_text import decode_mended
-from streamssl.codecs.json_type import Number
 
 MAX_NAMES_SHOWN = 5
 _FIRST_BYTES_OF_NUMBERS = b"-0123456789tf"
@@ -46,21 +44,6 @@ def raw_at(fields: Fields, name: str) -> bytes | None:
     return outer if outer == b"null" else None
 
 
-def numeric_names(value: bytes, *, as_text: bool = False) -> list[str]:
-    """Fields of a JSON object whose values look like numbers or booleans, in their order.
-
-    Args:
-        value: The object.
-        as_text: Whether a number may be written as text.
-
-    Raises:
-        msgspec.DecodeError: It is no JSON object.
-        RecursionError: It is nested too deeply.
-    """
-    fields = raw_fields(value).items()
-    return [name for name, raw in fields if _looks_numeric(raw) or (as_text and _is_number(raw))]
-
-
 def nested_numbers(fields: Fields, prefix: str = "") -> Iterator[str]:
     """Paths of the numbers that are in objects, as `modality.fields` would name them.
 
@@ -75,17 +58,6 @@ def nested_numbers(fields: Fields, prefix: str = "") -> Iterator[str]:
             yield prefix + name
 
 
-def array_length(value: bytes, values_field: str) -> int:
-    """Number of values in the array field of a JSON object.
-
-    Raises:
-        msgspec.DecodeError: It has no such array of numbers.
-        RecursionError: It is nested too deeply.
-    """
-    array = raw_at(raw_fields(value), values_field)
-    return len(msgspec.json.decode(array or b"null", type=list[Number | None]))
-
-
 def told_fields(value: bytes) -> str:
     """What the fields of a readable object are, where none of them is a number to be read."""
     fields = raw_fields(value)
@@ -98,16 +70,6 @@ def told_fields(value: bytes) -> str:
 
 def _kind(raw: msgspec.Raw) -> str:
     return _KINDS.get(bytes(raw)[:1], "null" if bytes(raw) == b"null" else "a number")
-
-
-def _is_number(raw: msgspec.Raw) -> bool:
-    text = bytes(raw)
-    if text[:1] != b'"':
-        return False
-    try:
-        return math.isfinite(float(text[1:-1]))
-    except ValueError:
-        return False
 
 
 def _looks_numeric(raw: msgspec.Raw) -> bool:

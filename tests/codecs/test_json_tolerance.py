@@ -16,7 +16,7 @@ from streamssl.codecs.json import JsonDecoder
 from streamssl.codecs.json_text import mended
 from streamssl.config.sections import InputConfig
 from streamssl.data.events import Decoded, Message
-from tests.strategies import slice_of
+from tests.strategies import first_decoded, slice_of
 
 NAN = float("nan")
 MEANINGS = {"NaN": None, "Infinity": 1e308, "-Infinity": -1e308}
@@ -33,7 +33,7 @@ def decode(
         Message(0, at, None, v if isinstance(v, bytes) else json.dumps(v).encode(), 1)
         for at, v in enumerate(values)
     ]
-    return decoder.decode(slice_of(items), None)
+    return first_decoded(decoder, slice_of(items))
 
 
 def letters(decoded: Decoded) -> list[tuple[int, str]]:
