@@ -5,20 +5,22 @@ B = rows, C = numbers of an event.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection
 
 import numpy as np
 import pyarrow as pa
 
 from streamssl.codecs import arrow_columns
+from streamssl.codecs.bad_fields import FieldPolicy, Kept, named_detail
+from streamssl.codecs.base import Sample
 from streamssl.codecs.dead_letters import Fault, UnreadableError, bad_time_fault
-from streamssl.codecs.fields import array_names, auto_schema, number_names
 from streamssl.codecs.keys import record_keys
-from streamssl.codecs.rows import Faults, Rows, text_batch
+from streamssl.codecs.row_sample import sampled_rows
+from streamssl.codecs.rows import Faults, Rows, is_good, text_batch
 from streamssl.codecs.texts import long_texts, missing_texts
 from streamssl.config.sections import InputConfig
-from streamssl.data.arrow_types import is_number
-from streamssl.data.events import Float32Array, FloatArray, Message, Schema
+from streamssl.data.arrow_types import column_at, has_column
+from streamssl.data.events import BoolArray, FloatArray, Message, Schema
 from streamssl.data.times import bad_times
 
 
@@ -26,29 +28,26 @@ class ArrowLayout:
     """How events are written as rows of a record batch.
 
     Args:
-        texts: Names of the text columns, whatever decides the numbers.
         config: Where the time, the key and the list of values are.
         required: Whether every column must be there and not null.
         max_bytes: Most bytes of a message's numbers, and of its texts.
     """
 
-    def __init__(
-        self, *, texts: Sequence[str], config: InputConfig, required: bool, max_bytes: int
-    ) -> None:
-        self._texts = texts
+    def __init__(self, *, config: InputConfig, required: bool, max_bytes: int) -> None:
         self._config = config
         self._required = required
+        self._policy = FieldPolicy(config, required=required)
         self._max_bytes = max_bytes
 
     def columns(
-        self, message: Message, rows: pa.RecordBatch, schema: Schema | None
-    ) -> tuple[Schema, Rows, Faults]:
-        """The columns of a message's rows, which they are, and the faults of rows.
+        self, message: Message, rows: pa.RecordBatch, schema: Schema
+    ) -> tuple[Rows, Faults, Kept]:
+        """The columns of a message's rows, the faults of rows, and what they lack.
 
         Args:
             message: Whose key and timestamp count where the rows have none.
             rows: At least one.
-            schema: The stream's columns; None has the first readable row propose them.
+            schema: The stream's columns.
 
         Raises:
             UnreadableError: No row can be read.
@@ -56,11 +55,28 @@ class ArrowLayout:
         keys, key_faults = self._keys(message, rows)
         time_B, faults = self._times(message, rows)
         faults = key_faults | faults
-        schema = schema or self._proposed(rows, faults)
-        values_BC, value_faults = self._values(rows, schema)
+        values_BC, value_faults, kept = self._values(rows, schema)
         texts, text_faults = self._text_columns(rows, schema)
         found = text_faults | value_faults | faults
-        return schema, Rows(keys, time_B, values_BC, texts), found
+        return Rows(keys, time_B, values_BC, texts), found, kept
+
+    def sample(self, message: Message, rows: pa.RecordBatch, texts: Collection[str] = ()) -> Sample:
+        """The rows that can be read, whatever the numbers of the stream are.
+
+        Raises:
+            UnreadableError: No row can be read.
+        """
+        keys, key_faults = self._keys(message, rows)
+        time_B, faults = self._times(message, rows)
+        return sampled_rows(
+            rows,
+            partition=message.partition,
+            keys=keys.to_pylist(),
+            time_B=time_B,
+            good_B=is_good(key_faults | faults, rows.num_rows),
+            texts=texts,
+            values_field=self._config.values_field,
+        )
 
     def _keys(self, message: Message, rows: pa.RecordBatch) -> tuple[pa.StringArray, Faults]:
         if self._config.key_field is not None:
@@ -78,32 +94,11 @@ class ArrowLayout:
         time_B = np.full(rows.num_rows, message.timestamp_ms / 1e3)
         return time_B, dict.fromkeys(np.flatnonzero(bad_times(time_B)).tolist(), bad_time_fault())
 
-    def _proposed(self, rows: pa.RecordBatch, faults: Faults) -> Schema:
-        """The columns that the first readable row has."""
-        array = self._config.values_field
-        if array is not None:
-            names = array_names(array, self._first_length(_column(rows, array), faults))
-        else:
-            numeric = (c.name for c in rows.schema if is_number(c.type))
-            names = number_names(numeric, self._config, self._texts)
-        return auto_schema(names, self._texts, self._config)
-
-    def _first_length(self, column: pa.Array, faults: Faults) -> int:
-        if not arrow_columns.is_list(column.type):
-            return 0
-        length_B = arrow_columns.list_lengths(column)
-        for row in np.flatnonzero(length_B > 0).tolist():
-            values, _ = arrow_columns.list_values("", column.slice(row, 1), int(length_B[row]))
-            bad = np.isinf(values) | (np.isnan(values) if self._required else False)
-            if row not in faults and not bad.any():
-                return int(length_B[row])
-        return 0
-
-    def _values(self, rows: pa.RecordBatch, schema: Schema) -> tuple[Float32Array, Faults]:
+    def _values(self, rows: pa.RecordBatch, schema: Schema) -> tuple[FloatArray, Faults, Kept]:
         fields = schema.fields
         if not any(schema):
             raise UnreadableError("missing_field", "no row has a number to read")
-        if rows.num_rows * len(fields) * 4 > self._max_bytes:
+        if rows.num_rows * len(fields) * 8 > self._max_bytes:
             raise UnreadableError("too_large", f"{rows.num_rows} rows of {len(fields)} numbers")
         absent = self._absent(rows, schema)
         if self._config.values_field is not None:
@@ -111,23 +106,36 @@ class ArrowLayout:
             values_BC, faults = arrow_columns.list_values(
                 self._config.values_field, column, len(fields)
             )
+            wrong_BC = None
         else:
-            values_BC, faults = _named_values(rows, fields, absent), {}
-        infinite, missing = np.isinf(values_BC).any(axis=1), np.isnan(values_BC).any(axis=1)
-        found = dict.fromkeys(
-            np.flatnonzero(infinite).tolist(),
-            Fault("not_finite", "a number is infinite or beyond the range of float32"),
-        )
+            values_BC, wrong_BC = self._named_values(rows, fields, absent)
+            faults = Faults()
+        judged = self._policy.judge(values_BC, wrong_BC, named_detail(fields))
+        found = judged.faults
         if self._required:
+            missing = np.isnan(values_BC).any(axis=1)
             fault = Fault("missing_field", "a required number is null or NaN")
             found = dict.fromkeys(np.flatnonzero(missing).tolist(), fault) | found
-        return values_BC, found | faults
+        return values_BC, found | faults, judged.kept
+
+    def _named_values(
+        self, rows: pa.RecordBatch, fields: tuple[str, ...], absent: set[str]
+    ) -> tuple[FloatArray, BoolArray]:
+        """`[B, C]` values of columns, and where there is something that is no number."""
+        shape = rows.num_rows, len(fields)
+        values_BC, wrong_BC = np.full(shape, np.nan), np.zeros(shape, np.bool_)
+        for place, name in enumerate(fields):
+            if name not in absent:
+                values_BC[:, place], wrong_BC[:, place] = arrow_columns.numbers(
+                    name, column_at(rows, name), self._config, keeps=self._policy.keeps
+                )
+        return values_BC, wrong_BC
 
     def _absent(self, rows: pa.RecordBatch, schema: Schema) -> set[str]:
         """Columns that the message lacks; it may not lack all of them."""
         by_list = self._config.values_field is not None
         wanted = {*schema.texts, *(() if by_list else schema.fields)}
-        absent = wanted.difference(rows.schema.names)
+        absent = {name for name in wanted if not has_column(rows.schema, name)}
         has_none = len(absent) == len(wanted) and not by_list
         if has_none or (absent and self._required):
             raise UnreadableError("missing_field", f"no column {min(absent)!r}")
@@ -138,8 +146,8 @@ class ArrowLayout:
     ) -> tuple[pa.RecordBatch | None, Faults]:
         columns, faults, num_bytes = [], Faults(), 0
         for name in schema.texts:
-            if name in rows.schema.names:
-                column, length_B = arrow_columns.texts(name, rows.column(name))
+            if has_column(rows.schema, name):
+                column, length_B = arrow_columns.texts(name, column_at(rows, name))
             else:
                 column, length_B = pa.nulls(rows.num_rows, pa.utf8()), np.zeros(0, np.int64)
             num_bytes += column.nbytes
@@ -151,15 +159,7 @@ class ArrowLayout:
         return text_batch(schema.texts, columns), faults
 
 
-def _named_values(rows: pa.RecordBatch, fields: tuple[str, ...], absent: set[str]) -> Float32Array:
-    values_BC = np.full((rows.num_rows, len(fields)), np.nan, np.float32)
-    for place, name in enumerate(fields):
-        if name not in absent:
-            values_BC[:, place] = arrow_columns.numbers(name, rows.column(name))
-    return values_BC
-
-
 def _column(rows: pa.RecordBatch, name: str) -> pa.Array:
-    if name not in rows.schema.names:
+    if not has_column(rows.schema, name):
         raise UnreadableError("missing_field", f"no column {name!r}")
-    return rows.column(name)
+    return column_at(rows, name)

@@ -3,29 +3,29 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from fnmatch import fnmatchcase
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from streamssl.codecs.cells import numbers, seconds, texts
+from streamssl.codecs.cells import numbers, texts
 from streamssl.codecs.table_fields import SAMPLE_ROWS, column_names
 from streamssl.config.sections import InputConfig
-from streamssl.data.arrow_types import is_moment
-from streamssl.data.events import Schema
+from streamssl.data.channels import REASONS, Choice
 
-_TIME = re.compile(r"(?i)(^|[\W_])(date ?time|date|time ?stamp|time|ts|epoch)([\W_]|$)")
 _KEY = re.compile(
     r"(?i)(^|[\W_])(asset|device|equipment|host|id|key|machine|motor|node|pump|sensor|serial|"
     r"station|tag|turbine|unit|vehicle)(s|id|no|name|[\W_]|$)"
 )
 _LABEL = re.compile(r"(?i)label|class|status|state|note|comment|mode|type|quality|alarm|error")
-_EARLIEST_S, _LATEST_S = 631_152_000.0, 4_102_444_800.0  # 1990 to 2100
 # A key comes back: this many rows or more for each on average.
 ROWS_PER_KEY = 4
+# How reasons are told in a word or two.
+_WORDS = {"ignored": "by name", "numbers_as_text": "numbers as text", "too_many": "too many"}
+# Reasons that are no news.
+_EXPECTED = ("time", "key", "ignored", "text", "constant")
 
 
 @dataclass(frozen=True)
@@ -34,8 +34,8 @@ class ColumnReport:
 
     Attributes:
         channels: Those that are scored.
-        ignored: Those that are not used, with the reason.
-        hints: Sentences on unused settings that seem to fit.
+        ignored: Those that are not used, with the reason in a word or two.
+        hints: Sentences on settings that seem to fit.
     """
 
     channels: tuple[str, ...] = ()
@@ -45,7 +45,7 @@ class ColumnReport:
 
 def column_report(
     sample: pa.RecordBatch | None,
-    schema: Schema,
+    choice: Choice,
     *,
     input: InputConfig,  # noqa: A002 (the YAML section's name)
 ) -> ColumnReport:
@@ -53,51 +53,31 @@ def column_report(
 
     Args:
         sample: Its first rows, None where it has none.
-        schema: The columns that events have.
+        choice: The columns that events have, and why the others are none.
         input: Which columns are time and key, and which are ignored.
     """
-    channels = (*schema.fields, *schema.texts)
+    channels = tuple(name for names in choice.schema or () for name in names)
     if sample is None:
         return ColumnReport(channels)
     sample = sample.slice(0, SAMPLE_ROWS)
     used = {*channels, input.time_field, input.key_field}
-    names = column_names(sample.schema)
-    ignored = {name: _reason(sample, name, input) for name in names if name not in used}
-    hints = []
-    if input.time_field is None:
-        hints += _hint([n for n in names if _is_time(sample, n)], "a time", "--time-column")
-    if input.key_field is None:
-        hints += _hint(_keys(sample, names), "a key", "--key-column")
-    return ColumnReport(channels, ignored, tuple(hints))
+    ignored = {
+        name: "not in modality.fields" for name in column_names(sample.schema) if name not in used
+    }
+    ignored |= {name: _WORDS.get(word, word) for name, word, _ in choice.left_out}
+    return ColumnReport(channels, ignored, tuple(_hints(sample, choice, input)))
 
 
-def _reason(sample: pa.RecordBatch, name: str, config: InputConfig) -> str:
-    if any(fnmatchcase(name, pattern) for pattern in config.ignore_fields):
-        return "by name"
-    values, no_number_B = numbers(sample.column(name), sample.schema.field(name))
-    if no_number_B.any():
-        return "no numbers"
-    return "empty" if np.isnan(values).all() else "not asked for"
-
-
-def _hint(names: Sequence[str], what: str, option: str) -> list[str]:
-    return [f"column {name!r} looks like {what}: {option} {name}" for name in names[:1]]
-
-
-def _is_time(sample: pa.RecordBatch, name: str) -> bool:
-    """Whether a column holds moments, ISO 8601, or what is named and grows like seconds."""
-    column, described = sample.column(name), sample.schema.field(name)
-    if is_moment(described.type):
-        return True
-    time_B = seconds(column, described)
-    time_B = time_B[~np.isnan(time_B)]
-    if not len(time_B) or 2 * len(time_B) < len(column):
-        return False
-    plausible = bool(((time_B >= _EARLIEST_S) & (time_B < _LATEST_S)).all())
-    if numbers(column, described)[1].any():
-        return plausible  # ISO 8601
-    grows = bool((np.diff(time_B) >= 0).all() and time_B[-1] > time_B[0])
-    return bool(plausible and (grows or _TIME.search(name)))
+def _hints(sample: pa.RecordBatch, choice: Choice, config: InputConfig) -> Iterator[str]:
+    times = [name for name, reason, _ in choice.left_out if reason == "time"]
+    if config.time_field is None and times:
+        yield f"column {times[0]!r} looks like a time: --time-column {times[0]}"
+    keys = _keys(sample, column_names(sample.schema))
+    if config.key_field is None and keys:
+        yield f"column {keys[0]!r} looks like a key: --key-column {keys[0]}"
+    for name, reason, _ in choice.left_out:
+        if reason not in _EXPECTED:
+            yield f"column {name!r}: {REASONS[reason]}"
 
 
 def _keys(sample: pa.RecordBatch, names: Sequence[str]) -> list[str]:
@@ -107,11 +87,12 @@ def _keys(sample: pa.RecordBatch, names: Sequence[str]) -> list[str]:
         column, described = sample.column(name), sample.schema.field(name)
         values, no_number_B = numbers(column, described)
         is_named = bool(_KEY.search(name))
-        is_text = bool(2 * no_number_B.sum() > len(column)) and not _is_time(sample, name)
+        is_text = bool(2 * no_number_B.sum() > len(column))
         is_whole = is_named and bool(np.all(values == np.round(values)))
-        num_keys = pc.count_distinct(texts(column, described)).as_py()
-        if not (is_text or is_whole) or ROWS_PER_KEY * num_keys > len(column):
+        if not (is_text or is_whole):
             continue
-        if is_named or (num_keys > 1 and not _LABEL.search(name)):
+        num_keys = pc.count_distinct(texts(column, described)).as_py()
+        is_key = is_named or (num_keys > 1 and not _LABEL.search(name))
+        if is_key and ROWS_PER_KEY * num_keys <= len(column):
             found.append((not is_named, -num_keys, name))
     return [name for *_, name in sorted(found)]

@@ -17,12 +17,12 @@ from streamssl.data.columns import Columns
 from streamssl.data.named_columns import (
     Roles,
     array_of,
-    check_numbers,
     event_columns,
     keys_of,
     seconds,
     warn_of_unsorted,
 )
+from streamssl.data.ranges import check_range
 
 
 class FromColumns(Columns):
@@ -166,7 +166,7 @@ class FromColumns(Columns):
 
     @classmethod
     def _of(cls, columns: dict[str, Any], topic: str, first_offset: int) -> Self:
-        check_numbers(columns["fields"], columns["values_BC"])
+        check_range(columns["fields"], columns["values_BC"])
         row_B = np.arange(len(columns["values_BC"]))
         if columns["event_time"] is None:
             columns["event_time"] = (first_offset + row_B).astype(np.float64)

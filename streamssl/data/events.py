@@ -5,7 +5,7 @@ Shape suffixes: B = events, C = numbers of an event, H W = pixels.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
 import msgspec
@@ -14,6 +14,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from streamssl.data.constructors import FromColumns, hint
+from streamssl.data.ranges import check_range
 
 FloatArray = npt.NDArray[np.float64]
 Float32Array = npt.NDArray[np.float32]
@@ -115,7 +116,8 @@ class EventBatch(FromColumns):
         keys: `[B]` Arrow strings; the empty string where the stream has no keys.
         event_time: `[B]` seconds since 1970 UTC (a file without a time column: the row number).
         fields: Names of the C numbers.
-        values_BC: `[B, C]` float32, NaN = missing, never infinite; C may be 0.
+        values_BC: `[B, C]` float64 as they came, NaN = missing, within +-`LARGEST`; C may be 0.
+            What is given to the learner may be float32.
         texts: `[B]` rows of string columns, null = missing; None where the stream has none.
         images_BHWC: `[B, H, W, C]` uint8 pixels; None where the stream has none.
     """
@@ -127,7 +129,7 @@ class EventBatch(FromColumns):
     keys: pa.StringArray
     event_time: FloatArray
     fields: tuple[str, ...]
-    values_BC: Float32Array
+    values_BC: FloatArray
     texts: pa.RecordBatch | None = None
     images_BHWC: UInt8Array | None = None
 
@@ -148,12 +150,13 @@ class EventBatch(FromColumns):
         return [f"{self.topic}/{p}/{o}/{i}" for p, o, i in columns]
 
 
-def check_batch(batch: EventBatch) -> None:
-    """Refuse a batch whose columns do not fit together.
+def check_batch(batch: EventBatch) -> EventBatch:
+    """The batch with its numbers as float64; refuse one whose columns do not fit together.
 
     Raises:
         TypeError: It is no batch; the text says what makes one of it.
-        ValueError: A column has another length or kind than the batch's; the text says which.
+        ValueError: A column has another length or kind than the batch's, or a number is infinite
+            or beyond `LARGEST`; the text says which.
     """
     if not isinstance(batch, EventBatch):
         raise TypeError(f"an EventBatch is needed; {hint(batch)}")
@@ -168,6 +171,12 @@ def check_batch(batch: EventBatch) -> None:
     wrong = [name for name in columns if _has_other_length(getattr(batch, name), size[0])]
     if wrong:
         raise ValueError(f"{', '.join(wrong)} must have {size[0]} rows, like offset")
+    if batch.values_BC.dtype not in (np.float64, np.float32):
+        raise ValueError(f"values_BC is {batch.values_BC.dtype}; float64 or float32 is needed")
+    check_range(batch.fields, batch.values_BC)
+    if batch.values_BC.dtype == np.float64:
+        return batch
+    return replace(batch, values_BC=batch.values_BC.astype(np.float64))
 
 
 def _has_other_length(column: Any, num_rows: int) -> bool:
@@ -192,17 +201,37 @@ class DeadLetter:
     detail: str
 
 
+class BadFields(NamedTuple):
+    """Fields of an event that could not be read and count as missing (`input.on_bad_field`).
+
+    Attributes:
+        offset: Of the message that carried it.
+        place: Index of the event within that message.
+        reason: As of a dead letter.
+        detail: What exactly was wrong with the first of them.
+        num_fields: How many they are.
+    """
+
+    offset: int
+    place: int
+    reason: str
+    detail: str
+    num_fields: int
+
+
 @dataclass(frozen=True, slots=True)
 class Decoded:
     """What a decoder made of some messages: the readable events and the dead letters.
 
     Attributes:
         schema: The stream's columns as far as these messages; None while nothing decided them.
+        bad_fields: What of the events could not be read and counts as missing.
     """
 
     batch: EventBatch
     dead_letters: tuple[DeadLetter, ...] = ()
     schema: Schema | None = None
+    bad_fields: tuple[BadFields, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,7 +17,6 @@ from pyarrow import types
 from streamssl.data.arrow_types import float64, is_moment, is_number, is_text, moment_seconds
 from streamssl.data.times import bad_times, epoch_seconds, parse_times
 
-LARGEST = float(np.finfo(np.float32).max)
 NUM_SAMPLE = 200
 MAX_NAMES_SHOWN = 20
 # A column that is none has in its place why: its cells are of several kinds, say.
@@ -98,24 +97,6 @@ def seconds(name: str, column: pa.Array) -> npt.NDArray[np.float64]:
             "timestamps, seconds or milliseconds since 1970, or ISO 8601"
         )
     return time_B
-
-
-def check_numbers(fields: Sequence[str], values_BC: npt.NDArray[Any]) -> None:
-    """Refuse numbers that no event can have.
-
-    Raises:
-        ValueError: One is infinite or beyond float32; the text names field and row.
-    """
-    with np.errstate(invalid="ignore"):
-        beyond_BC = np.abs(values_BC) > LARGEST
-    places = np.flatnonzero(beyond_BC.any(0))
-    if len(places):
-        rows = np.flatnonzero(beyond_BC[:, places[0]])
-        more = f", and {len(places) - 1} more fields" if len(places) > 1 else ""
-        raise ValueError(
-            f"{fields[places[0]]!r} is infinite or beyond float32 in {_rows(rows)}{more}; "
-            "write NaN where a value is missing"
-        )
 
 
 def warn_of_unsorted(keys: pa.StringArray, time_B: npt.NDArray[np.float64]) -> None:

@@ -7,16 +7,17 @@ from collections.abc import Callable
 from pathlib import Path
 
 from streamssl.codecs.dead_letters import OriginalBytesEncoder
+from streamssl.codecs.fields import NO_COLUMNS
 from streamssl.codecs.rows import empty_batch
 from streamssl.codecs.table import TableCodec, TableDecoder
-from streamssl.codecs.table_fields import table_schema
+from streamssl.codecs.table_fields import table_choice
 from streamssl.codecs.table_report import column_report
 from streamssl.config.root import Config
 from streamssl.engine.engine import Engine
 from streamssl.engine.summary import Summary
 from streamssl.host.local import LocalHost
 from streamssl.stream import StreamLearner
-from streamssl.transport.files import FileTransport
+from streamssl.transport.files import CsvOptions, FileTransport
 
 
 class Backtest:
@@ -47,11 +48,16 @@ class Backtest:
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         wanted = config.modality.columns()
-        schema = table_schema(
-            transport.scan(), input=config.input, fields=wanted.numbers, texts=wanted.texts
+        self.choice = table_choice(
+            transport.scan(),
+            input=config.input,
+            fields=wanted.numbers,
+            texts=wanted.texts,
+            required=wanted.required,
         )
+        schema = self.choice.schema or NO_COLUMNS
         sample = next(iter(transport.scan()), None)
-        self.report = column_report(sample, schema, input=config.input)
+        self.report = column_report(sample, self.choice, input=config.input)
         decoder = TableDecoder(
             topic=transport.topic,
             schema=schema,
@@ -93,7 +99,11 @@ class Backtest:
 
 
 def open_files(
-    config: Config, source: Path, output: Path, embeddings: Path | None = None
+    config: Config,
+    source: Path,
+    output: Path,
+    embeddings: Path | None = None,
+    csv: CsvOptions | None = None,
 ) -> FileTransport:
     """The transport of a replay whose output has the columns of the configuration.
 
@@ -106,6 +116,7 @@ def open_files(
         embeddings=embeddings,
         scorers=scorer_names(config),
         texts=bool(config.modality.columns().texts),
+        csv=csv,
     )
 
 

@@ -81,7 +81,7 @@ class StreamLearner:
             TypeError: It is no `EventBatch`; the text names the constructor that makes one.
             ValueError: The batch's columns do not fit together, or its fields are others.
         """
-        check_batch(batch)
+        batch = check_batch(batch)
         done = 0
         parts: list[Results] = []
         while done < len(batch) or not parts:
@@ -98,6 +98,7 @@ class StreamLearner:
         Raises:
             ValueError: As `process`.
         """
+        batch = check_batch(batch)
         return self._for(batch).peek(batch, self.epoch)
 
     def learn(self, batch: EventBatch) -> None:
@@ -130,6 +131,7 @@ class StreamLearner:
 
         How the epoch's rows are cut into calls changes no bit.
         """
+        batch = check_batch(batch)
         model = self._for(batch)
         return Results.concat(
             [model.advance(part, self.epoch) for part in self._pieces(model, batch)]
@@ -141,6 +143,7 @@ class StreamLearner:
         The batch is neither scored nor learned.
         """
         if batch is not None and len(batch):
+            batch = check_batch(batch)
             self._for(batch)
         if self._model:
             self._model.drop(partition)
@@ -261,7 +264,6 @@ class StreamLearner:
 
     def _for(self, batch: EventBatch) -> StreamModel:
         """The model of the batch's columns, built at the first batch."""
-        check_batch(batch)
         if self._model is None:
             self._model = self._new_model(batch.schema)
         elif batch.schema != self._model.schema:

@@ -74,6 +74,12 @@ class Metrics:
             "Records and rows sent to the dead letter topic.",
             *("topic", "reason"),
         )
+        self.bad_fields = c.counter(
+            "bad_fields_total",
+            "Fields of scored events that could not be read and count as missing "
+            "(input.on_bad_field).",
+            *("topic", "reason"),
+        )
         self.partitions_assigned = c.gauge(
             "partitions_assigned", "Partitions held by this instance.", "topic"
         )

@@ -17,7 +17,7 @@ from streamssl.codecs.fields import FieldNamesError
 from streamssl.codecs.json import JsonDecoder
 from streamssl.config.sections import InputConfig
 from streamssl.data.events import Decoded, EventBatch, Message, Schema
-from tests.strategies import FIELDS, Expected, messages, slice_of
+from tests.strategies import FIELDS, Expected, first_decoded, messages, slice_of
 
 DEEP = 100_000
 
@@ -32,9 +32,8 @@ def decode(
     reader: JsonDecoder, *values: Any, key: bytes | None = None, schema: Schema | None = None
 ) -> Decoded:
     encoded = [v if isinstance(v, bytes) or v is None else json.dumps(v).encode() for v in values]
-    return reader.decode(
-        slice_of([Message(0, i, key, v, 1_700_000_000_500) for i, v in enumerate(encoded)]), schema
-    )
+    items = [Message(0, i, key, v, 1_700_000_000_500) for i, v in enumerate(encoded)]
+    return first_decoded(reader, slice_of(items), schema)
 
 
 def same(one: Decoded, other: Decoded) -> bool:
@@ -59,10 +58,8 @@ def test_array_of_values() -> None:
         {"ts": 1.7e12, "values": [2, False, 10**30]},
     ).batch
     assert batch.fields == ("values[0]", "values[1]", "values[2]")
-    np.testing.assert_array_equal(
-        batch.values_BC, np.array([[1.5, np.nan, 1], [2, 0, 1e30]], np.float32)
-    )
-    assert batch.values_BC.dtype == np.float32
+    np.testing.assert_array_equal(batch.values_BC, np.array([[1.5, np.nan, 1], [2, 0, 1e30]]))
+    assert batch.values_BC.dtype == np.float64
     assert batch.event_time.tolist() == [1.7e9, 1.7e9]
     assert batch.ids() == ["in/0/0/0", "in/0/1/0"]
 
@@ -80,7 +77,7 @@ def test_named_fields() -> None:
     assert batch.event_time.tolist() == [1_700_000_000.5] * 3
 
 
-def test_auto_fields_come_from_the_first_readable_event() -> None:
+def test_auto_fields_come_from_the_first_events() -> None:
     """Numeric fields in order of appearance, without time, key and ignored globs."""
     reader = decoder(time_field="ts", key_field="id", ignore_fields=["eval_*"])
     assert decode(reader, {"z": "x"}).schema is None
@@ -88,10 +85,11 @@ def test_auto_fields_come_from_the_first_readable_event() -> None:
         reader,
         {"z": "x"},
         {"ts": 1, "id": 5, "z": 1, "on": True, "eval_label": 0, "s": "x", "none": None, "a": 2},
-        {"ts": 2, "id": 5, "a": 3, "later": 9},
+        {"ts": 2, "id": 5, "a": 3, "none": "y", "later": 9},
     )
-    assert decoded.schema == decoded.batch.schema == Schema(("z", "on", "a"))
-    np.testing.assert_array_equal(decoded.batch.values_BC, [[1, 1, 2], [np.nan, np.nan, 3]])
+    assert decoded.schema == decoded.batch.schema == Schema(("z", "on", "a", "later"))
+    expected = [[1, 1, 2, np.nan], [np.nan, np.nan, 3, 9]]
+    np.testing.assert_array_equal(decoded.batch.values_BC, expected)
     assert [letter.message.offset for letter in decoded.dead_letters] == [0]
 
 
@@ -150,8 +148,10 @@ POISON = [
     ("not UTF-8", b'{"t":1,"k":"\xff","a":1,"b":2}', "bad_json"),
     ("cut short", b'{"t":1,"k":"x","a":1', "bad_json"),
     ("two objects", b'{"t":1,"k":"x","a":1},{"t":1,"k":"x","a":1}', "bad_json"),
-    ("NaN", b'{"t":1,"k":"x","a":NaN,"b":1}', "bad_json"),
-    ("Infinity", b'{"t":1,"k":"x","a":Infinity,"b":1}', "bad_json"),
+    ("no literal", b'{"t":1,"k":"x","a":nan,"b":1}', "bad_json"),
+    ("NaN as time", b'{"t":NaN,"k":"x","a":1,"b":1}', "missing_field"),
+    ("Infinity", b'{"t":1,"k":"x","a":Infinity,"b":1}', "not_finite"),
+    ("Avro", b"\0\0\0\0\x07\x02\x0aabcde", "bad_json"),
     ("overflow", b'{"t":1,"k":"x","a":1e999,"b":1}', "not_finite"),
     ("beyond float32", b'{"t":1,"k":"x","a":-3.5e38,"b":1}', "not_finite"),
     ("integer beyond float", b'{"t":1,"k":"x","a":' + b"9" * 400 + b"}", "not_finite"),

@@ -7,9 +7,10 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
-from streamssl.codecs.table_fields import table_schema
+from streamssl.codecs.table_fields import table_choice
 from streamssl.codecs.table_report import ColumnReport, column_report
 from streamssl.config.sections import InputConfig
+from streamssl.data.channels import REASONS
 
 ROWS = range(40)
 RPM = [1480.0 + 0.5 * (row % 7) for row in ROWS]
@@ -18,7 +19,7 @@ RPM = [1480.0 + 0.5 * (row % 7) for row in ROWS]
 def report(columns: dict[str, Any], **settings: Any) -> ColumnReport:
     config = InputConfig(**settings)
     batch = pa.RecordBatch.from_pydict({"rpm": RPM, **columns})
-    return column_report(batch, table_schema([batch], input=config), input=config)
+    return column_report(batch, table_choice([batch], input=config), input=config)
 
 
 def test_what_is_not_scored_has_a_reason() -> None:
@@ -36,8 +37,24 @@ def test_what_is_not_scored_has_a_reason() -> None:
         ignore_fields=["eval_*"],
     )
     assert found.channels == ("rpm",)
-    assert found.ignored == {"note": "no numbers", "none": "empty", "eval_label": "by name"}
-    assert found.hints == ()
+    assert found.ignored == {"note": "text", "none": "empty", "eval_label": "by name"}
+    assert found.hints == (f"column 'none': {REASONS['empty']}",)
+
+
+def test_columns_that_are_not_named_are_told() -> None:
+    """Where `modality.fields` names the channels, no other column is asked why."""
+    config = InputConfig()
+    batch = pa.RecordBatch.from_pydict({"rpm": RPM, "flow": RPM})
+    choice = table_choice([batch], input=config, fields=["flow"])
+    found = column_report(batch, choice, input=config)
+    assert (found.channels, found.ignored) == (("flow",), {"rpm": "not in modality.fields"})
+
+
+def test_a_row_number_is_hinted_at() -> None:
+    """It is left out, and the hint says how to have it."""
+    found = report({"n": [float(row) for row in ROWS]})
+    assert found.ignored == {"n": "counter"}
+    assert found.hints == (f"column 'n': {REASONS['counter']}",)
 
 
 @pytest.mark.parametrize(
@@ -46,7 +63,7 @@ def test_what_is_not_scored_has_a_reason() -> None:
         ("when", [f"2026-03-01T08:00:{row:02}" for row in ROWS]),
         ("at", pa.array([1_700_000_000_000 + row for row in ROWS], pa.timestamp("ms"))),
         ("unix", [1.7e9 + row for row in ROWS]),
-        ("time_ms", [1_700_000_000_000 - row for row in ROWS]),
+        ("time_ms", [1_700_000_000_000 + row // 2 for row in ROWS]),
     ],
 )
 def test_a_column_of_times_is_hinted_at(name: str, cells: Any) -> None:
@@ -89,5 +106,5 @@ def test_labels_and_measurements_are_no_hint(name: str, cells: Any) -> None:
 def test_a_file_without_rows_has_nothing_to_say() -> None:
     """Its columns alone tell nothing."""
     config = InputConfig()
-    found = column_report(None, table_schema([], input=config), input=config)
+    found = column_report(None, table_choice([], input=config), input=config)
     assert found == ColumnReport()
