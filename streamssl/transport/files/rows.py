@@ -9,11 +9,11 @@ from typing import Protocol
 
 import pyarrow as pa
 
-from streamssl.data.events import ORIGINAL, UNREADABLE, UNTYPED, StreamsslError
+from streamssl.data.events import MARKS, ORIGINAL, UNREADABLE, UNTYPED, StreamsslError
 from streamssl.data.written import Written
 
 # Columns by these names would be taken for the marks of unreadable rows.
-RESERVED = frozenset({UNREADABLE, ORIGINAL})
+RESERVED = frozenset(MARKS)
 
 
 class InputFileError(StreamsslError):
