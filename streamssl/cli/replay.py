@@ -160,7 +160,7 @@ def _replay_file(
         typer.echo(f"read as       {note}")
     written = [*transport.outputs, *([save] if save else [])]
     budget = parse_budget(config.alerts.budget)
-    for line in summary_lines(done, backtest.report, budget, start_up_s, written):
+    for line in summary_lines(done, budget, backtest.hints, start_up_s, written):
         typer.echo(line)
 
 

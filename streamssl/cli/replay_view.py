@@ -6,18 +6,14 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import Protocol
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
 from streamssl.config.budget import Budget
 
-if TYPE_CHECKING:
-    from streamssl.codecs.table_report import ColumnReport
-
 LINE_EVERY_S = 10.0
-MAX_NAMES = 20
 DAY_S = 86_400.0
 
 
@@ -26,6 +22,7 @@ class Counts(Protocol):
 
     events: int
     dead_letters: int
+    bad_fields: int
     epochs: int
     samples_trained: int
     anomalies: int
@@ -36,6 +33,12 @@ class Counts(Protocol):
     first_time: float | None
     last_time: float | None
     seconds: float
+    channels: list[str]
+    num_channels: int
+    left_out: dict[str, str]
+    new_fields: dict[str, int]
+    vanished: list[str]
+    warnings: dict[str, str]
 
 
 @contextmanager
@@ -85,30 +88,29 @@ def _rate(counts: Counts) -> float:
 
 
 def summary_lines(
-    counts: Counts, columns: ColumnReport, budget: Budget, start_up_s: float, written: list[Path]
+    counts: Counts, budget: Budget, hints: Sequence[str], start_up_s: float, written: list[Path]
 ) -> list[str]:
     """What was done and written, one fact a line.
 
     Args:
         counts: What was done; `seconds` from the first row taken to the last output.
-        columns: What the file's columns were used for.
         budget: The alerts that are wanted at most.
+        hints: Options that seem to fit the file.
         start_up_s: Before that: loading libraries, deciding columns, building networks.
         written: Files and folders.
     """
     speed = f"{_rate(counts):,.0f} events/s (start-up {start_up_s:.1f} s)"
-    ignored = [f"{name} ({reason})" for name, reason in columns.ignored.items()]
     return [
         f"events        {counts.events:,} in {counts.seconds:.1f} s, {speed}",
-        f"channels      {len(columns.channels):,}: {_listed(columns.channels)}",
-        *([f"ignored       {_listed(ignored)}"] if ignored else []),
         f"keys          {counts.keys:,}, {counts.keys_warming:,} still warming",
         f"warming       {_share(counts.warming, counts.events)} of the rows: no alert on them",
         f"learned       {_learned(counts)}",
         f"anomalies     {counts.anomalies:,} in {counts.incidents:,} incidents",
         f"alert rate    {_alert_rate(counts, budget)}",
         f"dead letters  {counts.dead_letters:,}",
-        *(f"hint          {hint}" for hint in columns.hints),
+        *([f"bad fields    {counts.bad_fields:,}, missing"] if counts.bad_fields else []),
+        *_columns(counts),
+        *(f"hint          {hint}" for hint in hints),
         *(f"written       {path}" for path in written),
     ]
 
@@ -128,9 +130,21 @@ def _share(part: int, whole: int) -> str:
     return f"{100.0 * part / whole:.3g} %" if whole else "none"
 
 
-def _listed(names: Sequence[str]) -> str:
-    more = f" and {len(names) - MAX_NAMES} more" if len(names) > MAX_NAMES else ""
-    return (", ".join(names[:MAX_NAMES]) + more) or "none"
+def _columns(counts: Counts) -> Iterator[str]:
+    """Which columns were read, and what is to be known of the others and of the keys."""
+    more = ", ..." if counts.num_channels > len(counts.channels) else ""
+    yield f"channels      {counts.num_channels:,}: {', '.join(counts.channels)}{more}"
+    for name, hint in counts.left_out.items():
+        yield f"left out      {name}: {hint}"
+    for name, num in counts.new_fields.items():
+        yield (
+            f"left out      {name}: came after the first events ({num:,} values); name it in "
+            "modality.fields to have it"
+        )
+    for name in counts.vanished:
+        yield f"vanished      {name}: has no values any more"
+    for text in counts.warnings.values():
+        yield f"warning       {text}"
 
 
 def _learned(counts: Counts) -> str:

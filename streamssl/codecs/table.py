@@ -5,17 +5,19 @@ B = events, C = numbers of an event.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Collection, Sequence
 
 import numpy as np
 import pyarrow as pa
 
 from streamssl.codecs.bad_fields import FieldPolicy, Kept, bad_fields
-from streamssl.codecs.base import Sample
-from streamssl.codecs.cells import numbers, seconds, text_values, texts
+from streamssl.codecs.base import Decoder, Sample
+from streamssl.codecs.cells import num_values, numbers, seconds, text_values, texts
 from streamssl.codecs.dead_letters import Fault, OriginalBytesEncoder, bad_time_fault
 from streamssl.codecs.keys import long_keys
 from streamssl.codecs.rows import Faults, Rows, events_of, text_batch
+from streamssl.codecs.table_fields import column_names
 from streamssl.codecs.table_letters import row_letter, unreadable_rows
 from streamssl.codecs.texts import byte_lengths, long_texts
 from streamssl.config.sections import InputConfig
@@ -66,6 +68,15 @@ class TableDecoder:
         """The columns that are known."""
         return Choice(self.named)
 
+    def others(self, piece: Slice, known: Collection[str]) -> Counter[str]:
+        """Columns that are not known and hold a value."""
+        rows = piece.payload
+        assert isinstance(rows, pa.RecordBatch)
+        new = [name for name in column_names(rows.schema) if name not in known]
+        return +Counter(
+            {name: num_values(rows.column(name), rows.schema.field(name)) for name in new}
+        )
+
     def decode(self, piece: Slice, schema: Schema | None) -> Decoded:
         """The readable rows of a slice, and a dead letter for every other row."""
         rows, schema = piece.payload, schema or self.named
@@ -95,7 +106,7 @@ class TableDecoder:
         if self._config.key_field is None:
             return pa.repeat(pa.scalar("", pa.utf8()), rows.num_rows)
         column = rows.column(self._config.key_field)
-        keys = texts(column, rows.schema.field(self._config.key_field)).fill_null("")
+        keys = texts(column).fill_null("")
         for row, fault in long_keys(keys, self._config).items():
             faults.setdefault(row, fault)
         return keys
@@ -151,7 +162,7 @@ class TableCodec:
         dead_letters: Writes the rows that could not be read.
     """
 
-    def __init__(self, decoder: TableDecoder, dead_letters: OriginalBytesEncoder) -> None:
+    def __init__(self, decoder: Decoder, dead_letters: OriginalBytesEncoder) -> None:
         self.decoder = decoder
         self._dead_letters = dead_letters
 

@@ -9,7 +9,7 @@ from typing import Literal
 import numpy as np
 import pyarrow as pa
 
-from streamssl.codecs.cells import is_json, is_untyped, numbers, seconds
+from streamssl.codecs.cells import is_untyped, numbers, seconds
 from streamssl.codecs.fields import check_names, choose_columns
 from streamssl.codecs.table_sample import INDEX_PREFIX, first_events
 from streamssl.config.sections import InputConfig
@@ -20,9 +20,10 @@ from streamssl.data.channels import (
     Choice,
     LeftOut,
     SampledEvent,
+    against,
     is_ignored,
 )
-from streamssl.data.events import ORIGINAL, UNREADABLE, UNTYPED, Schema, StreamsslError
+from streamssl.data.events import MARKS, UNREADABLE, UNTYPED, Schema, StreamsslError
 
 SAMPLE_ROWS = 1_000
 MAX_NAMES_SHOWN = 20
@@ -76,7 +77,7 @@ def table_choice(
             schema = batch.schema
             counts = {name: CellCounts() for name in _candidates(schema, input, fields, texts)}
         sample = batch.slice(0, max(sample_rows - row, 0))
-        if fields == "auto" and len(events) < FIRST_EVENTS:
+        if len(events) < FIRST_EVENTS:
             events += first_events(sample, input, FIRST_EVENTS - len(events), texts)
         reasons += _reasons(sample)
         num_times += _num_times(sample, input.time_field)
@@ -84,16 +85,17 @@ def table_choice(
             _look(batch if seen.is_open else sample, name, seen)
         row += batch.num_rows
         if row >= sample_rows and not any(
-            seen.is_open and _is_decided_later(schema.field(name)) for name, seen in counts.items()
+            seen.is_open and _may_hold_numbers(schema.field(name)) for name, seen in counts.items()
         ):
             break
     if schema is None:
         return Choice(Schema(() if fields == "auto" else tuple(fields), tuple(texts)))
     _check_rows(reasons, num_times, input.time_field if row else None)
     _check_texts(schema, texts)
-    if fields != "auto":
-        return Choice(Schema(_checked(fields, schema, counts, any_rows=row > 0), tuple(texts)))
     chosen = choose_columns(events, input=input, texts=texts, required=required)
+    if fields != "auto":
+        checked = _checked(fields, schema, counts, any_rows=row > 0)
+        return against(chosen, Schema(checked, tuple(texts)))
     found = _with_late_columns(chosen, schema, counts, texts)
     if row and found.schema is None:
         raise _without_numbers(schema, found)
@@ -149,7 +151,7 @@ def _candidates(
 
 def column_names(schema: pa.Schema) -> list[str]:
     """The table's own columns, without the marks of unreadable rows."""
-    return [name for name in schema.names if name not in (UNREADABLE, ORIGINAL)]
+    return [name for name in schema.names if name not in MARKS]
 
 
 def _reasons(sample: pa.RecordBatch) -> list[str | None]:
@@ -229,7 +231,7 @@ def _with_late_columns(
         for name, seen in counts.items()
         if name not in taken
         and (name not in told or told[name].reason == "empty")
-        and _is_decided_later(schema.field(name))
+        and _may_hold_numbers(schema.field(name))
     }
     all_empty = not taken and all(seen.is_open for seen in counts.values())
     for name, seen in late.items():
@@ -243,11 +245,6 @@ def _with_late_columns(
     fields = tuple(name for name in schema.names if name in taken)
     found = Schema(fields, tuple(texts))
     return Choice(found if any(found) else None, tuple(told.values()), chosen.num_events)
-
-
-def _is_decided_later(field: pa.Field) -> bool:
-    """Whether a column that is empty at first may be a channel: in JSON only events name fields."""
-    return _may_hold_numbers(field) and not is_json(field)
 
 
 def _is_number(field: pa.Field, seen: CellCounts, *, any_rows: bool) -> bool:

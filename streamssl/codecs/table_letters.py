@@ -7,7 +7,6 @@ import json
 import numpy as np
 import pyarrow as pa
 
-from streamssl.codecs.cells import is_json
 from streamssl.codecs.dead_letters import Fault
 from streamssl.codecs.rows import Faults
 from streamssl.codecs.table_fields import column_names
@@ -35,16 +34,5 @@ def row_letter(piece: Slice, rows: pa.RecordBatch, row: int, fault: Fault) -> De
 
 
 def _encode_row(rows: pa.RecordBatch, row: int) -> bytes:
-    cells = [
-        f"{json.dumps(name, ensure_ascii=False)}: {_encode_cell(rows.column(name)[row], field)}"
-        for name in column_names(rows.schema)
-        for field in [rows.schema.field(name)]
-    ]
-    return f"{{{', '.join(cells)}}}".encode()
-
-
-def _encode_cell(cell: pa.Scalar, field: pa.Field) -> str:
-    value = cell.as_py()
-    if is_json(field):
-        return str(value)
-    return json.dumps(value, default=str, ensure_ascii=False)
+    cells = {name: rows.column(name)[row].as_py() for name in column_names(rows.schema)}
+    return json.dumps(cells, default=str, ensure_ascii=False).encode()

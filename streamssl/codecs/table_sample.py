@@ -11,7 +11,7 @@ from streamssl.codecs.cells import seconds, texts
 from streamssl.codecs.row_sample import sampled_rows
 from streamssl.config.sections import InputConfig
 from streamssl.data.channels import SampledEvent
-from streamssl.data.events import ORIGINAL, UNREADABLE
+from streamssl.data.events import MARKS, UNREADABLE
 
 INDEX_PREFIX = "__index_level_"
 _PIECE = 64
@@ -41,13 +41,12 @@ def _events(
         good_B &= ~np.isnan(time_B)
     keys = [""] * rows.num_rows
     if (name := config.key_field) is not None:
-        keys = [key or "" for key in texts(rows.column(name), rows.schema.field(name)).to_pylist()]
+        keys = [key or "" for key in texts(rows.column(name)).to_pylist()]
     sample = sampled_rows(_own(rows), keys=keys, time_B=time_B, good_B=good_B, texts=names)
     return sample.events
 
 
 def _own(rows: pa.RecordBatch) -> pa.RecordBatch:
     """The table's own columns, without pandas' index and the marks of unreadable rows."""
-    marks = (UNREADABLE, ORIGINAL)
     names = rows.schema.names
-    return rows.select([n for n in names if n not in marks and not n.startswith(INDEX_PREFIX)])
+    return rows.select([n for n in names if n not in MARKS and not n.startswith(INDEX_PREFIX)])

@@ -25,6 +25,7 @@ Headers = tuple[tuple[str, bytes], ...]
 
 UNREADABLE = "streamssl:unreadable"
 ORIGINAL = "streamssl:original"
+MARKS = (UNREADABLE, ORIGINAL)
 UNTYPED = "streamssl:untyped"
 
 
@@ -62,10 +63,10 @@ class Slice:
             one than before means that the partition left and came back.
         start: Position before the first message; slices of one incarnation join without gap.
         stop: Position after the last message.
-        payload: Messages (Kafka, memory), or rows of a file as an Arrow batch whose first row
-            has offset `start`; its columns `UNREADABLE` and `ORIGINAL`, where present, say of
-            each row that is no row why (`reason: detail`, else null) and give its bytes. Text
-            columns whose field metadata has `UNTYPED` hold cells as written (`csv` or `json`).
+        payload: Messages (Kafka, memory, JSON Lines), or rows of a table as an Arrow batch whose
+            first row has offset `start`; its columns `UNREADABLE` and `ORIGINAL`, where present,
+            say of each row that is no row why (`reason: detail`, else null) and give its bytes.
+            Text columns whose field metadata has `UNTYPED` hold cells as written.
         missed: `[a, b)` where input expired before it could be read, else None.
     """
 

@@ -93,6 +93,7 @@ class Reproduction:
         self._check_order(record)
         pieces = [self._read(record, partition) for partition in sorted(record.ranges)]
         tails = {p: self.source.reread(p, *ends) for p, ends in sorted(record.tails.items())}
+        self._check_columns(record)
         self._close_epochs(record)
         self.positions.schema = record.schema or self.positions.schema
         self._drop(record, self.host.epoch)
@@ -114,6 +115,11 @@ class Reproduction:
             raise JournalBrokenError(
                 f"journal records {self.positions.seq + 1} to {record.seq - 1} are missing"
             )
+
+    def _check_columns(self, record: JournalRecord) -> None:
+        before = self.positions.schema
+        if before and record.schema and record.schema != before:
+            raise JournalBrokenError(f"record {record.seq} goes on from a state of other channels")
 
     def _read(self, record: JournalRecord, partition: int) -> Slice:
         expected = record.range_of(partition)
@@ -149,9 +155,7 @@ class Reproduction:
         pending = PendingTransaction()
         for piece in pieces:
             offsets = frozenset(offset for p, offset in poison if p == piece.partition)
-            decoded = decode(self.codec.decoder, piece, self.positions.schema, offsets)
-            self.positions.decide(decoded.schema)
-            pending.add(piece, decoded)
+            pending.add(piece, decode(self.codec.decoder, piece, self.positions.schema, offsets))
         return pending
 
 
@@ -216,6 +220,9 @@ def _broken(
     """Why the journal is not the one that the state comes from, None where it is."""
     if not records and oldest > positions.journal:
         return "the journal has expired"
+    schemas = {record.schema for _, record in records if record.schema}
+    if positions.schema is None and len(schemas) > 1:
+        return "the channels were changed since, and the state that was migrated is not here"
     known = any(record.seq == positions.seq for _, record in records)
     if oldest < positions.journal and not known:
         return (

@@ -8,16 +8,19 @@ from functools import partial
 from pathlib import Path
 
 from streamssl.checkpoint import CheckpointError
+from streamssl.config.agreement import disagreement
 from streamssl.config.environment import environment_hash
 from streamssl.config.root import Config
 from streamssl.engine.ports import Ports
 from streamssl.engine.positions import Positions
 from streamssl.engine.recovery import Reproduction, recover
 from streamssl.host import Host
+from streamssl.transport.journal import JournalRecord
 
 log = logging.getLogger(__name__)
 
 CHECKPOINTS = "checkpoints"
+Journal = list[tuple[int, JournalRecord]]
 
 
 @dataclass(frozen=True)
@@ -53,7 +56,7 @@ def start(*, config: Config, ports: Ports, state_dir: Path | None, init_from: Pa
 
     Raises:
         CheckpointError: No checkpoint is usable though there are some, `init_from` has none, or
-            the state is of networks of another size.
+            the state is of networks of another size, or of other columns.
     """
     host, positions, source = ports.host, Positions(), "fresh"
     environment = environment_hash(config, host.build())
@@ -64,7 +67,6 @@ def start(*, config: Config, ports: Ports, state_dir: Path | None, init_from: Pa
         positions, source = Positions.from_state_dict(found.engine), "checkpoint"
     elif init_from:
         _pretrained(host, init_from)
-        _check_columns(config, host, init_from)
         _carry_keys(host, init_from)
         source = "initial"
     reproduction = Reproduction(
@@ -76,6 +78,8 @@ def start(*, config: Config, ports: Ports, state_dir: Path | None, init_from: Pa
     )
     # With the record before: if it is not there, this is another journal, or a shorter one.
     records, oldest = ports.transport.journal(max(0, positions.journal - 1))
+    where = str(found.path if found else init_from or "the state")
+    _check_columns(config, positions, host, records, where)
     gap = recover(reproduction, records, oldest, stopping=partial(_is_stopping, ports))
     return Start(
         positions, reproduction.state_crc32c, source, reproduction.num_events, gap, environment
@@ -104,14 +108,25 @@ def _carry_keys(host: Host, init_from: Path) -> None:
     )
 
 
-def _check_columns(config: Config, host: Host, init_from: Path) -> None:
-    learnt = host.schema
-    if learnt is None:
-        return
-    wanted = config.modality.columns().schema(learnt.fields)
-    if wanted != learnt:
+def _check_columns(
+    config: Config, positions: Positions, host: Host, records: Journal, where: str
+) -> None:
+    """Refuse columns that are not those of the state and of the journal after it.
+
+    Raises:
+        CheckpointError: The configuration asks for others, or the journal has others since.
+    """
+    state = positions.schema or host.schema
+    since = [record for _, record in records if record.seq > positions.seq and record.schema]
+    other = next((record for record in since if state and record.schema != state), None)
+    if state and other:
         raise CheckpointError(
-            f"{init_from} was learnt from the columns {', '.join(learnt.fields + learnt.texts)}, "
-            f"but the section modality names {', '.join(wanted.fields + wanted.texts)}; name the "
-            "same columns in the same order"
+            f"{where} has the channels {', '.join(state.fields)}, but journal record {other.seq} "
+            f"has {', '.join(other.fields or ())} since: it is a state of before a `streamssl "
+            "checkpoint migrate`; bring back the state that was migrated, or migrate this one again"
         )
+    learnt = state or (since[-1].schema if since else None)
+    problem = learnt and disagreement(config, learnt, where if state else "the journal")
+    if problem:
+        first = "" if state else "; without a state, start once with the channels of before"
+        raise CheckpointError(f"{problem}{first}")

@@ -6,7 +6,7 @@ import csv
 import io
 import itertools
 import json
-from dataclasses import dataclass
+import random
 from pathlib import Path
 from typing import Any
 
@@ -22,11 +22,11 @@ from typer.testing import CliRunner, Result
 from streamssl.cli.replay import replay
 from streamssl.cli.replay_view import progress, summary_lines
 from streamssl.codecs.table_fields import TableError
-from streamssl.codecs.table_report import ColumnReport
 from streamssl.config import ConfigError, load_config
 from streamssl.config.budget import parse_budget
 from streamssl.data.events import Schema, StreamsslError
 from streamssl.engine.backtest import Backtest
+from streamssl.engine.summary import Summary
 from streamssl.stream import StreamLearner
 from streamssl.transport.files import FileTransport, InputFileError
 
@@ -51,7 +51,7 @@ def run(*arguments: object) -> Result:
 
 def table(num_rows: int = 400, num_channels: int = 3) -> pa.Table:
     """Two machines by turns, with times, a label and channels; row 390 is far off."""
-    random = np.random.default_rng(0)
+    generator = np.random.default_rng(0)
     row = np.arange(num_rows)
     columns: dict[str, Any] = {
         "time": 1.7e9 + row,
@@ -59,7 +59,7 @@ def table(num_rows: int = 400, num_channels: int = 3) -> pa.Table:
         "label": (row == 390).astype(np.int64),
     }
     for channel in range(num_channels):
-        values = np.sin(row / 9 + channel) + random.normal(0, 0.1, num_rows)
+        values = np.sin(row / 9 + channel) + generator.normal(0, 0.1, num_rows)
         columns[f"c{channel}"] = np.where(row == 390, 50.0, values.round(4))
     return pa.table(columns)
 
@@ -104,7 +104,7 @@ def test_the_summary_says_what_was_done(tmp_path: Path) -> None:
     result = run("--input", source, "--output", tmp_path / "out.csv", "--save", save, *NAMED)
     assert "events        400 in" in result.stdout
     assert "channels      3: c0, c1, c2" in result.stdout
-    assert "ignored       label (by name)" in result.stdout
+    assert "left out      label: left out by input.ignore_fields" in result.stdout
     assert "keys          2, 2 still warming" in result.stdout
     assert "warming       100 % of the rows" in result.stdout
     assert "hint" not in result.stdout
@@ -121,7 +121,7 @@ def test_unused_columns_of_time_and_key_are_hinted_at(tmp_path: Path) -> None:
     told = run("--input", source, "--output", tmp_path / "out.csv").stdout
     assert "hint          column 'time' looks like a time: --time-column time" in told
     assert "hint          column 'machine' looks like a key: --key-column machine" in told
-    assert "ignored       time (time), machine (key)" in told
+    assert "left out      machine: text that repeats" in told
 
 
 def test_every_format_gives_the_same_scores(tmp_path: Path) -> None:
@@ -285,22 +285,28 @@ def test_options_of_files_are_refused_with_the_journal(tmp_path: Path, option: s
     assert list(tmp_path.iterdir()) == []
 
 
-@dataclass
-class Counted:
+def counted() -> Summary:
     """What a run might have done."""
-
-    events: int = 3_200
-    dead_letters: int = 1
-    epochs: int = 5
-    samples_trained: int = 400
-    anomalies: int = 7
-    incidents: int = 2
-    warming: int = 1_200
-    keys: int = 3
-    keys_warming: int = 1
-    first_time: float | None = 0.0
-    last_time: float | None = 43_200.0
-    seconds: float = 2.0
+    return Summary(
+        events=3_200,
+        dead_letters=1,
+        epochs=5,
+        samples_trained=400,
+        anomalies=7,
+        incidents=2,
+        warming=1_200,
+        keys=3,
+        keys_warming=1,
+        first_time=0.0,
+        last_time=43_200.0,
+        seconds=2.0,
+        channels=["a", "b"],
+        num_channels=3,
+        left_out={"n": "looks like a row number"},
+        new_fields={"late": 9},
+        vanished=["b"],
+        warnings={"short_lived": "no key lives long enough"},
+    )
 
 
 def test_the_rate_counts_rows_and_not_the_start_up(tmp_path: Path) -> None:
@@ -319,14 +325,9 @@ def test_the_rate_counts_rows_and_not_the_start_up(tmp_path: Path) -> None:
 
 def test_learned_samples_are_shown_per_event() -> None:
     """The figure by which one sees whether learning keeps up."""
-    columns = ColumnReport(
-        ("rpm", "flow"), {"note": "no numbers"}, ("column 'm' looks like a key: --key-column m",)
-    )
-    written = [Path("out.csv")]
-    assert summary_lines(Counted(), columns, parse_budget(0.001), 1.64, written) == [
+    written, hints = [Path("out.csv")], ("column 'm' looks like a key: --key-column m",)
+    assert summary_lines(counted(), parse_budget(0.001), hints, 1.64, written) == [
         "events        3,200 in 2.0 s, 1,600 events/s (start-up 1.6 s)",
-        "channels      2: rpm, flow",
-        "ignored       note (no numbers)",
         "keys          3, 1 still warming",
         "warming       37.5 % of the rows: no alert on them",
         "learned       400 samples in 5 epochs, one per 8.0 events",
@@ -334,10 +335,16 @@ def test_learned_samples_are_shown_per_event() -> None:
         "alert rate    0.1 % incidents (budget 0.1 %), anomalies 0.35 % of the rows that were not "
         "warming",
         "dead letters  1",
+        "channels      3: a, b, ...",
+        "left out      n: looks like a row number",
+        "left out      late: came after the first events (9 values); name it in modality.fields to "
+        "have it",
+        "vanished      b: has no values any more",
+        "warning       no key lives long enough",
         "hint          column 'm' looks like a key: --key-column m",
         "written       out.csv",
     ]
-    a_day = summary_lines(Counted(), ColumnReport(), parse_budget("20/day"), 1.64, written)
+    a_day = summary_lines(counted(), parse_budget("20/day"), (), 1.64, written)
     assert "alert rate    4.0 incidents a day of event time (budget 20/day)" in "\n".join(a_day)
 
 
@@ -348,7 +355,7 @@ def test_plain_lines_come_at_intervals_where_there_is_no_terminal() -> None:
     console = Console(file=text, force_terminal=False)
     with progress(console, lambda: 0.25, clock=lambda: next(times)) as show:
         for _ in range(3):
-            show(Counted())
+            show(counted())
     assert text.getvalue() == "25% 3,200 events, 1,600/s, 2 incidents\n"
 
 
@@ -357,7 +364,7 @@ def test_a_terminal_shows_a_bar() -> None:
     text = io.StringIO()
     console = Console(file=text, force_terminal=True, width=100)
     with progress(console, lambda: 0.25) as show:
-        show(Counted())
+        show(counted())
     assert "25%" in text.getvalue()
     assert "3,200 events" in text.getvalue()
 
@@ -400,3 +407,58 @@ def test_a_file_without_rows_is_told(tmp_path: Path, content: str) -> None:
     result = run("--input", source, "--output", tmp_path / "out.csv")
     assert result.exit_code == 0, result.output
     assert "holds no rows: nothing was scored" in " ".join(result.output.split())
+
+
+def rows_with(num_rows: int, late_from: int) -> list[dict[str, object]]:
+    """A row number, a timestamp, a site, two measurements, and one that comes late."""
+    rng = random.Random(0)
+    return [
+        {"n": i, "ts": 1_772_000_000 + i, "site": "A"}
+        | {name: round(rng.gauss(0, 1), 3) for name in ("a", "b")}
+        | ({"late": round(rng.gauss(0, 1), 3)} if i >= late_from else {})
+        for i in range(num_rows)
+    ]
+
+
+@pytest.mark.parametrize("suffix", [".jsonl", ".csv"])
+def test_the_columns_of_a_file_are_told(tmp_path: Path, suffix: str) -> None:
+    """Counters and times are left out with a hint; a late field is told, a late column is one."""
+    rows = rows_with(5_000, late_from=4_500)
+    source = tmp_path / f"input{suffix}"
+    if suffix == ".csv":
+        names = ["n", "ts", "site", "a", "b", "late"]
+        text = "\n".join(",".join(str(row.get(name, "")) for name in names) for row in rows)
+        source.write_text(",".join(names) + "\n" + text + "\n")
+    else:
+        source.write_text("\n".join(map(json.dumps, rows)))
+    result = run("--input", source, "--output", tmp_path / "out.parquet")
+    assert result.exit_code == 0
+    lines = result.stdout.splitlines()
+    told = {line.split()[2].rstrip(":"): line for line in lines if line.startswith("left out")}
+    (channels,) = [line for line in lines if line.startswith("channels")]
+    if suffix == ".csv":
+        assert channels == "channels      3: a, b, late"
+        assert sorted(told) == ["n", "site", "ts"]
+    else:
+        assert channels == "channels      2: a, b"
+        assert sorted(told) == ["late", "n", "site", "ts"]
+        assert "came after the first events" in told["late"]
+    assert "row number" in told["n"]
+    assert "input.time_field" in told["ts"]
+
+
+def test_a_backtest_is_as_tolerant_as_production(tmp_path: Path) -> None:
+    """With the daemon's settings only bad fields are missing, and the summary counts them."""
+    source = tmp_path / "input.jsonl"
+    rows = [{"m": {"a": str(np.sin(i)), "b": "oops" if i % 9 == 3 else i % 7}} for i in range(90)]
+    source.write_text("".join(f"{json.dumps(row)}\n" for row in rows))
+    with pytest.raises(TableError, match=r"modality\.fields: m\.b"):
+        run("--input", source, "--output", tmp_path / "out.parquet")
+    tolerant = ("input.numbers_as_text=true", "input.on_bad_field=missing")
+    named = ('modality.fields=["m.a", "m.b"]', *tolerant)
+    options = [part for setting in named for part in ("--set", setting)]
+    result = run("--input", source, "--output", tmp_path / "out.parquet", *options)
+    assert result.exit_code == 0, result.output
+    assert "dead letters  0" in result.stdout
+    assert "bad fields    10, missing" in result.stdout
+    assert scores(tmp_path / "out.parquet")["score"].null_count == 0

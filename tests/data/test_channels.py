@@ -91,9 +91,9 @@ def test_row_numbers_are_left_out(name: str, cells: list[Cell]) -> None:
 
 def test_sequence_numbers_of_several_machines_are_left_out() -> None:
     """Each key may count by itself, or all keys together."""
-    for number in (lambda i: i // 4, lambda i: i):
+    for keys_of_a_step in (4, 1):
         events = [
-            SampledEvent(0, f"m{i % 4}", NOW_S, {"rpm": noise(i), "n": float(number(i))})
+            SampledEvent(0, f"m{i % 4}", NOW_S, {"rpm": noise(i), "n": float(i // keys_of_a_step)})
             for i in range(36)
         ]
         assert reasons(choose(events)) == {"n": "counter"}
