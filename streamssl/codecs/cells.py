@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -31,21 +29,13 @@ MISSING = pa.array(
 # Arrow's own objects, made once: plain ones are converted anew in every call.
 _IS_MISSING = pc.SetLookupOptions(value_set=MISSING)
 # With their type: to find it, Arrow looks for modules that are not there, every time.
-_NULL, _ONE, _ZERO, _EMPTY, _NAN = (
-    pa.scalar(text, pa.string()) for text in (None, "1", "0", "", "NaN")
-)
-_NESTED = r"^[\[{]"
+_NULL, _ONE, _ZERO, _EMPTY = (pa.scalar(text, pa.string()) for text in (None, "1", "0", ""))
 _NUMBER = r"^[+-]?((\d+\.?\d*|\.\d+)([eE][+-]?\d+)?|(?i:inf(inity)?))$"
 
 
 def is_untyped(field: pa.Field) -> bool:
     """True where a column holds cells as written, whose type is to be found out."""
     return UNTYPED.encode() in (field.metadata or {})
-
-
-def is_json(field: pa.Field) -> bool:
-    """True where a column holds JSON text."""
-    return bool((field.metadata or {}).get(UNTYPED.encode()) == b"json")
 
 
 def numbers(
@@ -77,10 +67,8 @@ def num_values(column: pa.Array, field: pa.Field) -> int:
     return int(np.count_nonzero(~np.isnan(values_B) | no_number_B))
 
 
-def texts(column: pa.Array, field: pa.Field) -> pa.StringArray:
+def texts(column: pa.Array) -> pa.StringArray:
     """The cells as text, null where missing."""
-    if is_json(field):
-        return pa.array([_json_text(cell) for cell in column.to_pylist()], pa.string())
     try:
         return column.cast(pa.string())
     except (pa.ArrowInvalid, pa.ArrowNotImplementedError):
@@ -95,10 +83,6 @@ def text_values(column: pa.Array, field: pa.Field) -> tuple[pa.StringArray, Bool
         `[B]` texts, null where missing (in CSV an empty cell), and `[B]` True where there is a
         cell of another kind, such as a list.
     """
-    if is_json(field):
-        cells = pc.if_else(pc.equal(column, _NAN), _NULL, column)
-        nested = pc.match_substring_regex(cells, _NESTED)
-        return texts(cells, field), _mask(pc.fill_null(nested, False))
     good_B = np.zeros(len(column), np.bool_)
     if is_untyped(field):
         cells = known_cells(column, written_of(field))
@@ -120,7 +104,7 @@ def seconds(column: pa.Array, field: pa.Field) -> FloatArray:
     elif is_number(kind):
         time_B = epoch_seconds(numbers(column, field)[0])
     else:
-        time_B = _text_seconds(texts(column, field), written_of(field).date_format)
+        time_B = _text_seconds(texts(column), written_of(field).date_format)
     return np.where(bad_times(time_B), np.nan, time_B)
 
 
@@ -169,14 +153,6 @@ def _text_seconds(column: pa.StringArray, date_format: str) -> FloatArray:
             continue
     iso = [iso_seconds((cell or "").strip()) for cell in column.to_pylist()]
     return np.where(no_number_B, np.array(iso), epoch_seconds(time_B))
-
-
-def _json_text(cell: str | None) -> str | None:
-    if cell is None or cell == "null":
-        return None
-    if not cell.startswith('"'):
-        return cell
-    return str(json.loads(cell)).encode(errors="replace").decode()  # lone surrogates
 
 
 def _mask(column: pa.BooleanArray) -> BoolArray:

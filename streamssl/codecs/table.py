@@ -12,13 +12,13 @@ import numpy as np
 import pyarrow as pa
 
 from streamssl.codecs.bad_fields import FieldPolicy, Kept, bad_fields
-from streamssl.codecs.base import Sample
+from streamssl.codecs.base import Decoder, Sample
 from streamssl.codecs.cells import num_values, numbers, seconds, text_values, texts
 from streamssl.codecs.dead_letters import Fault, OriginalBytesEncoder
 from streamssl.codecs.keys import long_keys
 from streamssl.codecs.rows import Faults, Rows, events_of, text_batch
 from streamssl.codecs.table_fields import column_names
-from streamssl.codecs.table_letters import extra_names, row_letter, unreadable_rows
+from streamssl.codecs.table_letters import row_letter, unreadable_rows
 from streamssl.codecs.texts import byte_lengths, long_texts
 from streamssl.codecs.times import bad_time_fault
 from streamssl.config.sections import InputConfig
@@ -70,13 +70,13 @@ class TableDecoder:
         return Choice(self.named)
 
     def others(self, piece: Slice, known: Collection[str]) -> Counter[str]:
-        """Columns that are not known and hold a value, and fields that have no column."""
+        """Columns that are not known and hold a value."""
         rows = piece.payload
         assert isinstance(rows, pa.RecordBatch)
         new = [name for name in column_names(rows.schema) if name not in known]
         return +Counter(
             {name: num_values(rows.column(name), rows.schema.field(name)) for name in new}
-        ) + extra_names(rows)
+        )
 
     def decode(self, piece: Slice, schema: Schema | None) -> Decoded:
         """The readable rows of a slice, and a dead letter for every other row."""
@@ -107,7 +107,7 @@ class TableDecoder:
         if self._config.key_field is None:
             return pa.repeat(pa.scalar("", pa.utf8()), rows.num_rows)
         column = rows.column(self._config.key_field)
-        keys = texts(column, rows.schema.field(self._config.key_field)).fill_null("")
+        keys = texts(column).fill_null("")
         for row, fault in long_keys(keys, self._config).items():
             faults.setdefault(row, fault)
         return keys
@@ -163,7 +163,7 @@ class TableCodec:
         dead_letters: Writes the rows that could not be read.
     """
 
-    def __init__(self, decoder: TableDecoder, dead_letters: OriginalBytesEncoder) -> None:
+    def __init__(self, decoder: Decoder, dead_letters: OriginalBytesEncoder) -> None:
         self.decoder = decoder
         self._dead_letters = dead_letters
 

@@ -10,7 +10,7 @@ import numpy as np
 import pyarrow as pa
 
 from streamssl.codecs.arrow_types import is_number, is_text, is_textual
-from streamssl.codecs.cells import is_json, is_untyped, numbers, seconds
+from streamssl.codecs.cells import is_untyped, numbers, seconds
 from streamssl.codecs.fields import check_names, choose_columns
 from streamssl.codecs.table_sample import INDEX_PREFIX, first_events
 from streamssl.config.sections import InputConfig
@@ -85,7 +85,7 @@ def table_choice(
             _look(batch if seen.is_open else sample, name, seen)
         row += batch.num_rows
         if row >= sample_rows and not any(
-            seen.is_open and _is_decided_later(schema.field(name)) for name, seen in counts.items()
+            seen.is_open and _may_hold_numbers(schema.field(name)) for name, seen in counts.items()
         ):
             break
     if schema is None:
@@ -231,7 +231,7 @@ def _with_late_columns(
         for name, seen in counts.items()
         if name not in taken
         and (name not in told or told[name].reason == "empty")
-        and _is_decided_later(schema.field(name))
+        and _may_hold_numbers(schema.field(name))
     }
     all_empty = not taken and all(seen.is_open for seen in counts.values())
     for name, seen in late.items():
@@ -245,11 +245,6 @@ def _with_late_columns(
     fields = tuple(name for name in schema.names if name in taken)
     found = Schema(fields, tuple(texts))
     return Choice(found if any(found) else None, tuple(told.values()), chosen.num_events)
-
-
-def _is_decided_later(field: pa.Field) -> bool:
-    """Whether a column that is empty at first may be a channel: in JSON only events name fields."""
-    return _may_hold_numbers(field) and not is_json(field)
 
 
 def _is_number(field: pa.Field, seen: CellCounts, *, any_rows: bool) -> bool:

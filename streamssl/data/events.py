@@ -27,8 +27,7 @@ LARGEST = float(np.finfo(np.float32).max)
 
 UNREADABLE = "streamssl:unreadable"
 ORIGINAL = "streamssl:original"
-EXTRA = "streamssl:extra"
-MARKS = (UNREADABLE, ORIGINAL, EXTRA)
+MARKS = (UNREADABLE, ORIGINAL)
 UNTYPED = "streamssl:untyped"
 
 
@@ -66,11 +65,10 @@ class Slice:
             one than before means that the partition left and came back.
         start: Position before the first message; slices of one incarnation join without gap.
         stop: Position after the last message.
-        payload: Messages (Kafka, memory), or rows of a file as an Arrow batch whose first row
-            has offset `start`; its columns `UNREADABLE` and `ORIGINAL`, where present, say of
-            each row that is no row why (`reason: detail`, else null) and give its bytes; `EXTRA`
-            names, as a JSON list, fields of a row that have no column. Text
-            columns whose field metadata has `UNTYPED` hold cells as written (`csv` or `json`).
+        payload: Messages (Kafka, memory, JSON Lines), or rows of a table as an Arrow batch whose
+            first row has offset `start`; its columns `UNREADABLE` and `ORIGINAL`, where present,
+            say of each row that is no row why (`reason: detail`, else null) and give its bytes.
+            Text columns whose field metadata has `UNTYPED` hold cells as written.
         missed: `[a, b)` where input expired before it could be read, else None.
     """
 

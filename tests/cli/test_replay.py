@@ -314,44 +314,6 @@ def test_a_terminal_shows_a_bar() -> None:
     assert "3,200 events" in text.getvalue()
 
 
-def rows_with(num_rows: int, late_from: int) -> list[dict[str, object]]:
-    """A row number, a timestamp, a site, two measurements, and one that comes late."""
-    rng = random.Random(0)
-    return [
-        {"n": i, "ts": 1_772_000_000 + i, "site": "A"}
-        | {name: round(rng.gauss(0, 1), 3) for name in ("a", "b")}
-        | ({"late": round(rng.gauss(0, 1), 3)} if i >= late_from else {})
-        for i in range(num_rows)
-    ]
-
-
-@pytest.mark.parametrize("suffix", [".jsonl", ".csv"])
-def test_the_columns_of_a_file_are_told(tmp_path: Path, suffix: str) -> None:
-    """Counters and times are left out with a hint; a late field is told, a late column is one."""
-    rows = rows_with(5_000, late_from=4_500)
-    source = tmp_path / f"input{suffix}"
-    if suffix == ".csv":
-        names = ["n", "ts", "site", "a", "b", "late"]
-        text = "\n".join(",".join(str(row.get(name, "")) for name in names) for row in rows)
-        source.write_text(",".join(names) + "\n" + text + "\n")
-    else:
-        source.write_text("\n".join(map(json.dumps, rows)))
-    result = run("--input", source, "--output", tmp_path / "out.parquet")
-    assert result.exit_code == 0
-    lines = result.stdout.splitlines()
-    told = {line.split()[2].rstrip(":"): line for line in lines if line.startswith("left out")}
-    (channels,) = [line for line in lines if line.startswith("channels")]
-    if suffix == ".csv":
-        assert channels == "channels      3: a, b, late"
-        assert sorted(told) == ["n", "site", "ts"]
-    else:
-        assert channels == "channels      2: a, b"
-        assert sorted(told) == ["late", "n", "site", "ts"]
-        assert "500 values" in told["late"]
-    assert "row number" in told["n"]
-    assert "input.time_field" in told["ts"]
-
-
 def test_a_german_table_is_read_and_told(tmp_path: Path) -> None:
     """Semicolons, decimal commas, no header and Latin-1 are found out, each in a line."""
     rows = (f"{20 + i % 7 / 8};{i % 5 / 4};{'grün' if i % 2 else 'rot'}\n" for i in range(80))
@@ -390,3 +352,58 @@ def test_a_file_without_rows_is_told(tmp_path: Path, content: str) -> None:
     result = run("--input", source, "--output", tmp_path / "out.csv")
     assert result.exit_code == 0, result.output
     assert "holds no rows: nothing was scored" in " ".join(result.output.split())
+
+
+def rows_with(num_rows: int, late_from: int) -> list[dict[str, object]]:
+    """A row number, a timestamp, a site, two measurements, and one that comes late."""
+    rng = random.Random(0)
+    return [
+        {"n": i, "ts": 1_772_000_000 + i, "site": "A"}
+        | {name: round(rng.gauss(0, 1), 3) for name in ("a", "b")}
+        | ({"late": round(rng.gauss(0, 1), 3)} if i >= late_from else {})
+        for i in range(num_rows)
+    ]
+
+
+@pytest.mark.parametrize("suffix", [".jsonl", ".csv"])
+def test_the_columns_of_a_file_are_told(tmp_path: Path, suffix: str) -> None:
+    """Counters and times are left out with a hint; a late field is told, a late column is one."""
+    rows = rows_with(5_000, late_from=4_500)
+    source = tmp_path / f"input{suffix}"
+    if suffix == ".csv":
+        names = ["n", "ts", "site", "a", "b", "late"]
+        text = "\n".join(",".join(str(row.get(name, "")) for name in names) for row in rows)
+        source.write_text(",".join(names) + "\n" + text + "\n")
+    else:
+        source.write_text("\n".join(map(json.dumps, rows)))
+    result = run("--input", source, "--output", tmp_path / "out.parquet")
+    assert result.exit_code == 0
+    lines = result.stdout.splitlines()
+    told = {line.split()[2].rstrip(":"): line for line in lines if line.startswith("left out")}
+    (channels,) = [line for line in lines if line.startswith("channels")]
+    if suffix == ".csv":
+        assert channels == "channels      3: a, b, late"
+        assert sorted(told) == ["n", "site", "ts"]
+    else:
+        assert channels == "channels      2: a, b"
+        assert sorted(told) == ["late", "n", "site", "ts"]
+        assert "came after the first events" in told["late"]
+    assert "row number" in told["n"]
+    assert "input.time_field" in told["ts"]
+
+
+def test_a_backtest_is_as_tolerant_as_production(tmp_path: Path) -> None:
+    """With the daemon's settings only bad fields are missing, and the summary counts them."""
+    source = tmp_path / "input.jsonl"
+    rows = [{"m": {"a": str(np.sin(i)), "b": "oops" if i % 9 == 3 else i % 7}} for i in range(90)]
+    source.write_text("".join(f"{json.dumps(row)}\n" for row in rows))
+    with pytest.raises(TableError, match=r"modality\.fields: m\.b"):
+        run("--input", source, "--output", tmp_path / "out.parquet")
+    tolerant = ("input.numbers_as_text=true", "input.on_bad_field=missing")
+    named = ('modality.fields=["m.a", "m.b"]', *tolerant)
+    options = [part for setting in named for part in ("--set", setting)]
+    result = run("--input", source, "--output", tmp_path / "out.parquet", *options)
+    assert result.exit_code == 0, result.output
+    assert "dead letters  0" in result.stdout
+    assert "bad fields    10, missing" in result.stdout
+    assert scores(tmp_path / "out.parquet")["score"].null_count == 0

@@ -51,7 +51,7 @@ class CsvReader:
                     self.notes = (*self._told_encoding(source), *layout.notes)
                     body = body[_end_of_record(body) :] if layout.has_header else body
                 self.fraction = source.fraction
-                schema = untyped_schema(layout.names, "csv", layout.written)
+                schema = untyped_schema(layout.names, layout.written)
                 yield parse_block(body, schema, layout.separator)
 
     def _told_encoding(self, source: TextSource) -> tuple[str, ...]:

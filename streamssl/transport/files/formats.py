@@ -38,6 +38,11 @@ def open_reader(path: Path, options: CsvOptions | None = None) -> Reader:
     return CsvReader(path, options) if reader is CsvReader else reader(path)
 
 
+def holds_messages(path: Path) -> bool:
+    """Whether a file's rows are messages, as the daemon gets them, and not rows of a table."""
+    return READERS[_format(path)] is JsonLinesReader
+
+
 def check_input(path: Path, options: CsvOptions | None = None) -> None:
     """Refuse a name that cannot be read, and options that mean nothing there.
 

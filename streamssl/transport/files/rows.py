@@ -9,7 +9,7 @@ from typing import Protocol
 
 import pyarrow as pa
 
-from streamssl.data.events import MARKS, ORIGINAL, UNREADABLE, UNTYPED, StreamsslError
+from streamssl.data.events import MARKS, ORIGINAL, UNREADABLE, UNTYPED, Message, StreamsslError
 from streamssl.data.written import Written
 
 # Columns by these names would be taken for the marks of unreadable rows.
@@ -36,7 +36,7 @@ class Unreadable:
 
 
 class Reader(Protocol):
-    """One pass over a file; all batches have the same columns.
+    """One pass over a file; all batches of a table have the same columns.
 
     Attributes:
         fraction: Share of the file that was read, 0 to 1.
@@ -46,7 +46,7 @@ class Reader(Protocol):
     fraction: float
     notes: tuple[str, ...]
 
-    def batches(self) -> Iterator[pa.RecordBatch]:
+    def batches(self) -> Iterator[pa.RecordBatch] | Iterator[list[Message]]:
         """The rows in order; every row of the file is in exactly one batch."""
 
 
@@ -66,17 +66,14 @@ def with_marks(
     return columns.append_column(ORIGINAL, pa.array(originals, pa.binary()))
 
 
-def untyped_schema(
-    names: Sequence[str], kind: str, written: Sequence[Written] | None = None
-) -> pa.Schema:
+def untyped_schema(names: Sequence[str], written: Sequence[Written] | None = None) -> pa.Schema:
     """Text columns whose cells have no type yet: the decoder finds it out.
 
     Args:
         names: The columns.
-        kind: How values are written: `csv` or `json`.
         written: How numbers and times are written in each; the ordinary way without it.
     """
-    told = [{UNTYPED: kind, **way.metadata()} for way in written or [Written()] * len(names)]
+    told = [{UNTYPED: "csv", **way.metadata()} for way in written or [Written()] * len(names)]
     pairs = zip(names, told, strict=True)
     return pa.schema([pa.field(name, pa.string(), metadata=meta) for name, meta in pairs])
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from itertools import chain
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import pyarrow as pa
 
@@ -15,6 +16,7 @@ from streamssl.transport.files.csv_options import CsvOptions
 from streamssl.transport.files.formats import (
     check_input,
     check_output,
+    holds_messages,
     open_reader,
     open_writer,
 )
@@ -72,7 +74,7 @@ class FileTransport:
         self._journal: list[JournalRecord] = []
         self._committed: int | None = None
         self._position = 0
-        self._waiting: pa.RecordBatch | None = None
+        self._waiting: Any = None
         self._is_open = False
         self._drafts: list[tuple[Path, TableWriter | DraftFile]] = []
         self._check_names()
@@ -95,8 +97,8 @@ class FileTransport:
         )
         self._is_open = True
 
-    def scan(self) -> Iterator[pa.RecordBatch]:
-        """All rows from the first on, in another pass.
+    def scan(self) -> Iterator[Any]:
+        """All rows from the first on, in another pass: Arrow batches, or lists of messages.
 
         Raises:
             InputFileError: The file cannot be read.
@@ -108,6 +110,11 @@ class FileTransport:
         """The files that a complete replay writes."""
         vectors = [self.embeddings] if self.embeddings else []
         return [self.output, *vectors, self.dead_letters, self.journal_file]
+
+    @property
+    def holds_messages(self) -> bool:
+        """Whether the input's rows are messages, not rows of a table."""
+        return holds_messages(self.input)
 
     @property
     def notes(self) -> tuple[str, ...]:
@@ -128,12 +135,12 @@ class FileTransport:
         """The rows of `[start, stop)` again."""
         pieces, row = [], 0
         for batch in self.scan():
-            pieces.append(batch.slice(max(start - row, 0), max(stop - max(row, start), 0)))
-            row += batch.num_rows
+            pieces.append(batch[max(start - row, 0) : max(stop - row, 0)])
+            row += len(batch)
             if row >= stop:
                 break
-        rows = pa.concat_batches(pieces)
-        return Slice(partition, 0, start, start + rows.num_rows, rows)
+        rows = list(chain(*pieces)) if self.holds_messages else pa.concat_batches(pieces)
+        return Slice(partition, 0, start, start + len(rows), rows)
 
     def beginning(self, partition: int) -> int:  # noqa: ARG002 - there is one partition
         """A file keeps all of its rows."""
@@ -150,11 +157,10 @@ class FileTransport:
         """The next rows; a file never makes anyone wait."""
         if self._waiting is None:
             return []
-        rows = self._waiting.slice(0, max_messages)
-        rest = self._waiting.slice(rows.num_rows)
-        self._waiting = rest if rest.num_rows else next(self._batches, None)
+        rows, rest = self._waiting[:max_messages], self._waiting[max_messages:]
+        self._waiting = rest if len(rest) else next(self._batches, None)
         start = self._position
-        self._position += rows.num_rows
+        self._position += len(rows)
         return [Slice(PARTITION, INCARNATION, start, self._position, rows)]
 
     def assignment(self) -> Mapping[int, int]:
@@ -235,8 +241,8 @@ class FileTransport:
             raise InputFileError(f"{self.output}: scores and embeddings need two files")
 
 
-def _batches(reader: Reader) -> Iterator[pa.RecordBatch]:
-    return (batch for batch in reader.batches() if batch.num_rows)
+def _batches(reader: Reader) -> Iterator[Any]:
+    return (batch for batch in reader.batches() if len(batch))
 
 
 def _dead_letter_line(record: OutputRecord) -> bytes:
