@@ -19,9 +19,11 @@ from streamssl.codecs.registry import build_codec
 from streamssl.config.root import Config
 from streamssl.data.events import StreamsslError
 from streamssl.engine.engine import Engine
+from streamssl.engine.story import tell_starting
 from streamssl.engine.summary import Summary
 from streamssl.host import Host, ProcessHost
 from streamssl.telemetry import Health, Metrics, TelemetryServer
+from streamssl.telemetry.log_events import tell
 from streamssl.transport.kafka import KafkaTransport
 
 log = logging.getLogger(__name__)
@@ -44,6 +46,7 @@ def run_daemon(
         Exit code: 0 after a drain, else that of the error (1 where it is unexpected).
     """
     health = Health()
+    tell_starting(config)
     try:
         with (
             closing(learner) if learner else nullcontext(),
@@ -53,13 +56,13 @@ def run_daemon(
             summary = daemon.run()
     except StreamsslError as error:
         health.fail(str(error))
-        log.error("%s", error)
+        tell(log, "failed", error=error, exit_code=error.exit_code)
         return error.exit_code
     except Exception:
         health.fail("unexpected error")
-        log.exception("unexpected error: this is a defect, please report it")
+        tell(log, "defect", with_traceback=True)
         return 1
-    log.info("drained", extra=asdict(summary))
+    tell(log, "drained", **asdict(summary))
     return 0
 
 
@@ -121,7 +124,7 @@ class Daemon:
             port=telemetry.port,
         )
         self._opened.callback(server.close)
-        log.info("telemetry", extra={"address": "{}:{}".format(*server.address)})
+        tell(log, "telemetry", address="{}:{}".format(*server.address))
 
     def _status(self) -> dict[str, Any]:
         app = self._config.app
@@ -163,7 +166,7 @@ def _signals(stopping: threading.Event, health: Health) -> Iterator[None]:
 
     def leave() -> None:
         # Safe at any moment: the next start recovers from the journal, as after a kill -9.
-        log.warning("ending without waiting for the drain")
+        tell(log, "forced_end")
         logging.shutdown()
         os._exit(FORCED_EXIT)
 
@@ -173,7 +176,7 @@ def _signals(stopping: threading.Event, health: Health) -> Iterator[None]:
         else:
             stopping.set()
             health.drain()
-            log.info("draining", extra={"signal": signal.Signals(number).name})
+            tell(log, "draining", signal=signal.Signals(number).name)
             deadline.start()
 
     deadline = threading.Timer(DRAIN_LIMIT_S, leave)

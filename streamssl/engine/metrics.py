@@ -16,6 +16,7 @@ from streamssl.data.events import OutputRecord
 from streamssl.data.results import INCIDENT_STATES, EpochReport, Results, Spread
 from streamssl.engine.pending import PendingPart, PendingTransaction
 from streamssl.engine.slices import messages_of
+from streamssl.engine.story import Story
 from streamssl.engine.summary import Summary
 from streamssl.host import Written
 from streamssl.telemetry import Health, Metrics
@@ -34,6 +35,7 @@ class MetricsReporter:
         metrics: The metric catalogue.
         health: The lifecycle.
         clock: Seconds that only grow.
+        story: The log.
         wall_clock: Seconds since 1970.
     """
 
@@ -45,9 +47,11 @@ class MetricsReporter:
         metrics: Metrics,
         health: Health,
         clock: Callable[[], float],
+        story: Story,
         wall_clock: Callable[[], float] = time.time,
     ) -> None:
         self.summary = Summary()
+        self.story = story
         self._topic = topic
         self._metrics = metrics
         self._health = health
@@ -73,17 +77,20 @@ class MetricsReporter:
 
     def enter(self, phase: str) -> None:
         """Go to another phase of the lifecycle."""
+        self.story.phase(phase)
         self._health.enter(phase)
         self._metrics.state.state(self._health.state)
 
     def heartbeat(self) -> None:
         """The loop turned once more."""
+        self.story.turned()
         self._health.beat()
         self._metrics.state.state(self._health.state)
 
     def recovering(self, num_events: int) -> None:
         """So many events of the journal are applied again so far."""
         self.heartbeat()
+        self.story.recovering(num_events)
         self.summary.recovered = num_events
 
     def recovered(self, source: str, num_events: int) -> None:
@@ -116,6 +123,7 @@ class MetricsReporter:
         """Which partitions are held, in which incarnations, and how far they are behind."""
         came = sum(self._held.get(p) != incarnation for p, incarnation in held.items())
         left = sum(held.get(p) != incarnation for p, incarnation in self._held.items())
+        self.story.partitions(held, num_came=came, num_left=left, lag=lag)
         self._metrics.rebalances.labels("assigned").inc(came)
         self._metrics.rebalances.labels("revoked").inc(left)
         self._metrics.partitions_assigned.labels(self._topic).set(len(held))
@@ -132,6 +140,7 @@ class MetricsReporter:
         self.summary.transactions += 1
         self.summary.seconds = now_s - self._began_s
         outcome = "committed" if len(landed.parts) == len(pending.parts) else "partial"
+        self.story.committed(pending, landed)
         self._metrics.commits.labels(outcome).inc()
         self._metrics.commit_duration.observe(now_s - began_s)
         for _, records in landed.by_partition():
@@ -154,6 +163,7 @@ class MetricsReporter:
         """An epoch was learnt, and the next is open."""
         self.summary.epochs += 1
         self.summary.samples_trained += report.num_trained
+        self.story.epoch_closed(report)
         self._metrics.observe(report)
         self.enter("warming" if report.warmup_progress < 1.0 else "running")
 
@@ -164,6 +174,7 @@ class MetricsReporter:
             self._metrics.checkpoints.labels("failed").inc()
             self._health.degrade("checkpoint", "the last checkpoint could not be written")
             return
+        self.story.saved(written)
         self._metrics.checkpoints.labels("saved").inc()
         self._metrics.checkpoint_bytes.set(written.num_bytes)
         self._metrics.checkpoint_last_success.set(self._wall_clock())

@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Iterator
 from typing import TypeVar
 
+from streamssl.telemetry.log_events import tell
 from streamssl.transport.base import TransportUnavailableError
 from streamssl.transport.kafka.failures import CLIENT_ERRORS, FATAL_ERRORS, remedy_of
 
@@ -59,6 +60,7 @@ class RetryPolicy:
         self._stop_by: float | None = None
         self._deadline: float | None = None
         self._failed_at = float("-inf")
+        self._began_at, self._num_failures = 0.0, 0
         self.current_failure = ""
 
     def set_deadline(self, limit_s: float) -> None:
@@ -72,16 +74,20 @@ class RetryPolicy:
     def record_success(self) -> None:
         """The broker answered: whatever was wrong with it has passed."""
         if self.current_failure:
-            log.warning("the broker answers again")
+            seconds = round(time.monotonic() - self._began_at, 1)
+            told, num = self.current_failure, self._num_failures
+            tell(log, "broker_back", seconds=seconds, num_failures=num, error=told)
         self.current_failure = ""
 
     def record_failure(self, error: BaseException) -> None:
         """Something went wrong; `retry` or the caller goes on."""
         told = f"{type(error).__name__}: {error}"[:300]
-        if not self.current_failure:
-            log.warning("trouble with the broker: %s", told)
-        self.current_failure = told
         self._failed_at = time.monotonic()
+        self._num_failures += 1
+        if not self.current_failure:
+            self._began_at, self._num_failures = self._failed_at, 1
+            tell(log, "broker_away", error=told)
+        self.current_failure = told
 
     def record_or_raise(self, error: BaseException) -> None:
         """Record what waiting may mend.
