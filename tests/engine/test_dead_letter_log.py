@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from streamssl.data.events import DeadLetter, Message
 from streamssl.engine.dead_letter_log import SAMPLE_BYTES, DeadLetterLog
-from tests.engine.log_lines import log_lines, named
+from tests.log_lines import log_lines, named
 
 
 def letter(value: bytes, offset: int = 0, reason: str = "wrong_type") -> DeadLetter:

@@ -13,7 +13,7 @@ from streamssl.data.events import EventBatch
 from streamssl.data.results import INCIDENT_STATES, Results
 from streamssl.engine import incident_log
 from streamssl.engine.incident_log import MAX_A_MINUTE, MAX_OPEN, IncidentLog
-from tests.engine.log_lines import log_lines, named
+from tests.log_lines import log_lines, named
 from tests.made_results import made_results
 
 STATES = (*INCIDENT_STATES, "accepted", "muted")

@@ -6,9 +6,9 @@ import threading
 from pathlib import Path
 
 from streamssl.telemetry.log_events import EVENTS
-from tests.engine.log_lines import Line, events, log_lines, named
 from tests.engine.real_world import SMALL, RealWorld
 from tests.engine.world import World, stop_after
+from tests.log_lines import Line, events, log_lines, named
 
 ALWAYS = {"time", "level", "logger", "event", "message"}
 ALERTS = {"alerts": {"calibration_warmup": 32, "incident_gap": 4, "budget": 0.02}}

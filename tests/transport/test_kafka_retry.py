@@ -12,6 +12,7 @@ from streamssl.transport.base import TransportUnavailableError
 from streamssl.transport.kafka.failures import is_fenced
 from streamssl.transport.kafka.retry import RetryPolicy, StoppedError
 from streamssl.transport.kafka.timeout import run_with_timeout
+from tests.log_lines import events, log_lines
 
 
 def test_a_call_is_retried_until_it_succeeds() -> None:
@@ -27,6 +28,23 @@ def test_a_call_is_retried_until_it_succeeds() -> None:
     assert policy.retry(flaky) == "well"
     assert "not yet" in seen[-1]
     assert policy.current_failure == ""
+
+
+def test_an_outage_is_one_line_and_its_end_another() -> None:
+    """Hundreds of failures, whatever their words: how it began, how it ended, how many."""
+    policy = RetryPolicy(lambda: False)
+    with log_lines() as lines:
+        for _ in range(2):
+            policy.record_success()
+            policy.record_failure(errors.NodeNotReadyError("connecting"))
+            for i in range(100):
+                policy.record_failure(OSError(f"attempt {'x' * i}"))
+            policy.record_success()
+    assert events(lines) == ["broker_away", "broker_back"] * 2
+    away, back = lines[:2]
+    assert "NodeNotReadyError: connecting" in away["message"]
+    assert (back["num_failures"], back["error"][:7]) == (101, "OSError")
+    assert back["seconds"] >= 0
 
 
 def test_retries_end_when_the_process_shall_stop() -> None:
