@@ -58,6 +58,7 @@ class MetricsReporter:
         self._clock = clock
         self._wall_clock = wall_clock
         self._began_s = clock()
+        self._is_draining = False
         self._held: dict[int, int] = {}
         self._newest_s: dict[int, float] = {}
         # Incidents a day are no share: NaN, so that no alert compares with it.
@@ -76,7 +77,10 @@ class MetricsReporter:
             self._metrics.stage_duration.labels(name).observe(seconds)
 
     def enter(self, phase: str) -> None:
-        """Go to another phase of the lifecycle."""
+        """Go to another phase of the lifecycle; a drain is the last."""
+        if self._is_draining:
+            return
+        self._is_draining = phase == "draining"
         self.story.phase(phase)
         self._health.enter(phase)
         self._metrics.state.state(self._health.state)

@@ -8,7 +8,7 @@ from typing import Any
 
 from streamssl.config.environment import config_hash
 from streamssl.config.root import Config
-from streamssl.data.results import EpochReport
+from streamssl.data.results import PROVISIONAL, EpochReport
 from streamssl.engine.dead_letter_log import DeadLetterLog
 from streamssl.engine.incident_log import IncidentLog
 from streamssl.engine.pending import PendingTransaction
@@ -22,7 +22,9 @@ from streamssl.version import __version__
 log = logging.getLogger(__name__)
 
 PROGRESS_EVERY_S = 30.0
-MAX_PHASES_A_MINUTE = 10
+MAX_A_MINUTE = 10
+# Steps of a burst that another process began, how far is not known.
+UNFINISHED = -1
 
 
 class Story:
@@ -39,7 +41,8 @@ class Story:
         self._dead_letters = DeadLetterLog(
             topic=config.input.topic, samples=config.telemetry.log_samples, clock=clock
         )
-        self._phase, self._phases = "starting", Pace(MAX_PHASES_A_MINUTE, clock=clock)
+        self._paces = {kind: Pace(MAX_A_MINUTE, clock=clock) for kind in ("phase", "partitions")}
+        self._phase = "starting"
         self._begun_s = self._progress_s = clock()
         self._burst_step: int | None = None
         self._is_thinned = False
@@ -50,7 +53,7 @@ class Story:
         before, self._phase = self._phase, after
         if after == "recovering":
             self._begun_s = self._progress_s = self._clock()
-        if before != after and self._phases.admits():
+        if before != after and self._paces["phase"].admits():
             tell(log, "phase", before=before, after=after)
 
     def recovering(self, num_events: int) -> None:
@@ -76,6 +79,8 @@ class Story:
     def started(self, positions: Positions, *, state: str, epoch: int, environment: str) -> None:
         """The start is over: what it goes on with."""
         schema, self._space = positions.schema, positions.space
+        if (self._space or "").endswith(f"/{PROVISIONAL}"):
+            self._burst_step = UNFINISHED
         tell(
             log,
             "started",
@@ -95,7 +100,7 @@ class Story:
         self, held: Mapping[int, int], *, num_came: int, num_left: int, lag: Mapping[int, int]
     ) -> None:
         """Which partitions are held, where that has changed."""
-        if num_came or num_left:
+        if (num_came or num_left) and self._paces["partitions"].admits():
             tell(
                 log,
                 "partitions",
@@ -168,9 +173,10 @@ class Story:
         """The loop turned once more: what is said once a minute, or for the last time."""
         self._incidents.turned(ending=ending)
         self._dead_letters.turned(ending=ending)
-        num = self._phases.take_held_back(ending=ending)
-        if num:
-            tell(log, "lines_held_back", kind="phase", num=num)
+        for kind, pace in self._paces.items():
+            num = pace.take_held_back(ending=ending)
+            if num:
+                tell(log, "lines_held_back", kind=kind, num=num)
 
     def _tell_space(self, space: str, epoch: int) -> None:
         tell(log, "space", space=space, previous=self._space, epoch=epoch)
@@ -203,13 +209,13 @@ def _burst_state(before: int | None, burst_step: int, burst_steps: int) -> str |
     """What to say of the burst where `before` steps of it were known; None: nothing new.
 
     Example:
-        >>> [_burst_state(n, 32, 200) for n in (None, 0, 16)]
-        ['goes on', 'begins', None]
-        >>> [_burst_state(n, 200, 200) for n in (None, 180, 200)]
-        [None, 'over', None]
+        >>> [_burst_state(n, 32, 200) for n in (None, UNFINISHED, 0, 16)]
+        ['goes on', 'goes on', 'begins', None]
+        >>> [_burst_state(n, 200, 200) for n in (None, UNFINISHED, 180, 200)]
+        [None, 'over', 'over', None]
     """
     if burst_step >= burst_steps:
         return "over" if before is not None and before < burst_steps else None
-    if burst_step and not before:
-        return "goes on" if before is None else "begins"
-    return None
+    if burst_step and before in (None, UNFINISHED):
+        return "goes on"
+    return "begins" if burst_step and not before else None

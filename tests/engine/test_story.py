@@ -94,6 +94,7 @@ def test_a_burst_that_a_stop_cut_goes_on(tmp_path: Path) -> None:
     with log_lines() as rest:
         world.engine().run()
     assert [line["state"] for line in named(cut, "training_burst")] == ["begins"]
+    assert named(cut, "phase")[-1]["after"] == "draining"  # whatever is learnt meanwhile
     assert [line["state"] for line in named(rest, "training_burst")] == ["goes on", "over"]
 
 

@@ -41,7 +41,9 @@ EVENTS = {
     for name, (level, text, fields, when) in table.items()
 }
 # Their number is bounded where they are told: none of them is held back as a repetition.
-PACED = frozenset({"incident", "dead_letter", "dead_letters", "lines_held_back", "phase"})
+PACED = frozenset(
+    {"incident", "dead_letter", "dead_letters", "lines_held_back", "phase", "partitions"}
+)
 
 
 def tell(log: logging.Logger, name: str, *, with_traceback: bool = False, **fields: Any) -> None:

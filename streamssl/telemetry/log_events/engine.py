@@ -20,7 +20,7 @@ ENGINE: Table = {
     ),
     "recovering": (
         "INFO",
-        "begins from {state}, and applies {num_records} journal records",
+        "state from: {state}; {num_records} journal records are to be applied",
         "state path epoch seq journal_position num_records",
         "The state is loaded: from a `checkpoint` (`path`), from `initial` (`--init-from`) or "
         "from nothing (`fresh`); `seq` is the last journal record that it contains.",
@@ -39,7 +39,8 @@ ENGINE: Table = {
     ),
     "started": (
         "INFO",
-        "streamssl {version} goes on from {state}, in epoch {epoch}",
+        "streamssl {version} goes on in epoch {epoch}, after journal record {seq} (state from: "
+        "{state})",
         "version config_hash environment app instance topic state epoch seq channels "
         "num_channels texts space positions",
         "All that the start decided, in one line. `channels` is null until the first epoch of a "

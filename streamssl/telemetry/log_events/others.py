@@ -9,7 +9,7 @@ TRANSPORT: Table = {
         "WARNING",
         "trouble with the broker: {error}",
         "error",
-        "A request to the broker failed, and is tried again; one line an outage.",
+        "Requests to the broker fail for over a second, and are tried again; one line an outage.",
     ),
     "broker_back": (
         "WARNING",

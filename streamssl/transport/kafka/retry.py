@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import logging
 import time
 from collections.abc import Callable, Iterator
 from typing import TypeVar
 
-from streamssl.telemetry.log_events import tell
 from streamssl.transport.base import TransportUnavailableError
 from streamssl.transport.kafka.failures import CLIENT_ERRORS, FATAL_ERRORS, remedy_of
+from streamssl.transport.kafka.outage_log import OutageLog
 
 T = TypeVar("T")
-log = logging.getLogger(__name__)
 
 # Between attempts: from kafka-python's own default of `reconnect_backoff_ms` up to what a broker
 # that is back may go unnoticed.
@@ -60,7 +58,7 @@ class RetryPolicy:
         self._stop_by: float | None = None
         self._deadline: float | None = None
         self._failed_at = float("-inf")
-        self._began_at, self._num_failures = 0.0, 0
+        self._outages = OutageLog()
         self.current_failure = ""
 
     def set_deadline(self, limit_s: float) -> None:
@@ -73,20 +71,14 @@ class RetryPolicy:
 
     def record_success(self) -> None:
         """The broker answered: whatever was wrong with it has passed."""
-        if self.current_failure:
-            seconds = round(time.monotonic() - self._began_at, 1)
-            told, num = self.current_failure, self._num_failures
-            tell(log, "broker_back", seconds=seconds, num_failures=num, error=told)
+        self._outages.answered()
         self.current_failure = ""
 
     def record_failure(self, error: BaseException) -> None:
         """Something went wrong; `retry` or the caller goes on."""
         told = f"{type(error).__name__}: {error}"[:300]
         self._failed_at = time.monotonic()
-        self._num_failures += 1
-        if not self.current_failure:
-            self._began_at, self._num_failures = self._failed_at, 1
-            tell(log, "broker_away", error=told)
+        self._outages.failed(told)
         self.current_failure = told
 
     def record_or_raise(self, error: BaseException) -> None:
@@ -111,6 +103,7 @@ class RetryPolicy:
             TransportUnavailableError: A start took too long.
         """
         now = time.monotonic()
+        self._outages.turned()
         if self._stopping() and self._stop_by is None:
             self._stop_by = now + self._grace_s
         failure = self.current_failure or "no error was reported"
