@@ -14,6 +14,8 @@ from streamssl.telemetry.pace import MINUTE_S
 log = logging.getLogger(__name__)
 
 SAMPLE_BYTES = 200
+# So many inputs say something about the stream; half of them unreadable is a problem of its own.
+ENOUGH_INPUTS = 20
 
 
 def printable(data: bytes) -> str:
@@ -34,6 +36,9 @@ class DeadLetterLog:
         topic: The input topic.
         samples: Whether the first bytes of a message may be shown.
         clock: Seconds that only grow.
+
+    Attributes:
+        problem: That most of the input cannot be read, in words; None while it can.
     """
 
     def __init__(self, *, topic: str, samples: bool, clock: Callable[[], float]) -> None:
@@ -43,6 +48,7 @@ class DeadLetterLog:
         self._num_inputs = 0
         self._num_told = 0
         self._told_s = clock()
+        self.problem: str | None = None
 
     def observe(self, letters: Sequence[DeadLetter], num_events: int) -> None:
         """Count what was read, and tell the first letter of each reason."""
@@ -53,6 +59,11 @@ class DeadLetterLog:
                 self._known.add(letter.reason)
                 self._num_told += 1
                 self._tell_first(letter)
+        if self._is_mostly_dead():
+            self.problem = (
+                f"{self._reasons.total()} of {self._num_inputs} inputs could not be read "
+                f"({', '.join(self._reasons)}): see `dead_letter` in the log for what mends it"
+            )
 
     def turned(self, *, ending: bool = False) -> None:
         """Once a minute sum up, where there is more than was told already."""
@@ -62,9 +73,14 @@ class DeadLetterLog:
         if num > self._num_told:
             reasons = dict(self._reasons.most_common())
             tell(log, "dead_letters", num=num, num_inputs=num_inputs, reasons=reasons)
+        if num_inputs and not self._is_mostly_dead():
+            self.problem = None
         self._reasons.clear()
         self._num_inputs = self._num_told = 0
         self._told_s = self._clock()
+
+    def _is_mostly_dead(self) -> bool:
+        return 2 * self._reasons.total() >= max(self._num_inputs, ENOUGH_INPUTS)
 
     def _tell_first(self, letter: DeadLetter) -> None:
         message = letter.message

@@ -88,6 +88,7 @@ class MetricsReporter:
     def heartbeat(self) -> None:
         """The loop turned once more."""
         self.story.turned()
+        self._judge_input()
         self._health.beat()
         self._metrics.state.state(self._health.state)
 
@@ -184,6 +185,13 @@ class MetricsReporter:
         self._metrics.checkpoint_last_success.set(self._wall_clock())
         for name in ("checkpoint", *PASSING):
             self._health.restore(name)
+
+    def _judge_input(self) -> None:
+        """Input that mostly cannot be read is a problem, for as long as it is so."""
+        if self.story.unreadable:
+            self._health.degrade("unreadable", self.story.unreadable)
+        else:
+            self._health.restore("unreadable")
 
     def _count_missed(self, partition: int, num_messages: int) -> None:
         self.summary.missed += num_messages

@@ -48,6 +48,11 @@ class Story:
         self._is_thinned = False
         self._space: str | None = None
 
+    @property
+    def unreadable(self) -> str | None:
+        """That most of the input cannot be read, in words; None while it can."""
+        return self._dead_letters.problem
+
     def phase(self, after: str) -> None:
         """Another phase of the lifecycle, if it is another."""
         before, self._phase = self._phase, after

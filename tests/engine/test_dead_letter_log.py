@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from streamssl.data.events import DeadLetter, Message
 from streamssl.engine.dead_letter_log import SAMPLE_BYTES, DeadLetterLog
+from streamssl.telemetry import Health
+from tests.engine.world import World
 from tests.log_lines import log_lines, named
 
 
@@ -60,3 +64,30 @@ def test_samples_can_be_switched_off() -> None:
         log.observe([letter(b"secret")], num_events=0)
     assert lines[0]["sample"] is None
     assert "secret" not in str(lines)
+
+
+def test_input_that_mostly_cannot_be_read_is_degraded(tmp_path: Path) -> None:
+    """The state says so at once, by name, until most of a minute's input can be read."""
+    world, health = World(tmp_path), Health()
+    world.produce([b"{"] * 60)
+    states: list[dict[str, str]] = []
+
+    def told(_: object) -> None:
+        states.append(dict(health.status()["reasons"]))
+        world.now_s += 5.0
+
+    def late() -> None:
+        world.transport.idle = lambda: None
+        world.produce([1.0] * 400)
+        world.transport.ended = False
+
+    engine = world.engine(health=health, on_progress=told)
+    world.transport.idle = late
+    engine.run()
+    assert "inputs could not be read (bad_json)" in states[1]["unreadable"]
+    assert "unreadable" not in states[-1]
+    with log_lines() as lines:
+        world.produce([b"{"] * 5 + [1.0] * 300)
+        world.engine(health=health).run()
+    assert "unreadable" not in health.status()["reasons"]
+    assert not [line for line in named(lines, "degraded") if line["problem"] == "unreadable"]
