@@ -36,7 +36,8 @@ def test_every_line_is_told_as_an_event() -> None:
         and isinstance(call.func.value, ast.Name)
         and call.func.value.id in {"log", "_log", "logger", "logging"}
     }
-    assert bare - {"telemetry/log_events/__init__.py"} == BARE
+    others = bare - {"telemetry/log_events/__init__.py"} - BARE
+    assert not others, f"give these lines an event in streamssl/telemetry/log_events: {others}"
 
 
 def test_what_is_told_is_what_the_table_says() -> None:

@@ -88,8 +88,8 @@ def test_many_items_are_cut(stream: io.StringIO) -> None:
 
 def test_libraries_log_from_warning_on(stream: io.StringIO) -> None:
     """Other packages' chatter is dropped, their warnings are kept."""
-    logging.getLogger("kafka.client").info("connected")
-    logging.getLogger("kafka.client").warning("lost")
+    logging.getLogger("somebody.client").info("connected")
+    logging.getLogger("somebody.client").warning("lost")
     assert [line["message"] for line in lines(stream)] == ["lost"]
 
 
