@@ -47,9 +47,9 @@ has `num_suppressed`. Lines without `event` are warnings of libraries; those of 
 level DEBUG.
 
 The story of a run in order: `starting`, `telemetry`, `recovering`, `recovered`, `started`, `phase`
-(to `warming`), `partitions`, `training_burst`, `space`, `phase` (to `running`), then whatever
-happens (`incident`, `dead_letter`, `broker_away`, `degraded`, ...), and at the end `draining`,
-`phase` (to `draining`), `drained`; or `failed`, which says what to mend."""
+(to `warming`), `partitions`, `channels`, `space`, `training_burst`, `phase` (to `running`), then
+whatever happens (`incident`, `dead_letter`, `broker_away`, `degraded`, ...), and at the end
+`draining`, `phase` (to `draining`), `drained`; or `failed`, which says what to mend."""
 _LOG_TABLES = {
     "The process": ENGINE,
     "The state": STATE,

@@ -7,9 +7,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 from streamssl.codecs.dead_letters import OriginalBytesEncoder
+from streamssl.codecs.fields import NO_COLUMNS
 from streamssl.codecs.rows import empty_batch
 from streamssl.codecs.table import TableCodec, TableDecoder
-from streamssl.codecs.table_fields import table_schema
+from streamssl.codecs.table_fields import table_choice
 from streamssl.config.root import Config
 from streamssl.engine.engine import Engine
 from streamssl.engine.summary import Summary
@@ -43,9 +44,14 @@ class Backtest:
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         wanted = config.modality.columns()
-        schema = table_schema(
-            transport.scan(), input=config.input, fields=wanted.numbers, texts=wanted.texts
+        choice = table_choice(
+            transport.scan(),
+            input=config.input,
+            fields=wanted.numbers,
+            texts=wanted.texts,
+            required=wanted.required,
         )
+        schema = choice.schema or NO_COLUMNS
         decoder = TableDecoder(
             topic=transport.topic,
             schema=schema,
@@ -63,6 +69,7 @@ class Backtest:
             clock=clock,
             on_progress=on_progress,
         )
+        self._engine.chose_columns(choice)
         if any(schema):  # A stream builds its networks at the first batch, be it empty.
             self._learner.score(empty_batch(transport.topic, schema))
 

@@ -38,7 +38,7 @@ def test_the_story_of_a_run_reads_in_order(tmp_path: Path) -> None:
     with log_lines() as first:
         world.engine().run()
     assert is_subsequence(
-        ["phase", "recovering", "recovered", "started", "phase", "partitions", "phase"],
+        ["phase", "recovering", "recovered", "started", "phase", "channels", "space", "phase"],
         events(first),
     )
     phases = [(line["before"], line["after"]) for line in named(first, "phase")]
@@ -50,6 +50,7 @@ def test_the_story_of_a_run_reads_in_order(tmp_path: Path) -> None:
     assert named(first, "space")[1]["previous"] == "0/provisional"
     begun = named(first, "started")[0]
     assert (begun["state"], begun["epoch"], begun["channels"]) == ("fresh", 1, None)
+    assert named(first, "channels")[0]["channels"] == ["a", "b", "c", "d"]
     bad = named(first, "dead_letter")
     assert [(line["reason"], line["sample"]) for line in bad] == [("bad_json", "{")]
     assert "input.codec" in bad[0]["message"]

@@ -6,14 +6,17 @@ import json
 import random
 import shutil
 import threading
-from collections.abc import Callable, Mapping
+from collections import Counter
+from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 
+from streamssl.codecs.base import Sample
 from streamssl.config.root import Config
+from streamssl.data.channels import Choice
 from streamssl.data.events import (
     DeadLetter,
     Decoded,
@@ -58,6 +61,17 @@ class Bomb:
 class FakeDecoder:
     """A value is a JSON list of numbers, one event each; the poison kills whoever reads it."""
 
+    named: Schema | None = Schema(("x",))
+
+    def sample(self, piece: Slice) -> Sample:  # noqa: ARG002
+        return Sample(())
+
+    def choose(self, samples: Sequence[Sample]) -> Choice:  # noqa: ARG002
+        return Choice(self.named)
+
+    def others(self, piece: Slice, known: Collection[str]) -> Counter[str]:  # noqa: ARG002
+        return Counter()
+
     def decode(self, piece: Slice, schema: Schema | None) -> Decoded:
         assert isinstance(piece.payload, list)
         rows: list[tuple[int, int, str, float]] = []
@@ -72,7 +86,7 @@ class FakeDecoder:
                 continue
             key = (message.key or b"").decode()
             rows += [(message.offset, i, key, value) for i, value in enumerate(values)]
-        schema = schema or (Schema(("x",)) if rows else None)
+        schema = schema or self.named
         fields = schema.fields if schema else ()
         return Decoded(self._batch(piece.partition, rows, fields), tuple(letters), schema)
 

@@ -43,9 +43,9 @@ ENGINE: Table = {
         "{state})",
         "version config_hash environment app instance topic state epoch seq channels "
         "num_channels texts space positions",
-        "All that the start decided, in one line. `channels` is null until the first epoch of a "
-        "fresh state decides them; `positions`: partition -> next offset, of the partitions "
-        "whose state is held; `environment` as in the journal.",
+        "All that the start decided, in one line. `channels` is null where the first events have "
+        "yet to decide them (see `channels`); `positions`: partition -> next offset, of the "
+        "partitions whose state is held; `environment` as in the journal.",
     ),
     "phase": (
         "INFO",
@@ -88,7 +88,7 @@ ENGINE: Table = {
         "INFO",
         "drained: {events} events scored, {dead_letters} dead letters, {incidents} incidents",
         "events dead_letters transactions epochs samples_trained anomalies incidents recovered "
-        "missed seconds",
+        "missed seconds channels num_channels left_out new_fields vanished warnings",
         "The last line of an orderly end: the sums of the run.",
     ),
     "failed": (

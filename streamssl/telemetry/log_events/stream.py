@@ -5,6 +5,32 @@ from __future__ import annotations
 from streamssl.telemetry.log_events.table import Table
 
 STREAM: Table = {
+    "channels": (
+        "INFO",
+        "{num_channels} channels by {decided_by}, {num_left_out} fields are left out",
+        "num_channels channels num_left_out left_out decided_by",
+        "The channels are known; `left_out`: field -> why it is none.",
+    ),
+    "field_new": (
+        "WARNING",
+        "a new field is no channel: {field}; name it in modality.fields to have it, and change "
+        "the state's channels with `streamssl checkpoint migrate`",
+        "field",
+        "A field came that the first events did not have; once a field, 64 at most.",
+    ),
+    "channel_vanished": (
+        "WARNING",
+        "a channel has no values any more: {channel}",
+        "channel",
+        "A channel was missing for much longer than it ever was; once a channel, 64 at most.",
+    ),
+    "keys": (
+        "WARNING",
+        "{warning}",
+        "problem warning",
+        "Keys defeat their purpose: `without_key`, `several_partitions` or `short_lived`; once "
+        "each.",
+    ),
     "training_burst": (
         "INFO",
         "the first training burst {state}: {burst_step} of {burst_steps} steps",
