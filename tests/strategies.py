@@ -8,7 +8,8 @@ from itertools import pairwise
 
 from hypothesis import strategies as st
 
-from streamssl.data.events import Message, Slice
+from streamssl.codecs.base import Decoder
+from streamssl.data.events import Decoded, Message, Schema, Slice
 
 FIELDS = ("a", "b", "c")
 # One poll: (partition, start, stop) of each partition that it gives anything of.
@@ -136,3 +137,10 @@ def slice_of(items: list[Message]) -> Slice:
     start = items[0].offset if items else 0
     partition = items[0].partition if items else 0
     return Slice(partition, 1, start, start + len(items), items)
+
+
+def first_decoded(decoder: Decoder, piece: Slice, schema: Schema | None = None) -> Decoded:
+    """What a stream's first slice decodes to: it decides the columns where nothing else did."""
+    return decoder.decode(
+        piece, schema or decoder.named or decoder.choose([decoder.sample(piece)]).schema
+    )

@@ -11,10 +11,12 @@ from pyarrow import types
 
 from streamssl.codecs.arrow_layout import ArrowLayout
 from streamssl.codecs.arrow_reader import read_batch, write_batch
+from streamssl.codecs.base import Sample
 from streamssl.codecs.dead_letters import Fault, UnreadableError
-from streamssl.codecs.fields import NO_COLUMNS, named_schema
+from streamssl.codecs.fields import NO_COLUMNS, choose_columns, named_schema
 from streamssl.codecs.rows import Faults, empty_batch, events_of, size_fault
 from streamssl.config.sections import InputConfig
+from streamssl.data.channels import FIRST_EVENTS, Choice
 from streamssl.data.events import DeadLetter, Decoded, EventBatch, Message, Schema, Slice
 
 MAX_EXPANSION = 64
@@ -31,7 +33,7 @@ class ArrowDecoder:
 
     Args:
         topic: What the event ids begin with.
-        fields: Names of the numbers; `auto` has the first readable event decide them.
+        fields: Names of the numbers; `auto` has the first events decide them (`choose`).
         texts: Names of the text columns.
         input: Time, key, list of values, and limits.
         required: Whether an event that lacks a column is a dead letter.
@@ -47,25 +49,47 @@ class ArrowDecoder:
         required: bool = False,
     ) -> None:
         self._topic = topic
-        self._config = input
+        self._config, self._texts, self._required = input, texts, required
         self._max_bytes = MAX_EXPANSION * input.max_message_bytes
-        self._named = named_schema(fields, texts, input)
-        self._layout = ArrowLayout(
-            texts=texts, config=input, required=required, max_bytes=self._max_bytes
-        )
+        self.named = named_schema(fields, texts, input)
+        self._layout = ArrowLayout(config=input, required=required, max_bytes=self._max_bytes)
 
     def decode(self, piece: Slice, schema: Schema | None) -> Decoded:
         """The readable events of a slice, and a dead letter for everything else."""
         messages = piece.payload
         assert isinstance(messages, list), "rows of a file are for the table decoder"
-        schema = schema or self._named
-        parts = []
-        for message in messages:
-            parts.append(self._decode(message, schema))
-            schema = parts[-1].schema
+        schema = schema or self.named
+        parts = [self._decode(message, schema) for message in messages]
         batches = [part.batch for part in parts if len(part.batch)]
         letters = tuple(letter for part in parts for letter in part.dead_letters)
         return Decoded(EventBatch.concat(batches or [self._nothing(schema)]), letters, schema)
+
+    def sample(self, piece: Slice) -> Sample:
+        """The first rows of every message that can be read."""
+        messages = piece.payload
+        assert isinstance(messages, list), "rows of a file are for the table decoder"
+        samples = [self._sampled(message) for message in messages]
+        return Sample(
+            tuple(event for sample in samples for event in sample.events),
+            frozenset(name for sample in samples for name in sample.typed),
+        )
+
+    def choose(self, samples: Sequence[Sample]) -> Choice:
+        """The columns of a stream whose first events these are."""
+        return choose_columns(
+            [event for sample in samples for event in sample.events],
+            input=self._config,
+            texts=self._texts,
+            typed={name for sample in samples for name in sample.typed},
+            required=self._required,
+        )
+
+    def _sampled(self, message: Message) -> Sample:
+        try:
+            rows = self._read(message).slice(0, FIRST_EVENTS)
+            return self._layout.sample(message, rows, self._texts)
+        except (UnreadableError, pa.ArrowException):
+            return Sample(())
 
     def _nothing(self, schema: Schema | None) -> EventBatch:
         return empty_batch(self._topic, schema or NO_COLUMNS)
@@ -86,11 +110,12 @@ class ArrowDecoder:
         if rows.num_rows == 0:
             return Decoded(self._nothing(schema), schema=schema)
         # 2. Columns, and the faults of rows.
-        decided, columns, faults = self._layout.columns(message, rows, schema)
+        known = schema or NO_COLUMNS
+        columns, faults = self._layout.columns(message, rows, known)
         # 3. Events of the rows without fault, dead letters of the others.
         batch = events_of(
             columns,
-            decided.fields,
+            known.fields,
             topic=self._topic,
             partition=message.partition,
             offset=message.offset,
@@ -98,7 +123,7 @@ class ArrowDecoder:
             faults=faults,
         )
         letters = tuple(self._letters(message, rows, faults))
-        return Decoded(batch, letters, decided if len(batch) else schema)
+        return Decoded(batch, letters, schema)
 
     def _read(self, message: Message) -> pa.RecordBatch:
         fault = size_fault(message, self._config)

@@ -5,17 +5,17 @@ B = rows, C = numbers of an event.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection
 
 import numpy as np
 import pyarrow as pa
 
 from streamssl.codecs import arrow_columns
-from streamssl.codecs.arrow_types import is_number
+from streamssl.codecs.base import Sample
 from streamssl.codecs.dead_letters import Fault, UnreadableError
-from streamssl.codecs.fields import array_names, auto_schema, number_names
 from streamssl.codecs.keys import record_keys
-from streamssl.codecs.rows import Faults, Rows, text_batch
+from streamssl.codecs.row_sample import sampled_rows
+from streamssl.codecs.rows import Faults, Rows, is_good, text_batch
 from streamssl.codecs.texts import long_texts, missing_texts
 from streamssl.codecs.times import bad_time_fault, bad_times
 from streamssl.config.sections import InputConfig
@@ -26,29 +26,25 @@ class ArrowLayout:
     """How events are written as rows of a record batch.
 
     Args:
-        texts: Names of the text columns, whatever decides the numbers.
         config: Where the time, the key and the list of values are.
         required: Whether every column must be there and not null.
         max_bytes: Most bytes of a message's numbers, and of its texts.
     """
 
-    def __init__(
-        self, *, texts: Sequence[str], config: InputConfig, required: bool, max_bytes: int
-    ) -> None:
-        self._texts = texts
+    def __init__(self, *, config: InputConfig, required: bool, max_bytes: int) -> None:
         self._config = config
         self._required = required
         self._max_bytes = max_bytes
 
     def columns(
-        self, message: Message, rows: pa.RecordBatch, schema: Schema | None
-    ) -> tuple[Schema, Rows, Faults]:
-        """The columns of a message's rows, which they are, and the faults of rows.
+        self, message: Message, rows: pa.RecordBatch, schema: Schema
+    ) -> tuple[Rows, Faults]:
+        """The columns of a message's rows, and the faults of rows.
 
         Args:
             message: Whose key and timestamp count where the rows have none.
             rows: At least one.
-            schema: The stream's columns; None has the first readable row propose them.
+            schema: The stream's columns.
 
         Raises:
             UnreadableError: No row can be read.
@@ -56,11 +52,28 @@ class ArrowLayout:
         keys, key_faults = self._keys(message, rows)
         time_B, faults = self._times(message, rows)
         faults = key_faults | faults
-        schema = schema or self._proposed(rows, faults)
         values_BC, value_faults = self._values(rows, schema)
         texts, text_faults = self._text_columns(rows, schema)
         found = text_faults | value_faults | faults
-        return schema, Rows(keys, time_B, values_BC, texts), found
+        return Rows(keys, time_B, values_BC, texts), found
+
+    def sample(self, message: Message, rows: pa.RecordBatch, texts: Collection[str] = ()) -> Sample:
+        """The rows that can be read, whatever the numbers of the stream are.
+
+        Raises:
+            UnreadableError: No row can be read.
+        """
+        keys, key_faults = self._keys(message, rows)
+        time_B, faults = self._times(message, rows)
+        return sampled_rows(
+            rows,
+            partition=message.partition,
+            keys=keys.to_pylist(),
+            time_B=time_B,
+            good_B=is_good(key_faults | faults, rows.num_rows),
+            texts=texts,
+            values_field=self._config.values_field,
+        )
 
     def _keys(self, message: Message, rows: pa.RecordBatch) -> tuple[pa.StringArray, Faults]:
         if self._config.key_field is not None:
@@ -77,27 +90,6 @@ class ArrowLayout:
             return arrow_columns.times(self._config.time_field, column)
         time_B = np.full(rows.num_rows, message.timestamp_ms / 1e3)
         return time_B, dict.fromkeys(np.flatnonzero(bad_times(time_B)).tolist(), bad_time_fault())
-
-    def _proposed(self, rows: pa.RecordBatch, faults: Faults) -> Schema:
-        """The columns that the first readable row has."""
-        array = self._config.values_field
-        if array is not None:
-            names = array_names(array, self._first_length(_column(rows, array), faults))
-        else:
-            numeric = (c.name for c in rows.schema if is_number(c.type))
-            names = number_names(numeric, self._config, self._texts)
-        return auto_schema(names, self._texts, self._config)
-
-    def _first_length(self, column: pa.Array, faults: Faults) -> int:
-        if not arrow_columns.is_list(column.type):
-            return 0
-        length_B = arrow_columns.list_lengths(column)
-        for row in np.flatnonzero(length_B > 0).tolist():
-            values, _ = arrow_columns.list_values("", column.slice(row, 1), int(length_B[row]))
-            bad = np.isinf(values) | (np.isnan(values) if self._required else False)
-            if row not in faults and not bad.any():
-                return int(length_B[row])
-        return 0
 
     def _values(self, rows: pa.RecordBatch, schema: Schema) -> tuple[Float32Array, Faults]:
         fields = schema.fields

@@ -1,16 +1,15 @@
-"""Which fields of an event are its columns: the named ones, or those of the first event."""
+"""Which fields of an event are its columns: the named ones, or those that the first events have."""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
-from fnmatch import fnmatchcase
+from collections.abc import Collection, Sequence
 from typing import Literal
 
 from streamssl.config.sections import InputConfig
+from streamssl.data.channels import MAX_FIELDS, Choice, SampledEvent, choose
 from streamssl.data.events import Schema, StreamsslError
 
-MAX_AUTO_FIELDS = 4_096
 # Of a stream whose columns nothing has decided yet.
 NO_COLUMNS = Schema(())
 
@@ -24,7 +23,7 @@ class FieldNamesError(StreamsslError):
 def named_schema(
     fields: Literal["auto"] | Sequence[str], texts: Sequence[str], config: InputConfig
 ) -> Schema | None:
-    """The configured columns, None where the first readable event decides the numbers.
+    """The configured columns, None where the first events decide the numbers.
 
     Raises:
         FieldNamesError: A name has two meanings.
@@ -50,19 +49,6 @@ def check_names(names: Sequence[str], config: InputConfig) -> None:
         )
 
 
-def number_names(
-    names: Iterable[str], config: InputConfig, texts: Sequence[str] = ()
-) -> tuple[str, ...]:
-    """Of the numeric fields `names`, those that are an event's numbers under `fields: auto`."""
-    special = {config.time_field, config.key_field, *texts}
-    return tuple(
-        name
-        for name in names
-        if name not in special
-        and not any(fnmatchcase(name, pattern) for pattern in config.ignore_fields)
-    )
-
-
 def array_names(values_field: str, num_values: int) -> tuple[str, ...]:
     """Names of the numbers of one array field under `fields: auto`.
 
@@ -73,11 +59,38 @@ def array_names(values_field: str, num_values: int) -> tuple[str, ...]:
     return tuple(f"{values_field}[{i}]" for i in range(num_values))
 
 
-def auto_schema(names: tuple[str, ...], texts: Sequence[str], config: InputConfig) -> Schema:
-    """The columns of a stream whose first event has the numbers `names`.
+def choose_columns(
+    events: Sequence[SampledEvent],
+    *,
+    input: InputConfig,  # noqa: A002 (the YAML section's name)
+    texts: Sequence[str] = (),
+    typed: Collection[str] = (),
+    required: bool = False,
+) -> Choice:
+    """The columns of a stream under `fields: auto`, by its first events.
 
-    `NO_COLUMNS` where they are too many, or an array's that holds none: that decides nothing.
+    Args:
+        events: Those of each partition in order.
+        input: What is time, key and array of values, and which fields are ignored.
+        texts: Names of the text columns.
+        typed: Fields that are numbers by their type, even where they hold no value.
+        required: Whether an event must have all of them.
     """
-    if len(names) > MAX_AUTO_FIELDS or (config.values_field is not None and not names):
-        return NO_COLUMNS
-    return Schema(names, tuple(texts))
+    if input.values_field is not None:
+        return _choose_array(events, texts)
+    return choose(
+        events,
+        special=set(input.special_fields().values()),
+        ignored=input.ignore_fields,
+        texts=texts,
+        typed=typed,
+        required=required,
+    )
+
+
+def _choose_array(events: Sequence[SampledEvent], texts: Sequence[str]) -> Choice:
+    """The numbers of an array, of which most events have as many: they have no names to go by."""
+    most = Counter(tuple(event.cells) for event in events if event.cells).most_common(1)
+    if not most or len(most[0][0]) > MAX_FIELDS:
+        return Choice(None, num_events=len(events))
+    return Choice(Schema(most[0][0], tuple(texts)), num_events=len(events))

@@ -6,27 +6,23 @@ B = events, C = numbers of an event.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from operator import attrgetter
 from typing import Any, Literal
 
-import msgspec
 import numpy as np
 import pyarrow as pa
 
+from streamssl.codecs.base import Sample
 from streamssl.codecs.dead_letters import Fault
-from streamssl.codecs.fields import (
-    NO_COLUMNS,
-    array_names,
-    auto_schema,
-    named_schema,
-    number_names,
-)
-from streamssl.codecs.json_fields import array_length, numeric_names
+from streamssl.codecs.fields import NO_COLUMNS, choose_columns, named_schema
 from streamssl.codecs.json_layout import JsonLayout
+from streamssl.codecs.json_sample import sampled_object
 from streamssl.codecs.keys import long_keys, record_keys
-from streamssl.codecs.rows import Faults, Rows, events_of, size_fault, size_faults
+from streamssl.codecs.rows import Faults, Rows, events_of, size_faults
 from streamssl.codecs.times import bad_time_fault, bad_times, parse_times
 from streamssl.config.sections import InputConfig
+from streamssl.data.channels import Choice
 from streamssl.data.events import (
     BoolArray,
     DeadLetter,
@@ -49,7 +45,7 @@ class JsonDecoder:
 
     Args:
         topic: What the event ids begin with.
-        fields: Names of the numbers; `auto` has the first readable event decide them.
+        fields: Names of the numbers; `auto` has the first events decide them (`choose`).
         texts: Names of the text columns.
         input: Time, key, array of values, and limits.
         required: Whether an event that lacks a column is a dead letter.
@@ -68,39 +64,30 @@ class JsonDecoder:
         self._config = input
         self._required = required
         self._texts = texts
-        self._named = named_schema(fields, texts, input)
-        self._layout = self._new_layout(self._named or NO_COLUMNS)
+        self.named = named_schema(fields, texts, input)
+        self._layout = self._new_layout(self.named or NO_COLUMNS)
 
     def decode(self, piece: Slice, schema: Schema | None) -> Decoded:
         """The readable events of a slice, and a dead letter for every other message."""
         messages = piece.payload
         assert isinstance(messages, list), "rows of a file are for the table decoder"
-        schema = schema or self._named
-        undecided: list[DeadLetter] = []
-        while schema is None and len(undecided) < len(messages):
-            schema, letters = self._decide(messages[len(undecided)])
-            undecided += letters
-        rest = self._decode(messages[len(undecided) :], schema or NO_COLUMNS)
-        return Decoded(rest.batch, (*undecided, *rest.dead_letters), schema)
+        schema = schema or self.named
+        rest = self._decode(messages, schema or NO_COLUMNS)
+        return replace(rest, schema=schema)
 
-    def _decide(self, message: Message) -> tuple[Schema | None, tuple[DeadLetter, ...]]:
-        """The columns that a message decides if it is readable, else its dead letter."""
-        schema = self._proposed(message)
-        letters = self._decode([message], schema).dead_letters
-        return None if letters else schema, letters
+    def sample(self, piece: Slice) -> Sample:
+        """The fields of the readable objects of a slice."""
+        messages = piece.payload
+        assert isinstance(messages, list), "rows of a file are for the table decoder"
+        events = (sampled_object(message, self._config) for message in messages)
+        return Sample(tuple(event for event in events if event and event.has_column(self._texts)))
 
-    def _proposed(self, message: Message) -> Schema:
-        if size_fault(message, self._config) or message.value is None:
-            return NO_COLUMNS
-        array = self._config.values_field
-        try:
-            if array is None:
-                names = number_names(numeric_names(message.value), self._config, self._texts)
-            else:
-                names = array_names(array, array_length(message.value, array))
-        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-            return NO_COLUMNS
-        return auto_schema(names, self._texts, self._config)
+    def choose(self, samples: Sequence[Sample]) -> Choice:
+        """The columns of a stream whose first events these are."""
+        events = [event for sample in samples for event in sample.events]
+        return choose_columns(
+            events, input=self._config, texts=self._texts, required=self._required
+        )
 
     def _new_layout(self, schema: Schema) -> JsonLayout:
         return JsonLayout(schema=schema, config=self._config, required=self._required)

@@ -9,7 +9,6 @@ from typing import Any
 import msgspec
 
 Number = float | bool
-_FIRST_BYTES_OF_NUMBERS = b"-0123456789tf"
 _fields = msgspec.json.Decoder(dict[str, msgspec.Raw])
 
 
@@ -22,31 +21,6 @@ def raw_fields(value: bytes) -> dict[str, msgspec.Raw]:
     """
     fields: dict[str, msgspec.Raw] = on_fresh_stack(_fields.decode, value)
     return fields
-
-
-def numeric_names(value: bytes) -> list[str]:
-    """Fields of a JSON object whose values look like numbers or booleans, in their order.
-
-    Raises:
-        msgspec.DecodeError: It is no JSON object.
-        RecursionError: It is nested too deeply.
-    """
-    items = raw_fields(value).items()
-    return [name for name, raw in items if bytes(raw)[0] in _FIRST_BYTES_OF_NUMBERS]
-
-
-def array_length(value: bytes, values_field: str) -> int:
-    """Number of values in the array field of a JSON object.
-
-    Raises:
-        msgspec.DecodeError: It has no such array of numbers.
-        RecursionError: It is nested too deeply.
-    """
-    columns = [("values", list[Number | None])]
-    decoder = msgspec.json.Decoder(
-        msgspec.defstruct("Array", columns, rename={"values": values_field})
-    )
-    return len(on_fresh_stack(decoder.decode, value).values)
 
 
 def on_fresh_stack(function: Callable[[bytes], Any], value: bytes) -> Any:

@@ -5,9 +5,12 @@ B = events, C = numbers of an event.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import pyarrow as pa
 
+from streamssl.codecs.base import Sample
 from streamssl.codecs.cells import numbers, seconds, text_values, texts
 from streamssl.codecs.dead_letters import Fault, OriginalBytesEncoder
 from streamssl.codecs.keys import long_keys
@@ -16,6 +19,7 @@ from streamssl.codecs.table_letters import row_letter, unreadable_rows
 from streamssl.codecs.texts import byte_lengths, long_texts
 from streamssl.codecs.times import bad_time_fault
 from streamssl.config.sections import InputConfig
+from streamssl.data.channels import Choice
 from streamssl.data.events import (
     BoolArray,
     DeadLetter,
@@ -36,7 +40,7 @@ class TableDecoder:
 
     Args:
         topic: What the event ids begin with: the file's name.
-        schema: The columns, as `table_schema` decided them.
+        schema: The columns, as `table_choice` decided them.
         input: Which columns are time and key (without: the row number, and no key), and limits.
         required: True: a row that lacks a column is a dead letter.
     """
@@ -50,14 +54,23 @@ class TableDecoder:
         required: bool = False,
     ) -> None:
         self._topic = topic
-        self._schema = schema
+        self.named: Schema | None = schema
         self._config = input
         self._required = required
 
+    def sample(self, piece: Slice) -> Sample:  # noqa: ARG002
+        """Nothing: a table's columns are decided before its first event."""
+        return Sample(())
+
+    def choose(self, samples: Sequence[Sample]) -> Choice:  # noqa: ARG002
+        """The columns that are known."""
+        return Choice(self.named)
+
     def decode(self, piece: Slice, schema: Schema | None) -> Decoded:
         """The readable rows of a slice, and a dead letter for every other row."""
-        rows, schema = piece.payload, schema or self._schema
+        rows, schema = piece.payload, schema or self.named
         assert isinstance(rows, pa.RecordBatch)
+        assert schema is not None
         faults = unreadable_rows(rows)
         columns = Rows(
             self._keys(rows, faults),

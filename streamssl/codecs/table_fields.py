@@ -10,13 +10,21 @@ import numpy as np
 import pyarrow as pa
 
 from streamssl.codecs.arrow_types import is_number, is_textual
-from streamssl.codecs.cells import is_untyped, numbers, seconds
-from streamssl.codecs.fields import check_names, number_names
+from streamssl.codecs.cells import is_json, is_untyped, numbers, seconds
+from streamssl.codecs.fields import check_names, choose_columns
+from streamssl.codecs.table_sample import INDEX_PREFIX, first_events
 from streamssl.config.sections import InputConfig
+from streamssl.data.channels import (
+    FIRST_EVENTS,
+    REASONS,
+    Choice,
+    LeftOut,
+    SampledEvent,
+    is_ignored,
+)
 from streamssl.data.events import ORIGINAL, UNREADABLE, Schema, StreamsslError
 
 SAMPLE_ROWS = 1_000
-INDEX_PREFIX = "__index_level_"
 MAX_NAMES_SHOWN = 20
 
 
@@ -39,21 +47,20 @@ class CellCounts:
         return self.num_numbers + self.num_others == 0
 
 
-def table_schema(
+def table_choice(
     batches: Iterable[pa.RecordBatch],
     *,
     input: InputConfig,  # noqa: A002 (the YAML section's name)
     fields: Literal["auto"] | Sequence[str] = "auto",
     texts: Sequence[str] = (),
+    required: bool = False,
     sample_rows: int = SAMPLE_ROWS,
-) -> Schema:
-    """The numbers and texts: the named ones, or with `auto` every numeric column that is left.
+) -> Choice:
+    """The numbers and texts: the named ones, or with `auto` what the first events have.
 
-    A column with a numeric type is numeric. A column whose cells have no type (CSV, JSON Lines)
-    is numeric if most of its non-empty cells in the first `sample_rows` rows are; one that is
-    empty there is decided by its first batch that holds a cell. One that is always empty is left
-    out, whatever its type, unless all are. Columns of text, and the index columns that pandas
-    writes, are never numbers.
+    As in the daemon the first 32 events decide (`channels.py`), with one thing more that only a
+    table knows: a column of its header that is empty at first (CSV, Parquet) is decided by its
+    first batch that holds a cell. One that is always empty is left out, unless all are.
 
     Raises:
         TableError: A named column is missing or of another kind, no column is numeric and no text
@@ -62,40 +69,54 @@ def table_schema(
     counts: dict[str, CellCounts] = {}
     schema: pa.Schema | None = None
     reasons: list[str | None] = []
+    events: list[SampledEvent] = []
     row = num_times = 0
     for batch in batches:
         if schema is None:
             schema = batch.schema
             counts = {name: CellCounts() for name in _candidates(schema, input, fields, texts)}
         sample = batch.slice(0, max(sample_rows - row, 0))
+        if fields == "auto" and len(events) < FIRST_EVENTS:
+            events += first_events(sample, input, FIRST_EVENTS - len(events), texts)
         reasons += _reasons(sample)
         num_times += _num_times(sample, input.time_field)
         for name, seen in counts.items():
             _look(batch if seen.is_open else sample, name, seen)
         row += batch.num_rows
         if row >= sample_rows and not any(
-            seen.is_open and _may_hold_numbers(schema.field(name)) for name, seen in counts.items()
+            seen.is_open and _is_decided_later(schema.field(name)) for name, seen in counts.items()
         ):
             break
     if schema is None:
-        return Schema(() if fields == "auto" else tuple(fields), tuple(texts))
-    if reasons and all(reasons):
-        raise TableError(f"none of the first {len(reasons)} rows can be read: {reasons[0]}")
-    if row and input.time_field and not num_times:
-        raise TableError(
-            f"column {input.time_field!r} holds no time that can be read; write seconds or "
-            "milliseconds since 1970, or ISO 8601"
-        )
+        return Choice(Schema(() if fields == "auto" else tuple(fields), tuple(texts)))
+    _check_rows(reasons, num_times, input.time_field if row else None)
     _check_texts(schema, texts)
     if fields != "auto":
-        return Schema(_checked(fields, schema, counts, any_rows=row > 0), tuple(texts))
-    numeric = _numeric(schema, counts, any_rows=row > 0)
-    if row and not (numeric or texts):
+        return Choice(Schema(_checked(fields, schema, counts, any_rows=row > 0), tuple(texts)))
+    chosen = choose_columns(events, input=input, texts=texts, required=required)
+    found = _with_late_columns(chosen, schema, counts, texts)
+    if row and found.schema is None:
+        raise _without_numbers(schema, found)
+    return found
+
+
+def _check_rows(reasons: Sequence[str | None], num_times: int, time_field: str | None) -> None:
+    """Refuse rows of which none can be read."""
+    if reasons and all(reasons):
+        raise TableError(f"none of the first {len(reasons)} rows can be read: {reasons[0]}")
+    if time_field and not num_times:
         raise TableError(
-            f"no column holds numbers; {_listing(column_names(schema))}; those of time and key and "
-            "the ignored ones do not count, numbers are written as 1.5 or 1e-3"
+            f"column {time_field!r} holds no time that can be read; write seconds or "
+            "milliseconds since 1970, or ISO 8601"
         )
-    return Schema(numeric, tuple(texts))
+
+
+def _without_numbers(schema: pa.Schema, found: Choice) -> TableError:
+    told = "".join(f"; {name!r}: {hint}" for name, _, hint in found.left_out[:MAX_NAMES_SHOWN])
+    return TableError(
+        f"no column holds numbers; {_listing(column_names(schema))}; those of time and key and "
+        f"the ignored ones do not count, numbers are written as 1.5 or 1e-3{told}"
+    )
 
 
 def _candidates(
@@ -117,7 +138,13 @@ def _candidates(
         if name is not None and name not in names:
             raise TableError(f"there is no column {name!r}; {_listing(names)}")
     rest = [name for name in names if not name.startswith(INDEX_PREFIX)]
-    return number_names(rest, config, texts) if fields == "auto" else chosen
+    special = {config.time_field, config.key_field, *texts}
+    free = (name for name in rest if name not in special)
+    return (
+        tuple(name for name in free if not is_ignored(name, config.ignore_fields))
+        if fields == "auto"
+        else chosen
+    )
 
 
 def column_names(schema: pa.Schema) -> list[str]:
@@ -170,19 +197,39 @@ def _checked(
     return tuple(fields)
 
 
-def _numeric(
-    schema: pa.Schema, counts: dict[str, CellCounts], *, any_rows: bool
-) -> tuple[str, ...]:
-    """The candidates that hold numbers, or that may where all are empty."""
-    numeric = tuple(
-        name
+def _with_late_columns(
+    chosen: Choice, schema: pa.Schema, counts: dict[str, CellCounts], texts: Sequence[str]
+) -> Choice:
+    """What the first events chose, and the columns whose first values come later.
+
+    Where no column has a value at all, all that may hold numbers are taken.
+    """
+    taken = () if chosen.schema is None else chosen.schema.fields
+    told = {left_out.name: left_out for left_out in chosen.left_out}
+    late = {
+        name: seen
         for name, seen in counts.items()
-        if _is_number(schema.field(name), seen, any_rows=any_rows)
-    )
-    possible = tuple(name for name in counts if _may_hold_numbers(schema.field(name)))
-    if numeric or not all(counts[name].is_open for name in possible):
-        return numeric
-    return possible if any_rows else ()
+        if name not in taken
+        and (name not in told or told[name].reason == "empty")
+        and _is_decided_later(schema.field(name))
+    }
+    all_empty = not taken and all(seen.is_open for seen in counts.values())
+    for name, seen in late.items():
+        if all_empty or seen.num_numbers > seen.num_others:
+            told.pop(name, None)
+            taken += (name,)
+        elif seen.is_open:
+            told[name] = LeftOut(name, "empty", REASONS["empty"])
+        else:
+            told[name] = LeftOut(name, "text", REASONS["text"])
+    fields = tuple(name for name in schema.names if name in taken)
+    found = Schema(fields, tuple(texts))
+    return Choice(found if any(found) else None, tuple(told.values()), chosen.num_events)
+
+
+def _is_decided_later(field: pa.Field) -> bool:
+    """Whether a column that is empty at first may be a channel: in JSON only events name fields."""
+    return _may_hold_numbers(field) and not is_json(field)
 
 
 def _is_number(field: pa.Field, seen: CellCounts, *, any_rows: bool) -> bool:

@@ -7,9 +7,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 from streamssl.codecs.dead_letters import OriginalBytesEncoder
+from streamssl.codecs.fields import NO_COLUMNS
 from streamssl.codecs.rows import empty_batch
 from streamssl.codecs.table import TableCodec, TableDecoder
-from streamssl.codecs.table_fields import table_schema
+from streamssl.codecs.table_fields import table_choice
 from streamssl.config.root import Config
 from streamssl.engine.engine import Engine
 from streamssl.engine.summary import Summary
@@ -43,9 +44,14 @@ class Backtest:
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         wanted = config.modality.columns()
-        schema = table_schema(
-            transport.scan(), input=config.input, fields=wanted.numbers, texts=wanted.texts
+        self.choice = table_choice(
+            transport.scan(),
+            input=config.input,
+            fields=wanted.numbers,
+            texts=wanted.texts,
+            required=wanted.required,
         )
+        schema = self.choice.schema or NO_COLUMNS
         decoder = TableDecoder(
             topic=transport.topic,
             schema=schema,

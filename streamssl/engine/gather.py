@@ -6,6 +6,7 @@ import logging
 from dataclasses import dataclass
 
 from streamssl.data.events import Decoded, Slice
+from streamssl.engine.columns import FirstEpoch
 from streamssl.engine.crash_log import CrashLog
 from streamssl.engine.epochs import Epochs
 from streamssl.engine.intake import Intake
@@ -29,6 +30,7 @@ class Gatherer:
     Attributes:
         positions: Told what expired unread.
         crash_log: Which messages a start looks at with care.
+        first_epoch: Decides the columns.
         max_poll_messages: Most messages of one poll.
         live: Whether to wait for more where a poll gave nothing.
     """
@@ -38,6 +40,7 @@ class Gatherer:
     intake: Intake
     epochs: Epochs
     crash_log: CrashLog
+    first_epoch: FirstEpoch
     max_poll_messages: int
     live: bool
 
@@ -55,11 +58,13 @@ class Gatherer:
         """
         if in_flight and self.crash_log.undecided:
             return None
+        if not self.first_epoch.settled():
+            return None
         ports, pending = self.ports, PendingTransaction()
         is_busy = in_flight is not None or not ports.host.idle()
         while not ports.stopping.is_set():
             room, wait_s = self._room(pending), self.epochs.wait_s(pending)
-            if room == 0 or wait_s == 0.0:
+            if room == 0 or wait_s == 0.0 or self._has_no_columns():
                 break
             is_quick = is_busy or self.epochs.has_enough(pending)
             with ports.reporter.stage("poll"):
@@ -72,6 +77,10 @@ class Gatherer:
                 break
         self.epochs.note_backlog(pending)
         return pending if pending.parts else None
+
+    def _has_no_columns(self) -> bool:
+        """Whether nothing more may be taken in: only what is held is known to have no columns."""
+        return self.positions.schema is None and not self.intake.stash
 
     def _is_ready(self, pending: PendingTransaction, *, is_busy: bool, came: bool) -> bool:
         """Whether the transaction takes no more.
@@ -104,7 +113,6 @@ class Gatherer:
         admitted = self.intake.offer(piece, room)
         if admitted is None:
             return
-        # Before the tail: with automatic fields an event that is scored decides them.
         taken, decoded = self._decode(admitted.head, pending)
         if admitted.tail:
             self._rebuild(piece.partition, admitted.tail, pending, careful=alone)
@@ -125,6 +133,8 @@ class Gatherer:
         """Most messages of a slice that may join the transaction now."""
         if not all(other.accepts(piece) for other in (pending, in_flight) if other):
             return 0
+        if any(left.partition == piece.partition for left in self.intake.stash):
+            return 0  # What waits of the partition comes first.
         if alone:
             return 0 if pending.parts else min(1, self._room(pending))
         return self._room(pending)
@@ -135,7 +145,6 @@ class Gatherer:
         poison = self.crash_log.poison_in(piece)
         with self.ports.reporter.stage("decode"):
             decoded = decode(self.ports.codec.decoder, piece, self.positions.schema, poison)
-        self.positions.decide(decoded.schema)
         self.epochs.note_density(len(piece.payload), len(decoded.batch))
         left = self.epochs.events_left(pending)
         if len(decoded.batch) < left:
@@ -148,9 +157,8 @@ class Gatherer:
     ) -> None:
         """A partition came to this instance, and its per-key state is of another time.
 
-        An empty tail is read, and journalled, where there may be poison in it, and where it
-        would be the first to decide automatic fields: a reproduction knows them before the
-        live run did.
+        An empty tail is read, and journalled, where there may be poison in it, and where nothing
+        has decided the columns yet.
         """
         schema = self.positions.schema
         if careful or schema is None:

@@ -59,6 +59,17 @@ class Intake:
         if not pieces:
             pieces = self.transport.poll(max_messages, timeout_s)
             self.polled_s = self.clock()
+        return self._held(pieces)
+
+    def hold(self, max_messages: int, timeout_s: float) -> list[Slice]:
+        """Poll into the stash; all of it, as far as its partitions are still held."""
+        pieces = self.transport.poll(max_messages, timeout_s) if max_messages else []
+        if not self.stash:
+            self.polled_s = self.clock()
+        self.stash = self._held(self.stash + pieces)
+        return self.stash
+
+    def _held(self, pieces: list[Slice]) -> list[Slice]:
         held = self.transport.assignment()
         return [piece for piece in pieces if held.get(piece.partition) == piece.incarnation]
 

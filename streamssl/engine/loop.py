@@ -8,6 +8,7 @@ from concurrent.futures import Future
 from streamssl.config.root import Config
 from streamssl.data.results import Spread
 from streamssl.engine.checkpoints import Checkpoints
+from streamssl.engine.columns import FirstEpoch
 from streamssl.engine.crash_log import CrashLog
 from streamssl.engine.epochs import Epochs
 from streamssl.engine.gather import Gatherer
@@ -72,6 +73,13 @@ class Loop:
             intake=self._intake,
             epochs=self._epochs,
             crash_log=crash_log,
+            first_epoch=FirstEpoch(
+                ports=ports,
+                positions=begun.positions,
+                intake=self._intake,
+                crash_log=crash_log,
+                max_wait_s=config.learn.max_wait_s if live else None,
+            ),
             max_poll_messages=config.input.max_poll_messages,
             live=live,
         )

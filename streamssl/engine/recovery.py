@@ -149,9 +149,7 @@ class Reproduction:
         pending = PendingTransaction()
         for piece in pieces:
             offsets = frozenset(offset for p, offset in poison if p == piece.partition)
-            decoded = decode(self.codec.decoder, piece, self.positions.schema, offsets)
-            self.positions.decide(decoded.schema)
-            pending.add(piece, decoded)
+            pending.add(piece, decode(self.codec.decoder, piece, self.positions.schema, offsets))
         return pending
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 import crc32c
@@ -48,6 +48,14 @@ def without(piece: Slice, offsets: frozenset[int]) -> Slice:
 def messages_of(piece: Slice) -> list[Message]:
     """The slice's messages (a file's rows are not messages)."""
     return [] if isinstance(piece.payload, pa.RecordBatch) else piece.payload
+
+
+def one_by_one(piece: Slice) -> Iterator[Slice]:
+    """The slice's messages, each in a slice of its own."""
+    left = piece
+    while left.payload:
+        yield head(left, offset_after(left, 1))
+        left = rest(left, offset_after(left, 1))
 
 
 def _num_below(piece: Slice, offset: int) -> int:

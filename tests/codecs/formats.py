@@ -12,10 +12,10 @@ from streamssl.codecs.arrow import ArrowDecoder
 from streamssl.codecs.arrow_reader import write_batch
 from streamssl.codecs.json import JsonDecoder
 from streamssl.codecs.table import TableDecoder
-from streamssl.codecs.table_fields import table_schema
+from streamssl.codecs.table_fields import table_choice
 from streamssl.config.sections import InputConfig
 from streamssl.data.events import UNTYPED, Decoded, Message, Slice
-from tests.strategies import slice_of
+from tests.strategies import first_decoded, slice_of
 
 Row = dict[str, Any]
 Names = Literal["auto"] | Sequence[str]
@@ -24,7 +24,7 @@ Names = Literal["auto"] | Sequence[str]
 def from_json(rows: list[Row], **settings: Any) -> Decoded:
     """One message a row, as it would come from Kafka."""
     items = [Message(0, at, None, json.dumps(row).encode(), 1) for at, row in enumerate(rows)]
-    return JsonDecoder(topic="in", **_configured(settings)).decode(slice_of(items), None)
+    return first_decoded(JsonDecoder(topic="in", **_configured(settings)), slice_of(items))
 
 
 def from_arrow(rows: list[Row], **settings: Any) -> Decoded:
@@ -35,7 +35,7 @@ def from_arrow(rows: list[Row], **settings: Any) -> Decoded:
 def from_packed(batch: pa.RecordBatch, **settings: Any) -> Decoded:
     """One message with the rows of a record batch."""
     items = [Message(0, 0, None, write_batch(batch), 1)]
-    return ArrowDecoder(topic="in", **_configured(settings)).decode(slice_of(items), None)
+    return first_decoded(ArrowDecoder(topic="in", **_configured(settings)), slice_of(items))
 
 
 def from_parquet(rows: list[Row], **settings: Any) -> Decoded:
@@ -61,7 +61,8 @@ def from_table(batch: pa.RecordBatch, **settings: Any) -> Decoded:
     """A piece of a file, its columns decided as a replay does."""
     settings = _configured(settings)
     required = settings.pop("required", False)
-    schema = table_schema([batch], **settings)
+    schema = table_choice([batch], **settings).schema
+    assert schema is not None
     decoder = TableDecoder(topic="in", schema=schema, input=settings["input"], required=required)
     return decoder.decode(Slice(0, 1, 0, batch.num_rows, batch), None)
 

@@ -18,7 +18,7 @@ from streamssl.codecs.arrow import ArrowDecoder
 from streamssl.codecs.dead_letters import REASONS
 from streamssl.config.sections import InputConfig
 from streamssl.data.events import Decoded, Message, Schema
-from tests.strategies import slice_of
+from tests.strategies import first_decoded, slice_of
 
 Fields = Literal["auto"] | list[str]
 
@@ -40,9 +40,8 @@ def encode(
 
 def decode(reader: ArrowDecoder, *values: Any, key: bytes | None = b"machine") -> Decoded:
     encoded = [v if isinstance(v, bytes) or v is None else encode(v) for v in values]
-    return reader.decode(
-        slice_of([Message(2, 5 + i, key, v, 1_000) for i, v in enumerate(encoded)]), None
-    )
+    items = [Message(2, 5 + i, key, v, 1_000) for i, v in enumerate(encoded)]
+    return first_decoded(reader, slice_of(items))
 
 
 ROWS = {"t": [1.0, 2.0, 3.0], "k": ["x", "y", "x"], "a": [1.5, None, 3.5], "b": [1, 2, 3]}

@@ -17,7 +17,7 @@ from streamssl.codecs.fields import FieldNamesError
 from streamssl.codecs.json import JsonDecoder
 from streamssl.config.sections import InputConfig
 from streamssl.data.events import Decoded, EventBatch, Message, Schema
-from tests.strategies import FIELDS, Expected, messages, slice_of
+from tests.strategies import FIELDS, Expected, first_decoded, messages, slice_of
 
 DEEP = 100_000
 
@@ -32,9 +32,8 @@ def decode(
     reader: JsonDecoder, *values: Any, key: bytes | None = None, schema: Schema | None = None
 ) -> Decoded:
     encoded = [v if isinstance(v, bytes) or v is None else json.dumps(v).encode() for v in values]
-    return reader.decode(
-        slice_of([Message(0, i, key, v, 1_700_000_000_500) for i, v in enumerate(encoded)]), schema
-    )
+    items = [Message(0, i, key, v, 1_700_000_000_500) for i, v in enumerate(encoded)]
+    return first_decoded(reader, slice_of(items), schema)
 
 
 def same(one: Decoded, other: Decoded) -> bool:
@@ -80,7 +79,7 @@ def test_named_fields() -> None:
     assert batch.event_time.tolist() == [1_700_000_000.5] * 3
 
 
-def test_auto_fields_come_from_the_first_readable_event() -> None:
+def test_auto_fields_come_from_the_first_events() -> None:
     """Numeric fields in order of appearance, without time, key and ignored globs."""
     reader = decoder(time_field="ts", key_field="id", ignore_fields=["eval_*"])
     assert decode(reader, {"z": "x"}).schema is None
@@ -88,10 +87,11 @@ def test_auto_fields_come_from_the_first_readable_event() -> None:
         reader,
         {"z": "x"},
         {"ts": 1, "id": 5, "z": 1, "on": True, "eval_label": 0, "s": "x", "none": None, "a": 2},
-        {"ts": 2, "id": 5, "a": 3, "later": 9},
+        {"ts": 2, "id": 5, "a": 3, "none": "y", "later": 9},
     )
-    assert decoded.schema == decoded.batch.schema == Schema(("z", "on", "a"))
-    np.testing.assert_array_equal(decoded.batch.values_BC, [[1, 1, 2], [np.nan, np.nan, 3]])
+    assert decoded.schema == decoded.batch.schema == Schema(("z", "on", "a", "later"))
+    expected = [[1, 1, 2, np.nan], [np.nan, np.nan, 3, 9]]
+    np.testing.assert_array_equal(decoded.batch.values_BC, expected)
     assert [letter.message.offset for letter in decoded.dead_letters] == [0]
 
 

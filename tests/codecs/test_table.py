@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from streamssl.codecs.dead_letters import REASONS, OriginalBytesEncoder
 from streamssl.codecs.fields import FieldNamesError
 from streamssl.codecs.table import TableCodec, TableDecoder
-from streamssl.codecs.table_fields import TableError, table_schema
+from streamssl.codecs.table_fields import TableError, table_choice
 from streamssl.config.sections import InputConfig
 from streamssl.data.events import ORIGINAL, UNREADABLE, UNTYPED, Decoded, Schema, Slice
 
@@ -47,7 +47,8 @@ def decode(
 ) -> Decoded:
     """Decide the channels and decode, as a replay does."""
     settings = InputConfig(**config)
-    schema = table_schema([rows], input=settings, fields=fields)
+    schema = table_choice([rows], input=settings, fields=fields).schema
+    assert schema is not None
     decoder = TableDecoder(topic="file", schema=schema, input=settings, required=required)
     return decoder.decode(Slice(0, 1, start, start + rows.num_rows, rows), None)
 
@@ -157,14 +158,15 @@ def test_a_column_that_is_empty_at_first_is_decided_by_its_first_cells() -> None
     """A sensor that starts late is a channel; a comment that starts late is none."""
     early = untyped(a=["1"] * 5, late=[""] * 5, comment=[""] * 5)
     late = untyped(a=["1"], late=["2"], comment=["hello"])
-    schema = table_schema([early, early, late], input=InputConfig(), sample_rows=6)
-    assert schema == Schema(("a", "late"))
+    choice = table_choice([early, early, late], input=InputConfig(), sample_rows=6)
+    assert choice.schema == Schema(("a", "late"))
+    assert [(name, reason) for name, reason, _ in choice.left_out] == [("comment", "text")]
 
 
 def test_the_decision_does_not_wait_for_more_than_it_needs() -> None:
     """A file is not read to its end to find out what its columns are."""
     batches = iter([untyped(a=["1"] * 5)] * 10)
-    assert table_schema(batches, input=InputConfig(), sample_rows=10) == Schema(("a",))
+    assert table_choice(batches, input=InputConfig(), sample_rows=10).schema == Schema(("a",))
     assert len(list(batches)) == 8
 
 
@@ -226,7 +228,7 @@ def test_a_table_without_rows_is_no_error() -> None:
     """No rows are no events, whatever the columns hold."""
     decoded = decode(untyped(a=[], b=[]))
     assert len(decoded.batch) == 0
-    assert table_schema([], input=InputConfig()) == Schema(())
+    assert table_choice([], input=InputConfig()).schema == Schema(())
 
 
 @pytest.mark.parametrize(

@@ -27,7 +27,7 @@ from tests.codecs.formats import (
     from_packed,
     from_table,
 )
-from tests.strategies import slice_of, table_rows
+from tests.strategies import first_decoded, slice_of, table_rows
 
 SHAPES = [(("a", "b"), ()), (("a",), ("city", "kind")), ((), ("city", "kind"))]
 every_format = pytest.mark.parametrize("name", sorted(FORMATS))
@@ -266,8 +266,8 @@ def test_any_cut_gives_the_same_columns(rows: list[dict[str, Any]], cut: int, au
     fields: Any = "auto" if auto else ["a"]
     reader = JsonDecoder(topic="in", fields=fields, texts=["city"], input=InputConfig())
     items = [Message(0, at, None, json.dumps(row).encode(), 1) for at, row in enumerate(rows)]
-    whole = reader.decode(slice_of(items), None)
-    head = reader.decode(slice_of(items[:cut]), None)
-    rest = reader.decode(slice_of(items[cut:]), head.schema)
+    whole = first_decoded(reader, slice_of(items))
+    head = reader.decode(slice_of(items[:cut]), whole.schema)
+    rest = reader.decode(slice_of(items[cut:]), whole.schema)
     assert rest.schema == whole.schema
     assert texts(whole) == [row for part in (head, rest) if len(part.batch) for row in texts(part)]

@@ -113,18 +113,3 @@ def test_an_empty_input_publishes_nothing(tmp_path: Path) -> None:
     summary = world.engine().run()
     assert (summary.events, summary.transactions, summary.epochs) == (0, 0, 0)
     assert world.journal() == []
-
-
-def test_only_dead_letters_are_committed_too(tmp_path: Path) -> None:
-    """Unreadable input moves the position and is journalled, without any channel known."""
-    world = World(tmp_path)
-    world.produce([b"x", b"y"])
-    summary = world.engine().run()
-    (record,) = world.journal()
-    assert record.dead_letters == [(0, 0, -1), (0, 1, -1)]
-    assert record.fields is None
-    assert summary.dead_letters == 2
-    world.produce([1.0])
-    world.engine().run()
-    assert world.journal()[1].fields == ["x"]
-    assert world.ids() == ["events/0/2/0"]

@@ -5,14 +5,16 @@ from __future__ import annotations
 import json
 import random
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 
+from streamssl.codecs.base import Sample
 from streamssl.config.root import Config
+from streamssl.data.channels import Choice
 from streamssl.data.events import (
     DeadLetter,
     Decoded,
@@ -57,6 +59,14 @@ class Bomb:
 class FakeDecoder:
     """A value is a JSON list of numbers, one event each; the poison kills whoever reads it."""
 
+    named: Schema | None = Schema(("x",))
+
+    def sample(self, piece: Slice) -> Sample:
+        raise AssertionError(f"the columns are known, nobody looks at {piece}")
+
+    def choose(self, samples: Sequence[Sample]) -> Choice:
+        raise AssertionError(f"the columns are known, whatever {samples} say")
+
     def decode(self, piece: Slice, schema: Schema | None) -> Decoded:
         assert isinstance(piece.payload, list)
         rows: list[tuple[int, int, str, float]] = []
@@ -71,7 +81,7 @@ class FakeDecoder:
                 continue
             key = (message.key or b"").decode()
             rows += [(message.offset, i, key, value) for i, value in enumerate(values)]
-        schema = schema or (Schema(("x",)) if rows else None)
+        schema = schema or self.named
         fields = schema.fields if schema else ()
         return Decoded(self._batch(piece.partition, rows, fields), tuple(letters), schema)
 

@@ -1,0 +1,66 @@
+"""One JSON object as it is before the columns of its stream are known."""
+
+from __future__ import annotations
+
+import math
+
+import msgspec
+
+from streamssl.codecs.fields import array_names
+from streamssl.codecs.json_fields import raw_fields
+from streamssl.codecs.rows import size_fault
+from streamssl.codecs.times import parse_times
+from streamssl.config.sections import InputConfig
+from streamssl.data.channels import Cell, Kind, SampledEvent
+from streamssl.data.events import Message
+
+_UNREADABLE = (msgspec.DecodeError, RecursionError, ValueError, OverflowError)
+
+
+def sampled_object(message: Message, config: InputConfig) -> SampledEvent | None:
+    """The fields of a message that is one JSON object of a sensible size, else None."""
+    if size_fault(message, config) or message.value is None:
+        return None
+    try:
+        raw = raw_fields(message.value)
+        cells = {name: _cell(bytes(value)) for name, value in raw.items()}
+        if config.values_field is not None:
+            cells = _array(bytes(raw.get(config.values_field, b"[]")), config.values_field)
+    except _UNREADABLE:
+        return None
+    key, time_s = _key(message, raw, config), _time_s(message, raw, config)
+    if key is None or math.isnan(time_s):
+        return None
+    return SampledEvent(message.partition, key, time_s, cells)
+
+
+def _cell(value: bytes) -> Cell:
+    if value[:1] in (b"{", b"["):
+        return Kind.NESTED
+    found = msgspec.json.decode(value)
+    if found is None or isinstance(found, str):
+        return found
+    number = float(found)
+    return number if math.isfinite(number) else None
+
+
+def _array(value: bytes, values_field: str) -> dict[str, Cell]:
+    """The numbers of an array by their places; nothing where it is no array of numbers."""
+    cells: list[Cell] = [
+        None if number is None else float(number)
+        for number in msgspec.json.decode(value, type=list[float | bool | None])
+    ]
+    return dict(zip(array_names(values_field, len(cells)), cells, strict=True))
+
+
+def _key(message: Message, raw: dict[str, msgspec.Raw], config: InputConfig) -> str | None:
+    if config.key_field is None:
+        return (message.key or b"").decode(errors="replace")
+    return bytes(raw[config.key_field]).decode() if config.key_field in raw else None
+
+
+def _time_s(message: Message, raw: dict[str, msgspec.Raw], config: InputConfig) -> float:
+    if config.time_field is None:
+        return message.timestamp_ms / 1e3
+    value = _cell(bytes(raw.get(config.time_field, b"null")))
+    return float(parse_times([value])[0]) if isinstance(value, (float, str)) else math.nan

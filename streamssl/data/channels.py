@@ -1,0 +1,265 @@
+"""Which fields of a stream are its channels: decided from its first events, each with a reason.
+
+A field that holds numbers is a channel, unless it looks like a timestamp or a row number. What is
+left out is told with a hint; fields that are named in the configuration are never asked about.
+
+N = sampled events that have the field.
+"""
+
+from __future__ import annotations
+
+import enum
+import re
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from typing import NamedTuple
+
+import numpy as np
+
+from streamssl.data.events import FloatArray, IntArray, Schema
+
+# Events that decide: those of the first epoch.
+FIRST_EVENTS = 32
+MAX_FIELDS = 4_096
+RARE_EVENTS = 2
+COUNTER_STEPS = 7
+COUNTER_SHARE = 0.9
+DAY_S = 86_400.0
+# Seconds since 1970 of the years 2000 to 2099.
+_FIRST_S, _LAST_S = 946_684_800.0, 4_102_444_799.0
+_UNITS = (1.0, 1e3, 1e6, 1e9)
+_TIME_WORDS = frozenset({"time", "timestamp", "ts", "datetime", "date", "epoch", "unix", "t"})
+_COUNTER_WORDS = frozenset({"index", "idx", "row", "id", "seq", "sequence", "number", "unnamed"})
+_WORD = re.compile(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])")
+_DATE = re.compile(r"(19|20)\d\d-?[01]\d-?[0-3]\d")
+_NUMBER = re.compile(r"\s*[+-]?\d[\d.,\s]*([eE][+-]?\d+)?\s*")
+
+
+class Kind(enum.Enum):
+    """What a value is that is neither number nor text."""
+
+    NESTED = "nested"
+    MOMENT = "moment"
+
+
+Cell = float | str | Kind | None
+
+
+class SampledEvent(NamedTuple):
+    """One of the first events, as far as it can be read without knowing the columns.
+
+    Attributes:
+        partition: Where it came from.
+        key: Its key, "" for none.
+        time_s: Its event time, NaN where it is not known.
+        cells: Fields and their values; NaN and None are missing.
+    """
+
+    partition: int
+    key: str
+    time_s: float
+    cells: Mapping[str, Cell]
+
+    def has_column(self, texts: Collection[str] = ()) -> bool:
+        """Whether it has a number, or names one of the text columns."""
+        return any(isinstance(cell, float) or name in texts for name, cell in self.cells.items())
+
+
+class LeftOut(NamedTuple):
+    """A field that is no channel.
+
+    Attributes:
+        name: Of the field.
+        reason: One of `REASONS`.
+        hint: Why, and what to do to have it otherwise.
+    """
+
+    name: str
+    reason: str
+    hint: str
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """The columns of a stream, and what is none of them.
+
+    Attributes:
+        schema: The columns; None where no field can be one.
+        left_out: Every other field, with the reason.
+        num_events: Events that decided it; 0 where the configuration did.
+    """
+
+    schema: Schema | None
+    left_out: tuple[LeftOut, ...] = ()
+    num_events: int = 0
+
+
+REASONS: Mapping[str, str] = {
+    "time": "looks like a timestamp: set input.time_field to it, or name it in modality.fields",
+    "counter": "looks like a row number: name it in modality.fields where it is a measurement",
+    "constant": "the same text in all of the first events",
+    "text": "text, not numbers",
+    "key": "text that repeats: set input.key_field to it where it names the machine or sensor",
+    "numbers_as_text": "numbers written as text: write them without quotes, units or separators",
+    "nested": "an object or a list, not a number",
+    "empty": "no value in the first events: name it in modality.fields where it is a measurement",
+    "rare": "in very few of the first events: name it in modality.fields where it is a measurement",
+    "ignored": "left out by input.ignore_fields",
+    "too_many": f"beyond the first {MAX_FIELDS:,} fields: name the channels in modality.fields",
+}
+
+
+def choose(
+    events: Sequence[SampledEvent],
+    *,
+    special: Collection[str] = (),
+    ignored: Collection[str] = (),
+    texts: Sequence[str] = (),
+    typed: Collection[str] = (),
+    required: bool = False,
+) -> Choice:
+    """The channels of a stream, by its first events.
+
+    Args:
+        events: Those of each partition in order.
+        special: Fields with another meaning, such as time and key.
+        ignored: Globs of fields that are left out.
+        texts: Names of text columns, whatever the events hold.
+        typed: Fields that are numbers by their type, even where they hold no value.
+        required: Whether an event must have all channels: then only those of most events count.
+
+    Example:
+        >>> rows = [{"n": i + 0.0, "rpm": 9.5 - i % 3, "site": "A"} for i in range(32)]
+        >>> choice = choose([SampledEvent(0, "", float("nan"), row) for row in rows])
+        >>> choice.schema, [(name, reason) for name, reason, _ in choice.left_out]
+        (Schema(fields=('rpm',), texts=()), [('n', 'counter'), ('site', 'constant')])
+    """
+    names = dict.fromkeys(name for event in events for name in event.cells)
+    asked = [name for name in names if name not in {*special, *texts}]
+    reasons = {name: _reason(name, events, ignored, typed, required) for name in asked}
+    if "" not in reasons.values():  # Better a guess less than no channel at all.
+        reasons |= {name: "" for name, reason in reasons.items() if reason == "counter"}
+    taken = [name for name, reason in reasons.items() if not reason]
+    reasons |= dict.fromkeys(taken[MAX_FIELDS:], "too_many")
+    schema = Schema(tuple(taken[:MAX_FIELDS]), tuple(texts))
+    left_out = tuple(LeftOut(name, word, REASONS[word]) for name, word in reasons.items() if word)
+    return Choice(schema if events and any(schema) else None, left_out, len(events))
+
+
+def is_ignored(name: str, patterns: Iterable[str]) -> bool:
+    """Whether one of the globs of `input.ignore_fields` means a field."""
+    return any(fnmatchcase(name, pattern) for pattern in patterns)
+
+
+def _reason(
+    name: str,
+    events: Sequence[SampledEvent],
+    ignored: Collection[str],
+    typed: Collection[str],
+    required: bool,
+) -> str:
+    """Why a field is no channel, "" where it is one."""
+    if is_ignored(name, ignored):
+        return "ignored"
+    having = [event for event in events if name in event.cells]
+    cells = [event.cells[name] for event in having]
+    numbers = np.array([cell if isinstance(cell, float) else np.nan for cell in cells])
+    known = np.flatnonzero(~np.isnan(numbers))
+    others = [cell for cell in cells if isinstance(cell, (str, Kind))]
+    if len(known) <= len(others):
+        return _reason_of(others) if others else "" if name in typed else "empty"
+    numbered = [having[row] for row in known.tolist()]
+    column = _Column(name, numbers[known], numbered)
+    if _is_time(column):
+        return "time"
+    if _is_counter(column):
+        return "counter"
+    least = len(events) / 2 if required else 0
+    return "rare" if len(known) < least or _is_rare(numbered, events) else ""
+
+
+def _reason_of(others: Sequence[str | Kind]) -> str:
+    """Why a field without numbers is no channel."""
+    kinds = {cell for cell in others if isinstance(cell, Kind)}
+    if kinds:
+        return "time" if kinds == {Kind.MOMENT} else "nested"
+    texts = [cell for cell in others if isinstance(cell, str)]
+    if all(_DATE.match(text) for text in texts):
+        return "time"
+    if all(_NUMBER.fullmatch(text) for text in texts):
+        return "numbers_as_text"
+    num_texts = len(set(texts))
+    if num_texts == 1 and len(texts) > 1:
+        return "constant"
+    return "key" if num_texts <= len(texts) / 2 else "text"
+
+
+class _Column(NamedTuple):
+    """The numbers of one field, and the events that have them."""
+
+    name: str
+    values_N: FloatArray
+    events: Sequence[SampledEvent]
+
+    def words(self) -> set[str]:
+        """The words that the name is made of, in lower case."""
+        return {word.lower() for word in _WORD.findall(self.name)}
+
+    def steps(self) -> Iterator[FloatArray]:
+        """Differences from value to value, within each key and within each partition."""
+        by_key: dict[tuple[int, str], int] = {}
+        key_N = [by_key.setdefault((e.partition, e.key), len(by_key)) for e in self.events]
+        for group_N in (np.array(key_N), np.array([e.partition for e in self.events])):
+            yield _differences(self.values_N, group_N)
+
+
+def _differences(values_N: FloatArray, group_N: IntArray) -> FloatArray:
+    order = np.argsort(group_N, kind="stable")
+    same = np.diff(group_N[order]) == 0
+    return np.diff(values_N[order])[same]
+
+
+def _is_time(column: _Column) -> bool:
+    """Seconds since 1970 or parts of them, dates as numbers, or a clock that only goes on."""
+    is_named = bool(column.words() & _TIME_WORDS)
+    if is_named and any(len(steps) > 1 and (steps > 0).all() for steps in column.steps()):
+        return True
+    values_N = column.values_N
+    units = [u for u in _UNITS if ((values_N >= _FIRST_S * u) & (values_N <= _LAST_S * u)).all()]
+    if not units and not _are_dates(values_N):
+        return False
+    rising = any((s >= 0).all() and (s > 0).any() for s in column.steps())
+    time_N = np.array([event.time_s for event in column.events])
+    near = any((np.abs(values_N / unit - time_N) <= DAY_S).all() for unit in units)
+    return is_named or rising or near
+
+
+def _are_dates(values_N: FloatArray) -> bool:
+    """Whether all are dates as whole numbers, such as 20260301 or 20260301080000."""
+    texts = [f"{value:.0f}" for value in values_N]
+    return all(len(text) in (8, 12, 14) and _DATE.match(text) for text in texts)
+
+
+def _is_counter(column: _Column) -> bool:
+    """Whole numbers that step by one, as row and sequence numbers do."""
+    if (column.values_N != np.round(column.values_N)).any():
+        return False
+    is_named = bool(column.words() & _COUNTER_WORDS)
+    return any(_counts(steps_N, is_named) for steps_N in column.steps())
+
+
+def _counts(steps_N: FloatArray, is_named: bool) -> bool:
+    if is_named and len(steps_N) > 1 and (steps_N == 1).all():
+        return True
+    enough = len(steps_N) >= COUNTER_STEPS and (steps_N >= 1).all()
+    return bool(enough and (steps_N == 1).mean() >= COUNTER_SHARE)
+
+
+def _is_rare(numbered: Sequence[SampledEvent], events: Sequence[SampledEvent]) -> bool:
+    """In one or two of an epoch's events, and not what their keys send always."""
+    if len(events) < FIRST_EVENTS or len(numbered) > RARE_EVENTS:
+        return False
+    keys = {(event.partition, event.key) for event in numbered}
+    of_keys = sum((event.partition, event.key) in keys for event in events)
+    return len(numbered) < of_keys / 2
