@@ -24,6 +24,12 @@ class Counts(Protocol):
     anomalies: int
     incidents: int
     seconds: float
+    channels: list[str]
+    num_channels: int
+    left_out: dict[str, str]
+    new_fields: dict[str, int]
+    vanished: list[str]
+    warnings: dict[str, str]
 
 
 @contextmanager
@@ -86,8 +92,26 @@ def summary_lines(counts: Counts, start_up_s: float, written: list[Path]) -> lis
         f"learned       {_learned(counts)}",
         f"anomalies     {counts.anomalies:,} in {counts.incidents:,} incidents",
         f"dead letters  {counts.dead_letters:,}",
+        *_columns(counts),
         *(f"written       {path}" for path in written),
     ]
+
+
+def _columns(counts: Counts) -> Iterator[str]:
+    """Which columns were read, and what is to be known of the others and of the keys."""
+    more = ", ..." if counts.num_channels > len(counts.channels) else ""
+    yield f"channels      {counts.num_channels:,}: {', '.join(counts.channels)}{more}"
+    for name, hint in counts.left_out.items():
+        yield f"left out      {name}: {hint}"
+    for name, num in counts.new_fields.items():
+        yield (
+            f"left out      {name}: came after the first events ({num:,} values); name it in "
+            "modality.fields to have it"
+        )
+    for name in counts.vanished:
+        yield f"vanished      {name}: has no values any more"
+    for text in counts.warnings.values():
+        yield f"warning       {text}"
 
 
 def _learned(counts: Counts) -> str:

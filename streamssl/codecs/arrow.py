@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Collection, Sequence
 from typing import Literal
 
 import numpy as np
@@ -83,6 +84,19 @@ class ArrowDecoder:
             typed={name for sample in samples for name in sample.typed},
             required=self._required,
         )
+
+    def others(self, piece: Slice, known: Collection[str]) -> Counter[str]:
+        """Columns of the slice's last message that are not known."""
+        messages = piece.payload
+        assert isinstance(messages, list), "rows of a file are for the table decoder"
+        if self._config.values_field is not None or not messages:
+            return Counter()
+        try:
+            rows = self._read(messages[-1])
+        except (UnreadableError, pa.ArrowException):
+            return Counter()
+        new = (field.name for field in rows.schema if field.name not in known)
+        return +Counter({name: len(rows) - rows.column(name).null_count for name in new})
 
     def _sampled(self, message: Message) -> Sample:
         try:

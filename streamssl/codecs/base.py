@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Collection, Sequence
 from typing import NamedTuple, Protocol
 
 from streamssl.data.channels import Choice, SampledEvent
@@ -34,6 +35,9 @@ class Decoder(Protocol):
 
     def choose(self, samples: Sequence[Sample]) -> Choice:
         """The columns of a stream whose first events these are."""
+
+    def others(self, piece: Slice, known: Collection[str]) -> Counter[str]:
+        """Fields with a value that are not known, and in how many of the events looked into."""
 
     def decode(self, piece: Slice, schema: Schema | None) -> Decoded:
         """The readable events of a slice, and a dead letter for everything else.

@@ -57,6 +57,12 @@ def numbers(column: pa.Array, field: pa.Field) -> tuple[FloatArray, BoolArray]:
     return np.full(len(column), np.nan), _mask(column.is_valid())
 
 
+def num_values(column: pa.Array, field: pa.Field) -> int:
+    """Number of cells that are not missing."""
+    values_B, no_number_B = numbers(column, field)
+    return int(np.count_nonzero(~np.isnan(values_B) | no_number_B))
+
+
 def texts(column: pa.Array, field: pa.Field) -> pa.StringArray:
     """The cells as text, null where missing."""
     if is_json(field):

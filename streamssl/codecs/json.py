@@ -5,7 +5,8 @@ B = events, C = numbers of an event.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 from operator import attrgetter
 from typing import Any, Literal
@@ -19,6 +20,7 @@ from streamssl.codecs.fields import NO_COLUMNS, choose_columns, named_schema
 from streamssl.codecs.json_layout import JsonLayout
 from streamssl.codecs.json_sample import sampled_object
 from streamssl.codecs.keys import long_keys, record_keys
+from streamssl.codecs.other_fields import OtherFields
 from streamssl.codecs.rows import Faults, Rows, events_of, size_faults
 from streamssl.codecs.times import bad_time_fault, bad_times, parse_times
 from streamssl.config.sections import InputConfig
@@ -66,6 +68,7 @@ class JsonDecoder:
         self._texts = texts
         self.named = named_schema(fields, texts, input)
         self._layout = self._new_layout(self.named or NO_COLUMNS)
+        self._others = OtherFields()
 
     def decode(self, piece: Slice, schema: Schema | None) -> Decoded:
         """The readable events of a slice, and a dead letter for every other message."""
@@ -88,6 +91,13 @@ class JsonDecoder:
         return choose_columns(
             events, input=self._config, texts=self._texts, required=self._required
         )
+
+    def others(self, piece: Slice, known: Collection[str]) -> Counter[str]:
+        """Fields that are not known, in some of the objects of a slice."""
+        by_array = self._config.values_field is not None
+        messages = [] if by_array else piece.payload
+        assert isinstance(messages, list), "rows of a file are for the table decoder"
+        return self._others.count(messages, known)
 
     def _new_layout(self, schema: Schema) -> JsonLayout:
         return JsonLayout(schema=schema, config=self._config, required=self._required)

@@ -5,17 +5,19 @@ B = events, C = numbers of an event.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Collection, Sequence
 
 import numpy as np
 import pyarrow as pa
 
 from streamssl.codecs.base import Sample
-from streamssl.codecs.cells import numbers, seconds, text_values, texts
+from streamssl.codecs.cells import num_values, numbers, seconds, text_values, texts
 from streamssl.codecs.dead_letters import Fault, OriginalBytesEncoder
 from streamssl.codecs.keys import long_keys
 from streamssl.codecs.rows import Faults, Rows, events_of, text_batch
-from streamssl.codecs.table_letters import row_letter, unreadable_rows
+from streamssl.codecs.table_fields import column_names
+from streamssl.codecs.table_letters import extra_names, row_letter, unreadable_rows
 from streamssl.codecs.texts import byte_lengths, long_texts
 from streamssl.codecs.times import bad_time_fault
 from streamssl.config.sections import InputConfig
@@ -65,6 +67,15 @@ class TableDecoder:
     def choose(self, samples: Sequence[Sample]) -> Choice:  # noqa: ARG002
         """The columns that are known."""
         return Choice(self.named)
+
+    def others(self, piece: Slice, known: Collection[str]) -> Counter[str]:
+        """Columns that are not known and hold a value, and fields that have no column."""
+        rows = piece.payload
+        assert isinstance(rows, pa.RecordBatch)
+        new = [name for name in column_names(rows.schema) if name not in known]
+        return +Counter(
+            {name: num_values(rows.column(name), rows.schema.field(name)) for name in new}
+        ) + extra_names(rows)
 
     def decode(self, piece: Slice, schema: Schema | None) -> Decoded:
         """The readable rows of a slice, and a dead letter for every other row."""

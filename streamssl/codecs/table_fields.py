@@ -20,9 +20,10 @@ from streamssl.data.channels import (
     Choice,
     LeftOut,
     SampledEvent,
+    against,
     is_ignored,
 )
-from streamssl.data.events import ORIGINAL, UNREADABLE, Schema, StreamsslError
+from streamssl.data.events import MARKS, UNREADABLE, Schema, StreamsslError
 
 SAMPLE_ROWS = 1_000
 MAX_NAMES_SHOWN = 20
@@ -76,7 +77,7 @@ def table_choice(
             schema = batch.schema
             counts = {name: CellCounts() for name in _candidates(schema, input, fields, texts)}
         sample = batch.slice(0, max(sample_rows - row, 0))
-        if fields == "auto" and len(events) < FIRST_EVENTS:
+        if len(events) < FIRST_EVENTS:
             events += first_events(sample, input, FIRST_EVENTS - len(events), texts)
         reasons += _reasons(sample)
         num_times += _num_times(sample, input.time_field)
@@ -91,9 +92,10 @@ def table_choice(
         return Choice(Schema(() if fields == "auto" else tuple(fields), tuple(texts)))
     _check_rows(reasons, num_times, input.time_field if row else None)
     _check_texts(schema, texts)
-    if fields != "auto":
-        return Choice(Schema(_checked(fields, schema, counts, any_rows=row > 0), tuple(texts)))
     chosen = choose_columns(events, input=input, texts=texts, required=required)
+    if fields != "auto":
+        checked = _checked(fields, schema, counts, any_rows=row > 0)
+        return against(chosen, Schema(checked, tuple(texts)))
     found = _with_late_columns(chosen, schema, counts, texts)
     if row and found.schema is None:
         raise _without_numbers(schema, found)
@@ -149,7 +151,7 @@ def _candidates(
 
 def column_names(schema: pa.Schema) -> list[str]:
     """The table's own columns, without the marks of unreadable rows."""
-    return [name for name in schema.names if name not in (UNREADABLE, ORIGINAL)]
+    return [name for name in schema.names if name not in MARKS]
 
 
 def _reasons(sample: pa.RecordBatch) -> list[str | None]:

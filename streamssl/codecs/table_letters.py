@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 
 import numpy as np
 import pyarrow as pa
@@ -11,7 +12,7 @@ from streamssl.codecs.cells import is_json
 from streamssl.codecs.dead_letters import Fault
 from streamssl.codecs.rows import Faults
 from streamssl.codecs.table_fields import column_names
-from streamssl.data.events import ORIGINAL, UNREADABLE, DeadLetter, Message, Slice
+from streamssl.data.events import EXTRA, ORIGINAL, UNREADABLE, DeadLetter, Message, Slice
 
 
 def unreadable_rows(rows: pa.RecordBatch) -> Faults:
@@ -24,6 +25,14 @@ def unreadable_rows(rows: pa.RecordBatch) -> Faults:
     marked = np.flatnonzero(reasons.is_valid().to_numpy(zero_copy_only=False))
     words = {row: reasons[row].as_py().partition(": ") for row in marked.tolist()}
     return {row: Fault(reason, detail) for row, (reason, _, detail) in words.items()}
+
+
+def extra_names(rows: pa.RecordBatch) -> Counter[str]:
+    """Fields that the reader found without having a column for them, by their rows."""
+    if EXTRA not in rows.schema.names:
+        return Counter()
+    texts = rows.column(EXTRA).drop_null().to_pylist()
+    return Counter(name for text in texts for name in json.loads(text))
 
 
 def row_letter(piece: Slice, rows: pa.RecordBatch, row: int, fault: Fault) -> DeadLetter:

@@ -11,7 +11,7 @@ from streamssl.codecs.cells import seconds, texts
 from streamssl.codecs.row_sample import sampled_rows
 from streamssl.config.sections import InputConfig
 from streamssl.data.channels import SampledEvent
-from streamssl.data.events import ORIGINAL, UNREADABLE
+from streamssl.data.events import MARKS, UNREADABLE
 
 INDEX_PREFIX = "__index_level_"
 _PIECE = 64
@@ -48,6 +48,5 @@ def _events(
 
 def _own(rows: pa.RecordBatch) -> pa.RecordBatch:
     """The table's own columns, without pandas' index and the marks of unreadable rows."""
-    marks = (UNREADABLE, ORIGINAL)
     names = rows.schema.names
-    return rows.select([n for n in names if n not in marks and not n.startswith(INDEX_PREFIX)])
+    return rows.select([n for n in names if n not in MARKS and not n.startswith(INDEX_PREFIX)])

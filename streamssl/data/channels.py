@@ -106,6 +106,8 @@ REASONS: Mapping[str, str] = {
     "empty": "no value in the first events: name it in modality.fields where it is a measurement",
     "rare": "in very few of the first events: name it in modality.fields where it is a measurement",
     "ignored": "left out by input.ignore_fields",
+    "unnamed": "holds numbers, but is no channel: name it in modality.fields, and change the "
+    "state's channels with `streamssl checkpoint migrate`",
     "too_many": f"beyond the first {MAX_FIELDS:,} fields: name the channels in modality.fields",
 }
 
@@ -145,6 +147,15 @@ def choose(
     schema = Schema(tuple(taken[:MAX_FIELDS]), tuple(texts))
     left_out = tuple(LeftOut(name, word, REASONS[word]) for name, word in reasons.items() if word)
     return Choice(schema if events and any(schema) else None, left_out, len(events))
+
+
+def against(choice: Choice, schema: Schema) -> Choice:
+    """What is left out where the columns were known before: fields that might be some, too."""
+    fields = () if choice.schema is None else choice.schema.fields
+    more = (name for name in fields if name not in schema.fields)
+    unnamed = tuple(LeftOut(name, "unnamed", REASONS["unnamed"]) for name in more)
+    left_out = tuple(left for left in choice.left_out if left.name not in schema.fields)
+    return Choice(schema, left_out + unnamed)
 
 
 def is_ignored(name: str, patterns: Iterable[str]) -> bool:

@@ -24,6 +24,8 @@ Headers = tuple[tuple[str, bytes], ...]
 
 UNREADABLE = "streamssl:unreadable"
 ORIGINAL = "streamssl:original"
+EXTRA = "streamssl:extra"
+MARKS = (UNREADABLE, ORIGINAL, EXTRA)
 UNTYPED = "streamssl:untyped"
 
 
@@ -63,7 +65,8 @@ class Slice:
         stop: Position after the last message.
         payload: Messages (Kafka, memory), or rows of a file as an Arrow batch whose first row
             has offset `start`; its columns `UNREADABLE` and `ORIGINAL`, where present, say of
-            each row that is no row why (`reason: detail`, else null) and give its bytes. Text
+            each row that is no row why (`reason: detail`, else null) and give its bytes; `EXTRA`
+            names, as a JSON list, fields of a row that have no column. Text
             columns whose field metadata has `UNTYPED` hold cells as written (`csv` or `json`).
         missed: `[a, b)` where input expired before it could be read, else None.
     """

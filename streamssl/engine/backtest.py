@@ -44,14 +44,14 @@ class Backtest:
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         wanted = config.modality.columns()
-        self.choice = table_choice(
+        choice = table_choice(
             transport.scan(),
             input=config.input,
             fields=wanted.numbers,
             texts=wanted.texts,
             required=wanted.required,
         )
-        schema = self.choice.schema or NO_COLUMNS
+        schema = choice.schema or NO_COLUMNS
         decoder = TableDecoder(
             topic=transport.topic,
             schema=schema,
@@ -69,6 +69,7 @@ class Backtest:
             clock=clock,
             on_progress=on_progress,
         )
+        self._engine.chose_columns(choice)
         if any(schema):  # A stream builds its networks at the first batch, be it empty.
             self._learner.score(empty_batch(transport.topic, schema))
 

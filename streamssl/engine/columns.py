@@ -11,7 +11,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from streamssl.codecs.base import Sample
-from streamssl.data.channels import FIRST_EVENTS, Choice
+from streamssl.data.channels import FIRST_EVENTS
 from streamssl.data.events import Slice
 from streamssl.engine.crash_log import CrashLog
 from streamssl.engine.epochs import IDLE_POLL_S
@@ -50,20 +50,17 @@ class FirstEpoch:
             return True
         named = self.ports.codec.decoder.named
         if named is not None:
-            self._decide(Choice(named))
+            self.positions.decide(named)
             return True
         self._look()
         if not self._is_over():
             return False
         samples = [sample for _, held in sorted(self._samples.items()) for sample in held]
-        self._decide(self.ports.codec.decoder.choose(samples))
+        choice = self.ports.codec.decoder.choose(samples)
+        if choice.schema is not None:
+            self.positions.decide(choice.schema)
+            self.ports.watch.chose(choice)
         return bool(self.intake.stash)
-
-    def _decide(self, choice: Choice) -> None:
-        if choice.schema is None:
-            return
-        self.positions.decide(choice.schema)
-        self.ports.reporter.chose_columns(choice)
 
     def _look(self) -> None:
         """Take in more input, and look at what is new."""

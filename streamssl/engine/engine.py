@@ -9,8 +9,10 @@ from pathlib import Path
 
 from streamssl.config.budget import parse_budget
 from streamssl.config.root import Config
+from streamssl.data.channels import Choice
 from streamssl.engine.checkpoints import Checkpoints
 from streamssl.engine.crash_log import CrashLog
+from streamssl.engine.input_watch import InputWatch
 from streamssl.engine.loop import Loop
 from streamssl.engine.metrics import MetricsReporter
 from streamssl.engine.ports import Codec, Ports
@@ -63,19 +65,32 @@ class Engine:
     ) -> None:
         self._config, self._live, self._on_progress = config, live, on_progress
         self._state_dir, self._init_from = state_dir, init_from
+        metrics = metrics or Metrics()
         reporter = MetricsReporter(
             topic=transport.topic,
             budget=parse_budget(config.alerts.budget),
-            metrics=metrics or Metrics(),
+            metrics=metrics,
             health=health or Health(),
             clock=clock,
         )
-        self._ports = Ports(transport, host, codec, reporter, clock, stopping or threading.Event())
+        watch = InputWatch(
+            config=config,
+            decoder=codec.decoder,
+            metrics=metrics,
+            summary=reporter.summary,
+            live=live,
+        )
+        stopping = stopping or threading.Event()
+        self._ports = Ports(transport, host, codec, reporter, watch, clock, stopping)
         self._checkpoints = Checkpoints(
             ports=self._ports,
             directory=state_dir and state_dir / CHECKPOINTS,
             config=config.checkpoint,
         )
+
+    def chose_columns(self, choice: Choice) -> None:
+        """The columns were decided before the start, as those of a file are."""
+        self._ports.watch.chose(choice)
 
     @property
     def summary(self) -> Summary:

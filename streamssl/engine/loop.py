@@ -144,6 +144,7 @@ class Loop:
                 report, self._state_crc32c = self._closing.result()
             self._closing = None
             self._reporter.epoch_closed(report)
+            self._ports.watch.epoch_closed(report)
 
     def _tell(self) -> None:
         """Say where this instance stands; the slow part of it once a second."""

@@ -13,7 +13,6 @@ import numpy as np
 import pyarrow as pa
 
 from streamssl.config.budget import Budget
-from streamssl.data.channels import Choice
 from streamssl.data.events import OutputRecord, StreamsslError
 from streamssl.data.results import INCIDENT_STATES, EpochReport, Results, Spread
 from streamssl.engine.pending import PendingPart, PendingTransaction
@@ -125,9 +124,6 @@ class MetricsReporter:
         """The group was entered: the run's seconds count from here."""
         self._began_s = self._clock()
         self.enter("warming")
-
-    def chose_columns(self, choice: Choice) -> None:
-        """The stream's columns were decided."""
 
     def report_assignment(self, held: Mapping[int, int], lag: Mapping[int, int]) -> None:
         """Which partitions are held, in which incarnations, and how far they are behind.

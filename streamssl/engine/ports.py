@@ -10,6 +10,7 @@ from typing import Protocol
 from streamssl.codecs.base import Decoder
 from streamssl.data.events import DeadLetter, OutputRecord
 from streamssl.data.results import Results
+from streamssl.engine.input_watch import InputWatch
 from streamssl.engine.metrics import MetricsReporter
 from streamssl.host import Host
 from streamssl.transport.base import Transport
@@ -37,6 +38,7 @@ class Ports:
         host: Of the learner.
         codec: Bytes to columns and back.
         reporter: Told what happens.
+        watch: Told of the channels and keys of what landed.
         clock: Seconds that only grow.
         stopping: Set from outside (a signal) to drain and end.
     """
@@ -45,5 +47,6 @@ class Ports:
     host: Host
     codec: Codec
     reporter: MetricsReporter
+    watch: InputWatch
     clock: Callable[[], float]
     stopping: threading.Event

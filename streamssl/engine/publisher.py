@@ -25,7 +25,7 @@ class Publisher:
         self, *, ports: Ports, positions: Positions, instance: int, environment: str
     ) -> None:
         self._transport, self._host = ports.transport, ports.host
-        self._reporter, self._clock = ports.reporter, ports.clock
+        self._reporter, self._watch, self._clock = ports.reporter, ports.watch, ports.clock
         self._positions = positions
         self._instance = instance
         self._environment = environment
@@ -51,6 +51,7 @@ class Publisher:
             landed = transaction.without(transaction.parts.keys() - receipt.kept)
             self._positions.landed(landed.journal, receipt.journal_position)
             self._reporter.committed(pending, landed, began_s)
+            self._watch.landed(pending, landed)
         else:
             self._reporter.commit_failed()
         for partition in sorted(outputs.keys() - receipt.kept):

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+
+# Names listed at most.
+MAX_NAMED = 64
 
 
 @dataclass
@@ -20,6 +23,12 @@ class Summary:
         recovered: Events reproduced from the journal at the start, so far.
         missed: Messages that expired before they were read.
         seconds: Since the group was entered.
+        channels: Names of the stream's numbers, the first ones.
+        num_channels: How many there are.
+        left_out: Fields of the first events that are no channels, each with a hint.
+        new_fields: Fields that came later and are no channels, with the events seen to have them.
+        vanished: Channels that have no values any more.
+        warnings: What is amiss with the keys, by a fixed word.
     """
 
     events: int = 0
@@ -32,3 +41,9 @@ class Summary:
     recovered: int = 0
     missed: int = 0
     seconds: float = 0.0
+    channels: list[str] = field(default_factory=list)
+    num_channels: int = 0
+    left_out: dict[str, str] = field(default_factory=dict)
+    new_fields: dict[str, int] = field(default_factory=dict)
+    vanished: list[str] = field(default_factory=list)
+    warnings: dict[str, str] = field(default_factory=dict)

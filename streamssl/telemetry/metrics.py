@@ -91,6 +91,32 @@ class Metrics:
             "Records and rows sent to the dead letter topic.",
             *("topic", "reason"),
         )
+        self.fields = c.gauge(
+            "fields",
+            "Fields of events: taken as channels, left out when the columns were decided, new "
+            "since then, and channels that have no values any more.",
+            "kind",
+        )
+        self.unknown_field_values = c.counter(
+            "unknown_field_values_total",
+            "Values of new fields, in the events that were looked into.",
+        )
+        self.channel_missing = c.gauge(
+            "channel_missing_ratio",
+            "Share of recent events without a value of the channel: the first 64 channels, all "
+            "others together as `(others)`.",
+            "channel",
+        )
+        self.key_warnings = c.gauge(
+            "key_warning",
+            "1 where keys defeat their purpose: most events without one, one in several "
+            "partitions, none that lives long enough to warm up.",
+            "reason",
+        )
+        for kind in ("taken", "left_out", "new", "vanished"):
+            self.fields.labels(kind).set(0)
+        for reason in ("without_key", "several_partitions", "short_lived"):
+            self.key_warnings.labels(reason).set(0)
         self.partitions_assigned = c.gauge(
             "partitions_assigned", "Partitions held by this instance.", "topic"
         )

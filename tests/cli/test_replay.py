@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import itertools
 import json
-from dataclasses import dataclass
+import random
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +24,7 @@ from streamssl.codecs.table_fields import TableError
 from streamssl.config import ConfigError, load_config
 from streamssl.data.events import Schema, StreamsslError
 from streamssl.engine.backtest import Backtest
+from streamssl.engine.summary import Summary
 from streamssl.stream import StreamLearner
 from streamssl.transport.files import FileTransport, InputFileError
 
@@ -46,7 +47,7 @@ def run(*arguments: object) -> Result:
 
 def table(num_rows: int = 400, num_channels: int = 3) -> pa.Table:
     """Two machines by turns, with times, a label and channels; row 390 is far off."""
-    random = np.random.default_rng(0)
+    generator = np.random.default_rng(0)
     row = np.arange(num_rows)
     columns: dict[str, Any] = {
         "time": 1.7e9 + row,
@@ -54,7 +55,7 @@ def table(num_rows: int = 400, num_channels: int = 3) -> pa.Table:
         "label": (row == 390).astype(np.int64),
     }
     for channel in range(num_channels):
-        values = np.sin(row / 9 + channel) + random.normal(0, 0.1, num_rows)
+        values = np.sin(row / 9 + channel) + generator.normal(0, 0.1, num_rows)
         columns[f"c{channel}"] = np.where(row == 390, 50.0, values.round(4))
     return pa.table(columns)
 
@@ -241,17 +242,23 @@ def test_options_of_files_are_refused_with_the_journal(tmp_path: Path, option: s
     assert list(tmp_path.iterdir()) == []
 
 
-@dataclass
-class Counted:
+def counted() -> Summary:
     """What a run might have done."""
-
-    events: int = 3_200
-    dead_letters: int = 1
-    epochs: int = 5
-    samples_trained: int = 400
-    anomalies: int = 7
-    incidents: int = 2
-    seconds: float = 2.0
+    return Summary(
+        events=3_200,
+        dead_letters=1,
+        epochs=5,
+        samples_trained=400,
+        anomalies=7,
+        incidents=2,
+        seconds=2.0,
+        channels=["a", "b"],
+        num_channels=3,
+        left_out={"n": "looks like a row number"},
+        new_fields={"late": 9},
+        vanished=["b"],
+        warnings={"short_lived": "no key lives long enough"},
+    )
 
 
 def test_the_rate_counts_rows_and_not_the_start_up(tmp_path: Path) -> None:
@@ -270,12 +277,18 @@ def test_the_rate_counts_rows_and_not_the_start_up(tmp_path: Path) -> None:
 
 def test_learned_samples_are_shown_per_event() -> None:
     """The figure by which one sees whether learning keeps up."""
-    lines = summary_lines(Counted(), 1.64, [Path("out.csv")])
+    lines = summary_lines(counted(), 1.64, [Path("out.csv")])
     assert lines == [
         "events        3,200 in 2.0 s, 1,600 events/s (start-up 1.6 s)",
         "learned       400 samples in 5 epochs, one per 8.0 events",
         "anomalies     7 in 2 incidents",
         "dead letters  1",
+        "channels      3: a, b, ...",
+        "left out      n: looks like a row number",
+        "left out      late: came after the first events (9 values); name it in modality.fields to "
+        "have it",
+        "vanished      b: has no values any more",
+        "warning       no key lives long enough",
         "written       out.csv",
     ]
 
@@ -287,7 +300,7 @@ def test_plain_lines_come_at_intervals_where_there_is_no_terminal() -> None:
     console = Console(file=text, force_terminal=False)
     with progress(console, lambda: 0.25, clock=lambda: next(times)) as show:
         for _ in range(3):
-            show(Counted())
+            show(counted())
     assert text.getvalue() == "25% 3,200 events, 1,600/s, 2 incidents\n"
 
 
@@ -296,6 +309,44 @@ def test_a_terminal_shows_a_bar() -> None:
     text = io.StringIO()
     console = Console(file=text, force_terminal=True, width=100)
     with progress(console, lambda: 0.25) as show:
-        show(Counted())
+        show(counted())
     assert "25%" in text.getvalue()
     assert "3,200 events" in text.getvalue()
+
+
+def rows_with(num_rows: int, late_from: int) -> list[dict[str, object]]:
+    """A row number, a timestamp, a site, two measurements, and one that comes late."""
+    rng = random.Random(0)
+    return [
+        {"n": i, "ts": 1_772_000_000 + i, "site": "A"}
+        | {name: round(rng.gauss(0, 1), 3) for name in ("a", "b")}
+        | ({"late": round(rng.gauss(0, 1), 3)} if i >= late_from else {})
+        for i in range(num_rows)
+    ]
+
+
+@pytest.mark.parametrize("suffix", [".jsonl", ".csv"])
+def test_the_columns_of_a_file_are_told(tmp_path: Path, suffix: str) -> None:
+    """Counters and times are left out with a hint; a late field is told, a late column is one."""
+    rows = rows_with(5_000, late_from=4_500)
+    source = tmp_path / f"input{suffix}"
+    if suffix == ".csv":
+        names = ["n", "ts", "site", "a", "b", "late"]
+        text = "\n".join(",".join(str(row.get(name, "")) for name in names) for row in rows)
+        source.write_text(",".join(names) + "\n" + text + "\n")
+    else:
+        source.write_text("\n".join(map(json.dumps, rows)))
+    result = run("--input", source, "--output", tmp_path / "out.parquet")
+    assert result.exit_code == 0
+    lines = result.stdout.splitlines()
+    told = {line.split()[2].rstrip(":"): line for line in lines if line.startswith("left out")}
+    (channels,) = [line for line in lines if line.startswith("channels")]
+    if suffix == ".csv":
+        assert channels == "channels      3: a, b, late"
+        assert sorted(told) == ["n", "site", "ts"]
+    else:
+        assert channels == "channels      2: a, b"
+        assert sorted(told) == ["late", "n", "site", "ts"]
+        assert "500 values" in told["late"]
+    assert "row number" in told["n"]
+    assert "input.time_field" in told["ts"]

@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 import random
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -61,11 +62,14 @@ class FakeDecoder:
 
     named: Schema | None = Schema(("x",))
 
-    def sample(self, piece: Slice) -> Sample:
-        raise AssertionError(f"the columns are known, nobody looks at {piece}")
+    def sample(self, piece: Slice) -> Sample:  # noqa: ARG002
+        return Sample(())
 
-    def choose(self, samples: Sequence[Sample]) -> Choice:
-        raise AssertionError(f"the columns are known, whatever {samples} say")
+    def choose(self, samples: Sequence[Sample]) -> Choice:  # noqa: ARG002
+        return Choice(self.named)
+
+    def others(self, piece: Slice, known: Collection[str]) -> Counter[str]:  # noqa: ARG002
+        return Counter()
 
     def decode(self, piece: Slice, schema: Schema | None) -> Decoded:
         assert isinstance(piece.payload, list)

@@ -15,12 +15,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from streamssl.data.events import ORIGINAL, UNREADABLE
+from streamssl.data.events import EXTRA, MARKS, ORIGINAL, UNREADABLE
 from streamssl.transport.files import blocks
 from streamssl.transport.files.blocks import TextSource, end_of_lines
 from streamssl.transport.files.csv_reader import CsvReader, parse_block
 from streamssl.transport.files.formats import open_reader
-from streamssl.transport.files.json_reader import JsonLinesReader
+from streamssl.transport.files.json_reader import MAX_ROWS, JsonLinesReader
 from streamssl.transport.files.parquet_reader import ParquetReader
 from streamssl.transport.files.rows import InputFileError, Reader, unique_names
 
@@ -31,9 +31,6 @@ def rows_of(reader: Reader) -> list[dict[str, Any]]:
     """All rows, without the marks where these say nothing."""
     rows = [row for batch in reader.batches() for row in batch.to_pylist()]
     return [{k: v for k, v in row.items() if v is not None or k not in MARKS} for row in rows]
-
-
-MARKS = (UNREADABLE, ORIGINAL)
 
 
 def read_csv(folder: Path, content: str | bytes) -> list[dict[str, Any]]:
@@ -179,6 +176,13 @@ def test_json_cells_stay_as_written(tmp_path: Path) -> None:
         {"b": "1.50", "a": '"x"', "c": "null"},
         {"b": "null", "a": "true", "c": "[1]"},
     ]
+
+
+def test_fields_without_a_column_are_named(tmp_path: Path) -> None:
+    """What first comes after the columns are known is not lost without a word."""
+    lines = ['{"a": 1}'] * MAX_ROWS + ['{"a": 2, "late": 3, "c": null}', '{"a": 4}']
+    rows = read_json(tmp_path, "\n".join(lines))
+    assert [row.get(EXTRA) for row in rows[-2:]] == ['["late"]', None]
 
 
 def test_lines_that_are_no_objects_are_marked(tmp_path: Path) -> None:

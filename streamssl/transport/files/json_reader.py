@@ -10,6 +10,7 @@ from pathlib import Path
 import msgspec
 import pyarrow as pa
 
+from streamssl.data.events import EXTRA
 from streamssl.transport.files.blocks import TextSource
 from streamssl.transport.files.rows import (
     RESERVED,
@@ -100,4 +101,15 @@ def _batch(rows: Sequence[Row | Unreadable], schema: pa.Schema) -> pa.RecordBatc
     unreadable = [row if isinstance(row, Unreadable) else None for row in rows]
     if not columns:
         columns, schema = [pa.nulls(len(rows), pa.string())], untyped_schema([""], "json")
-    return with_marks(pa.RecordBatch.from_arrays(columns, schema=schema), unreadable)
+    marked = with_marks(pa.RecordBatch.from_arrays(columns, schema=schema), unreadable)
+    known = frozenset(schema.names)
+    extra = [_extra(row, known) for row in cells]
+    return marked.append_column(EXTRA, pa.array(extra, pa.string()))
+
+
+def _extra(row: Row, known: frozenset[str]) -> str | None:
+    """Fields with a value that have no column, as a JSON list."""
+    if row.keys() <= known:
+        return None
+    more = (name for name in row if name not in known)
+    return json.dumps([name for name in more if bytes(row[name]) != b"null"])

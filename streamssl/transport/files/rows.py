@@ -9,10 +9,10 @@ from typing import Protocol
 
 import pyarrow as pa
 
-from streamssl.data.events import ORIGINAL, UNREADABLE, UNTYPED, StreamsslError
+from streamssl.data.events import MARKS, ORIGINAL, UNREADABLE, UNTYPED, StreamsslError
 
 # Columns by these names would be taken for the marks of unreadable rows.
-RESERVED = frozenset({UNREADABLE, ORIGINAL})
+RESERVED = frozenset(MARKS)
 
 
 class InputFileError(StreamsslError):

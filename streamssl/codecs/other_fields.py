@@ -1,0 +1,48 @@
+"""Fields of events that are none of the stream's columns, as far as a quick look finds them."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Collection, Sequence
+
+import msgspec
+
+from streamssl.codecs.json_fields import raw_fields
+from streamssl.data.events import Message
+
+MAX_LOOKS = 64
+_AFTER_A_NAME = b'":'
+
+
+class OtherFields:
+    """Looks into JSON objects that may have more fields than those that are known.
+
+    A message with at most as many names as one that had none but known ones is passed over, but
+    for the first and the last of a slice: to look into every message would cost as much as to
+    read it.
+    """
+
+    def __init__(self) -> None:
+        self._most_names = 0
+
+    def count(self, messages: Sequence[Message], known: Collection[str]) -> Counter[str]:
+        """In how many of the messages looked into a field holds a value and is not known."""
+        num_names = [(message.value or b"").count(_AFTER_A_NAME) for message in messages]
+        many = [row for row, num in enumerate(num_names) if num > self._most_names]
+        found: Counter[str] = Counter()
+        for row in sorted(
+            {*many[:MAX_LOOKS], *range(len(messages))[:1], *range(len(messages))[-1:]}
+        ):
+            names = _others(messages[row].value or b"", known)
+            found.update(names)
+            if not names:
+                self._most_names = max(self._most_names, num_names[row])
+        return found
+
+
+def _others(value: bytes, known: Collection[str]) -> list[str]:
+    try:
+        raw = raw_fields(value)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return []
+    return [name for name, cell in raw.items() if name not in known and bytes(cell) != b"null"]
