@@ -134,6 +134,7 @@ class Connection:
         return Fence(self.admin.client, transactional_id=self._member, outputs=list(wanted))
 
     def _new_subscription(self) -> Subscription:
+        at_end = self._before_the_group() if self._start == "latest" else frozenset[int]()
         assignments = Assignments()
         consumer = GroupConsumer(
             self._settings,
@@ -147,7 +148,7 @@ class Connection:
             consumer,
             assignments,
             topic=self._topic,
-            at_end=self._before_the_group() if self._start == "latest" else frozenset(),
+            at_end=at_end,
             retry_policy=self._retry_policy,
         )
 
