@@ -111,6 +111,9 @@ class Engine:
             self._ports.transport.join()
             self._ports.reporter.joined()
             loop.run()
+        except Exception as error:  # Before all is closed, which takes a while: probes tell it.
+            self._ports.reporter.failed(error)
+            raise
         finally:
             self._ports.reporter.story.turned(ending=True)
             self._ports.host.close()

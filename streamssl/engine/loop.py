@@ -158,6 +158,7 @@ class Loop:
         now_s = self._ports.clock()
         if now_s - self._told_s >= TELL_EVERY_S:
             self._told_s = now_s
+            self._host.check_alive()
             held = self._ports.transport.assignment()
             self._reporter.report_assignment(held, self._intake.lag())
             self._tell_spread()

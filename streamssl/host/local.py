@@ -45,6 +45,9 @@ class LocalHost(Host):
         """Where the learner stands now."""
         return LearnerStatus.of(self._learner)
 
+    def check_alive(self) -> None:
+        """It lives as long as this process."""
+
     def build(self) -> Mapping[str, str | None]:
         """Versions, CPU and threads of this process."""
         return build()

@@ -84,6 +84,11 @@ class Health:
         """The broker answers again."""
         self._broker_away = None
 
+    @property
+    def broker_reachable(self) -> bool:
+        """Whether the broker answered when it was asked last; False before it ever did."""
+        return self._broker_away is None and self._phase != "starting"
+
     def drain(self) -> None:
         """Asked to drain: not ready from now on; takes no lock, for it is called by a signal."""
         self._drain_requested = True

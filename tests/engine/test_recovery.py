@@ -20,6 +20,7 @@ from streamssl.engine import start
 from streamssl.engine.positions import Positions
 from streamssl.engine.recovery import InputDiffersError, JournalBrokenError, Reproduction
 from streamssl.engine.reproduce import reproduce
+from streamssl.engine.signals import RepeatFilter
 from streamssl.host.local import LocalHost
 from streamssl.telemetry import Health
 from streamssl.transport.memory import MemoryTransport
@@ -328,17 +329,24 @@ def test_a_start_may_begin_from_what_another_run_learnt(tmp_path: Path) -> None:
         World(tmp_path / "third").engine(init_from=tmp_path / "absent").run()
 
 
+@pytest.mark.usefixtures("signals_as_before")
 def test_the_first_signal_drains_and_the_second_ends_at_once(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """SIGTERM asks for a drain; impatience is heard."""
+    """SIGTERM asks for a drain; impatience is heard. Repeated within a second it is one wish."""
     left: list[int] = []
+    now_s = 100.0
     monkeypatch.setattr(os, "_exit", left.append)
+    monkeypatch.setattr(daemon_module, "RepeatFilter", lambda: RepeatFilter(lambda: now_s))
     stopping = threading.Event()
     with daemon_module._signals(stopping, Health()):
         os.kill(os.getpid(), signal.SIGTERM)
         assert stopping.wait(1.0)
+        os.kill(os.getpid(), signal.SIGTERM)
+        now_s += 0.9
+        os.kill(os.getpid(), signal.SIGINT)
         assert left == []
+        now_s += 0.2
         os.kill(os.getpid(), signal.SIGTERM)
     assert left == [daemon_module.FORCED_EXIT]
 

@@ -23,6 +23,13 @@ TRANSPORT: Table = {
         "seq error outcome",
         "A commit's answer was lost; the journal told whether it had landed.",
     ),
+    "partitions_begin": (
+        "INFO",
+        "partitions that the group has no position of begin at {positions}",
+        "positions",
+        "A new group, or a partition that appeared: partition -> first offset "
+        "(`input.start`; what appears later begins at its first message).",
+    ),
     "partitions_left": (
         "INFO",
         "partitions {partitions} left this instance before their results landed",

@@ -135,6 +135,7 @@ class Connection:
         return Fence(self.admin.client, transactional_id=self._member, outputs=list(wanted))
 
     def _new_subscription(self) -> Subscription:
+        at_end = self._before_the_group() if self._start == "latest" else frozenset[int]()
         assignments = Assignments()
         consumer = GroupConsumer(
             self._settings,
@@ -148,9 +149,17 @@ class Connection:
             consumer,
             assignments,
             topic=self._topic,
-            start=self._start,
+            at_end=at_end,
             retry_policy=self._retry_policy,
         )
+
+    def _before_the_group(self) -> frozenset[int]:
+        """Partitions that were there before the group began; none where it has positions.
+
+        Who has none in a group that has some was added since.
+        """
+        began = self.admin.has_positions(self._app, self._topic)
+        return frozenset() if began else frozenset(range(self.num_partitions))
 
     def _new_reader(self, topic: str) -> RangeReader:
         reader = open_reader(
