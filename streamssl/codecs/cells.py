@@ -18,10 +18,15 @@ from streamssl.codecs.arrow_types import (
     number_texts,
 )
 from streamssl.codecs.times import bad_times, epoch_seconds, iso_seconds
+from streamssl.codecs.written_cells import dated_seconds, known_cells, plain_numbers
 from streamssl.data.events import UNTYPED, BoolArray, FloatArray
+from streamssl.data.written import written_of
 
 MISSING = pa.array(
-    ["", "null", "NULL", "nan", "NaN", "NAN", "-nan", "NA", "N/A", "n/a", "#N/A", "<NA>", "None"]
+    [
+        *("", "null", "NULL", "nan", "NaN", "NAN", "-nan", "NA", "N/A", "n/a", "#N/A", "<NA>"),
+        *("None", "none", "-", "--", "—", "?"),
+    ]
 )
 # Arrow's own objects, made once: plain ones are converted anew in every call.
 _IS_MISSING = pc.SetLookupOptions(value_set=MISSING)
@@ -43,17 +48,26 @@ def is_json(field: pa.Field) -> bool:
     return bool((field.metadata or {}).get(UNTYPED.encode()) == b"json")
 
 
-def numbers(column: pa.Array, field: pa.Field) -> tuple[FloatArray, BoolArray]:
+def numbers(
+    column: pa.Array, field: pa.Field, *, as_text: bool = False
+) -> tuple[FloatArray, BoolArray]:
     """The cells as numbers (booleans are 0 and 1).
+
+    Args:
+        column: The cells.
+        field: Their type.
+        as_text: Whether texts are looked into, too.
 
     Returns:
         `[B]` values, NaN where missing or no number, and `[B]` True where there is a cell that
         is no number. Infinite values are numbers here.
     """
     if is_untyped(field):
-        return _parse(column)
+        return parse_numbers(plain_numbers(column, written_of(field)))
     if is_number(field.type):
         return float64(column), np.zeros(len(column), np.bool_)
+    if as_text and is_text(field.type):
+        return parse_numbers(column.cast(pa.string()))
     return np.full(len(column), np.nan), _mask(column.is_valid())
 
 
@@ -87,7 +101,8 @@ def text_values(column: pa.Array, field: pa.Field) -> tuple[pa.StringArray, Bool
         return texts(cells, field), _mask(pc.fill_null(nested, False))
     good_B = np.zeros(len(column), np.bool_)
     if is_untyped(field):
-        return pc.if_else(pc.equal(column, _EMPTY), _NULL, column), good_B
+        cells = known_cells(column, written_of(field))
+        return pc.if_else(pc.equal(cells, _EMPTY), _NULL, cells), good_B
     if not is_textual(field.type):
         return pa.nulls(len(column), pa.string()), _mask(column.is_valid())
     plain = column if is_text(field.type) else number_texts(column)
@@ -105,11 +120,16 @@ def seconds(column: pa.Array, field: pa.Field) -> FloatArray:
     elif is_number(kind):
         time_B = epoch_seconds(numbers(column, field)[0])
     else:
-        time_B = _text_seconds(texts(column, field))
+        time_B = _text_seconds(texts(column, field), written_of(field).date_format)
     return np.where(bad_times(time_B), np.nan, time_B)
 
 
-def _parse(column: pa.StringArray) -> tuple[FloatArray, BoolArray]:
+def parse_numbers(column: pa.StringArray) -> tuple[FloatArray, BoolArray]:
+    """Texts as numbers (true and false are 1 and 0); blank ones and words such as NA are missing.
+
+    Returns:
+        As `numbers`.
+    """
     for prepare in (_as_they_are, _without_missing):
         try:
             return float64(prepare(column).cast(pa.float64())), np.zeros(len(column), np.bool_)
@@ -136,8 +156,10 @@ def _without_missing(column: pa.StringArray) -> pa.StringArray:
     return pc.if_else(pc.is_in(column, options=_IS_MISSING), _NULL, column)
 
 
-def _text_seconds(column: pa.StringArray) -> FloatArray:
-    time_B, no_number_B = _parse(column)
+def _text_seconds(column: pa.StringArray, date_format: str) -> FloatArray:
+    if date_format:
+        return dated_seconds(column, date_format)
+    time_B, no_number_B = parse_numbers(column)
     if not no_number_B.any():
         return epoch_seconds(time_B)
     for kind in (pa.timestamp("us"), pa.timestamp("us", "UTC")):

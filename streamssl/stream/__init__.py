@@ -10,11 +10,13 @@ from pathlib import Path
 from typing import Any
 
 from streamssl.checkpoint import CheckpointError, store
+from streamssl.config.agreement import disagreement
 from streamssl.config.root import Config
 from streamssl.config.settings import load_config
 from streamssl.data.events import EventBatch, Float32Array, Schema, check_batch
 from streamssl.data.results import Decisions, EpochReport, Results, Spread
 from streamssl.learner import prepare
+from streamssl.stream.migrate import migrate_model
 from streamssl.stream.model import StreamModel, modality_for
 from streamssl.telemetry.stages import Stages
 
@@ -35,7 +37,7 @@ class StreamLearner:
 
     Example:
         >>> import numpy as np, pyarrow as pa
-        >>> rows, value = np.arange(40), np.linspace(0, 1, 40, dtype=np.float32)[:, None]
+        >>> rows, value = np.arange(40), np.linspace(0, 1, 40)[:, None]
         >>> keys = pa.array(["m1"] * 40)
         >>> batch = EventBatch("plant", 0 * rows, rows, 0 * rows, keys, 1.0 * rows, ("rpm",), value)
         >>> learner = StreamLearner.from_config({"learner": {"embedding": 8}})
@@ -82,7 +84,7 @@ class StreamLearner:
         Raises:
             ValueError: The batch's columns do not fit together, or its fields are others.
         """
-        check_batch(batch)
+        batch = check_batch(batch)
         done = 0
         parts: list[Results] = []
         while done < len(batch) or not parts:
@@ -99,6 +101,7 @@ class StreamLearner:
         Raises:
             ValueError: As `process`.
         """
+        batch = check_batch(batch)
         return self._for(batch).peek(batch, self.epoch)
 
     def learn(self, batch: EventBatch) -> None:
@@ -131,6 +134,7 @@ class StreamLearner:
 
         How the epoch's rows are cut into calls changes no bit.
         """
+        batch = check_batch(batch)
         model = self._for(batch)
         return Results.concat(
             [model.advance(part, self.epoch) for part in self._pieces(model, batch)]
@@ -142,6 +146,7 @@ class StreamLearner:
         The batch is neither scored nor learned.
         """
         if batch is not None and len(batch):
+            batch = check_batch(batch)
             self._for(batch)
         if self._model:
             self._model.drop(partition)
@@ -195,7 +200,7 @@ class StreamLearner:
         """Take over the newest checkpoint under `directory`, of `save` or of a daemon.
 
         Raises:
-            CheckpointError: There is none that can be used.
+            CheckpointError: There is none that can be used, or it is of other columns.
         """
         found = store.load_newest(Path(directory), on_corruption="fail")
         if found is None:
@@ -204,6 +209,21 @@ class StreamLearner:
             self.load_state_dict(found.state.get("learner", found.state))
         except CheckpointError as error:
             raise CheckpointError(f"{found.path}: {error}") from error
+        problem = self.schema and disagreement(self.config, self.schema, str(found.path))
+        if problem:
+            self._model = None
+            raise CheckpointError(problem)
+
+    def migrate(self, schema: Schema) -> None:
+        """Change the columns of what was learnt: what still fits is kept (`stream/migrate.py`).
+
+        It is done between epochs. A learner that has seen nothing has nothing to change.
+        """
+        if self._model is None or self._model.schema == schema:
+            return
+        new = self._new_model(schema)
+        migrate_model(self._model, new)
+        self._model = new
 
     def state_dict(self) -> dict[str, Any]:
         """The whole state; it can be taken between epochs only."""
@@ -250,9 +270,17 @@ class StreamLearner:
 
     def _for(self, batch: EventBatch) -> StreamModel:
         """The model of the batch's columns, built at the first batch."""
-        check_batch(batch)
         if self._model is None:
+            self._check_columns(batch.schema)
             self._model = self._new_model(batch.schema)
         elif batch.schema != self._model.schema:
             raise ValueError(f"{batch.schema} is not what was learned: {self._model.schema}")
         return self._model
+
+    def _check_columns(self, schema: Schema) -> None:
+        """Refuse columns that are not those that the configuration names."""
+        wanted = self.config.modality.columns().schema(schema.fields)
+        if any(set(a) != set(b) for a, b in zip(wanted, schema, strict=True)):
+            raise ValueError(
+                f"{schema} are not the columns that the section modality names: {wanted}"
+            )

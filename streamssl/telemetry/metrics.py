@@ -117,6 +117,12 @@ class Metrics:
             self.fields.labels(kind).set(0)
         for reason in ("without_key", "several_partitions", "short_lived"):
             self.key_warnings.labels(reason).set(0)
+        self.bad_fields = c.counter(
+            "bad_fields_total",
+            "Fields of scored events that could not be read and count as missing "
+            "(input.on_bad_field).",
+            *("topic", "reason"),
+        )
         self.partitions_assigned = c.gauge(
             "partitions_assigned", "Partitions held by this instance.", "topic"
         )

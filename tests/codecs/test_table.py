@@ -71,7 +71,7 @@ def reasons(decoded: Decoded) -> dict[int, str]:
 def test_cells_of_text_files_are_numbers(cells: list[str], values: list[float]) -> None:
     """Integers, floats and booleans mix freely in a column; empty cells are missing."""
     decoded = decode(untyped(a=cells))
-    np.testing.assert_array_equal(decoded.batch.values_BC[:, 0], np.array(values, np.float32))
+    np.testing.assert_array_equal(decoded.batch.values_BC[:, 0], np.array(values, np.float64))
     assert not decoded.dead_letters
 
 
@@ -347,5 +347,5 @@ def test_any_cut_of_the_rows_decodes_to_the_same(
     rest = decoder.decode(Slice(0, 1, cut, len(table), rows.slice(cut)), None).batch
     np.testing.assert_array_equal(whole.values_BC, np.concatenate([head.values_BC, rest.values_BC]))
     assert whole.ids() == head.ids() + rest.ids()
-    expected = np.array([[NAN if c is None else c for c in row] for row in table], np.float32)
+    expected = np.array([[NAN if c is None else c for c in row] for row in table], np.float64)
     np.testing.assert_array_equal(whole.values_BC, expected)

@@ -59,7 +59,7 @@ def test_every_format_gives_the_same_columns(
         check_batch(decoded.batch)
         assert not decoded.dead_letters, name
         assert decoded.schema == decoded.batch.schema == Schema(fields, names)
-        wanted = np.array([[row[field] for field in fields] for row in rows], np.float32)
+        wanted = np.array([[row[field] for field in fields] for row in rows], np.float64)
         np.testing.assert_array_equal(decoded.batch.values_BC, wanted.reshape(len(rows), -1))
         if names:
             assert texts(decoded) == [{text: row[text] for text in names} for row in rows]

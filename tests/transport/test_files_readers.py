@@ -22,7 +22,7 @@ from streamssl.transport.files.csv_reader import CsvReader, parse_block
 from streamssl.transport.files.formats import open_reader
 from streamssl.transport.files.json_reader import MAX_ROWS, JsonLinesReader
 from streamssl.transport.files.parquet_reader import ParquetReader
-from streamssl.transport.files.rows import InputFileError, Reader, unique_names
+from streamssl.transport.files.rows import InputFileError, Reader, unique_names, untyped_schema
 
 CELLS = st.text(st.characters(codec="utf-8", exclude_characters="\0"), max_size=6)
 
@@ -73,6 +73,7 @@ def test_csv_of_any_make_is_read(tmp_path: Path, content: str, rows: list[dict[s
         ("0,1,2", ["0", "1", "2"]),  # numbered columns
         ("400.5,401.0,401.5", ["400.5", "401.0", "401.5"]),  # such as wavelengths
         ("a,1.5,2", ["a", "1.5", "2"]),
+        ("9,4,7", ["column_0", "column_1", "column_2"]),
     ],
 )
 def test_a_first_line_that_is_data_is_no_header(
@@ -86,14 +87,14 @@ def test_a_first_line_that_is_data_is_no_header(
 
 def test_broken_rows_are_marked_and_their_neighbours_are_not(tmp_path: Path) -> None:
     """Too few or too many cells, bytes that are no UTF-8, and a quotation mark gone astray."""
-    content = b'a,b\n1,2\n3\n4,5,6\n7,\xff\n"8,9\n10,11\n12,13\n'
+    content = b'a,\xc3\xa9\n1,2\n3\n4,5,6\n7,\xff\n"8,9\n10,11\n12,13\n'
     rows = read_csv(tmp_path, content)
     assert [row.get("a") for row in rows] == ["1", None, None, None, None, "10", "12"]
     reasons = [row.get(UNREADABLE) for row in rows]
     assert reasons[1:4] == [
         "wrong_count: 1 cells instead of 2",
         "wrong_count: 3 cells instead of 2",
-        "bad_csv: not UTF-8",
+        "bad_csv: not UTF-8 (--encoding)",
     ]
     assert [row.get(ORIGINAL) for row in rows[1:5]] == [b"3", b"4,5,6", b"7,\xff", b'"8,9']
 
@@ -122,7 +123,7 @@ def test_any_text_survives_csv(table: list[list[str]], num_bytes: int) -> None:
             ),
             len(block),
         )
-        rows += parse_block(block[:cut], ["a", "b"], ",").to_pylist()
+        rows += parse_block(block[:cut], untyped_schema(["a", "b"], "csv"), ",").to_pylist()
         block = block[cut:]
     assert [[row["a"], row["b"]] for row in rows] == table
     assert all(row[UNREADABLE] is None for row in rows)

@@ -38,6 +38,7 @@ class JsonLinesReader:
     def __init__(self, path: Path) -> None:
         self._path = path
         self.fraction = 0.0
+        self.notes: tuple[str, ...] = ()
 
     def batches(self) -> Iterator[pa.RecordBatch]:
         """The rows in order; blank lines are no rows.

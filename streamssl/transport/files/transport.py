@@ -11,6 +11,7 @@ import pyarrow as pa
 
 from streamssl.data.events import OutputRecord, Slice
 from streamssl.transport.base import PartitionOutput, Receipt, Transaction
+from streamssl.transport.files.csv_options import CsvOptions
 from streamssl.transport.files.formats import (
     check_input,
     check_output,
@@ -44,6 +45,7 @@ class FileTransport:
             `<stem>.dlq.jsonl` (the rows that could not be read) and `<stem>.journal.jsonl`.
         embeddings: Where vectors go, CSV excluded; None: nowhere.
         scorers: Names of the scorers, each of which has a column.
+        csv: How the input is written, where it is CSV.
 
     Raises:
         InputFileError: A name that cannot be read or written.
@@ -56,7 +58,10 @@ class FileTransport:
         *,
         embeddings: Path | None = None,
         scorers: Sequence[str] = (),
+        csv: CsvOptions | None = None,
     ) -> None:
+        self._csv = csv
+        self._reader: Reader | None = None
         self.topic = input.name
         self.input = input
         self.output = output
@@ -79,7 +84,7 @@ class FileTransport:
             InputFileError: The input cannot be read.
             OutputFileError: An output cannot be written.
         """
-        self._reader: Reader = open_reader(self.input)
+        self._reader = open_reader(self.input, self._csv)
         self._batches = _batches(self._reader)
         self._waiting = next(self._batches, None)
         self._letters = self._began(self.dead_letters, DraftFile)
@@ -96,7 +101,7 @@ class FileTransport:
         Raises:
             InputFileError: The file cannot be read.
         """
-        return open_reader(self.input).batches()
+        return open_reader(self.input, self._csv).batches()
 
     @property
     def outputs(self) -> list[Path]:
@@ -105,9 +110,14 @@ class FileTransport:
         return [self.output, *vectors, self.dead_letters, self.journal_file]
 
     @property
+    def notes(self) -> tuple[str, ...]:
+        """What was found out about how the input is written, in words; once it is open."""
+        return () if self._reader is None else self._reader.notes
+
+    @property
     def fraction(self) -> float:
         """Share of the input that was read, 0 to 1."""
-        return self._reader.fraction if self._is_open else 0.0
+        return self._reader.fraction if self._reader and self._is_open else 0.0
 
     def journal(self, position: int) -> tuple[list[tuple[int, JournalRecord]], int]:
         """The records of this replay from `position` on; an earlier replay's do not count."""
@@ -213,7 +223,7 @@ class FileTransport:
                     self._letters.stream.write(_dead_letter_line(record))
 
     def _check_names(self) -> None:
-        check_input(self.input)
+        check_input(self.input, self._csv)
         for path in filter(None, (self.output, self.embeddings)):
             check_output(path)
         for path in self.outputs:
