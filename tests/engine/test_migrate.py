@@ -10,9 +10,11 @@ from typing import Any
 
 import numpy as np
 import pytest
+from typer.testing import CliRunner
 
 from streamssl.checkpoint import CheckpointError
 from streamssl.checkpoint.store import checkpoints
+from streamssl.cli.app import app
 from streamssl.codecs.registry import build_codec
 from streamssl.data.events import Schema
 from streamssl.engine.migrate import migrate_state
@@ -217,3 +219,19 @@ def test_a_learner_refuses_a_state_of_other_channels(world: ChannelWorld) -> Non
     batch = build_codec(world.config()).decoder.decode(piece, Schema(("a", "b"))).batch
     with pytest.raises(ValueError, match="not the columns"):
         learner.process(batch)
+
+
+def test_the_verb_says_what_it_did(world: ChannelWorld) -> None:
+    """`streamssl checkpoint migrate`: what is kept, new and gone; without a state exit code 4."""
+    path = world.folder / "config.yaml"
+    app_section = {"state_dir": str(world.state_dir)}
+    sections = world.sections | {"app": app_section, "modality": {"window": 8, "fields": ["a"]}}
+    path.write_text(json.dumps(sections))
+    result = CliRunner().invoke(app, ["checkpoint", "migrate", "-c", str(path)])
+    assert result.exit_code == 0, result.output
+    assert "kept  a\n" in result.output
+    assert "gone  b, c\n" in result.output
+    nowhere = ["--set", f"app.state_dir={world.folder / 'nowhere'}"]
+    refused = CliRunner().invoke(app, ["checkpoint", "migrate", "-c", str(path), *nowhere])
+    assert isinstance(refused.exception, CheckpointError)
+    assert refused.exception.exit_code == 4
