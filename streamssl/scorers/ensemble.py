@@ -140,6 +140,11 @@ class Ensemble:
         )
         return scored, step
 
+    def num_warming(self, slots: IntArray) -> int:
+        """How many of these keys have learnt or calibrated too few scores for alerts."""
+        learnt = self.gate.columns["learnt"][slots] >= FITTED_ROWS
+        return int((~(learnt & self.calibration.ready(slots))).sum())
+
     def admit(self, rows: Scored) -> Admitted:
         """Which of an epoch's rows, in (partition, offset, index) order, may be learned."""
         measured, entry_K = rows.seen.measured, self.own.columns["entry"]

@@ -48,6 +48,10 @@ class KeyTable:
         """Slot of each (partition, key)."""
         return {key: slot for slot, key in self._keys.items()}
 
+    def slots(self) -> IntArray:
+        """Slots of the keys, ascending."""
+        return np.flatnonzero(self.columns["partition"] >= 0)
+
     def lookup(self, batch: EventBatch) -> tuple[IntArray, IntArray]:
         """Slots of a batch's keys; unknown keys get one.
 

@@ -196,8 +196,7 @@ class StreamModel:
     def close(self, epoch: int, decisions: Decisions) -> EpochReport:
         """Learn the open epoch's rows: the statistics, then the networks; then drop old keys."""
         if not len(self.open):
-            num_freed = len(self.keys.release())
-            return EpochReport(epoch, 0, keys_active=len(self.keys), keys_evicted=num_freed)
+            return EpochReport(epoch, 0, keys_evicted=len(self.keys.release()), **self._num_keys())
         rows, inputs = self.open.rows()
         passed_s = self.time.learn(rows.scored.event_time_B)
         admitted = self.ensemble.admit(rows.scored)
@@ -268,6 +267,10 @@ class StreamModel:
         self.ensemble.load_state_dict(state["ensemble"])
         self.open = OpenEpoch()
 
+    def _num_keys(self) -> dict[str, Any]:
+        slots = self.keys.slots()
+        return {"keys_active": len(slots), "keys_warming": self.ensemble.num_warming(slots)}
+
     def _report(
         self,
         epoch: int,
@@ -288,7 +291,7 @@ class StreamModel:
             num_trained=learned.num_trained,
             num_steps=learned.num_steps,
             num_steps_nonfinite=learned.num_steps_nonfinite,
-            keys_active=len(self.keys),
+            **self._num_keys(),
             keys_evicted=evicted,
             replay_records=self.learner.replay_records,
             replay_bytes=self.learner.replay_bytes,
@@ -296,4 +299,6 @@ class StreamModel:
             warmup_progress=float(np.minimum(seen / warmup, 1.0).mean()),
             alert_rate=self.ensemble.budget.rate(),
             losses=dict(learned.losses),
+            burst_step=self.learner.burst_step,
+            burst_steps=self.learner.burst_steps,
         )

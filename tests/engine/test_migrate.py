@@ -93,7 +93,7 @@ def test_other_channels_than_the_states_are_refused(
 ) -> None:
     """Both lists and the way out, whether the state or only the journal names the first."""
     if state_is_lost:
-        shutil.rmtree(world.state_dir)
+        world.lose_state()
     world.configured(**sections)
     asked = "a, b, x" if "modality" in sections else "a, b"
     with pytest.raises(CheckpointError, match=f"channels a, b, c, .* {asked};.*checkpoint migrate"):
@@ -142,7 +142,7 @@ def test_a_journal_is_replayed_from_after_the_migration(world: ChannelWorld) -> 
     found = reproduced(world, written)
     assert found.differing_epochs == []
     assert found.state_crc32c == world.learners[0].state_crc32c()
-    shutil.rmtree(world.state_dir)
+    world.lose_state()
     with pytest.raises(JournalBrokenError):
         reproduced(world, written)
 
@@ -154,7 +154,7 @@ def test_a_state_of_before_is_not_mixed_with_what_came_after(world: ChannelWorld
     migrate_state(world.config())
     world.send(100, 1, "a", "b", "c")
     world.engine().run()
-    shutil.rmtree(world.state_dir)
+    world.lose_state()
     shutil.copytree(world.folder / "backup", world.state_dir)
     with pytest.raises(CheckpointError, match=r"a, b, c.*journal record .* has a, c"):
         world.engine().run()
@@ -170,7 +170,7 @@ def test_a_state_that_is_lost_after_a_migration_is_a_gap(world: ChannelWorld) ->
     migrate_state(world.config())
     world.send(100, 1, "a", "b", "c")
     world.engine().run()
-    shutil.rmtree(world.state_dir)
+    world.lose_state()
     world.send(100, 2, "a", "b", "c")
     world.engine().run()
     assert world.ids() == expected_ids(world)
