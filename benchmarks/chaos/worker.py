@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import signal
 import socket
@@ -66,8 +67,9 @@ class Worker(DaemonProcess, Freezable):
         return int(self.figure("partitions_assigned", absent=-1))
 
     def lag(self) -> int:
-        """Messages that it has not processed yet, as it says; -1 where it does not answer."""
-        return int(self.figure("input_lag_records", absent=-1))
+        """Messages that it has not processed yet, as it says; -1 where it does not say."""
+        lag = self.figure("input_lag_records", absent=-1)
+        return -1 if math.isnan(lag) else int(lag)
 
     def num_taken(self) -> int:
         """Messages that it is done with, as it says; 0 where it does not answer."""

@@ -19,9 +19,9 @@ from streamssl.checkpoint.snapshot import snapshot
 from streamssl.config.settings import load_config
 from streamssl.data.events import EventBatch
 from streamssl.stream import StreamLearner
+from streamssl.telemetry.memory import resident_bytes
 
 SETTLED_EVENTS = 20_000  # the first training burst is over, epochs are full-grown
-_STATM = Path("/proc/self/statm")
 
 
 class LearnerTask(msgspec.Struct, kw_only=True):
@@ -63,11 +63,11 @@ def measure_keys(task: LearnerTask) -> KeysFound:
     """
     learner = _learner(task)
     _process(learner, _events(msgspec.structs.replace(task, keys=10), SETTLED_EVENTS))
-    before = resident_bytes()
+    before = resident_bytes(os.getpid())
     # A pass over all keys, in small pieces so that the stream itself takes no memory.
     num_first = max(task.keys, task.events)
     _process(learner, _events(task, num_first, every_key_first=True))
-    grown = resident_bytes() - before
+    grown = resident_bytes(os.getpid()) - before
     seconds = _process(learner, _events(task, task.events, part=1))
     row = KeysRow(
         keys=task.keys,
@@ -77,12 +77,6 @@ def measure_keys(task: LearnerTask) -> KeysFound:
         measured_bytes=grown / task.keys if task.keys >= 10_000 else None,
     )
     return KeysFound(row=row, checkpoint=_checkpoint(learner, task) if task.checkpoint else None)
-
-
-def resident_bytes() -> int:
-    """Memory that this process holds (Linux)."""
-    pages = int(_STATM.read_text().split()[1])
-    return pages * os.sysconf("SC_PAGE_SIZE")
 
 
 def _checkpoint(learner: StreamLearner, task: LearnerTask) -> CheckpointCost:

@@ -171,22 +171,29 @@ def _terminated() -> Iterator[Callable[[], None]]:
     It gives a function that raises the exception once more: where a signal happens to meet a
     library that tries to import something, the library takes it for a failed import.
     """
-    told = False
+    from streamssl.engine.signals import RepeatFilter  # the engine is loaded by now
 
-    def end(*_: object) -> NoReturn:
-        nonlocal told
-        told = True
+    is_repeat, told = RepeatFilter(), False
+
+    def end() -> NoReturn:
         sys.exit(128 + signal.SIGTERM)
+
+    def handle(*_: object) -> None:
+        nonlocal told
+        if not is_repeat():
+            told = True
+            end()
 
     def check() -> None:
         if told:
             end()
 
-    before = signal.signal(signal.SIGTERM, end)
+    before = signal.signal(signal.SIGTERM, handle)
     try:
         yield check
     finally:
-        signal.signal(signal.SIGTERM, before)
+        if not told:  # Or else the process is about to end, and a repeat would kill it before.
+            signal.signal(signal.SIGTERM, before)
 
 
 def _refuse_with_journal(given: Mapping[str, object]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from typing import Annotated
 
@@ -17,7 +18,11 @@ def validate(
     config: ConfigOption,
     overrides: SetOption = None,
     online: Annotated[
-        bool, typer.Option("--online", help="Also ask the broker for the topics; changes nothing.")
+        bool,
+        typer.Option(
+            "--online",
+            help="Also ask the broker for topics and a sample of 200 messages; changes nothing.",
+        ),
     ] = False,
     columns: Annotated[
         int,
@@ -25,7 +30,7 @@ def validate(
             "--columns",
             "--channels",
             min=1,
-            help="Columns of numbers to reckon memory for, where the first event decides them.",
+            help="Columns of numbers to reckon memory for, where the first events decide them.",
         ),
     ] = _ASSUMED_NUMBERS,
 ) -> None:
@@ -34,12 +39,21 @@ def validate(
     lines = [f"{config} is valid", *highlights(loaded), *memory_report(loaded, columns)]
     typer.echo("\n".join(lines))
     if online:
-        from streamssl.transport.kafka.check import check_topics
+        _validate_online(loaded)
 
-        told = check_topics(
-            app=loaded.app, kafka=loaded.kafka, input=loaded.input, outputs=loaded.outputs
-        )
-        typer.echo("\n".join(["broker:", *(f"  {line}" for line in told)]))
+
+def _validate_online(config: Config) -> None:
+    """What the broker says of the topics, and the newest messages of themselves."""
+    from streamssl.cli.sample import sample_report
+    from streamssl.transport.kafka.check import check_topics
+    from streamssl.transport.kafka.sample import read_sample
+
+    told = check_topics(
+        app=config.app, kafka=config.kafka, input=config.input, outputs=config.outputs
+    )
+    typer.echo("\n".join(["broker:", *(f"  {line}" for line in told)]))
+    pieces = read_sample(kafka=config.kafka, input=config.input)
+    typer.echo("\n".join(sample_report(config, pieces, now_s=time.time())))
 
 
 def highlights(config: Config) -> list[str]:
@@ -89,7 +103,7 @@ def memory_report(config: Config, num_numbers: int) -> list[str]:
 
     Args:
         config: What to reckon for.
-        num_numbers: Columns of numbers, where the first event decides them.
+        num_numbers: Columns of numbers, where the first events decide them.
     """
     from streamssl.checkpoint.snapshot import snapshot
     from streamssl.stream.model import StreamModel

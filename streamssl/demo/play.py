@@ -23,6 +23,7 @@ from streamssl.demo.settings import demo_config, explain
 from streamssl.demo.view import LineView, ScreenView, figure
 from streamssl.devkit.broker import BrokerUnavailableError
 from streamssl.devkit.delivery import DeliveryLog
+from streamssl.engine.signals import RepeatFilter
 from streamssl.transport.files.formats import check_place
 from streamssl.transport.files.writers import writing
 
@@ -108,11 +109,17 @@ def _lines(console: Console) -> Callable[[str], None]:
 
 
 def _stop_first(stop: Callable[[], None]) -> Handler:
-    """The first Ctrl-C (or SIGTERM) stops in order, the second at once."""
+    """The first Ctrl-C (or SIGTERM) stops in order, a second wish at once."""
+    is_repeat, asked = RepeatFilter(), False
 
-    def handle(number: int, _: FrameType | None) -> None:
+    def handle(number: int, frame: FrameType | None) -> None:
+        nonlocal asked
+        if is_repeat():
+            return
+        if asked:
+            signal.default_int_handler(number, frame)
+        asked = True
         stop()
-        signal.signal(number, signal.default_int_handler)
 
     return handle
 

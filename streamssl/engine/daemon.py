@@ -19,9 +19,12 @@ from streamssl.codecs.registry import build_codec
 from streamssl.config.root import Config
 from streamssl.data.events import StreamsslError
 from streamssl.engine.engine import Engine
+from streamssl.engine.signals import RepeatFilter
+from streamssl.engine.story import tell_starting
 from streamssl.engine.summary import Summary
 from streamssl.host import Host, ProcessHost
 from streamssl.telemetry import Health, Metrics, TelemetryServer
+from streamssl.telemetry.log_events import tell
 from streamssl.transport.kafka import KafkaTransport
 
 log = logging.getLogger(__name__)
@@ -43,23 +46,21 @@ def run_daemon(
     Returns:
         Exit code: 0 after a drain, else that of the error (1 where it is unexpected).
     """
-    health = Health()
+    tell_starting(config)
     try:
         with (
             closing(learner) if learner else nullcontext(),
             lock(config.app.state_dir),
-            Daemon(config, learner, init_from, health) as daemon,
+            Daemon(config, learner, init_from, Health()) as daemon,
         ):
             summary = daemon.run()
     except StreamsslError as error:
-        health.fail(str(error))
-        log.error("%s", error)
+        tell(log, "failed", error=error, exit_code=error.exit_code)
         return error.exit_code
     except Exception:
-        health.fail("unexpected error")
-        log.exception("unexpected error: this is a defect, please report it")
+        tell(log, "defect", with_traceback=True)
         return 1
-    log.info("drained", extra=asdict(summary))
+    tell(log, "drained", **asdict(summary))
     return 0
 
 
@@ -83,7 +84,10 @@ class Daemon:
         self._metrics = metrics = Metrics()
         self._num_settled = 0
         self._transport = KafkaTransport(config, stopping=self._waiting)
-        host = learner or _local(config)
+        host = self._host = learner or _local(config)
+        metrics.watch_memory("engine", os.getpid())
+        if learner:
+            metrics.watch_memory("learner", learner.pid)
         self._opened.callback(host.close)
         self._engine = Engine(
             config=config,
@@ -121,14 +125,19 @@ class Daemon:
             port=telemetry.port,
         )
         self._opened.callback(server.close)
-        log.info("telemetry", extra={"address": "{}:{}".format(*server.address)})
+        tell(log, "telemetry", address="{}:{}".format(*server.address))
 
     def _status(self) -> dict[str, Any]:
         app = self._config.app
         return {"app": app.name, "instance": app.instance, **asdict(self._engine.summary)}
 
     def _waiting(self) -> bool:
-        """The transport waits for the broker: the loop lives, and may be asked to stop."""
+        """The transport waits for the broker: the loop lives, and may be asked to stop.
+
+        Raises:
+            LearnerProcessError: The learner's process has ended meanwhile.
+        """
+        self._host.check_alive()
         self._health.beat()
         self._tell_trouble()
         return self._stopping.is_set()
@@ -159,21 +168,24 @@ def _local(config: Config) -> Host:
 
 @contextlib.contextmanager
 def _signals(stopping: threading.Event, health: Health) -> Iterator[None]:
-    """The first SIGTERM or SIGINT drains; a second one, or a drain that hangs, ends at once."""
+    """The first SIGTERM or SIGINT drains; a second wish, or a drain that hangs, ends at once."""
+    is_repeat = RepeatFilter()
 
     def leave() -> None:
         # Safe at any moment: the next start recovers from the journal, as after a kill -9.
-        log.warning("ending without waiting for the drain")
+        tell(log, "forced_end")
         logging.shutdown()
         os._exit(FORCED_EXIT)
 
     def stop(number: int, _: FrameType | None) -> None:
+        if is_repeat():
+            return
         if stopping.is_set():
             leave()
         else:
             stopping.set()
             health.drain()
-            log.info("draining", extra={"signal": signal.Signals(number).name})
+            tell(log, "draining", signal=signal.Signals(number).name)
             deadline.start()
 
     deadline = threading.Timer(DRAIN_LIMIT_S, leave)
@@ -183,5 +195,6 @@ def _signals(stopping: threading.Event, health: Health) -> Iterator[None]:
         yield
     finally:
         deadline.cancel()
-        for number, handler in before.items():
-            signal.signal(number, handler)
+        if not stopping.is_set():  # Or else the process ends, and a repeat would kill it before.
+            for number, handler in before.items():
+                signal.signal(number, handler)

@@ -7,15 +7,17 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from functools import partial
 
 import numpy as np
 import pyarrow as pa
 
 from streamssl.config.budget import Budget
-from streamssl.data.events import OutputRecord
+from streamssl.data.events import OutputRecord, StreamsslError
 from streamssl.data.results import INCIDENT_STATES, EpochReport, Results, Spread
 from streamssl.engine.pending import PendingPart, PendingTransaction
 from streamssl.engine.slices import messages_of
+from streamssl.engine.story import Story
 from streamssl.engine.summary import Summary
 from streamssl.host import Written
 from streamssl.telemetry import Health, Metrics
@@ -34,6 +36,7 @@ class MetricsReporter:
         metrics: The metric catalogue.
         health: The lifecycle.
         clock: Seconds that only grow.
+        story: The log.
         wall_clock: Seconds since 1970.
     """
 
@@ -45,19 +48,27 @@ class MetricsReporter:
         metrics: Metrics,
         health: Health,
         clock: Callable[[], float],
+        story: Story,
         wall_clock: Callable[[], float] = time.time,
     ) -> None:
         self.summary = Summary()
+        self.story = story
         self._topic = topic
         self._metrics = metrics
         self._health = health
         self._clock = clock
         self._wall_clock = wall_clock
         self._began_s = clock()
+        self._is_draining = False
+        self._committed_s = math.nan
+        self._lag: Mapping[int, int] = {}
         self._held: dict[int, int] = {}
         self._newest_s: dict[int, float] = {}
         # Incidents a day are no share: NaN, so that no alert compares with it.
         metrics.alert_rate_target.set(math.nan if budget.share is None else budget.share)
+        metrics.ready.set_function(lambda: not health.ready())
+        metrics.broker_reachable.set_function(lambda: health.broker_reachable)
+        metrics.commit_age.set_function(lambda: self._clock() - self._committed_s)
 
     @contextmanager
     def stage(self, name: str) -> Iterator[None]:
@@ -72,18 +83,30 @@ class MetricsReporter:
             self._metrics.stage_duration.labels(name).observe(seconds)
 
     def enter(self, phase: str) -> None:
-        """Go to another phase of the lifecycle."""
+        """Go to another phase of the lifecycle; a drain is the last."""
+        if self._is_draining:
+            return
+        self._is_draining = phase == "draining"
+        self.story.phase(phase)
         self._health.enter(phase)
         self._metrics.state.state(self._health.state)
 
     def heartbeat(self) -> None:
         """The loop turned once more."""
+        self.story.turned()
+        self._judge_input()
         self._health.beat()
         self._metrics.state.state(self._health.state)
+
+    def failed(self, error: Exception) -> None:
+        """An error ends the process; probes say so until it has ended."""
+        known = isinstance(error, StreamsslError)
+        self._health.fail(str(error) if known else "unexpected error")
 
     def recovering(self, num_events: int) -> None:
         """So many events of the journal are applied again so far."""
         self.heartbeat()
+        self.story.recovering(num_events)
         self.summary.recovered = num_events
 
     def recovered(self, source: str, num_events: int) -> None:
@@ -95,6 +118,8 @@ class MetricsReporter:
         """The recovery left changes that the journal has yet to say; over at a checkpoint."""
         for change in changes:
             name = change.partition(":")[0]
+            if name == "gap":
+                self._metrics.learning_gaps.inc()
             if name in PASSING:  # `rebased` belongs to every upgrade: the journal says so.
                 self._health.degrade(name, change)
 
@@ -113,25 +138,41 @@ class MetricsReporter:
         self.enter("warming")
 
     def report_assignment(self, held: Mapping[int, int], lag: Mapping[int, int]) -> None:
-        """Which partitions are held, in which incarnations, and how far they are behind."""
+        """Which partitions are held, in which incarnations, and how far they are behind.
+
+        Args:
+            held: Incarnation of each partition.
+            lag: Messages that wait, of the partitions whose end is known.
+        """
         came = sum(self._held.get(p) != incarnation for p, incarnation in held.items())
         left = sum(held.get(p) != incarnation for p, incarnation in self._held.items())
+        self.story.partitions(held, num_came=came, num_left=left, lag=lag)
         self._metrics.rebalances.labels("assigned").inc(came)
         self._metrics.rebalances.labels("revoked").inc(left)
         self._metrics.partitions_assigned.labels(self._topic).set(len(held))
-        for partition, num_messages in lag.items():
-            self._metrics.input_lag.labels(self._topic, str(partition)).set(num_messages)
+        self._lag = lag
+        for partition in held.keys() - self._held.keys():
+            gauge = self._metrics.input_lag.labels(self._topic, str(partition))
+            gauge.set_function(partial(self._lag_of, partition))
         for partition in self._held.keys() - held.keys():  # What another worker has to do.
             self._metrics.input_lag.remove(self._topic, str(partition))
         self._held = dict(held)
         self._newest_s = {p: seconds for p, seconds in self._newest_s.items() if p in held}
 
+    def _lag_of(self, partition: int) -> float:
+        """Messages that wait; NaN while nobody can know: its end, or the broker, is away."""
+        if not self._health.broker_reachable:
+            return math.nan
+        return self._lag.get(partition, math.nan)
+
     def committed(self, pending: PendingTransaction, landed: Transaction, began_s: float) -> None:
         """`landed` is what landed of a transaction, sent at `began_s`."""
         now_s = self._clock()
+        self._committed_s = now_s
         self.summary.transactions += 1
         self.summary.seconds = now_s - self._began_s
         outcome = "committed" if len(landed.parts) == len(pending.parts) else "partial"
+        self.story.committed(pending, landed)
         self._metrics.commits.labels(outcome).inc()
         self._metrics.commit_duration.observe(now_s - began_s)
         for _, records in landed.by_partition():
@@ -155,6 +196,7 @@ class MetricsReporter:
         self.summary.epochs += 1
         self.summary.samples_trained += report.num_trained
         self.summary.keys, self.summary.keys_warming = report.keys_active, report.keys_warming
+        self.story.epoch_closed(report)
         self._metrics.observe(report)
         self.enter("warming" if report.warmup_progress < 1.0 else "running")
 
@@ -165,11 +207,19 @@ class MetricsReporter:
             self._metrics.checkpoints.labels("failed").inc()
             self._health.degrade("checkpoint", "the last checkpoint could not be written")
             return
+        self.story.saved(written)
         self._metrics.checkpoints.labels("saved").inc()
         self._metrics.checkpoint_bytes.set(written.num_bytes)
         self._metrics.checkpoint_last_success.set(self._wall_clock())
         for name in ("checkpoint", *PASSING):
             self._health.restore(name)
+
+    def _judge_input(self) -> None:
+        """Input that mostly cannot be read is a problem, for as long as it is so."""
+        if self.story.unreadable:
+            self._health.degrade("unreadable", self.story.unreadable)
+        else:
+            self._health.restore("unreadable")
 
     def _count_missed(self, partition: int, num_messages: int) -> None:
         self.summary.missed += num_messages

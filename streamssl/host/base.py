@@ -99,6 +99,14 @@ class Host(ABC):
         return self.status.state_crc32c
 
     @abstractmethod
+    def check_alive(self) -> None:
+        """Return if the learner can go on; asks it nothing.
+
+        Raises:
+            LearnerProcessError: Its process has ended by itself.
+        """
+
+    @abstractmethod
     def build(self) -> Mapping[str, str | None]:
         """Versions, CPU and threads of the process that the learner runs in.
 

@@ -106,6 +106,12 @@ class ProcessHost(Host):
         """Process id of the learner's process."""
         return self._process.pid
 
+    def check_alive(self) -> None:
+        """Notice an end of the learner's process while nobody waits for an answer."""
+        if self._process.poll() is not None:
+            self._build.result()  # What it refused to begin with says more than its end.
+            raise self._vanished()
+
     @property
     def status(self) -> LearnerStatus:
         """Where the learner will stand when all that was asked for is done."""

@@ -11,6 +11,7 @@ from prometheus_client import CollectorRegistry, ProcessCollector
 from streamssl.data.results import SEVERITIES, EpochReport, Results, Spread
 from streamssl.telemetry.catalogue import Catalogue, Entry
 from streamssl.telemetry.health import STATES
+from streamssl.telemetry.memory import resident_bytes
 from streamssl.telemetry.stages import STAGES
 from streamssl.version import __version__
 
@@ -37,6 +38,7 @@ class Metrics:
         self.build = c.info("build", "Version of the running build.")
         self.build.info({"version": __version__})
         self.state = c.enum("state", "Lifecycle state.", STATES)
+        self._declare_process(c)
         self._declare_flow(c)
         self._declare_learning(c)
         self._declare_scores(c)
@@ -47,6 +49,21 @@ class Metrics:
         """Every metric of this daemon, for the documentation."""
         return tuple(self._catalogue.entries)
 
+    def _declare_process(self, c: Catalogue) -> None:
+        self.ready = c.gauge("ready", "1 while events are being processed, as on /readyz, else 0.")
+        self.broker_reachable = c.gauge(
+            "broker_reachable", "1 while the broker answers, 0 while it does not."
+        )
+        self.resident_memory = c.gauge(
+            "resident_memory_bytes",
+            "Resident memory of the engine's process, and of the learner's where it has its own.",
+            "process",
+        )
+
+    def watch_memory(self, process: str, pid: int) -> None:
+        """Export the resident memory of a process from now on, NaN where it cannot be read."""
+        self.resident_memory.labels(process).set_function(partial(resident_bytes, pid))
+
     def _declare_flow(self, c: Catalogue) -> None:
         self.input_events = c.counter(
             "input_events_total",
@@ -56,7 +73,7 @@ class Metrics:
         self.input_bytes = c.counter("input_bytes_total", "Bytes taken from the input.", "topic")
         self.input_lag = c.gauge(
             "input_lag_records",
-            "End offset minus next offset to process.",
+            "End offset minus next offset to process; NaN while it is not known.",
             *("topic", "partition"),
         )
         self.input_last_event_timestamp = c.gauge(
@@ -128,6 +145,10 @@ class Metrics:
         self.commit_duration = c.histogram(
             "offset_commit_duration_seconds", "Time that a transaction took to be acknowledged."
         )
+        self.commit_age = c.gauge(
+            "commit_age_seconds",
+            "Seconds since the last transaction was acknowledged; NaN before the first.",
+        )
         self.stage_duration = c.histogram(
             "stage_duration_seconds", "Wall time of one batch in a stage.", "stage", values=STAGES
         )
@@ -176,6 +197,9 @@ class Metrics:
         self.replay_records = c.gauge("replay_buffer_records", "Records held for replay.")
         self.replay_bytes = c.gauge("replay_buffer_bytes", "Bytes held for replay.")
         self.keys_active = c.gauge("keys_active", "Keys with live state.")
+        self.keys_warming = c.gauge(
+            "keys_warming", "Keys with live state that are scored but cannot be anomalous yet."
+        )
         self.keys_evicted = c.counter("keys_evicted_total", "Keys whose state was dropped.")
 
     def _declare_scores(self, c: Catalogue) -> None:
@@ -215,6 +239,10 @@ class Metrics:
             "source",
             values=("fresh", "checkpoint", "initial"),
         )
+        self.learning_gaps = c.counter(
+            "learning_gaps_total",
+            "Starts that could not recover all epochs, so that some are not learnt.",
+        )
 
     def observe(self, report: EpochReport) -> None:
         """Note what the end of an epoch did."""
@@ -227,7 +255,8 @@ class Metrics:
             self.loss.labels(objective).set(loss)
         gauges = (
             *("gradient_norm", "warmup_progress"),
-            *("alert_rate", "replay_records", "replay_bytes", "keys_active"),
+            *("alert_rate", "replay_records", "replay_bytes"),
+            *("keys_active", "keys_warming"),
         )
         for name in gauges:
             value = getattr(report, name)

@@ -233,6 +233,46 @@ def test_validate_online(
         assert told.code == 0
         assert f"input {topic}: 3 partitions" in told.out
         assert f"a start will create: {app}.dlq" in told.out
+        assert "sample: there is no message to look at" in told.out
+
+
+@pytest.mark.kafka
+def test_validate_online_looks_at_the_newest_messages(
+    cli: Callable[..., Outcome],
+    kafka_broker: object,
+    unique_name: Callable[[str], str],
+) -> None:
+    """Of all partitions, 200 in all; no group is joined, nothing committed or created."""
+    from streamssl.config.sections import KafkaConfig
+    from streamssl.devkit.clients import TopicWriter, create_topic
+    from streamssl.transport.kafka.security import client_settings
+    from streamssl.transport.kafka.topics import Admin
+
+    servers: str = kafka_broker.bootstrap_servers  # type: ignore[attr-defined]
+    app, topic = unique_name("app"), unique_name("input")
+    kafka = KafkaConfig(bootstrap_servers=servers)
+    create_topic(kafka, topic, 3)
+    with TopicWriter(kafka, topic) as writer:
+        for n in range(303):
+            value = b"{" if n == 300 else json.dumps({"rpm": n % 7, "temp": 20.5}).encode()
+            writer.send(value, key=b"m%d" % (n % 3), partition=n % 3)
+        writer.flush()
+    options = [f"kafka.bootstrap_servers={servers}", f"app.name={app}", f"input.topic={topic}"]
+    args = [word for option in options for word in ("--set", option)]
+    for _ in range(2):
+        told = cli("validate", "-c", SENSOR, "--online", *args)
+        assert told.code == 0
+        assert "the newest 200 messages of 3 partitions" in told.out
+        assert "channels: rpm, temp (auto" in told.out
+        assert "3 in 199 events, 0 without one" in told.out
+        assert "1 bad_json (first at partition 0, offset 100" in told.out
+        assert "set input.codec" in told.out
+    admin = Admin(client_settings(kafka))
+    try:
+        assert app not in {group["group_id"] for group in admin.client.list_groups()}
+        assert admin.absent([f"{app}.scores"])
+    finally:
+        admin.close()
 
 
 def test_an_unreachable_broker_ends_with_3(cli: Callable[..., Outcome]) -> None:

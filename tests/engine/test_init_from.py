@@ -57,9 +57,10 @@ def test_machines_that_were_learnt_are_warming_for_one_window(
     with caplog.at_level(logging.INFO, "streamssl.engine.start"):
         world.engine(init_from=pretrained).run()
     assert num_warming(world) == {"m0": 8, "m1": 8, "m2": 8, "m3": 8, "m4": 60}
-    (told,) = (record for record in caplog.records if record.name == "streamssl.engine.start")
+    events = {vars(record)["event"]: record for record in caplog.records}
+    told = events["state_carried"]
     assert "4 keys" in told.getMessage()
-    assert vars(told)["keys"] == NUM_MACHINES
+    assert vars(told)["num_keys"] == NUM_MACHINES
 
 
 @pytest.mark.parametrize("moment", [3, 20, 45])

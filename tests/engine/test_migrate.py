@@ -10,9 +10,11 @@ from typing import Any
 
 import numpy as np
 import pytest
+from typer.testing import CliRunner
 
 from streamssl.checkpoint import CheckpointError
 from streamssl.checkpoint.store import checkpoints
+from streamssl.cli.app import app
 from streamssl.codecs.registry import build_codec
 from streamssl.data.events import Schema
 from streamssl.engine.migrate import migrate_state
@@ -91,7 +93,7 @@ def test_other_channels_than_the_states_are_refused(
 ) -> None:
     """Both lists and the way out, whether the state or only the journal names the first."""
     if state_is_lost:
-        shutil.rmtree(world.state_dir)
+        world.lose_state()
     world.configured(**sections)
     asked = "a, b, x" if "modality" in sections else "a, b"
     with pytest.raises(CheckpointError, match=f"channels a, b, c, .* {asked};.*checkpoint migrate"):
@@ -140,7 +142,7 @@ def test_a_journal_is_replayed_from_after_the_migration(world: ChannelWorld) -> 
     found = reproduced(world, written)
     assert found.differing_epochs == []
     assert found.state_crc32c == world.learners[0].state_crc32c()
-    shutil.rmtree(world.state_dir)
+    world.lose_state()
     with pytest.raises(JournalBrokenError):
         reproduced(world, written)
 
@@ -152,7 +154,7 @@ def test_a_state_of_before_is_not_mixed_with_what_came_after(world: ChannelWorld
     migrate_state(world.config())
     world.send(100, 1, "a", "b", "c")
     world.engine().run()
-    shutil.rmtree(world.state_dir)
+    world.lose_state()
     shutil.copytree(world.folder / "backup", world.state_dir)
     with pytest.raises(CheckpointError, match=r"a, b, c.*journal record .* has a, c"):
         world.engine().run()
@@ -168,7 +170,7 @@ def test_a_state_that_is_lost_after_a_migration_is_a_gap(world: ChannelWorld) ->
     migrate_state(world.config())
     world.send(100, 1, "a", "b", "c")
     world.engine().run()
-    shutil.rmtree(world.state_dir)
+    world.lose_state()
     world.send(100, 2, "a", "b", "c")
     world.engine().run()
     assert world.ids() == expected_ids(world)
@@ -217,3 +219,19 @@ def test_a_learner_refuses_a_state_of_other_channels(world: ChannelWorld) -> Non
     batch = build_codec(world.config()).decoder.decode(piece, Schema(("a", "b"))).batch
     with pytest.raises(ValueError, match="not the columns"):
         learner.process(batch)
+
+
+def test_the_verb_says_what_it_did(world: ChannelWorld) -> None:
+    """`streamssl checkpoint migrate`: what is kept, new and gone; without a state exit code 4."""
+    path = world.folder / "config.yaml"
+    app_section = {"state_dir": str(world.state_dir)}
+    sections = world.sections | {"app": app_section, "modality": {"window": 8, "fields": ["a"]}}
+    path.write_text(json.dumps(sections))
+    result = CliRunner().invoke(app, ["checkpoint", "migrate", "-c", str(path)])
+    assert result.exit_code == 0, result.output
+    assert "kept  a\n" in result.output
+    assert "gone  b, c\n" in result.output
+    nowhere = ["--set", f"app.state_dir={world.folder / 'nowhere'}"]
+    refused = CliRunner().invoke(app, ["checkpoint", "migrate", "-c", str(path), *nowhere])
+    assert isinstance(refused.exception, CheckpointError)
+    assert refused.exception.exit_code == 4

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import random
-import shutil
 import signal
 import threading
 from collections.abc import Sequence
@@ -21,6 +20,7 @@ from streamssl.engine import start
 from streamssl.engine.positions import Positions
 from streamssl.engine.recovery import InputDiffersError, JournalBrokenError, Reproduction
 from streamssl.engine.reproduce import reproduce
+from streamssl.engine.signals import RepeatFilter
 from streamssl.host.local import LocalHost
 from streamssl.telemetry import Health
 from streamssl.transport.memory import MemoryTransport
@@ -155,7 +155,7 @@ def test_the_state_directory_is_recovered_from_the_whole_journal(tmp_path: Path)
     for world in (calm, bereft):
         world.produce_noise(60)
         world.engine().run()
-    shutil.rmtree(state_dir(bereft))
+    bereft.lose_state()
     for world in (calm, bereft):
         world.produce_noise(60, seed=1)
         world.engine().run()
@@ -173,7 +173,7 @@ def test_what_cannot_be_recovered_is_declared_a_gap(
     world, health = World(tmp_path, modality={"tail_events": 5}), Health()
     world.produce_noise(60)
     world.engine().run()
-    shutil.rmtree(state_dir(world))
+    world.lose_state()
     last = world.journal()[-1]
     if expired != "journal":
         world.broker.expire("events", 0, 58)
@@ -248,7 +248,7 @@ def test_another_state_at_recovery_is_journalled_as_rebased(
     world, health, reasons = World(tmp_path), Health(), list[str]()
     world.produce_noise(60)
     world.engine().run()
-    shutil.rmtree(state_dir(world))
+    world.lose_state()
     world.produce_noise(10, seed=1)
 
     def close(self: FakeLearner, decisions: Decisions, honest=FakeLearner.close_epoch):  # type: ignore[no-untyped-def]
@@ -301,7 +301,7 @@ def test_a_journal_without_its_beginning_is_replayed_from_a_checkpoint(tmp_path:
     assert written == world.scores()[-len(written) :]
     assert len(written) == found.events > 0
     assert found.differing_epochs == []
-    shutil.rmtree(state_dir(world))
+    world.lose_state()
     with pytest.raises(JournalBrokenError, match="state directory"):
         reproduce(
             world.config(),
@@ -329,17 +329,24 @@ def test_a_start_may_begin_from_what_another_run_learnt(tmp_path: Path) -> None:
         World(tmp_path / "third").engine(init_from=tmp_path / "absent").run()
 
 
+@pytest.mark.usefixtures("signals_as_before")
 def test_the_first_signal_drains_and_the_second_ends_at_once(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """SIGTERM asks for a drain; impatience is heard."""
+    """SIGTERM asks for a drain; impatience is heard. Repeated within a second it is one wish."""
     left: list[int] = []
+    now_s = 100.0
     monkeypatch.setattr(os, "_exit", left.append)
+    monkeypatch.setattr(daemon_module, "RepeatFilter", lambda: RepeatFilter(lambda: now_s))
     stopping = threading.Event()
     with daemon_module._signals(stopping, Health()):
         os.kill(os.getpid(), signal.SIGTERM)
         assert stopping.wait(1.0)
+        os.kill(os.getpid(), signal.SIGTERM)
+        now_s += 0.9
+        os.kill(os.getpid(), signal.SIGINT)
         assert left == []
+        now_s += 0.2
         os.kill(os.getpid(), signal.SIGTERM)
     assert left == [daemon_module.FORCED_EXIT]
 
@@ -368,7 +375,7 @@ def test_what_began_from_another_state_is_not_reproduced_from_a_fresh_one(tmp_pa
     first.engine().run()
     second.produce_noise(60)
     second.engine(init_from=state_dir(first) / "checkpoints").run()
-    shutil.rmtree(state_dir(second))
+    second.lose_state()
     with pytest.raises(JournalBrokenError, match="--init-from"):
         reproduce(
             second.config(),

@@ -236,6 +236,23 @@ def test_a_killed_learner_is_told() -> None:
     host.close()
 
 
+def test_a_learner_that_died_is_noticed_without_asking_it() -> None:
+    """While no input comes nobody waits for an answer; how it ended is told all the same."""
+    host = ProcessHost(CONFIG)
+    host.submit(BATCH.take(slice(0, 8))).result()
+    host.check_alive()
+    os.kill(host.pid, signal.SIGKILL)
+    host._process.wait()
+    with pytest.raises(LearnerProcessError, match="SIGKILL"):
+        host.check_alive()
+    host.close()
+    refused = ProcessHost(Config.model_validate({"learner": {"device": "cuda:99"}}))
+    refused._process.wait()
+    with pytest.raises(StreamsslError, match=r"learner\.device"):
+        refused.check_alive()  # what it said, not that it ended
+    refused.close()
+
+
 def test_the_learner_s_process_ends_with_the_engine_s() -> None:
     """No process is left behind, and none outlives its connection."""
     host = ProcessHost(CONFIG)
@@ -276,6 +293,6 @@ def test_a_checkpoint_of_other_sizes_is_refused_with_what_to_do(host: Host, tmp_
     assert refused.value.exit_code == CheckpointError.exit_code
     assert str(path) in told
     assert "go back to the learner, modality and scorers sections" in told
-    assert told.endswith("or name an empty app.state_dir")
+    assert told.endswith("or name an empty app.state_dir and set app.on_missing_state: fresh")
     with pytest.raises(CheckpointError, match="does not fit this configuration"):
         StreamLearner.from_config(CONFIG).load(tmp_path)

@@ -40,6 +40,20 @@ def run_of(kind: str) -> tuple[Results, int, int]:
 
 
 @every_modality
+def test_keys_are_warming_until_all_of_them_can_be_anomalous(example: Example) -> None:
+    """What an epoch's report counts is what the next events say of themselves."""
+    learner, batch = new(example), events_of(example.kind)
+    for start in range(0, LENGTH, 50):
+        piece = batch.take(slice(start, start + 50))
+        results = learner.advance(piece)
+        report = learner.close_epoch(Decisions("count"))
+        assert report.keys_active == 4
+        if not results.warming.any():
+            assert report.keys_warming == 0
+    assert learner.score(batch.take(slice(0, 50))).warming.any() == (report.keys_warming > 0)
+
+
+@every_modality
 @settings(max_examples=5, deadline=None)
 @given(cuts=st.lists(st.integers(1, 90), min_size=1, max_size=6))
 def test_cuts_change_no_bit(example: Example, cuts: list[int]) -> None:

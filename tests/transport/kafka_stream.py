@@ -151,6 +151,22 @@ def as_transaction(slices: list[Slice], seq: int, instance: int = 0) -> Transact
     return Transaction(JournalRecord(instance=instance, seq=seq, epoch=1, ranges=ranges), parts)
 
 
+class RawName(str):
+    """A header's name whose bytes are no text."""
+
+    __slots__ = ("raw",)
+    raw: bytes
+
+    def __new__(cls, raw: bytes) -> RawName:
+        name = super().__new__(cls, "raw")
+        name.raw = raw
+        return name
+
+    def encode(self, *_: str) -> bytes:
+        """The bytes as they are."""
+        return self.raw
+
+
 class WrappedProducer:
     """A producer, for a test to change what it does."""
 

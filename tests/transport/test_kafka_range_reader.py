@@ -150,6 +150,9 @@ class Member:
     def newest(self, partitions: Iterable[int]) -> dict[int, int]:
         return dict.fromkeys(partitions, self.end)
 
+    def oldest(self, partitions: Iterable[int]) -> dict[int, int]:
+        return dict.fromkeys(partitions, 3)
+
     def seek(self, partition: int, position: int) -> None:
         self.positions[partition] = position
 
@@ -172,15 +175,20 @@ def test_a_beginning_is_committed_before_it_is_used() -> None:
     consumer, commit = Member(20), Commits()
     held: dict[int, int] = {0: 1, 1: 1}
     member: Any = consumer
-    cursors = PartitionCursors(member, topic="t", start="latest", held=lambda: held, commit=commit)
+    cursors = PartitionCursors(
+        member, topic="t", at_end={0, 1, 2}, held=lambda: held, commit=commit
+    )
     commit.refusing = True
     with pytest.raises(errors.CommitFailedError):
-        cursors.begin([0, 1, 2])
+        cursors.begin({0, 1, 2})
     assert not consumer.positions
     commit.refusing, consumer.end = False, 25
-    cursors.begin([0, 1, 2])
+    cursors.begin({0, 1, 2})
     assert commit.seen == [{0: 25, 1: 25}]
     assert consumer.positions == {0: 25, 1: 25}
+    held[7] = 1
+    cursors.begin({7})  # it has appeared since
+    assert commit.seen.pop() == {7: 3}
     held.clear()
-    cursors.begin([0, 1, 2])
+    cursors.begin({0, 1, 2})
     assert len(commit.seen) == 1

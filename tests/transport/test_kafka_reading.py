@@ -22,7 +22,7 @@ from streamssl.transport.kafka.producer_record import ProducerRecord
 from streamssl.transport.kafka.readonly import KafkaReadonly
 from streamssl.transport.kafka.unreadable import TopicUnreadableError
 from tests.conftest import RunningBroker
-from tests.transport.kafka_stream import Stream, Worker, numbers
+from tests.transport.kafka_stream import RawName, Stream, Worker, numbers
 
 pytestmark = pytest.mark.kafka
 CODECS = ("gzip", "snappy", "lz4", "zstd")
@@ -51,6 +51,21 @@ def test_an_input_topic_may_be_compressed(stream: Stream, monkeypatch: pytest.Mo
     assert stream.published() == Counter(range(400))
     assert numbers(again) == list(range(0, 400, 4))
     assert len(seen) == len(CODECS)
+
+
+def test_a_header_name_that_is_no_text_stops_nothing(stream: Stream) -> None:
+    """Headers are not needed: the message is scored, and can be read again for a recovery."""
+    stream.num_partitions = 1  # all in partition 0
+    stream.produce(range(3))
+    with KafkaProducer(bootstrap_servers=stream.kafka.bootstrap_servers) as producer:
+        headers = [(RawName(b"\xff\xfe"), b"x"), ("trace", b"y")]
+        producer.send(stream.topic, b"3", partition=0, headers=headers)
+        producer.flush()
+    stream.produce(range(4, 6))
+    with stream.joined() as transport:
+        Worker(transport).run(6)
+        assert numbers(transport.reread(0, 0, 6)) == list(range(6))
+    assert stream.published() == Counter(range(6))
 
 
 def test_an_unknown_codec_ends_the_process_with_the_remedy(

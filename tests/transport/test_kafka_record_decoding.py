@@ -13,6 +13,7 @@ from kafka.record.memory_records import MemoryRecords, MemoryRecordsBuilder
 
 from streamssl.data.events import Message
 from streamssl.transport.kafka.record_decoding import MessagesOfPartition
+from tests.transport.kafka_stream import RawName
 
 IN = TopicPartition("in", 2)
 MAYBE_BYTES = st.none() | st.binary(max_size=200)
@@ -67,6 +68,20 @@ def test_the_brokers_own_time_is_that_of_the_batch() -> None:
     data[22] |= 0x08  # the attributes' lower byte
     parsed = MessagesOfPartition(0, IN, MemoryRecords(bytes(data)), check_crcs=False).take()
     assert [message.timestamp_ms for message in parsed] == [1_002] * 3
+
+
+@pytest.mark.parametrize("compression", [NONE, GZIP])
+def test_a_header_name_that_is_no_text_stops_nothing(compression: int) -> None:
+    """Any bytes may be a header's name, or none: all records of the batch are read."""
+    names: list[Any] = ["text", RawName(b"\xff\xfe"), RawName(b"\xc3(")]
+    data = batch([(7, b"k", b"v", [(name, b"1")]) for name in names], compression)
+    found = MessagesOfPartition(0, IN, MemoryRecords(bytes(data))).take()
+    assert [message.headers[0][0] for message in found] == ["text", r"\xff\xfe", r"\xc3("]
+    assert [(m.offset, m.key, m.value) for m in found] == [(n, b"k", b"v") for n in range(3)]
+    nameless = batch([(7, b"k", b"v", [("", b"1")])])
+    nameless[-3] = 1  # the length of the name: none
+    parsed = MessagesOfPartition(0, IN, MemoryRecords(bytes(nameless)), check_crcs=False).take()
+    assert parsed[0].headers == (("", b"1"),)
 
 
 @pytest.mark.parametrize("check", [True, False])

@@ -86,13 +86,32 @@ def test_outputs_grow_with_the_input(stream: Stream) -> None:
     with stream.joined() as transport:
         worker = Worker(transport)
         worker.run(6)
-        transport._open.admin.client.create_partitions({stream.topic: 4})
-        stream.num_partitions = 4
+        _grow(transport, stream, 4)
         _look_for_partitions(transport)
         stream.produce(range(6, 14))
         worker.run(8)
         assert set(transport.assignment()) == {0, 1, 2, 3}
     assert stream.published() == Counter(range(14))
+
+
+def test_a_partition_that_appears_begins_at_its_first_message(stream: Stream) -> None:
+    """Under `input.start: latest` too: what came before the group saw it is read, by whom ever."""
+    stream.produce(range(6))
+    with stream.joined(start="latest") as transport:
+        while set(transport.lag()) != {0, 1, 2}:
+            assert not transport.poll(10, 0.1)
+        _grow(transport, stream, 4)
+        stream.produce(range(6, 12))
+        _look_for_partitions(transport)
+        worker = Worker(transport)
+        worker.run(6)
+        _grow(transport, stream, 5)
+    stream.produce(range(12, 20))
+    with stream.joined(start="latest") as transport:  # a process that never knew it otherwise
+        other = Worker(transport)
+        other.seq = worker.seq
+        other.run(8)
+    assert stream.published() == Counter(range(6, 20))
 
 
 def test_an_instance_without_a_journal_partition_is_refused(stream: Stream) -> None:
@@ -112,6 +131,12 @@ def test_a_broker_that_is_not_there_is_told_in_time(stream: Stream) -> None:
     with pytest.raises(TransportUnavailableError, match="bootstrap_servers"):
         stream.transport().open()
     assert time.monotonic() - began < 6.0
+
+
+def _grow(transport: KafkaTransport, stream: Stream, num_partitions: int) -> None:
+    """Add partitions to the input topic."""
+    transport._open.admin.client.create_partitions({stream.topic: num_partitions})
+    stream.num_partitions = num_partitions
 
 
 def _look_for_partitions(transport: KafkaTransport) -> None:

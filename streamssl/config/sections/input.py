@@ -21,7 +21,9 @@ class InputConfig(Section):
         "json", description="One JSON object a message, or Arrow IPC with many rows."
     )
     start: Literal["earliest", "latest"] = Field(
-        "earliest", description="Where a group without committed positions begins."
+        "earliest",
+        description="Where a group without committed positions begins; a partition that is added "
+        "later begins at its first message.",
     )
     time_field: str | None = Field(
         None,

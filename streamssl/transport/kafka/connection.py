@@ -10,6 +10,7 @@ from functools import partial
 from kafka import TopicPartition
 
 from streamssl.config.root import Config
+from streamssl.telemetry.log_events import tell
 from streamssl.transport.kafka.assignments import Assignments
 from streamssl.transport.kafka.at_least_once import AtLeastOnce
 from streamssl.transport.kafka.exactly_once import ExactlyOnce
@@ -134,6 +135,7 @@ class Connection:
         return Fence(self.admin.client, transactional_id=self._member, outputs=list(wanted))
 
     def _new_subscription(self) -> Subscription:
+        at_end = self._before_the_group() if self._start == "latest" else frozenset[int]()
         assignments = Assignments()
         consumer = GroupConsumer(
             self._settings,
@@ -147,9 +149,17 @@ class Connection:
             consumer,
             assignments,
             topic=self._topic,
-            start=self._start,
+            at_end=at_end,
             retry_policy=self._retry_policy,
         )
+
+    def _before_the_group(self) -> frozenset[int]:
+        """Partitions that were there before the group began; none where it has positions.
+
+        Who has none in a group that has some was added since.
+        """
+        began = self.admin.has_positions(self._app, self._topic)
+        return frozenset() if began else frozenset(range(self.num_partitions))
 
     def _new_reader(self, topic: str) -> RangeReader:
         reader = open_reader(
@@ -179,6 +189,6 @@ class Connection:
             try:
                 free()
             except CLIENT_ERRORS as error:
-                log.warning("not closed in order: %s: %s", type(error).__name__, error)
+                tell(log, "not_closed", error=f"{type(error).__name__}: {error}")
 
         self._opened.callback(freed)

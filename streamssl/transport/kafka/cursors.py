@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+import logging
+from collections.abc import Callable, Mapping, Set
 from dataclasses import dataclass
-from typing import Literal
 
+from streamssl.telemetry.log_events import tell
 from streamssl.transport.base import TransportUnavailableError
 from streamssl.transport.kafka.group_consumer import GroupConsumer
+
+log = logging.getLogger(__name__)
 
 
 @dataclass
@@ -25,7 +28,9 @@ class PartitionCursors:
     Args:
         consumer: The group's consumer.
         topic: Input topic.
-        start: Where a group without committed positions begins.
+        at_end: Partitions that begin at their end where the group has no position: those that
+            were there before the group began (`input.start: latest`). Any other has appeared
+            since, and begins at its first message.
         held: Partitions held now, each with its incarnation.
         commit: Commits positions under the membership that stands.
     """
@@ -35,13 +40,13 @@ class PartitionCursors:
         consumer: GroupConsumer,
         *,
         topic: str,
-        start: Literal["earliest", "latest"],
+        at_end: Set[int],
         held: Callable[[], Mapping[int, int]],
         commit: Callable[[Mapping[int, int]], None],
     ) -> None:
         self._consumer = consumer
         self._topic = topic
-        self._start = start
+        self._at_end = at_end
         self._held = held
         self._commit = commit
         self._cursors: dict[int, Cursor] = {}
@@ -56,17 +61,19 @@ class PartitionCursors:
             self._cursors[partition] = cursor
         return cursor
 
-    def begin(self, fresh: Iterable[int]) -> None:
-        """The group has no committed position: begin where `input.start` says.
+    def begin(self, fresh: Set[int]) -> None:
+        """The group has no committed position: begin at the end (`at_end`) or the first message.
 
         The choice is committed before anything is taken: whoever holds the partition next goes
         on there, and would otherwise begin at an end that lies further on.
         """
-        earliest = self._start == "earliest"
-        found = (self._consumer.oldest if earliest else self._consumer.newest)(fresh)
+        found = self._consumer.newest(fresh & self._at_end) if fresh & self._at_end else {}
+        if fresh - self._at_end:
+            found |= self._consumer.oldest(fresh - self._at_end)
         chosen = {p: offset for p, offset in found.items() if p in self._held()}
         if chosen:
             self._commit(chosen)
+            tell(log, "partitions_begin", positions=chosen)
         for partition, offset in chosen.items():
             self._seek(partition, offset, missed=None)
 

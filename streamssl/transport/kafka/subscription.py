@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Set
 from contextlib import suppress
-from typing import Literal
 
 from kafka import ConsumerGroupMetadata
 
@@ -25,7 +24,7 @@ class Subscription:
         consumer: A member of the group that has not joined yet.
         assignments: What the consumer tells of the partitions held.
         topic: Input topic.
-        start: Where a group without committed positions begins.
+        at_end: Partitions that begin at their end where the group has no position.
         retry_policy: Records failures.
 
     Attributes:
@@ -38,7 +37,7 @@ class Subscription:
         assignments: Assignments,
         *,
         topic: str,
-        start: Literal["earliest", "latest"],
+        at_end: Set[int],
         retry_policy: RetryPolicy,
     ) -> None:
         self._retry_policy = retry_policy
@@ -47,7 +46,7 @@ class Subscription:
         self._turn = 0
         self.joined = False
         self._cursors = PartitionCursors(
-            consumer, topic=topic, start=start, held=assignments.held, commit=self.commit
+            consumer, topic=topic, at_end=at_end, held=assignments.held, commit=self.commit
         )
         self._buffer = FetchBuffer(
             consumer, assignments=assignments, cursors=self._cursors, retry_policy=retry_policy

@@ -110,6 +110,10 @@ class Admin:
         """Records before `position` may go."""
         self.client.delete_records({tp: position})
 
+    def has_positions(self, group: str, topic: str) -> bool:
+        """Whether a group has committed a position in any partition of a topic."""
+        return any(tp.topic == topic for tp in self.client.list_group_offsets(group)[group])
+
     def member_id(self, group: str, member: str) -> str | None:
         """The id under which a static member is in the group, None where it is not."""
         found = self.client.describe_groups([group])[group]["members"]
