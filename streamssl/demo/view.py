@@ -56,12 +56,15 @@ def _pairs(state: RunState) -> Iterator[tuple[str, str]]:
     yield "lag", figure(daemon.lag, 0)
     yield "latency p50", figure(traffic.latency_p50_s, 3, " s")
     yield "p99", figure(traffic.latency_p99_s, 3, " s")
-    for objective, loss in sorted(daemon.losses.items()):
-        yield f"loss {objective}", figure(loss, 3)
     yield "learn steps", figure(daemon.learn_steps, 0)
     yield "effective rank", figure(daemon.effective_rank, 1)
     yield "replay", percent(daemon.replay_fill)
     yield "warm-up", percent(daemon.warmup)
+
+
+def _losses(state: RunState) -> Iterator[tuple[str, str]]:
+    for objective, loss in sorted(state.daemon.losses.items()):
+        yield f"loss {objective}", figure(loss, 3)
 
 
 def _score_line(state: RunState) -> str:
@@ -127,7 +130,9 @@ class LineView:
             self._write(line)
         if state.elapsed_s >= self._next_s:
             self._next_s = state.elapsed_s + self._every_s
-            figures = " · ".join(f"{name} {value}" for name, value in _pairs(state))
+            figures = " · ".join(
+                f"{name} {value}" for name, value in (*_pairs(state), *_losses(state))
+            )
             self._write(
                 f"{state.elapsed_s:5.1f} s {state.phase} · {figures} · {_score_line(state)}"
             )
@@ -170,9 +175,10 @@ def screen(state: RunState, height: int = 24, *, ended: bool = False) -> Group:
     """
     title = f"streamssl demo · {'ended' if ended else state.phase} · {state.elapsed_s:.0f} s"
     num_rows = min(max((height - NUM_OTHER_LINES) // 2, FEWEST_ROWS), MOST_ROWS)
+    losses = Text("   ".join(map(" ".join, _losses(state))), no_wrap=True, overflow="ellipsis")
     end = [] if ended else [Text("Ctrl-C stops, drains and reports", style="dim")]
     return Group(
-        Panel(_figures(state), title=title, title_align="left"),
+        Panel(Group(_figures(state), losses), title=title, title_align="left"),
         _fault_table(state, num_rows),
         _incident_table(state, num_rows),
         *end,

@@ -57,7 +57,12 @@ def busy() -> RunState:
         phase="live",
         elapsed_s=1e4,
         traffic=TrafficFigures(54_321, 54_321, 12_345.0, 12.345, 123.456),
-        daemon=replace(read_figures(EXPOSITION, 100), lag=123_456.0, learn_steps=123_456.0),
+        daemon=replace(
+            read_figures(EXPOSITION, 100),
+            lag=123_456.0,
+            learn_steps=123_456.0,
+            losses={"autoencoder": 12.345, "moco": 12.345, "next_step": 12.345},
+        ),
         stream_time=1_000.0,
         incidents=(incident,) * 40,
         evaluation=Evaluation(tuple(judgements), (incident,) * 3),
