@@ -100,7 +100,7 @@ def stream(*, n: int, channels: int, seed: int, keys: int = 1, partitions: int =
         keys=pa.array([f"m{number}" for number in key_B]),
         event_time=1.7e9 + 0.5 * np.arange(n, dtype=np.float64),
         fields=tuple(f"c{number}" for number in range(channels)),
-        values_BC=values_BC,
+        values_BC=values_BC.astype(np.float64),
     )
 
 

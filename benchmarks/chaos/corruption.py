@@ -110,7 +110,7 @@ def _save_two(folder: Path) -> tuple[int, int]:
 
 
 def _batch(rng: np.random.Generator, first: int, num: int) -> EventBatch:
-    values = rng.normal(size=(num, 3)).astype(np.float32)
+    values = rng.normal(size=(num, 3))
     rows = np.arange(first, first + num)
     keys = pa.array([f"m{row % 8}" for row in rows])
     zeros = np.zeros_like(rows)

@@ -108,7 +108,7 @@ def _batches(series: Series) -> Iterator[EventBatch]:
         keys=pa.array([""] * len(offset_N), pa.string()),
         event_time=series.time,
         fields=series.fields,
-        values_BC=series.values_NC,
+        values_BC=series.values_NC.astype(np.float64),
     )
     for start in range(0, len(whole), CHUNK):
         yield whole.take(slice(start, start + CHUNK))

@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated, NoReturn
+from typing import Annotated, Any, NoReturn
 
 import typer
 from rich.console import Console
@@ -19,6 +19,8 @@ from streamssl.cli.options import SetOption
 from streamssl.cli.replay_view import Counts, progress, summary_lines
 from streamssl.config import Config, load_config, secret_values
 from streamssl.telemetry.logs import setup_logging
+
+CSV: Mapping[str, Any] = {"rich_help_panel": "How CSV is written (found out where not said)"}
 
 
 def replay(
@@ -50,6 +52,27 @@ def replay(
     embeddings: Annotated[
         Path | None, typer.Option(help="Embeddings, one per input row: .parquet.")
     ] = None,
+    encoding: Annotated[
+        str | None, typer.Option(help="Of CSV: such as utf-8 or cp1252.", **CSV)
+    ] = None,
+    delimiter: Annotated[str | None, typer.Option(help="Between cells of CSV.", **CSV)] = None,
+    decimal: Annotated[
+        str | None, typer.Option(help="Before the decimals of numbers: '.' or ','.", **CSV)
+    ] = None,
+    thousands: Annotated[
+        str | None, typer.Option(help="Between groups of three digits.", **CSV)
+    ] = None,
+    na_values: Annotated[
+        str | None,
+        typer.Option(help="More words for a missing value, such as 'x,-999'.", **CSV),
+    ] = None,
+    header: Annotated[
+        bool | None,
+        typer.Option("--header/--no-header", help="Whether the first line has names.", **CSV),
+    ] = None,
+    date_format: Annotated[
+        str | None, typer.Option(help="Of times, such as '%d.%m.%Y %H:%M:%S'.", **CSV)
+    ] = None,
     overrides: SetOption = None,
     save: Annotated[
         Path | None,
@@ -64,6 +87,15 @@ def replay(
     ] = False,
 ) -> None:
     """Score a file from its first row to its last, learning on the way, as the daemon would."""
+    csv = {
+        "encoding": encoding,
+        "delimiter": "\t" if delimiter in ("\\t", "tab") else delimiter,
+        "decimal": decimal,
+        "thousands": thousands,
+        "na_values": None if na_values is None else tuple(na_values.split(",")),
+        "header": header,
+        "date_format": date_format,
+    }
     if journal:
         _refuse_with_journal(
             {
@@ -73,6 +105,7 @@ def replay(
                 "--ignore-columns": ignore_columns,
                 "--embeddings": embeddings,
                 "--save": save,
+                **{f"--{name.replace('_', '-')}": value for name, value in csv.items()},
             }
         )
     elif input is None:
@@ -88,21 +121,32 @@ def replay(
         with _terminated():
             code = reproduce_journal(loaded, output)
         raise typer.Exit(code)
-    _replay_file(loaded, input, output, embeddings, save)
+    _replay_file(loaded, input, output, embeddings, save, csv)
 
 
 def _replay_file(
-    config: Config, source: Path, output: Path, embeddings: Path | None, save: Path | None
+    config: Config,
+    source: Path,
+    output: Path,
+    embeddings: Path | None,
+    save: Path | None,
+    csv: Mapping[str, Any],
 ) -> None:
     began_s = time.monotonic()
     from streamssl.engine.backtest import Backtest, scorer_names
     from streamssl.stream.statistics_thread import take_short_turns
-    from streamssl.transport.files import FileTransport
+    from streamssl.transport.files import CsvOptions, FileTransport
 
     take_short_turns()
     if embeddings and not config.learner.enabled:
         raise typer.BadParameter("needs learner.enabled: true", param_hint="--embeddings")
-    transport = FileTransport(source, output, embeddings=embeddings, scorers=scorer_names(config))
+    transport = FileTransport(
+        source,
+        output,
+        embeddings=embeddings,
+        scorers=scorer_names(config),
+        csv=CsvOptions(**csv),
+    )
     with (
         _terminated() as check,
         progress(Console(stderr=True), lambda: transport.fraction) as show,
@@ -115,6 +159,10 @@ def _replay_file(
         backtest = Backtest(config, transport, on_progress=turned)
         start_up_s = time.monotonic() - began_s
         done = backtest.run(save=save)
+    if not done.events + done.dead_letters:
+        typer.echo(f"warning: {source} holds no rows: nothing was scored", err=True)
+    for note in transport.notes:
+        typer.echo(f"read as       {note}")
     written = [*transport.outputs, *([save] if save else [])]
     for line in summary_lines(done, start_up_s, written):
         typer.echo(line)

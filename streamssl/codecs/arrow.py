@@ -12,6 +12,7 @@ from pyarrow import types
 
 from streamssl.codecs.arrow_layout import ArrowLayout
 from streamssl.codecs.arrow_reader import read_batch, write_batch
+from streamssl.codecs.bad_fields import bad_fields
 from streamssl.codecs.base import Sample
 from streamssl.codecs.dead_letters import Fault, UnreadableError
 from streamssl.codecs.fields import NO_COLUMNS, choose_columns, named_schema
@@ -63,7 +64,9 @@ class ArrowDecoder:
         parts = [self._decode(message, schema) for message in messages]
         batches = [part.batch for part in parts if len(part.batch)]
         letters = tuple(letter for part in parts for letter in part.dead_letters)
-        return Decoded(EventBatch.concat(batches or [self._nothing(schema)]), letters, schema)
+        noted = tuple(bad for part in parts for bad in part.bad_fields)
+        batch = EventBatch.concat(batches or [self._nothing(schema)])
+        return Decoded(batch, letters, schema, noted)
 
     def sample(self, piece: Slice) -> Sample:
         """The first rows of every message that can be read."""
@@ -125,7 +128,7 @@ class ArrowDecoder:
             return Decoded(self._nothing(schema), schema=schema)
         # 2. Columns, and the faults of rows.
         known = schema or NO_COLUMNS
-        columns, faults = self._layout.columns(message, rows, known)
+        columns, faults, kept = self._layout.columns(message, rows, known)
         # 3. Events of the rows without fault, dead letters of the others.
         batch = events_of(
             columns,
@@ -137,7 +140,9 @@ class ArrowDecoder:
             faults=faults,
         )
         letters = tuple(self._letters(message, rows, faults))
-        return Decoded(batch, letters, schema)
+        offset_B = np.full(rows.num_rows, message.offset)
+        noted = bad_fields(kept, faults, offset_B, np.arange(rows.num_rows))
+        return Decoded(batch, letters, schema, noted)
 
     def _read(self, message: Message) -> pa.RecordBatch:
         fault = size_fault(message, self._config)

@@ -19,13 +19,14 @@ from streamssl.codecs.arrow_types import (
     moment_seconds,
     number_texts,
 )
+from streamssl.codecs.cells import parse_numbers
 from streamssl.codecs.dead_letters import Fault, UnreadableError
 from streamssl.codecs.keys import key_length_fault
 from streamssl.codecs.rows import Faults
 from streamssl.codecs.texts import MAX_TEXT_BYTES, byte_lengths
 from streamssl.codecs.times import bad_time_fault, bad_times, epoch_seconds, parse_times
 from streamssl.config.sections import InputConfig
-from streamssl.data.events import BoolArray, Float32Array, FloatArray, IntArray
+from streamssl.data.events import BoolArray, FloatArray, IntArray
 
 _MAX_TIME_BYTES = 64
 _MAX_VIEWED_BYTES = 64 * 2**20
@@ -37,15 +38,29 @@ def is_list(kind: pa.DataType) -> bool:
     return bool(is_any and is_number(kind.value_type))
 
 
-def numbers(name: str, column: pa.Array) -> Float32Array:
-    """A column's numbers: NaN where null, infinite where beyond float32.
+def numbers(
+    name: str, column: pa.Array, config: InputConfig, *, keeps: bool
+) -> tuple[FloatArray, BoolArray]:
+    """A column's numbers, NaN where null, and where there is something that is no number.
+
+    Args:
+        name: Of the column.
+        column: The cells.
+        config: Whether texts are looked into.
+        keeps: Whether a column of another type is one that holds no number.
 
     Raises:
         UnreadableError: It is not a column of numbers.
     """
-    if not (is_number(column.type) or types.is_null(column.type)):
+    if is_number(column.type) or types.is_null(column.type):
+        return float64(column), np.zeros(len(column), np.bool_)
+    kind = column.type.value_type if types.is_dictionary(column.type) else column.type
+    if config.numbers_as_text and is_text(kind):
+        return parse_numbers(_short_texts(column, MAX_TEXT_BYTES)[0])
+    if not keeps:
         raise _wrong_type(name, column.type, "numbers")
-    return float64(column).astype(np.float32)
+    is_there = column.is_valid().to_numpy(zero_copy_only=False)
+    return np.full(len(column), np.nan), is_there
 
 
 def times(name: str, column: pa.Array) -> tuple[FloatArray, Faults]:
@@ -102,7 +117,7 @@ def texts(name: str, column: pa.Array) -> tuple[pa.StringArray, IntArray]:
     return _short_texts(column if is_text(kind) else number_texts(column), MAX_TEXT_BYTES)
 
 
-def list_values(name: str, column: pa.Array, num_values: int) -> tuple[Float32Array, Faults]:
+def list_values(name: str, column: pa.Array, num_values: int) -> tuple[FloatArray, Faults]:
     """`[B, C]` values of a list column, and the rows that are null or of another length.
 
     Raises:
@@ -112,9 +127,9 @@ def list_values(name: str, column: pa.Array, num_values: int) -> tuple[Float32Ar
         raise _wrong_type(name, column.type, "lists of numbers")
     count_B = list_lengths(column)
     good = np.flatnonzero(count_B == num_values)
-    values_BC = np.full((len(column), num_values), np.nan, np.float32)
+    values_BC = np.full((len(column), num_values), np.nan)
     flat = pc.list_flatten(column.take(pa.array(good)))
-    values_BC[good] = numbers(name, flat).reshape(len(good), num_values)
+    values_BC[good] = float64(flat).reshape(len(good), num_values)
     faults = {
         row: Fault("wrong_count", f"expected {num_values} values, got {count_B[row]}")
         for row in _rows(count_B != num_values)

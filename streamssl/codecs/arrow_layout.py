@@ -11,6 +11,8 @@ import numpy as np
 import pyarrow as pa
 
 from streamssl.codecs import arrow_columns
+from streamssl.codecs.arrow_types import column_at, has_column
+from streamssl.codecs.bad_fields import FieldPolicy, Kept, named_detail
 from streamssl.codecs.base import Sample
 from streamssl.codecs.dead_letters import Fault, UnreadableError
 from streamssl.codecs.keys import record_keys
@@ -19,7 +21,7 @@ from streamssl.codecs.rows import Faults, Rows, is_good, text_batch
 from streamssl.codecs.texts import long_texts, missing_texts
 from streamssl.codecs.times import bad_time_fault, bad_times
 from streamssl.config.sections import InputConfig
-from streamssl.data.events import Float32Array, FloatArray, Message, Schema
+from streamssl.data.events import BoolArray, FloatArray, Message, Schema
 
 
 class ArrowLayout:
@@ -34,12 +36,13 @@ class ArrowLayout:
     def __init__(self, *, config: InputConfig, required: bool, max_bytes: int) -> None:
         self._config = config
         self._required = required
+        self._policy = FieldPolicy(config, required=required)
         self._max_bytes = max_bytes
 
     def columns(
         self, message: Message, rows: pa.RecordBatch, schema: Schema
-    ) -> tuple[Rows, Faults]:
-        """The columns of a message's rows, and the faults of rows.
+    ) -> tuple[Rows, Faults, Kept]:
+        """The columns of a message's rows, the faults of rows, and what they lack.
 
         Args:
             message: Whose key and timestamp count where the rows have none.
@@ -52,10 +55,10 @@ class ArrowLayout:
         keys, key_faults = self._keys(message, rows)
         time_B, faults = self._times(message, rows)
         faults = key_faults | faults
-        values_BC, value_faults = self._values(rows, schema)
+        values_BC, value_faults, kept = self._values(rows, schema)
         texts, text_faults = self._text_columns(rows, schema)
         found = text_faults | value_faults | faults
-        return Rows(keys, time_B, values_BC, texts), found
+        return Rows(keys, time_B, values_BC, texts), found, kept
 
     def sample(self, message: Message, rows: pa.RecordBatch, texts: Collection[str] = ()) -> Sample:
         """The rows that can be read, whatever the numbers of the stream are.
@@ -91,11 +94,11 @@ class ArrowLayout:
         time_B = np.full(rows.num_rows, message.timestamp_ms / 1e3)
         return time_B, dict.fromkeys(np.flatnonzero(bad_times(time_B)).tolist(), bad_time_fault())
 
-    def _values(self, rows: pa.RecordBatch, schema: Schema) -> tuple[Float32Array, Faults]:
+    def _values(self, rows: pa.RecordBatch, schema: Schema) -> tuple[FloatArray, Faults, Kept]:
         fields = schema.fields
         if not any(schema):
             raise UnreadableError("missing_field", "no row has a number to read")
-        if rows.num_rows * len(fields) * 4 > self._max_bytes:
+        if rows.num_rows * len(fields) * 8 > self._max_bytes:
             raise UnreadableError("too_large", f"{rows.num_rows} rows of {len(fields)} numbers")
         absent = self._absent(rows, schema)
         if self._config.values_field is not None:
@@ -103,23 +106,36 @@ class ArrowLayout:
             values_BC, faults = arrow_columns.list_values(
                 self._config.values_field, column, len(fields)
             )
+            wrong_BC = None
         else:
-            values_BC, faults = _named_values(rows, fields, absent), {}
-        infinite, missing = np.isinf(values_BC).any(axis=1), np.isnan(values_BC).any(axis=1)
-        found = dict.fromkeys(
-            np.flatnonzero(infinite).tolist(),
-            Fault("not_finite", "a number is infinite or beyond the range of float32"),
-        )
+            values_BC, wrong_BC = self._named_values(rows, fields, absent)
+            faults = Faults()
+        judged = self._policy.judge(values_BC, wrong_BC, named_detail(fields))
+        found = judged.faults
         if self._required:
+            missing = np.isnan(values_BC).any(axis=1)
             fault = Fault("missing_field", "a required number is null or NaN")
             found = dict.fromkeys(np.flatnonzero(missing).tolist(), fault) | found
-        return values_BC, found | faults
+        return values_BC, found | faults, judged.kept
+
+    def _named_values(
+        self, rows: pa.RecordBatch, fields: tuple[str, ...], absent: set[str]
+    ) -> tuple[FloatArray, BoolArray]:
+        """`[B, C]` values of columns, and where there is something that is no number."""
+        shape = rows.num_rows, len(fields)
+        values_BC, wrong_BC = np.full(shape, np.nan), np.zeros(shape, np.bool_)
+        for place, name in enumerate(fields):
+            if name not in absent:
+                values_BC[:, place], wrong_BC[:, place] = arrow_columns.numbers(
+                    name, column_at(rows, name), self._config, keeps=self._policy.keeps
+                )
+        return values_BC, wrong_BC
 
     def _absent(self, rows: pa.RecordBatch, schema: Schema) -> set[str]:
         """Columns that the message lacks; it may not lack all of them."""
         by_list = self._config.values_field is not None
         wanted = {*schema.texts, *(() if by_list else schema.fields)}
-        absent = wanted.difference(rows.schema.names)
+        absent = {name for name in wanted if not has_column(rows.schema, name)}
         has_none = len(absent) == len(wanted) and not by_list
         if has_none or (absent and self._required):
             raise UnreadableError("missing_field", f"no column {min(absent)!r}")
@@ -130,8 +146,8 @@ class ArrowLayout:
     ) -> tuple[pa.RecordBatch | None, Faults]:
         columns, faults, num_bytes = [], Faults(), 0
         for name in schema.texts:
-            if name in rows.schema.names:
-                column, length_B = arrow_columns.texts(name, rows.column(name))
+            if has_column(rows.schema, name):
+                column, length_B = arrow_columns.texts(name, column_at(rows, name))
             else:
                 column, length_B = pa.nulls(rows.num_rows, pa.utf8()), np.zeros(0, np.int64)
             num_bytes += column.nbytes
@@ -143,15 +159,7 @@ class ArrowLayout:
         return text_batch(schema.texts, columns), faults
 
 
-def _named_values(rows: pa.RecordBatch, fields: tuple[str, ...], absent: set[str]) -> Float32Array:
-    values_BC = np.full((rows.num_rows, len(fields)), np.nan, np.float32)
-    for place, name in enumerate(fields):
-        if name not in absent:
-            values_BC[:, place] = arrow_columns.numbers(name, rows.column(name))
-    return values_BC
-
-
 def _column(rows: pa.RecordBatch, name: str) -> pa.Array:
-    if name not in rows.schema.names:
+    if not has_column(rows.schema, name):
         raise UnreadableError("missing_field", f"no column {name!r}")
-    return rows.column(name)
+    return column_at(rows, name)

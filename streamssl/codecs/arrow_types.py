@@ -7,11 +7,36 @@ from __future__ import annotations
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 from pyarrow import types
 
 from streamssl.data.events import FloatArray
 
 _UNITS = {"s": 1.0, "ms": 1e3, "us": 1e6, "ns": 1e9}
+
+
+def has_column(schema: pa.Schema, name: str) -> bool:
+    """Whether rows have a column of that name, or a path of structs that leads to one."""
+    return _find(schema, name) is not None
+
+
+def column_at(rows: pa.RecordBatch, name: str) -> pa.Array:
+    """The column of that name, or else the one at the end of that path through structs."""
+    first, *rest = _find(rows.schema, name) or [name]
+    column = rows.column(first)
+    return pc.struct_field(column, rest) if rest else column
+
+
+def _find(schema: pa.Schema | pa.StructType, name: str) -> list[str] | None:
+    """The steps to a column, by its whole name first."""
+    if name in schema.names:
+        return [name]
+    first, _, rest = name.partition(".")
+    inner = schema.field(first).type if rest and first in schema.names else None
+    if inner is None or not types.is_struct(inner):
+        return None
+    steps = _find(inner, rest)
+    return steps and [first, *steps]
 
 
 def is_number(kind: pa.DataType) -> bool:

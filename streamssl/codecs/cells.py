@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -18,18 +16,20 @@ from streamssl.codecs.arrow_types import (
     number_texts,
 )
 from streamssl.codecs.times import bad_times, epoch_seconds, iso_seconds
+from streamssl.codecs.written_cells import dated_seconds, known_cells, plain_numbers
 from streamssl.data.events import UNTYPED, BoolArray, FloatArray
+from streamssl.data.written import written_of
 
 MISSING = pa.array(
-    ["", "null", "NULL", "nan", "NaN", "NAN", "-nan", "NA", "N/A", "n/a", "#N/A", "<NA>", "None"]
+    [
+        *("", "null", "NULL", "nan", "NaN", "NAN", "-nan", "NA", "N/A", "n/a", "#N/A", "<NA>"),
+        *("None", "none", "-", "--", "—", "?"),
+    ]
 )
 # Arrow's own objects, made once: plain ones are converted anew in every call.
 _IS_MISSING = pc.SetLookupOptions(value_set=MISSING)
 # With their type: to find it, Arrow looks for modules that are not there, every time.
-_NULL, _ONE, _ZERO, _EMPTY, _NAN = (
-    pa.scalar(text, pa.string()) for text in (None, "1", "0", "", "NaN")
-)
-_NESTED = r"^[\[{]"
+_NULL, _ONE, _ZERO, _EMPTY = (pa.scalar(text, pa.string()) for text in (None, "1", "0", ""))
 _NUMBER = r"^[+-]?((\d+\.?\d*|\.\d+)([eE][+-]?\d+)?|(?i:inf(inity)?))$"
 
 
@@ -38,22 +38,26 @@ def is_untyped(field: pa.Field) -> bool:
     return UNTYPED.encode() in (field.metadata or {})
 
 
-def is_json(field: pa.Field) -> bool:
-    """True where a column holds JSON text."""
-    return bool((field.metadata or {}).get(UNTYPED.encode()) == b"json")
-
-
-def numbers(column: pa.Array, field: pa.Field) -> tuple[FloatArray, BoolArray]:
+def numbers(
+    column: pa.Array, field: pa.Field, *, as_text: bool = False
+) -> tuple[FloatArray, BoolArray]:
     """The cells as numbers (booleans are 0 and 1).
+
+    Args:
+        column: The cells.
+        field: Their type.
+        as_text: Whether texts are looked into, too.
 
     Returns:
         `[B]` values, NaN where missing or no number, and `[B]` True where there is a cell that
         is no number. Infinite values are numbers here.
     """
     if is_untyped(field):
-        return _parse(column)
+        return parse_numbers(plain_numbers(column, written_of(field)))
     if is_number(field.type):
         return float64(column), np.zeros(len(column), np.bool_)
+    if as_text and is_text(field.type):
+        return parse_numbers(column.cast(pa.string()))
     return np.full(len(column), np.nan), _mask(column.is_valid())
 
 
@@ -63,10 +67,8 @@ def num_values(column: pa.Array, field: pa.Field) -> int:
     return int(np.count_nonzero(~np.isnan(values_B) | no_number_B))
 
 
-def texts(column: pa.Array, field: pa.Field) -> pa.StringArray:
+def texts(column: pa.Array) -> pa.StringArray:
     """The cells as text, null where missing."""
-    if is_json(field):
-        return pa.array([_json_text(cell) for cell in column.to_pylist()], pa.string())
     try:
         return column.cast(pa.string())
     except (pa.ArrowInvalid, pa.ArrowNotImplementedError):
@@ -81,13 +83,10 @@ def text_values(column: pa.Array, field: pa.Field) -> tuple[pa.StringArray, Bool
         `[B]` texts, null where missing (in CSV an empty cell), and `[B]` True where there is a
         cell of another kind, such as a list.
     """
-    if is_json(field):
-        cells = pc.if_else(pc.equal(column, _NAN), _NULL, column)
-        nested = pc.match_substring_regex(cells, _NESTED)
-        return texts(cells, field), _mask(pc.fill_null(nested, False))
     good_B = np.zeros(len(column), np.bool_)
     if is_untyped(field):
-        return pc.if_else(pc.equal(column, _EMPTY), _NULL, column), good_B
+        cells = known_cells(column, written_of(field))
+        return pc.if_else(pc.equal(cells, _EMPTY), _NULL, cells), good_B
     if not is_textual(field.type):
         return pa.nulls(len(column), pa.string()), _mask(column.is_valid())
     plain = column if is_text(field.type) else number_texts(column)
@@ -105,11 +104,16 @@ def seconds(column: pa.Array, field: pa.Field) -> FloatArray:
     elif is_number(kind):
         time_B = epoch_seconds(numbers(column, field)[0])
     else:
-        time_B = _text_seconds(texts(column, field))
+        time_B = _text_seconds(texts(column), written_of(field).date_format)
     return np.where(bad_times(time_B), np.nan, time_B)
 
 
-def _parse(column: pa.StringArray) -> tuple[FloatArray, BoolArray]:
+def parse_numbers(column: pa.StringArray) -> tuple[FloatArray, BoolArray]:
+    """Texts as numbers (true and false are 1 and 0); blank ones and words such as NA are missing.
+
+    Returns:
+        As `numbers`.
+    """
     for prepare in (_as_they_are, _without_missing):
         try:
             return float64(prepare(column).cast(pa.float64())), np.zeros(len(column), np.bool_)
@@ -136,8 +140,10 @@ def _without_missing(column: pa.StringArray) -> pa.StringArray:
     return pc.if_else(pc.is_in(column, options=_IS_MISSING), _NULL, column)
 
 
-def _text_seconds(column: pa.StringArray) -> FloatArray:
-    time_B, no_number_B = _parse(column)
+def _text_seconds(column: pa.StringArray, date_format: str) -> FloatArray:
+    if date_format:
+        return dated_seconds(column, date_format)
+    time_B, no_number_B = parse_numbers(column)
     if not no_number_B.any():
         return epoch_seconds(time_B)
     for kind in (pa.timestamp("us"), pa.timestamp("us", "UTC")):
@@ -147,14 +153,6 @@ def _text_seconds(column: pa.StringArray) -> FloatArray:
             continue
     iso = [iso_seconds((cell or "").strip()) for cell in column.to_pylist()]
     return np.where(no_number_B, np.array(iso), epoch_seconds(time_B))
-
-
-def _json_text(cell: str | None) -> str | None:
-    if cell is None or cell == "null":
-        return None
-    if not cell.startswith('"'):
-        return cell
-    return str(json.loads(cell)).encode(errors="replace").decode()  # lone surrogates
 
 
 def _mask(column: pa.BooleanArray) -> BoolArray:

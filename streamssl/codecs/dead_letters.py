@@ -10,7 +10,7 @@ REASONS = (
     "empty",  # no value (a tombstone)
     "too_large",  # message, rows or decoded size beyond the limits
     "too_deep",  # nested deeper than the parser goes
-    "bad_json",  # not JSON (NaN and Infinity are not JSON)
+    "bad_json",  # not JSON
     "bad_csv",  # not a line of CSV in UTF-8
     "bad_arrow",  # not an Arrow IPC stream or file
     "wrong_type",  # a field, or the message itself, is of another type

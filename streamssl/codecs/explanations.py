@@ -12,6 +12,9 @@ import numpy as np
 from streamssl.data.events import FloatArray
 from streamssl.data.results import Explanation, Results
 
+# Fewer do not tell a float32 from a number that happens to be one, such as 1234567.125.
+_DIGITS_SAVED = 4
+
 Named = dict[str, float | str | None]
 
 
@@ -51,9 +54,14 @@ def _expected(why: Explanation, at: int) -> dict[str, float]:
 
 
 def _actual(why: Explanation, at: int) -> dict[str, float]:
-    return dict(zip(why.actual.fields, _shortest(why.actual.numbers_AN[at]), strict=True))
+    return dict(zip(why.actual.fields, _as_they_came(why.actual.numbers_AN[at]), strict=True))
 
 
-def _shortest(numbers_N: FloatArray) -> list[float]:
-    """The shortest decimals that are these float32: 0.1, not 0.10000000149011612."""
-    return [float(text) for text in numbers_N.astype(np.float32).astype(str).tolist()]
+def _as_they_came(numbers_N: FloatArray) -> list[float]:
+    """As they came; of numbers that were float32 the shortest: 0.1, not 0.10000000149011612."""
+    return list(map(_shortest, numbers_N.tolist(), numbers_N.astype(np.float32)))
+
+
+def _shortest(number: float, narrow: np.float32) -> float:
+    saved = len(str(number)) - len(str(narrow))
+    return float(str(narrow)) if float(narrow) == number and saved > _DIGITS_SAVED else number

@@ -5,20 +5,23 @@ B = events, C = numbers of an event.
 
 from __future__ import annotations
 
+import logging
 from collections import Counter
 from collections.abc import Collection, Sequence
 from dataclasses import replace
-from operator import attrgetter
 from typing import Any, Literal
 
 import numpy as np
 import pyarrow as pa
 
+from streamssl.codecs.bad_fields import FieldPolicy, Kept, bad_fields, named_detail
 from streamssl.codecs.base import Sample
 from streamssl.codecs.dead_letters import Fault
 from streamssl.codecs.fields import NO_COLUMNS, choose_columns, named_schema
+from streamssl.codecs.json_fields import told_fields
 from streamssl.codecs.json_layout import JsonLayout
 from streamssl.codecs.json_sample import sampled_object
+from streamssl.codecs.json_text import FRAME_BYTES, frame_id
 from streamssl.codecs.keys import long_keys, record_keys
 from streamssl.codecs.other_fields import OtherFields
 from streamssl.codecs.rows import Faults, Rows, events_of, size_faults
@@ -34,6 +37,8 @@ from streamssl.data.events import (
     Schema,
     Slice,
 )
+
+log = logging.getLogger(__name__)
 
 
 class JsonDecoder:
@@ -66,6 +71,8 @@ class JsonDecoder:
         self._config = input
         self._required = required
         self._texts = texts
+        self._policy = FieldPolicy(input, required=required)
+        self._told_frame = False
         self.named = named_schema(fields, texts, input)
         self._layout = self._new_layout(self.named or NO_COLUMNS)
         self._others = OtherFields()
@@ -108,12 +115,15 @@ class JsonDecoder:
         layout, faults = self._layout, size_faults(messages, self._config)
         # 1. Parse what has a sensible size.
         rows = _without(range(len(messages)), faults)
-        events, found = layout.parse([messages[row].value or b"" for row in rows])
+        values = self._unframed([messages[row].value or b"" for row in rows])
+        events, found = layout.parse(values)
+        values = [values[at] for at in _without(range(len(rows)), found)] if found else values
         faults |= {rows[at]: fault for at, fault in found.items()}
         rows = _without(rows, faults)
         parsed = [messages[row] for row in rows]
+        offset_B = np.array([message.offset for message in parsed], np.int64)
         # 2. Columns of what was parsed.
-        columns, found = self._columns(parsed, events, layout)
+        columns, found, kept = self._columns(parsed, values, events)
         faults |= {rows[at]: fault for at, fault in found.items()}
         # 3. Events of the rows without fault, dead letters of the others.
         batch = events_of(
@@ -121,49 +131,72 @@ class JsonDecoder:
             schema.fields,
             topic=self._topic,
             partition=messages[0].partition if messages else 0,
-            offset=np.array([message.offset for message in parsed], np.int64),
+            offset=offset_B,
             index=0,
             faults=found,
         )
         letters = [DeadLetter(messages[row], None, *faults[row]) for row in sorted(faults)]
-        return Decoded(batch, tuple(letters))
+        return Decoded(batch, tuple(letters), None, bad_fields(kept, found, offset_B))
+
+    def _unframed(self, values: list[bytes]) -> list[bytes]:
+        """Values without a schema registry's frame, where the first has one before its JSON.
+
+        What one message is does not depend on it: the parser looks past frames as well, later.
+        """
+        schema_id = frame_id(values[0]) if values else None
+        if schema_id is None:
+            return values
+        if not self._told_frame and values[0][FRAME_BYTES : FRAME_BYTES + 1] == b"{":
+            self._told_frame = True
+            log.warning(
+                "messages are framed by a schema registry (byte 0 and an id); the JSON behind the "
+                "frame is read",
+                extra={"schema_id": schema_id},
+            )
+        return [_unframed(value) for value in values]
 
     def _columns(
-        self, messages: Sequence[Message], events: Sequence[Any], layout: JsonLayout
-    ) -> tuple[Rows, Faults]:
-        """The columns of readable objects, and the faults of rows."""
+        self, messages: Sequence[Message], values: Sequence[bytes], events: Sequence[Any]
+    ) -> tuple[Rows, Faults, Kept]:
+        """The columns of readable objects, the faults of rows, and what they lack."""
+        layout = self._layout
         keys, key_faults = self._keys(messages, events)
         time_B, time_faults = self._times(messages, events)
-        texts, text_faults = layout.texts(messages, events)
-        values_BC, faults = layout.number_values(events)
-        infinite_BC = np.isinf(values_BC)
-        for row in np.flatnonzero(infinite_BC.any(axis=1)).tolist():
-            name = layout.schema.fields[int(infinite_BC[row].argmax())]
-            faults[row] = Fault("not_finite", f"field {name!r} is beyond the range of float32")
+        texts, text_faults = layout.texts(values, events)
+        values_BC, wrong_BC, faults = layout.number_values(events)
+        judged = self._policy.judge(values_BC, wrong_BC, named_detail(layout.schema.fields))
         nothing_B = np.isnan(values_BC).all(axis=1) & _all_null(texts, len(events))
         for row in np.flatnonzero(nothing_B).tolist():
-            if not any(layout.schema) or layout.carries_no_column(messages[row].value or b""):
-                faults[row] = Fault("missing_field", "carries none of the fields")
-        found = text_faults | faults | time_faults | key_faults
-        return Rows(keys, time_B, values_BC, texts), found
+            if not any(layout.schema) or layout.carries_no_column(values[row]):
+                told = f"carries none of the fields; {told_fields(values[row])}"
+                faults[row] = Fault("missing_field", told)
+        found = text_faults | judged.faults | faults | time_faults | key_faults
+        return Rows(keys, time_B, values_BC, texts), found, judged.kept
 
     def _keys(
         self, messages: Sequence[Message], events: Sequence[Any]
     ) -> tuple[pa.StringArray, Faults]:
-        if self._config.key_field is None:
+        cells, faults = self._layout.keys(events)
+        if cells is None:
             return record_keys(messages, self._config)
-        keys = pa.array(list(map(str, map(attrgetter("key"), events))), pa.utf8())
-        return keys, long_keys(keys, self._config)
+        keys = pa.array(list(map(str, cells)), pa.utf8())
+        return keys, long_keys(keys, self._config) | faults
 
     def _times(
         self, messages: Sequence[Message], events: Sequence[Any]
     ) -> tuple[FloatArray, Faults]:
-        if self._config.time_field is None:
+        cells, faults = self._layout.times(events)
+        if cells is None:
             time_B = np.array([message.timestamp_ms for message in messages], np.float64) / 1e3
         else:
-            time_B = parse_times(list(map(attrgetter("time"), events)))
+            time_B = parse_times(cells)
         bad = np.flatnonzero(bad_times(time_B)).tolist()
-        return time_B, dict.fromkeys(bad, bad_time_fault())
+        return time_B, dict.fromkeys(bad, bad_time_fault()) | faults
+
+
+def _unframed(value: bytes) -> bytes:
+    is_framed = frame_id(value) is not None and value[FRAME_BYTES : FRAME_BYTES + 1] == b"{"
+    return value[FRAME_BYTES:] if is_framed else value
 
 
 def _all_null(texts: pa.RecordBatch | None, num_rows: int) -> BoolArray:

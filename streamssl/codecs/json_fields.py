@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
-from typing import Any
+from collections.abc import Iterator, Mapping
 
 import msgspec
 
-Number = float | bool
+from streamssl.codecs.json_text import decode_mended
+
+MAX_NAMES_SHOWN = 5
+_FIRST_BYTES_OF_NUMBERS = b"-0123456789tf"
+_KINDS = {
+    b'"': "text (input.numbers_as_text reads numbers in it)",
+    b"{": "an object",
+    b"[": "an array (input.values_field)",
+}
 _fields = msgspec.json.Decoder(dict[str, msgspec.Raw])
+Fields = Mapping[str, msgspec.Raw]
 
 
 def raw_fields(value: bytes) -> dict[str, msgspec.Raw]:
@@ -19,18 +26,51 @@ def raw_fields(value: bytes) -> dict[str, msgspec.Raw]:
         msgspec.DecodeError: It is no JSON object.
         RecursionError: It is nested too deeply.
     """
-    fields: dict[str, msgspec.Raw] = on_fresh_stack(_fields.decode, value)
+    fields: dict[str, msgspec.Raw] = decode_mended(_fields.decode, value)
     return fields
 
 
-def on_fresh_stack(function: Callable[[bytes], Any], value: bytes) -> Any:
-    """Call `function` where the depth of our own call stack does not count.
+def raw_at(fields: Fields, name: str) -> bytes | None:
+    """The value of the field of that name, or else at the end of that path; None without.
 
-    The interpreter bounds nesting by the stack that is left; without this, how deeply a message
-    may nest would depend on who decodes it, and a replay might disagree with the daemon.
+    Where null is on the path, that is what it leads to.
     """
-    try:
-        return function(value)
-    except RecursionError:
-        with ThreadPoolExecutor(1) as pool:
-            return pool.submit(function, value).result()
+    if name in fields:
+        return bytes(fields[name])
+    first, _, rest = name.partition(".")
+    outer = bytes(fields.get(first, b"")) if rest else b""
+    if outer[:1] == b"{":
+        return raw_at(raw_fields(outer), rest)
+    return outer if outer == b"null" else None
+
+
+def nested_numbers(fields: Fields, prefix: str = "") -> Iterator[str]:
+    """Paths of the numbers that are in objects, as `modality.fields` would name them.
+
+    Example:
+        >>> list(nested_numbers(raw_fields(b'{"rpm": 1, "motor": {"rpm": 2, "on": true}}')))
+        ['motor.rpm', 'motor.on']
+    """
+    for name, raw in fields.items():
+        if bytes(raw)[:1] == b"{":
+            yield from nested_numbers(raw_fields(bytes(raw)), f"{prefix}{name}.")
+        elif prefix and _looks_numeric(raw):
+            yield prefix + name
+
+
+def told_fields(value: bytes) -> str:
+    """What the fields of a readable object are, where none of them is a number to be read."""
+    fields = raw_fields(value)
+    nested = list(nested_numbers(fields))[:MAX_NAMES_SHOWN]
+    if nested:
+        return f"it has numbers in objects: name them in modality.fields: {', '.join(nested)}"
+    kinds = [f"{name!r} is {_kind(raw)}" for name, raw in fields.items()][:MAX_NAMES_SHOWN]
+    return f"of its fields {', '.join(kinds)}" if kinds else "it has no fields at all"
+
+
+def _kind(raw: msgspec.Raw) -> str:
+    return _KINDS.get(bytes(raw)[:1], "null" if bytes(raw) == b"null" else "a number")
+
+
+def _looks_numeric(raw: msgspec.Raw) -> bool:
+    return bytes(raw)[0] in _FIRST_BYTES_OF_NUMBERS

@@ -6,24 +6,36 @@ and leaves nothing to look at event by event. B = events, C = numbers of an even
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from itertools import chain
-from operator import attrgetter
 from typing import Any
 
 import msgspec
 import numpy as np
 import pyarrow as pa
+from msgspec import UNSET
 
+from streamssl.codecs.cells import parse_numbers
 from streamssl.codecs.dead_letters import Fault
-from streamssl.codecs.json_fields import Number, on_fresh_stack, raw_fields
+from streamssl.codecs.json_fields import raw_at, raw_fields
+from streamssl.codecs.json_text import FRAME_BYTES, decode_mended, frame_id
+from streamssl.codecs.json_type import Anything, Number, Place, Wanted, typed_decoder
 from streamssl.codecs.rows import Faults, text_batch
 from streamssl.codecs.texts import byte_lengths, long_texts
 from streamssl.config.sections import InputConfig
-from streamssl.data.events import Float32Array, Message, Schema
+from streamssl.data.events import BoolArray, FloatArray, Schema
 
 Text = str | int | float | bool
+NumberColumns = tuple[FloatArray, BoolArray | None, Faults]
+_EXPECTED = re.compile(r"Expected .*, got `(\w+)` - at `\$\.(.+)`")
+_KINDS = {"str": "text", "object": "an object", "array": "an array"}
+_WAYS_OUT = {
+    "str": "input.numbers_as_text reads numbers in it, ",
+    "object": "modality.fields may name what it holds, such as {name}.x, ",
+}
+_NUMBERS = {float, bool, type(None)}
 
 
 class JsonLayout:
@@ -31,16 +43,25 @@ class JsonLayout:
 
     Args:
         schema: Names of the columns.
-        config: Where the time, the key and the array of values are.
+        config: Where the time, the key and the array of values are, and how numbers may be written.
         required: Whether every column must be there and not null.
     """
 
     def __init__(self, *, schema: Schema, config: InputConfig, required: bool) -> None:
         self.schema = schema
         self._by_array = config.values_field is not None
-        self._decoder = msgspec.json.Decoder(_event_type(schema, config, required))
-        self._numbers = [attrgetter(f"c{i}") for i in range(len(schema.fields))]
-        self._texts = [attrgetter(f"t{i}") for i in range(len(schema.texts))]
+        self._texts_as_numbers = config.numbers_as_text
+        is_open = config.on_bad_field == "missing" and not required
+        self._strict = not (is_open or config.numbers_as_text)
+        number = Anything if is_open else Number | str if config.numbers_as_text else Number
+        wanted = _wanted(schema, config, number, required)
+        self._decoder, places = typed_decoder(wanted, is_open=is_open)
+        num_numbers = 1 if self._by_array else len(schema.fields)
+        self._numbers, rest = places[:num_numbers], places[num_numbers:]
+        self._texts, special = rest[: len(schema.texts)], iter(rest[len(schema.texts) :])
+        self._time = next(special) if config.time_field is not None else None
+        self._key = next(special) if config.key_field is not None else None
+        self._config = config
 
     def parse(self, values: Sequence[bytes]) -> tuple[list[Any], Faults]:
         """The readable objects, and a fault for every other message.
@@ -53,113 +74,187 @@ class JsonLayout:
         while True:
             try:
                 events.extend(map(self._decoder.decode, rest))
-            except RecursionError:
+            except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
                 self._parse_again(values, events, faults)
-            except (msgspec.DecodeError, UnicodeDecodeError) as error:
-                faults[len(events) + len(faults)] = parse_fault(error)
             else:
                 return events, faults
 
     def _parse_again(self, values: Sequence[bytes], events: list[Any], faults: Faults) -> None:
         row = len(events) + len(faults)
         try:
-            events.append(on_fresh_stack(self._decoder.decode, values[row]))
+            events.append(decode_mended(self._decoder.decode, values[row]))
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-            faults[row] = parse_fault(error)
+            faults[row] = parse_fault(error, values[row])
 
-    def number_values(self, events: Sequence[Any]) -> tuple[Float32Array, Faults]:
-        """`[B, C]` values, NaN where null or absent, and the rows with another count."""
-        if not self._by_array:
-            values_BC = np.empty((len(events), len(self.schema.fields)), np.float32)
-            for place, number in enumerate(self._numbers):
-                values_BC[:, place] = _float32(partial(map, number, events), len(events))
-            return values_BC, {}
-        return self._array_values(list(map(attrgetter("values"), events)))
+    def number_values(self, events: Sequence[Any]) -> NumberColumns:
+        """`[B, C]` values, NaN where null or absent.
 
-    def _array_values(self, arrays: list[list[Any]]) -> tuple[Float32Array, Faults]:
-        width = len(self.schema.fields)
+        Returns:
+            The values, True where there is something that is no number (None where that cannot
+            be), and the rows with another count or without a field that must be there.
+        """
+        if self._by_array:
+            return self._array_values(events)
+        shape = len(events), len(self.schema.fields)
+        values_BC, faults = np.empty(shape), Faults()
+        wrong_BC = None if self._strict else np.zeros(shape, np.bool_)
+        for column, place in enumerate(self._numbers):
+            if self._strict and place.inner is None:
+                values_BC[:, column] = _float64(partial(map, place.flat, events), len(events))
+                continue
+            cells = _set_cells(place, self.schema.fields[column], events, faults)
+            values_BC[:, column], wrong_B = self._opened(cells)
+            if wrong_BC is not None:
+                wrong_BC[:, column] = wrong_B
+        return values_BC, wrong_BC, faults
+
+    def _array_values(self, events: Sequence[Any]) -> NumberColumns:
+        width, faults = len(self.schema.fields), Faults()
+        arrays = _set_cells(self._numbers[0], self._config.values_field or "", events, faults)
+        arrays = [array if isinstance(array, list) else [] for array in arrays]
         count_B = np.fromiter(map(len, arrays), np.int64, len(arrays))
-        faults: Faults = {}
         for row in np.flatnonzero(count_B != width).tolist():
-            faults[row] = Fault("wrong_count", f"expected {width} values, got {count_B[row]}")
+            fault = Fault("wrong_count", f"expected {width} values, got {count_B[row]}")
+            faults.setdefault(row, fault)
             arrays[row] = [0.0] * width
-        flat = _float32(partial(chain.from_iterable, arrays), len(arrays) * width)
-        return flat.reshape(len(arrays), width), faults
+        shape = len(arrays), width
+        if self._strict:
+            flat = _float64(partial(chain.from_iterable, arrays), len(arrays) * width)
+            return flat.reshape(shape), None, faults
+        flat, wrong = self._opened(list(chain.from_iterable(arrays)))
+        return flat.reshape(shape), wrong.reshape(shape), faults
+
+    def _opened(self, cells: list[Any]) -> tuple[FloatArray, BoolArray]:
+        """Cells that may be no numbers: the numbers, and where there is something else."""
+        kinds = set(map(type, cells))
+        if kinds <= _NUMBERS:
+            return np.array(cells, np.float64), np.zeros(len(cells), np.bool_)
+        plain = [cell if type(cell) in _NUMBERS else None for cell in cells]
+        values_B = np.array(plain, np.float64)
+        wrong_B = np.array([type(cell) not in _NUMBERS for cell in cells])
+        if self._texts_as_numbers and str in kinds:
+            texts = [cell if isinstance(cell, str) else None for cell in cells]
+            read_B, no_number_B = parse_numbers(pa.array(texts, pa.utf8()))
+            is_text_B = np.array([text is not None for text in texts])
+            values_B = np.where(is_text_B, read_B, values_B)
+            wrong_B = np.where(is_text_B, no_number_B, wrong_B)
+        return values_B, wrong_B
+
+    def times(self, events: Sequence[Any]) -> tuple[list[float | str] | None, Faults]:
+        """The times as they are written, None where the records' count; and rows without one."""
+        return self._special(self._time, self._config.time_field, events, 0.0)
+
+    def keys(self, events: Sequence[Any]) -> tuple[list[str | int] | None, Faults]:
+        """The keys, None where the records' count; and rows without one."""
+        return self._special(self._key, self._config.key_field, events, "")
+
+    def _special(
+        self, place: Place | None, name: str | None, events: Sequence[Any], instead: Any
+    ) -> tuple[list[Any] | None, Faults]:
+        faults = Faults()
+        if place is None or name is None:
+            return None, faults
+        return _set_cells(place, name, events, faults, instead), faults
 
     def texts(
-        self, messages: Sequence[Message], events: Sequence[Any]
+        self, values: Sequence[bytes], events: Sequence[Any]
     ) -> tuple[pa.RecordBatch | None, Faults]:
         """Text columns, null where null or absent, and the rows with a text that is too long."""
         columns, faults = [], Faults()
-        for name, cell in zip(self.schema.texts, self._texts, strict=True):
-            column = _strings(list(map(cell, events)), name, messages)
-            faults = long_texts(name, byte_lengths(column)) | faults
+        for name, place in zip(self.schema.texts, self._texts, strict=True):
+            absent = Faults()
+            column = _strings(_set_cells(place, name, events, absent, None), name, values)
+            faults = long_texts(name, byte_lengths(column)) | absent | faults
             columns.append(column)
         return text_batch(self.schema.texts, columns), faults
 
     def carries_no_column(self, value: bytes) -> bool:
         """Whether a readable message names none of the columns (an array is always named)."""
-        wanted = {*self.schema.fields, *self.schema.texts}
-        return not (self._by_array or raw_fields(value).keys() & wanted)
+        if self._by_array:
+            return False
+        fields = raw_fields(value)
+        wanted = (*self.schema.fields, *self.schema.texts)
+        return all(raw_at(fields, name) is None for name in wanted)
 
 
-def parse_fault(error: Exception) -> Fault:
-    """Why the parser refused a message."""
+def parse_fault(error: Exception, value: bytes = b"") -> Fault:
+    """Why the parser refused a message, in words that name the way out."""
     text = str(error)
     if isinstance(error, RecursionError):
         return Fault("too_deep", "nested deeper than the parser goes")
     if not isinstance(error, msgspec.ValidationError):
-        return Fault("bad_json", text)
-    if text.startswith("Number out of range"):
+        return Fault("bad_json", _framed(value) or text)
+    if "out of range" in text:
         return Fault("not_finite", text)
     missing = text.startswith("Object missing required field") or "got `null` - at" in text
-    return Fault("missing_field" if missing else "wrong_type", text)
+    found = None if missing else _EXPECTED.match(text)
+    if not found or found[1] not in _KINDS:
+        return Fault("missing_field" if missing else "wrong_type", text)
+    kind, name = found[1], found[2]
+    ways = _WAYS_OUT.get(kind, "").format(name=name)
+    told = f"field {name!r} is {_KINDS[kind]}: {ways}input.on_bad_field: missing keeps the event"
+    return Fault("wrong_type", told)
 
 
-def _event_type(schema: Schema, config: InputConfig, required: bool) -> type[msgspec.Struct]:
-    number: Any = Number if required else Number | None
+def _framed(value: bytes) -> str | None:
+    """What to say of a message that a schema registry framed and that holds no JSON."""
+    schema_id = frame_id(value)
+    if schema_id is None:
+        return None
+    return (
+        f"framed by a schema registry (byte 0, schema id {schema_id}), and what follows its "
+        f"{FRAME_BYTES} bytes is no JSON (Avro, Protobuf?); have the producer write JSON"
+    )
+
+
+def _wanted(schema: Schema, config: InputConfig, number: Any, required: bool) -> list[Wanted]:
     text: Any = Text if required else Text | None
-    columns: list[Any] = []
-    names: dict[str, str] = {}
+    number = number if required else number | None
     if config.values_field is not None:
-        columns.append(("values", list[number]))
-        names["values"] = config.values_field
+        wanted = [Wanted(config.values_field, list[number])]
     else:
         # NaN, not None, where a number is absent: a column of numbers alone is read the fastest.
-        absent = () if required else (float("nan"),)
-        columns += [(f"c{i}", number, *absent) for i in range(len(schema.fields))]
-        names |= {f"c{i}": name for i, name in enumerate(schema.fields)}
-    columns += [(f"t{i}", text, *(() if required else (None,))) for i in range(len(schema.texts))]
-    names |= {f"t{i}": name for i, name in enumerate(schema.texts)}
+        absent = UNSET if required else float("nan")
+        wanted = [Wanted(name, number, absent) for name in schema.fields]
+    wanted += [Wanted(name, text, UNSET if required else None) for name in schema.texts]
     if config.time_field is not None:
-        columns.append(("time", float | str))
-        names["time"] = config.time_field
+        wanted.append(Wanted(config.time_field, float | str))
     if config.key_field is not None:
-        columns.append(("key", str | int))
-        names["key"] = config.key_field
-    return msgspec.defstruct("Event", columns, rename=names, gc=False, kw_only=True)
+        wanted.append(Wanted(config.key_field, str | int))
+    return wanted
 
 
-def _float32(numbers: Callable[[], Iterable[Any]], count: int) -> Float32Array:
-    # A number beyond float32 becomes infinite here, and is refused by the caller.
-    with np.errstate(over="ignore"):
-        try:
-            return np.fromiter(numbers(), np.float32, count)
-        except TypeError:  # has None, which becomes NaN: a little slower
-            return np.array(list(numbers()), np.float32)
+def _set_cells(
+    place: Place, name: str, events: Sequence[Any], faults: Faults, instead: Any = float("nan")
+) -> list[Any]:
+    """The cells of a field; rows that lack it where they must have it get a fault."""
+    cells = place.cells(events)
+    if place.inner is None or UNSET not in cells:
+        return cells
+    for row, cell in enumerate(cells):
+        if cell is UNSET:
+            faults[row] = Fault("missing_field", f"no field {name!r}, and no such path")
+    return [instead if cell is UNSET else cell for cell in cells]
 
 
-def _strings(cells: list[Any], name: str, messages: Sequence[Message]) -> pa.StringArray:
+def _float64(numbers: Callable[[], Iterable[Any]], count: int) -> FloatArray:
+    try:
+        return np.fromiter(numbers(), np.float64, count)
+    except TypeError:  # has None, which becomes NaN: a little slower
+        return np.array(list(numbers()), np.float64)
+
+
+def _strings(cells: list[Any], name: str, values: Sequence[bytes]) -> pa.StringArray:
     try:
         return pa.array(cells, pa.utf8())
     except pa.ArrowTypeError:  # has numbers or booleans
-        pairs = zip(cells, messages, strict=True)
-        return pa.array([_json_text(cell, name, message) for cell, message in pairs], pa.utf8())
+        pairs = zip(cells, values, strict=True)
+        return pa.array([_json_text(cell, name, value) for cell, value in pairs], pa.utf8())
 
 
-def _json_text(cell: Text | None, name: str, message: Message) -> str | None:
+def _json_text(cell: Text | None, name: str, value: bytes) -> str | None:
     if isinstance(cell, str | None):
         return cell
     if isinstance(cell, int) and not isinstance(cell, bool):
         return str(cell)
-    return bytes(raw_fields(message.value or b"")[name]).decode()
+    return (raw_at(raw_fields(value), name) or b"null").decode()

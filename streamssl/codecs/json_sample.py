@@ -5,9 +5,11 @@ from __future__ import annotations
 import math
 
 import msgspec
+import pyarrow as pa
 
+from streamssl.codecs.cells import parse_numbers
 from streamssl.codecs.fields import array_names
-from streamssl.codecs.json_fields import raw_fields
+from streamssl.codecs.json_fields import Fields, nested_numbers, raw_at, raw_fields
 from streamssl.codecs.rows import size_fault
 from streamssl.codecs.times import parse_times
 from streamssl.config.sections import InputConfig
@@ -23,9 +25,9 @@ def sampled_object(message: Message, config: InputConfig) -> SampledEvent | None
         return None
     try:
         raw = raw_fields(message.value)
-        cells = {name: _cell(bytes(value)) for name, value in raw.items()}
+        cells = _cells(raw, config)
         if config.values_field is not None:
-            cells = _array(bytes(raw.get(config.values_field, b"[]")), config.values_field)
+            cells = _array(raw_at(raw, config.values_field) or b"[]", config.values_field)
     except _UNREADABLE:
         return None
     key, time_s = _key(message, raw, config), _time_s(message, raw, config)
@@ -34,10 +36,24 @@ def sampled_object(message: Message, config: InputConfig) -> SampledEvent | None
     return SampledEvent(message.partition, key, time_s, cells)
 
 
-def _cell(value: bytes) -> Cell:
+def _cells(raw: Fields, config: InputConfig) -> dict[str, Cell]:
+    """The fields; what is nested by the paths of its numbers, where it holds some."""
+    cells: dict[str, Cell] = {}
+    for name, value in raw.items():
+        nested = list(nested_numbers({name: value}))
+        cells |= dict.fromkeys(nested, Kind.NESTED)
+        if not nested:
+            cells[name] = _cell(bytes(value), config)
+    return cells
+
+
+def _cell(value: bytes, config: InputConfig) -> Cell:
     if value[:1] in (b"{", b"["):
         return Kind.NESTED
     found = msgspec.json.decode(value)
+    if isinstance(found, str) and config.numbers_as_text:
+        number_B, no_number_B = parse_numbers(pa.array([found], pa.utf8()))
+        found = found if no_number_B[0] else float(number_B[0])
     if found is None or isinstance(found, str):
         return found
     number = float(found)
@@ -53,14 +69,15 @@ def _array(value: bytes, values_field: str) -> dict[str, Cell]:
     return dict(zip(array_names(values_field, len(cells)), cells, strict=True))
 
 
-def _key(message: Message, raw: dict[str, msgspec.Raw], config: InputConfig) -> str | None:
+def _key(message: Message, raw: Fields, config: InputConfig) -> str | None:
     if config.key_field is None:
         return (message.key or b"").decode(errors="replace")
-    return bytes(raw[config.key_field]).decode() if config.key_field in raw else None
+    key = raw_at(raw, config.key_field)
+    return None if key is None else key.decode()
 
 
-def _time_s(message: Message, raw: dict[str, msgspec.Raw], config: InputConfig) -> float:
+def _time_s(message: Message, raw: Fields, config: InputConfig) -> float:
     if config.time_field is None:
         return message.timestamp_ms / 1e3
-    value = _cell(bytes(raw.get(config.time_field, b"null")))
+    value = _cell(raw_at(raw, config.time_field) or b"null", config)
     return float(parse_times([value])[0]) if isinstance(value, (float, str)) else math.nan

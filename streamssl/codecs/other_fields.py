@@ -45,4 +45,11 @@ def _others(value: bytes, known: Collection[str]) -> list[str]:
         raw = raw_fields(value)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return []
-    return [name for name, cell in raw.items() if name not in known and bytes(cell) != b"null"]
+    paths = tuple(name for name in known if "." in name)
+    return [
+        name
+        for name, cell in raw.items()
+        if name not in known
+        and bytes(cell) != b"null"
+        and not any(path.startswith(f"{name}.") for path in paths)
+    ]

@@ -16,7 +16,7 @@ from streamssl.codecs import cells as table_cells
 from streamssl.codecs.arrow_columns import is_list
 from streamssl.codecs.arrow_types import float64, is_moment, is_number, is_text
 from streamssl.codecs.base import Sample
-from streamssl.codecs.cells import is_json, is_untyped
+from streamssl.codecs.cells import is_untyped
 from streamssl.codecs.fields import array_names
 from streamssl.data.channels import Cell, Kind, SampledEvent
 from streamssl.data.events import BoolArray, FloatArray
@@ -85,10 +85,9 @@ def _cells(column: pa.Array, field: pa.Field) -> list[Cell]:
 def _untyped_cells(column: pa.Array, field: pa.Field) -> list[Cell]:
     number_B, no_number_B = table_cells.numbers(column, field)
     cells = _known(number_B)
-    words = table_cells.texts(column, field).to_pylist()
+    words = table_cells.texts(column).to_pylist()
     for row in np.flatnonzero(no_number_B).tolist():
-        nested = is_json(field) and str(column[row])[:1] in ("[", "{")
-        cells[row] = Kind.NESTED if nested else words[row]
+        cells[row] = words[row]
     return cells
 
 

@@ -17,7 +17,6 @@ from streamssl.config.sections import InputConfig
 from streamssl.data.events import (
     BoolArray,
     EventBatch,
-    Float32Array,
     FloatArray,
     IntArray,
     Message,
@@ -39,7 +38,7 @@ class Rows(NamedTuple):
 
     keys: pa.StringArray
     time_B: FloatArray
-    values_BC: Float32Array
+    values_BC: FloatArray
     texts: pa.RecordBatch | None
 
 
@@ -90,7 +89,7 @@ def empty_batch(topic: str, schema: Schema) -> EventBatch:
     rows = Rows(
         nothing,
         np.empty(0),
-        np.empty((0, len(schema.fields)), np.float32),
+        np.empty((0, len(schema.fields))),
         text_batch(schema.texts, [nothing] * len(schema.texts)),
     )
     return events_of(rows, schema.fields, topic=topic, partition=0, offset=0, index=0, faults={})

@@ -11,13 +11,14 @@ from collections.abc import Collection, Sequence
 import numpy as np
 import pyarrow as pa
 
-from streamssl.codecs.base import Sample
+from streamssl.codecs.bad_fields import FieldPolicy, Kept, bad_fields
+from streamssl.codecs.base import Decoder, Sample
 from streamssl.codecs.cells import num_values, numbers, seconds, text_values, texts
 from streamssl.codecs.dead_letters import Fault, OriginalBytesEncoder
 from streamssl.codecs.keys import long_keys
 from streamssl.codecs.rows import Faults, Rows, events_of, text_batch
 from streamssl.codecs.table_fields import column_names
-from streamssl.codecs.table_letters import extra_names, row_letter, unreadable_rows
+from streamssl.codecs.table_letters import row_letter, unreadable_rows
 from streamssl.codecs.texts import byte_lengths, long_texts
 from streamssl.codecs.times import bad_time_fault
 from streamssl.config.sections import InputConfig
@@ -26,7 +27,6 @@ from streamssl.data.events import (
     BoolArray,
     DeadLetter,
     Decoded,
-    Float32Array,
     FloatArray,
     OutputRecord,
     Schema,
@@ -59,6 +59,7 @@ class TableDecoder:
         self.named: Schema | None = schema
         self._config = input
         self._required = required
+        self._policy = FieldPolicy(input, required=required)
 
     def sample(self, piece: Slice) -> Sample:  # noqa: ARG002
         """Nothing: a table's columns are decided before its first event."""
@@ -69,43 +70,44 @@ class TableDecoder:
         return Choice(self.named)
 
     def others(self, piece: Slice, known: Collection[str]) -> Counter[str]:
-        """Columns that are not known and hold a value, and fields that have no column."""
+        """Columns that are not known and hold a value."""
         rows = piece.payload
         assert isinstance(rows, pa.RecordBatch)
         new = [name for name in column_names(rows.schema) if name not in known]
         return +Counter(
             {name: num_values(rows.column(name), rows.schema.field(name)) for name in new}
-        ) + extra_names(rows)
+        )
 
     def decode(self, piece: Slice, schema: Schema | None) -> Decoded:
         """The readable rows of a slice, and a dead letter for every other row."""
         rows, schema = piece.payload, schema or self.named
         assert isinstance(rows, pa.RecordBatch)
         assert schema is not None
-        faults = unreadable_rows(rows)
+        faults, kept = unreadable_rows(rows), Kept()
         columns = Rows(
             self._keys(rows, faults),
             self._times(piece, rows, faults),
-            self._values(rows, schema.fields, faults),
+            self._values(rows, schema.fields, faults, kept),
             self._texts(rows, schema.texts, faults),
         )
+        offset_B = np.arange(piece.start, piece.start + rows.num_rows)
         batch = events_of(
             columns,
             schema.fields,
             topic=self._topic,
             partition=piece.partition,
-            offset=np.arange(piece.start, piece.start + rows.num_rows),
+            offset=offset_B,
             index=0,
             faults=faults,
         )
         letters = tuple(row_letter(piece, rows, row, faults[row]) for row in sorted(faults))
-        return Decoded(batch, letters, schema)
+        return Decoded(batch, letters, schema, bad_fields(kept, faults, offset_B))
 
     def _keys(self, rows: pa.RecordBatch, faults: Faults) -> pa.StringArray:
         if self._config.key_field is None:
             return pa.repeat(pa.scalar("", pa.utf8()), rows.num_rows)
         column = rows.column(self._config.key_field)
-        keys = texts(column, rows.schema.field(self._config.key_field)).fill_null("")
+        keys = texts(column).fill_null("")
         for row, fault in long_keys(keys, self._config).items():
             faults.setdefault(row, fault)
         return keys
@@ -120,18 +122,21 @@ class TableDecoder:
         return time_B
 
     def _values(
-        self, rows: pa.RecordBatch, fields: tuple[str, ...], faults: Faults
-    ) -> Float32Array:
-        with np.errstate(over="ignore"):
-            values_BC, no_number_BC = _numbers(rows, fields)
-        beyond_BC = np.isinf(values_BC)
+        self, rows: pa.RecordBatch, fields: tuple[str, ...], faults: Faults, kept: Kept
+    ) -> FloatArray:
+        values_BC, no_number_BC = _numbers(rows, fields, as_text=self._config.numbers_as_text)
+        columns = [rows.column(name) for name in fields]
+
+        def detail(reason: str, row: int, place: int) -> str:  # noqa: ARG001
+            return _told_cell(fields[place], columns[place][row])
+
+        judged = self._policy.judge(values_BC, no_number_BC, detail)
+        for row, fault in judged.faults.items():
+            faults.setdefault(row, fault)
+        kept.update(judged.kept)
         absent_BC = np.isnan(values_BC) & self._required
-        for place in np.flatnonzero((no_number_BC | beyond_BC | absent_BC).any(0)).tolist():
-            name = fields[place]
-            column = rows.column(name)
-            _add_faults(no_number_BC[:, place], "wrong_type", name, column, faults)
-            _add_faults(beyond_BC[:, place], "not_finite", name, column, faults)
-            _add_faults(absent_BC[:, place], "missing_field", name, column, faults)
+        for place in np.flatnonzero(absent_BC.any(0)).tolist():
+            _add_faults(absent_BC[:, place], "missing_field", fields[place], columns[place], faults)
         return values_BC
 
     def _texts(
@@ -158,7 +163,7 @@ class TableCodec:
         dead_letters: Writes the rows that could not be read.
     """
 
-    def __init__(self, decoder: TableDecoder, dead_letters: OriginalBytesEncoder) -> None:
+    def __init__(self, decoder: Decoder, dead_letters: OriginalBytesEncoder) -> None:
         self.decoder = decoder
         self._dead_letters = dead_letters
 
@@ -171,17 +176,18 @@ class TableCodec:
         return self._dead_letters.encode(dead_letters)
 
 
-def _numbers(rows: pa.RecordBatch, fields: tuple[str, ...]) -> tuple[Float32Array, BoolArray]:
-    """`[B, C]` values, and where there is a cell that is no number."""
+def _numbers(
+    rows: pa.RecordBatch, fields: tuple[str, ...], *, as_text: bool
+) -> tuple[FloatArray, BoolArray | None]:
+    """`[B, C]` values, and where there is a cell that is no number; None where there is none."""
     shape = (rows.num_rows, len(fields))
-    no_number_BC = np.zeros(shape, np.bool_)
     types = {rows.schema.field(name).type for name in fields}
     if types and types <= _FLOATS:  # All at once: most of a wide table's time is calls.
         block = rows.select(list(fields)).to_tensor(null_to_nan=True)
-        return block.to_numpy().astype(np.float32), no_number_BC
-    values_BC = np.empty(shape, np.float32)
+        return block.to_numpy().astype(np.float64), None
+    values_BC, no_number_BC = np.empty(shape), np.zeros(shape, np.bool_)
     for place, name in enumerate(fields):
-        found = numbers(rows.column(name), rows.schema.field(name))
+        found = numbers(rows.column(name), rows.schema.field(name), as_text=as_text)
         values_BC[:, place], no_number_BC[:, place] = found
     return values_BC, no_number_BC
 
@@ -190,5 +196,8 @@ def _add_faults(bad_B: BoolArray, reason: str, name: str, column: pa.Array, faul
     """Give the rows of `bad_B` that have no fault yet one, with the cell's text."""
     for row in np.flatnonzero(bad_B).tolist():
         if row not in faults:
-            cell = str(column[row].as_py())
-            faults[row] = Fault(reason, f"column {name!r}: {cell[:100]!r}")
+            faults[row] = Fault(reason, _told_cell(name, column[row]))
+
+
+def _told_cell(name: str, cell: pa.Scalar) -> str:
+    return f"column {name!r}: {str(cell.as_py())[:100]!r}"

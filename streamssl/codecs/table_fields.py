@@ -9,8 +9,8 @@ from typing import Literal
 import numpy as np
 import pyarrow as pa
 
-from streamssl.codecs.arrow_types import is_number, is_textual
-from streamssl.codecs.cells import is_json, is_untyped, numbers, seconds
+from streamssl.codecs.arrow_types import is_number, is_text, is_textual
+from streamssl.codecs.cells import is_untyped, numbers, seconds
 from streamssl.codecs.fields import check_names, choose_columns
 from streamssl.codecs.table_sample import INDEX_PREFIX, first_events
 from streamssl.config.sections import InputConfig
@@ -23,7 +23,7 @@ from streamssl.data.channels import (
     against,
     is_ignored,
 )
-from streamssl.data.events import MARKS, UNREADABLE, Schema, StreamsslError
+from streamssl.data.events import MARKS, UNREADABLE, UNTYPED, Schema, StreamsslError
 
 SAMPLE_ROWS = 1_000
 MAX_NAMES_SHOWN = 20
@@ -72,7 +72,7 @@ def table_choice(
     reasons: list[str | None] = []
     events: list[SampledEvent] = []
     row = num_times = 0
-    for batch in batches:
+    for batch in _looked_into(batches, input):
         if schema is None:
             schema = batch.schema
             counts = {name: CellCounts() for name in _candidates(schema, input, fields, texts)}
@@ -85,7 +85,7 @@ def table_choice(
             _look(batch if seen.is_open else sample, name, seen)
         row += batch.num_rows
         if row >= sample_rows and not any(
-            seen.is_open and _is_decided_later(schema.field(name)) for name, seen in counts.items()
+            seen.is_open and _may_hold_numbers(schema.field(name)) for name, seen in counts.items()
         ):
             break
     if schema is None:
@@ -162,11 +162,29 @@ def _reasons(sample: pa.RecordBatch) -> list[str | None]:
     return reasons
 
 
+def _looked_into(
+    batches: Iterable[pa.RecordBatch], config: InputConfig
+) -> Iterable[pa.RecordBatch]:
+    """With numbers as text, columns of text may hold them as those of a file without types."""
+    return map(_untyped, batches) if config.numbers_as_text else batches
+
+
+def _untyped(batch: pa.RecordBatch) -> pa.RecordBatch:
+    text = [f for f in batch.schema if is_text(f.type) and not is_untyped(f)]
+    for field in text:
+        place = batch.schema.get_field_index(field.name)
+        column = batch.column(place).cast(pa.string())
+        batch = batch.set_column(
+            place, pa.field(field.name, pa.string(), metadata={UNTYPED: "csv"}), column
+        )
+    return batch
+
+
 def _look(batch: pa.RecordBatch, name: str, seen: CellCounts) -> None:
     field = batch.schema.field(name)
     if not batch.num_rows or not _may_hold_numbers(field):
         return
-    values, no_number = numbers(batch.column(name), field)
+    values, no_number = numbers(batch.column(field.name), field)
     seen.num_numbers += int(np.count_nonzero(~np.isnan(values)))
     seen.num_others += int(np.count_nonzero(no_number))
 
@@ -213,7 +231,7 @@ def _with_late_columns(
         for name, seen in counts.items()
         if name not in taken
         and (name not in told or told[name].reason == "empty")
-        and _is_decided_later(schema.field(name))
+        and _may_hold_numbers(schema.field(name))
     }
     all_empty = not taken and all(seen.is_open for seen in counts.values())
     for name, seen in late.items():
@@ -227,11 +245,6 @@ def _with_late_columns(
     fields = tuple(name for name in schema.names if name in taken)
     found = Schema(fields, tuple(texts))
     return Choice(found if any(found) else None, tuple(told.values()), chosen.num_events)
-
-
-def _is_decided_later(field: pa.Field) -> bool:
-    """Whether a column that is empty at first may be a channel: in JSON only events name fields."""
-    return _may_hold_numbers(field) and not is_json(field)
 
 
 def _is_number(field: pa.Field, seen: CellCounts, *, any_rows: bool) -> bool:

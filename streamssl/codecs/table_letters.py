@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections import Counter
 
 import numpy as np
 import pyarrow as pa
 
-from streamssl.codecs.cells import is_json
 from streamssl.codecs.dead_letters import Fault
 from streamssl.codecs.rows import Faults
 from streamssl.codecs.table_fields import column_names
-from streamssl.data.events import EXTRA, ORIGINAL, UNREADABLE, DeadLetter, Message, Slice
+from streamssl.data.events import ORIGINAL, UNREADABLE, DeadLetter, Message, Slice
 
 
 def unreadable_rows(rows: pa.RecordBatch) -> Faults:
@@ -27,14 +25,6 @@ def unreadable_rows(rows: pa.RecordBatch) -> Faults:
     return {row: Fault(reason, detail) for row, (reason, _, detail) in words.items()}
 
 
-def extra_names(rows: pa.RecordBatch) -> Counter[str]:
-    """Fields that the reader found without having a column for them, by their rows."""
-    if EXTRA not in rows.schema.names:
-        return Counter()
-    texts = rows.column(EXTRA).drop_null().to_pylist()
-    return Counter(name for text in texts for name in json.loads(text))
-
-
 def row_letter(piece: Slice, rows: pa.RecordBatch, row: int, fault: Fault) -> DeadLetter:
     """The dead letter of a row: its bytes where the reader kept them, else its cells as JSON."""
     original = rows.column(ORIGINAL)[row].as_py() if ORIGINAL in rows.schema.names else None
@@ -44,16 +34,5 @@ def row_letter(piece: Slice, rows: pa.RecordBatch, row: int, fault: Fault) -> De
 
 
 def _encode_row(rows: pa.RecordBatch, row: int) -> bytes:
-    cells = [
-        f"{json.dumps(name, ensure_ascii=False)}: {_encode_cell(rows.column(name)[row], field)}"
-        for name in column_names(rows.schema)
-        for field in [rows.schema.field(name)]
-    ]
-    return f"{{{', '.join(cells)}}}".encode()
-
-
-def _encode_cell(cell: pa.Scalar, field: pa.Field) -> str:
-    value = cell.as_py()
-    if is_json(field):
-        return str(value)
-    return json.dumps(value, default=str, ensure_ascii=False)
+    cells = {name: rows.column(name)[row].as_py() for name in column_names(rows.schema)}
+    return json.dumps(cells, default=str, ensure_ascii=False).encode()

@@ -41,7 +41,7 @@ def _events(
         good_B &= ~np.isnan(time_B)
     keys = [""] * rows.num_rows
     if (name := config.key_field) is not None:
-        keys = [key or "" for key in texts(rows.column(name), rows.schema.field(name)).to_pylist()]
+        keys = [key or "" for key in texts(rows.column(name)).to_pylist()]
     sample = sampled_rows(_own(rows), keys=keys, time_B=time_B, good_B=good_B, texts=names)
     return sample.events
 

@@ -5,7 +5,7 @@ Shape suffixes: B = events, C = numbers of an event, H W = pixels.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
 import msgspec
@@ -22,10 +22,12 @@ UInt8Array = npt.NDArray[np.uint8]
 BoolArray = npt.NDArray[np.bool_]
 Headers = tuple[tuple[str, bytes], ...]
 
+# The largest number that an event may hold: what the networks read are float32.
+LARGEST = float(np.finfo(np.float32).max)
+
 UNREADABLE = "streamssl:unreadable"
 ORIGINAL = "streamssl:original"
-EXTRA = "streamssl:extra"
-MARKS = (UNREADABLE, ORIGINAL, EXTRA)
+MARKS = (UNREADABLE, ORIGINAL)
 UNTYPED = "streamssl:untyped"
 
 
@@ -63,11 +65,10 @@ class Slice:
             one than before means that the partition left and came back.
         start: Position before the first message; slices of one incarnation join without gap.
         stop: Position after the last message.
-        payload: Messages (Kafka, memory), or rows of a file as an Arrow batch whose first row
-            has offset `start`; its columns `UNREADABLE` and `ORIGINAL`, where present, say of
-            each row that is no row why (`reason: detail`, else null) and give its bytes; `EXTRA`
-            names, as a JSON list, fields of a row that have no column. Text
-            columns whose field metadata has `UNTYPED` hold cells as written (`csv` or `json`).
+        payload: Messages (Kafka, memory, JSON Lines), or rows of a table as an Arrow batch whose
+            first row has offset `start`; its columns `UNREADABLE` and `ORIGINAL`, where present,
+            say of each row that is no row why (`reason: detail`, else null) and give its bytes.
+            Text columns whose field metadata has `UNTYPED` hold cells as written.
         missed: `[a, b)` where input expired before it could be read, else None.
     """
 
@@ -116,7 +117,8 @@ class EventBatch(Columns):
         keys: `[B]` Arrow strings; the empty string where the stream has no keys.
         event_time: `[B]` seconds since 1970 UTC (a file without a time column: the row number).
         fields: Names of the C numbers.
-        values_BC: `[B, C]` float32, NaN = missing, never infinite; C may be 0.
+        values_BC: `[B, C]` float64 as they came, NaN = missing, within +-`LARGEST`; C may be 0.
+            What is given to the learner may be float32.
         texts: `[B]` rows of string columns, null = missing; None where the stream has none.
         images_BHWC: `[B, H, W, C]` uint8 pixels; None where the stream has none.
     """
@@ -128,7 +130,7 @@ class EventBatch(Columns):
     keys: pa.StringArray
     event_time: FloatArray
     fields: tuple[str, ...]
-    values_BC: Float32Array
+    values_BC: FloatArray
     texts: pa.RecordBatch | None = None
     images_BHWC: UInt8Array | None = None
 
@@ -149,11 +151,12 @@ class EventBatch(Columns):
         return [f"{self.topic}/{p}/{o}/{i}" for p, o, i in columns]
 
 
-def check_batch(batch: EventBatch) -> None:
-    """Refuse a batch whose columns do not fit together.
+def check_batch(batch: EventBatch) -> EventBatch:
+    """The batch with its numbers as float64; refuse one whose columns do not fit together.
 
     Raises:
-        ValueError: A column has another length or kind than the batch's; the text says which.
+        ValueError: A column has another length or kind than the batch's, or a number is infinite
+            or beyond `LARGEST`; the text says which.
     """
     size = (len(batch.offset), len(batch.fields))
     if not isinstance(batch.keys, pa.StringArray) or batch.keys.null_count:
@@ -166,6 +169,27 @@ def check_batch(batch: EventBatch) -> None:
     wrong = [name for name in columns if _has_other_length(getattr(batch, name), size[0])]
     if wrong:
         raise ValueError(f"{', '.join(wrong)} must have {size[0]} rows, like offset")
+    if batch.values_BC.dtype not in (np.float64, np.float32):
+        raise ValueError(f"values_BC is {batch.values_BC.dtype}; float64 or float32 is needed")
+    _check_range(batch)
+    if batch.values_BC.dtype == np.float64:
+        return batch
+    return replace(batch, values_BC=batch.values_BC.astype(np.float64))
+
+
+def is_beyond(values_BC: FloatArray) -> BoolArray:
+    """`[B, C]` True where a number is infinite or larger than an event may hold; NaN is not."""
+    return np.abs(values_BC) > LARGEST
+
+
+def _check_range(batch: EventBatch) -> None:
+    beyond_BC = is_beyond(batch.values_BC)
+    if beyond_BC.any():
+        row, place = np.argwhere(beyond_BC)[0].tolist()
+        raise ValueError(
+            f"field {batch.fields[place]!r} is {batch.values_BC[row, place]} in row {row}; "
+            f"write NaN for a missing number, or one within +-{LARGEST:.2g}"
+        )
 
 
 def _has_other_length(column: Any, num_rows: int) -> bool:
@@ -190,17 +214,37 @@ class DeadLetter:
     detail: str
 
 
+class BadFields(NamedTuple):
+    """Fields of an event that could not be read and count as missing (`input.on_bad_field`).
+
+    Attributes:
+        offset: Of the message that carried it.
+        place: Index of the event within that message.
+        reason: As of a dead letter.
+        detail: What exactly was wrong with the first of them.
+        num_fields: How many they are.
+    """
+
+    offset: int
+    place: int
+    reason: str
+    detail: str
+    num_fields: int
+
+
 @dataclass(frozen=True, slots=True)
 class Decoded:
     """What a decoder made of some messages: the readable events and the dead letters.
 
     Attributes:
         schema: The stream's columns as far as these messages; None while nothing decided them.
+        bad_fields: What of the events could not be read and counts as missing.
     """
 
     batch: EventBatch
     dead_letters: tuple[DeadLetter, ...] = ()
     schema: Schema | None = None
+    bad_fields: tuple[BadFields, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

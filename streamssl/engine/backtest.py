@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Literal
 
+from streamssl.codecs.base import Decoder
 from streamssl.codecs.dead_letters import OriginalBytesEncoder
 from streamssl.codecs.fields import NO_COLUMNS
+from streamssl.codecs.first_messages import messages_choice
+from streamssl.codecs.json import JsonDecoder
 from streamssl.codecs.rows import empty_batch
 from streamssl.codecs.table import TableCodec, TableDecoder
 from streamssl.codecs.table_fields import table_choice
 from streamssl.config.root import Config
+from streamssl.data.channels import Choice
 from streamssl.engine.engine import Engine
 from streamssl.engine.summary import Summary
 from streamssl.host.local import LocalHost
@@ -43,21 +48,8 @@ class Backtest:
         on_progress: Callable[[Summary], None] | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        wanted = config.modality.columns()
-        choice = table_choice(
-            transport.scan(),
-            input=config.input,
-            fields=wanted.numbers,
-            texts=wanted.texts,
-            required=wanted.required,
-        )
+        choice, decoder = columns_of(config, transport)
         schema = choice.schema or NO_COLUMNS
-        decoder = TableDecoder(
-            topic=transport.topic,
-            schema=schema,
-            input=config.input,
-            required=wanted.required,
-        )
         self._learner = StreamLearner.from_config(config)
         self._clock = clock
         self._engine = Engine(
@@ -91,6 +83,51 @@ class Backtest:
         if save is not None:
             self._learner.save(save)
         return summary
+
+
+def columns_of(config: Config, transport: FileTransport) -> tuple[Choice, Decoder]:
+    """What the columns of a file are, and what reads them: of messages as the daemon does.
+
+    Raises:
+        TableError: A named column is missing, none is numeric, or no row can be read.
+    """
+    decide = _of_messages if transport.holds_messages else _of_table
+    return decide(config, transport)
+
+
+def _of_table(config: Config, transport: FileTransport) -> tuple[Choice, Decoder]:
+    """What the columns of a table are, and what reads them."""
+    wanted = config.modality.columns()
+    choice = table_choice(
+        transport.scan(),
+        input=config.input,
+        fields=wanted.numbers,
+        texts=wanted.texts,
+        required=wanted.required,
+    )
+    schema = choice.schema or NO_COLUMNS
+    return choice, TableDecoder(
+        topic=transport.topic, schema=schema, input=config.input, required=wanted.required
+    )
+
+
+def _of_messages(config: Config, transport: FileTransport) -> tuple[Choice, Decoder]:
+    """What the columns of messages are, and what reads them: as in the daemon."""
+    wanted = config.modality.columns()
+
+    def reader(fields: Literal["auto"] | Sequence[str]) -> Decoder:
+        return JsonDecoder(
+            topic=transport.topic,
+            fields=fields,
+            texts=wanted.texts,
+            input=config.input,
+            required=wanted.required,
+        )
+
+    decoder = reader(wanted.numbers)
+    choice = messages_choice(transport.scan(), decoder)
+    known = decoder.named or choice.schema
+    return choice, reader(known.fields) if known else decoder
 
 
 def scorer_names(config: Config) -> list[str]:

@@ -210,6 +210,9 @@ class MetricsReporter:
         self._metrics.input_events.labels(self._topic, "dead_letter").inc(num_dead)
         for reason, num in reasons.items():
             self._metrics.dead_letters.labels(self._topic, reason).inc(num)
+        for bad in part.bad_fields:
+            self.summary.bad_fields += bad.num_fields
+            self._metrics.bad_fields.labels(self._topic, bad.reason).inc(bad.num_fields)
         values = (len(m.value or b"") for piece in part.pieces for m in messages_of(piece))
         rows = (p.payload.nbytes for p in part.pieces if isinstance(p.payload, pa.RecordBatch))
         self._metrics.input_bytes.labels(self._topic).inc(sum(values) + sum(rows))

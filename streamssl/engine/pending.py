@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from streamssl.codecs.base import Decoder
-from streamssl.data.events import DeadLetter, Decoded, EventBatch, Range, Schema, Slice
+from streamssl.data.events import BadFields, DeadLetter, Decoded, EventBatch, Range, Schema, Slice
 from streamssl.data.results import Results
 from streamssl.engine.slices import messages_of, range_of, without
 from streamssl.host import Host
@@ -27,6 +27,7 @@ class PendingPart:
     pieces: list[Slice] = field(default_factory=list)
     batches: list[EventBatch] = field(default_factory=list)
     dead_letters: list[DeadLetter] = field(default_factory=list)
+    bad_fields: list[BadFields] = field(default_factory=list)
 
     @property
     def range(self) -> Range:
@@ -72,6 +73,7 @@ class PendingTransaction:
         if len(decoded.batch):
             part.batches.append(decoded.batch)
         part.dead_letters.extend(decoded.dead_letters)
+        part.bad_fields.extend(decoded.bad_fields)
         self.num_messages += len(piece.payload)
         self.num_events += len(decoded.batch)
 
@@ -132,4 +134,5 @@ def below(decoded: Decoded, offset: int) -> Decoded:
     """What was decoded from messages below `offset`."""
     num_rows = int(np.searchsorted(decoded.batch.offset, offset))
     letters = tuple(d for d in decoded.dead_letters if d.message.offset < offset)
-    return Decoded(decoded.batch.take(slice(0, num_rows)), letters, decoded.schema)
+    noted = tuple(bad for bad in decoded.bad_fields if bad.offset < offset)
+    return Decoded(decoded.batch.take(slice(0, num_rows)), letters, decoded.schema, noted)

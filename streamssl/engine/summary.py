@@ -15,6 +15,7 @@ class Summary:
     Attributes:
         events: Events scored and published.
         dead_letters: Inputs that could not be read.
+        bad_fields: Fields of scored events that could not be read and count as missing.
         transactions: Transactions that landed.
         epochs: Epochs learnt.
         samples_trained: Fresh and replayed samples that optimiser steps learnt from.
@@ -33,6 +34,7 @@ class Summary:
 
     events: int = 0
     dead_letters: int = 0
+    bad_fields: int = 0
     transactions: int = 0
     epochs: int = 0
     samples_trained: int = 0

@@ -35,7 +35,7 @@ class StreamLearner:
 
     Example:
         >>> import numpy as np, pyarrow as pa
-        >>> rows, value = np.arange(40), np.linspace(0, 1, 40, dtype=np.float32)[:, None]
+        >>> rows, value = np.arange(40), np.linspace(0, 1, 40)[:, None]
         >>> keys = pa.array(["m1"] * 40)
         >>> batch = EventBatch("plant", 0 * rows, rows, 0 * rows, keys, 1.0 * rows, ("rpm",), value)
         >>> learner = StreamLearner.from_config({"learner": {"embedding": 8}})
@@ -82,7 +82,7 @@ class StreamLearner:
         Raises:
             ValueError: The batch's columns do not fit together, or its fields are others.
         """
-        check_batch(batch)
+        batch = check_batch(batch)
         done = 0
         parts: list[Results] = []
         while done < len(batch) or not parts:
@@ -99,6 +99,7 @@ class StreamLearner:
         Raises:
             ValueError: As `process`.
         """
+        batch = check_batch(batch)
         return self._for(batch).peek(batch, self.epoch)
 
     def learn(self, batch: EventBatch) -> None:
@@ -131,6 +132,7 @@ class StreamLearner:
 
         How the epoch's rows are cut into calls changes no bit.
         """
+        batch = check_batch(batch)
         model = self._for(batch)
         return Results.concat(
             [model.advance(part, self.epoch) for part in self._pieces(model, batch)]
@@ -142,6 +144,7 @@ class StreamLearner:
         The batch is neither scored nor learned.
         """
         if batch is not None and len(batch):
+            batch = check_batch(batch)
             self._for(batch)
         if self._model:
             self._model.drop(partition)
@@ -250,7 +253,6 @@ class StreamLearner:
 
     def _for(self, batch: EventBatch) -> StreamModel:
         """The model of the batch's columns, built at the first batch."""
-        check_batch(batch)
         if self._model is None:
             self._model = self._new_model(batch.schema)
         elif batch.schema != self._model.schema:

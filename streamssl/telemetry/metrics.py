@@ -91,6 +91,12 @@ class Metrics:
             "Records and rows sent to the dead letter topic.",
             *("topic", "reason"),
         )
+        self.bad_fields = c.counter(
+            "bad_fields_total",
+            "Fields of scored events that could not be read and count as missing "
+            "(input.on_bad_field).",
+            *("topic", "reason"),
+        )
         self.fields = c.gauge(
             "fields",
             "Fields of events: taken as channels, left out when the columns were decided, new "

@@ -314,6 +314,46 @@ def test_a_terminal_shows_a_bar() -> None:
     assert "3,200 events" in text.getvalue()
 
 
+def test_a_german_table_is_read_and_told(tmp_path: Path) -> None:
+    """Semicolons, decimal commas, no header and Latin-1 are found out, each in a line."""
+    rows = (f"{20 + i % 7 / 8};{i % 5 / 4};{'grün' if i % 2 else 'rot'}\n" for i in range(80))
+    source = tmp_path / "input.csv"
+    source.write_bytes("".join(rows).replace(".", ",").encode("latin-1"))
+    result = run("--input", source, "--output", tmp_path / "out.csv")
+    assert result.exit_code == 0, result.output
+    for note in ("cp1252", "a semicolon", "no header", "commas before decimals"):
+        assert any(note in line for line in result.stdout.splitlines() if "read as" in line), note
+    assert len(scores(tmp_path / "out.csv")) == 80
+    assert set(scores(tmp_path / "out.csv")["top_field"].to_pylist()) <= {"column_0", "column_1"}
+
+
+def test_what_is_said_of_a_table_is_not_guessed(tmp_path: Path) -> None:
+    """The options of CSV reach the reader."""
+    source = tmp_path / "input.csv"
+    source.write_text("01/03/2026 08:00:00|1'000,5|x\n" * 40)
+    said = ("--delimiter", "|", "--decimal", ",", "--thousands", "'", "--no-header")
+    more = ("--na-values", "x,y", "--date-format", "%d/%m/%Y %H:%M:%S", "--encoding", "utf-8")
+    result = run(
+        *("--input", source, "--output", tmp_path / "out.parquet", "--time-column", "column_0"),
+        *(*said, *more),
+    )
+    assert result.exit_code == 0, result.output
+    assert "read as" not in result.stdout
+    out = scores(tmp_path / "out.parquet")
+    assert out["event_time"].to_pylist() == [1_772_352_000.0] * 40
+    assert out["score"].null_count == 0
+
+
+@pytest.mark.parametrize("content", ["", "time,a\n"])
+def test_a_file_without_rows_is_told(tmp_path: Path, content: str) -> None:
+    """Nothing was scored: the warning says so by the file's name."""
+    source = tmp_path / "input.csv"
+    source.write_text(content)
+    result = run("--input", source, "--output", tmp_path / "out.csv")
+    assert result.exit_code == 0, result.output
+    assert "holds no rows: nothing was scored" in " ".join(result.output.split())
+
+
 def rows_with(num_rows: int, late_from: int) -> list[dict[str, object]]:
     """A row number, a timestamp, a site, two measurements, and one that comes late."""
     rng = random.Random(0)
@@ -347,6 +387,6 @@ def test_the_columns_of_a_file_are_told(tmp_path: Path, suffix: str) -> None:
     else:
         assert channels == "channels      2: a, b"
         assert sorted(told) == ["late", "n", "site", "ts"]
-        assert "500 values" in told["late"]
+        assert "came after the first events" in told["late"]
     assert "row number" in told["n"]
     assert "input.time_field" in told["ts"]

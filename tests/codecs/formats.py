@@ -43,18 +43,11 @@ def from_parquet(rows: list[Row], **settings: Any) -> Decoded:
     return from_table(typed(rows), **settings)
 
 
-def from_json_lines(rows: list[Row], **settings: Any) -> Decoded:
-    """A table of JSON text."""
-    names = list(dict.fromkeys(name for row in rows for name in row))
-    cells = [[json.dumps(row.get(name)) for row in rows] for name in names]
-    return from_table(_untyped("json", names, cells), **settings)
-
-
 def from_csv(rows: list[Row], **settings: Any) -> Decoded:
     """A table of plain text, in which nothing stands where a cell is missing."""
     names = list(dict.fromkeys(name for row in rows for name in row))
     cells = [[_csv_cell(row.get(name)) for row in rows] for name in names]
-    return from_table(_untyped("csv", names, cells), **settings)
+    return from_table(_untyped(names, cells), **settings)
 
 
 def from_table(batch: pa.RecordBatch, **settings: Any) -> Decoded:
@@ -77,7 +70,6 @@ FORMATS: dict[str, Callable[..., Decoded]] = {
     "json": from_json,
     "arrow": from_arrow,
     "parquet": from_parquet,
-    "json lines": from_json_lines,
     "csv": from_csv,
 }
 
@@ -86,8 +78,8 @@ def _configured(settings: dict[str, Any]) -> dict[str, Any]:
     return {"input": InputConfig(), **settings}
 
 
-def _untyped(kind: str, names: list[str], cells: list[list[str]]) -> pa.RecordBatch:
-    schema = pa.schema([pa.field(n, pa.string(), metadata={UNTYPED: kind}) for n in names])
+def _untyped(names: list[str], cells: list[list[str]]) -> pa.RecordBatch:
+    schema = pa.schema([pa.field(n, pa.string(), metadata={UNTYPED: "csv"}) for n in names])
     return pa.RecordBatch.from_arrays([pa.array(c, pa.string()) for c in cells], schema=schema)
 
 

@@ -58,10 +58,8 @@ def test_array_of_values() -> None:
         {"ts": 1.7e12, "values": [2, False, 10**30]},
     ).batch
     assert batch.fields == ("values[0]", "values[1]", "values[2]")
-    np.testing.assert_array_equal(
-        batch.values_BC, np.array([[1.5, np.nan, 1], [2, 0, 1e30]], np.float32)
-    )
-    assert batch.values_BC.dtype == np.float32
+    np.testing.assert_array_equal(batch.values_BC, np.array([[1.5, np.nan, 1], [2, 0, 1e30]]))
+    assert batch.values_BC.dtype == np.float64
     assert batch.event_time.tolist() == [1.7e9, 1.7e9]
     assert batch.ids() == ["in/0/0/0", "in/0/1/0"]
 
@@ -150,8 +148,10 @@ POISON = [
     ("not UTF-8", b'{"t":1,"k":"\xff","a":1,"b":2}', "bad_json"),
     ("cut short", b'{"t":1,"k":"x","a":1', "bad_json"),
     ("two objects", b'{"t":1,"k":"x","a":1},{"t":1,"k":"x","a":1}', "bad_json"),
-    ("NaN", b'{"t":1,"k":"x","a":NaN,"b":1}', "bad_json"),
-    ("Infinity", b'{"t":1,"k":"x","a":Infinity,"b":1}', "bad_json"),
+    ("no literal", b'{"t":1,"k":"x","a":nan,"b":1}', "bad_json"),
+    ("NaN as time", b'{"t":NaN,"k":"x","a":1,"b":1}', "missing_field"),
+    ("Infinity", b'{"t":1,"k":"x","a":Infinity,"b":1}', "not_finite"),
+    ("Avro", b"\0\0\0\0\x07\x02\x0aabcde", "bad_json"),
     ("overflow", b'{"t":1,"k":"x","a":1e999,"b":1}', "not_finite"),
     ("beyond float32", b'{"t":1,"k":"x","a":-3.5e38,"b":1}', "not_finite"),
     ("integer beyond float", b'{"t":1,"k":"x","a":' + b"9" * 400 + b"}", "not_finite"),

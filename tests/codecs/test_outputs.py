@@ -85,6 +85,29 @@ GOLDEN = (
 )
 
 
+@pytest.mark.parametrize(
+    ("number", "told"),
+    [
+        (923.1, 923.1),
+        (1e9 + 0.5, 1e9 + 0.5),
+        (1_234_567_936.0, 1_234_567_936.0),
+        (1_234_567.125, 1_234_567.125),
+        (float(np.float32(923.1)), 923.1),
+        (3.4e38, 3.4e38),
+    ],
+)
+@pytest.mark.filterwarnings("error")
+def test_actual_is_told_in_its_own_precision(number: float, told: float) -> None:
+    """What came is published as it came, and a float32 as the number that it was written as."""
+    made = results()
+    values = Values(FIELDS, np.array([[number, np.nan]]), [{}])
+    made = dataclasses.replace(
+        made, explanation=dataclasses.replace(made.explanation, actual=values)
+    )
+    record = JsonScores(name="app", version="0.1.0").encode(made)[1]
+    assert json.loads(record.value or b"")["actual"] == {"temperature": told, "pressure": None}
+
+
 def test_score_bytes() -> None:
     """The bytes of a score message are fixed: the same results, the same bytes."""
     record = JsonScores(name="app", version="0.1.0").encode(results())[1]

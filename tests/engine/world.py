@@ -100,7 +100,7 @@ class FakeDecoder:
             pa.array([r[2] for r in rows], pa.string()),
             np.array([r[0] for r in rows], np.float64),
             fields,
-            np.array([[r[3]] for r in rows], np.float32).reshape(len(rows), len(fields)),
+            np.array([[r[3]] for r in rows], np.float64).reshape(len(rows), len(fields)),
         )
 
 

@@ -104,7 +104,7 @@ def _sensor_batch(
     return EventBatch(
         **positions(generator, num_events, num_keys, num_partitions),
         fields=("rpm", "heat", "flow"),
-        values_BC=values.astype(np.float32),
+        values_BC=values.astype(np.float64),
     )
 
 
@@ -118,7 +118,7 @@ SENSOR = Example(
     batch=_sensor_batch,
     spoil=_sensor_spoil,
     missing=lambda batch, rows: with_values(batch, rows, np.nan),
-    huge=lambda batch, rows: with_values(batch, rows, np.float32(3.4e38)),
+    huge=lambda batch, rows: with_values(batch, rows, 3.4e38),
 )
 
 SHOPS = ("bakery", "fuel", "books", "cinema")
@@ -140,7 +140,7 @@ def _toy_batch(
     return EventBatch(
         **common,
         fields=("amount", "gap"),
-        values_BC=np.stack([amount, gap], axis=1).astype(np.float32),
+        values_BC=np.stack([amount, gap], axis=1).astype(np.float64),
         texts=pa.record_batch(columns, names=["shop", "terminal"]),
     )
 
@@ -157,7 +157,7 @@ def _toy_missing(batch: EventBatch, rows: IntArray) -> EventBatch:
 
 
 def _toy_huge(batch: EventBatch, rows: IntArray) -> EventBatch:
-    return _with_text(with_values(batch, rows, np.float32(3.4e38)), rows, 0, "x" * 1_000)
+    return _with_text(with_values(batch, rows, 3.4e38), rows, 0, "x" * 1_000)
 
 
 def _with_text(batch: EventBatch, rows: IntArray, column: int, text: str | None) -> EventBatch:

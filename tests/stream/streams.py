@@ -68,5 +68,5 @@ def batch_of(values: FloatArray, key: Any, num_partitions: int = 1) -> EventBatc
         pa.array([f"k{k}" for k in key.tolist()], pa.string()),
         np.arange(len(key), dtype=np.float64),
         tuple(f"c{i}" for i in range(values.shape[1])),
-        values.astype(np.float32),
+        values,
     )

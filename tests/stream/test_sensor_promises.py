@@ -12,7 +12,7 @@ import pyarrow as pa
 import pytest
 
 from streamssl.checkpoint import CheckpointError
-from streamssl.data.events import Float32Array
+from streamssl.data.events import Float32Array, FloatArray
 from streamssl.modalities import Modality
 from streamssl.modalities.sensor.modality import SensorModality
 from tests.stream.runs import assert_same
@@ -68,6 +68,23 @@ def test_constant_and_missing_channels() -> None:
     assert not (results.top_field[results.explained] == 2).any()
 
 
+def with_value(row: int, place: int, value: float) -> FloatArray:
+    """Readings of four rows with one number replaced."""
+    values_BC = np.zeros((4, 3))
+    values_BC[row, place] = value
+    return values_BC
+
+
+def test_float32_is_taken_for_what_it_is() -> None:
+    """Readings may be given as float32: they are the same numbers."""
+    batch = stream(80)
+    narrow_BC = batch.values_BC.astype(np.float32)
+    results = small_learner().process(replace(batch, values_BC=narrow_BC))  # type: ignore[arg-type]
+    same = small_learner().process(replace(batch, values_BC=narrow_BC.astype(np.float64)))
+    np.testing.assert_array_equal(results.raw, same.raw)
+    assert results.batch.values_BC.dtype == np.float64
+
+
 @pytest.mark.parametrize(
     ("column", "value", "words"),
     [
@@ -75,6 +92,9 @@ def test_constant_and_missing_channels() -> None:
         ("keys", ["k"] * 4, "StringArray"),
         ("event_time", np.zeros(3), "event_time must have 4 rows"),
         ("values_BC", np.zeros((3, 3), np.float32), "values_BC"),
+        ("values_BC", np.zeros((4, 3), np.int64), "int64; float64 or float32"),
+        ("values_BC", with_value(2, 1, np.inf), "field 'c1' is inf in row 2"),
+        ("values_BC", with_value(3, 0, -3.5e38), "field 'c0' is -3.5e[+]38 in row 3"),
     ],
 )
 def test_a_batch_that_does_not_fit_together_is_refused(

@@ -15,21 +15,26 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from streamssl.data.events import EXTRA, MARKS, ORIGINAL, UNREADABLE
+from streamssl.data.events import MARKS, ORIGINAL, UNREADABLE, Message
 from streamssl.transport.files import blocks
 from streamssl.transport.files.blocks import TextSource, end_of_lines
 from streamssl.transport.files.csv_reader import CsvReader, parse_block
 from streamssl.transport.files.formats import open_reader
 from streamssl.transport.files.json_reader import MAX_ROWS, JsonLinesReader
 from streamssl.transport.files.parquet_reader import ParquetReader
-from streamssl.transport.files.rows import InputFileError, Reader, unique_names
+from streamssl.transport.files.rows import InputFileError, Reader, unique_names, untyped_schema
 
 CELLS = st.text(st.characters(codec="utf-8", exclude_characters="\0"), max_size=6)
 
 
 def rows_of(reader: Reader) -> list[dict[str, Any]]:
     """All rows, without the marks where these say nothing."""
-    rows = [row for batch in reader.batches() for row in batch.to_pylist()]
+    rows = [
+        row
+        for batch in reader.batches()
+        if isinstance(batch, pa.RecordBatch)
+        for row in batch.to_pylist()
+    ]
     return [{k: v for k, v in row.items() if v is not None or k not in MARKS} for row in rows]
 
 
@@ -73,6 +78,7 @@ def test_csv_of_any_make_is_read(tmp_path: Path, content: str, rows: list[dict[s
         ("0,1,2", ["0", "1", "2"]),  # numbered columns
         ("400.5,401.0,401.5", ["400.5", "401.0", "401.5"]),  # such as wavelengths
         ("a,1.5,2", ["a", "1.5", "2"]),
+        ("9,4,7", ["column_0", "column_1", "column_2"]),
     ],
 )
 def test_a_first_line_that_is_data_is_no_header(
@@ -86,14 +92,14 @@ def test_a_first_line_that_is_data_is_no_header(
 
 def test_broken_rows_are_marked_and_their_neighbours_are_not(tmp_path: Path) -> None:
     """Too few or too many cells, bytes that are no UTF-8, and a quotation mark gone astray."""
-    content = b'a,b\n1,2\n3\n4,5,6\n7,\xff\n"8,9\n10,11\n12,13\n'
+    content = b'a,\xc3\xa9\n1,2\n3\n4,5,6\n7,\xff\n"8,9\n10,11\n12,13\n'
     rows = read_csv(tmp_path, content)
     assert [row.get("a") for row in rows] == ["1", None, None, None, None, "10", "12"]
     reasons = [row.get(UNREADABLE) for row in rows]
     assert reasons[1:4] == [
         "wrong_count: 1 cells instead of 2",
         "wrong_count: 3 cells instead of 2",
-        "bad_csv: not UTF-8",
+        "bad_csv: not UTF-8 (--encoding)",
     ]
     assert [row.get(ORIGINAL) for row in rows[1:5]] == [b"3", b"4,5,6", b"7,\xff", b'"8,9']
 
@@ -122,7 +128,7 @@ def test_any_text_survives_csv(table: list[list[str]], num_bytes: int) -> None:
             ),
             len(block),
         )
-        rows += parse_block(block[:cut], ["a", "b"], ",").to_pylist()
+        rows += parse_block(block[:cut], untyped_schema(["a", "b"]), ",").to_pylist()
         block = block[cut:]
     assert [[row["a"], row["b"]] for row in rows] == table
     assert all(row[UNREADABLE] is None for row in rows)
@@ -158,51 +164,26 @@ def test_all_batches_of_a_file_have_one_schema(tmp_path: Path) -> None:
     path.write_text("a,b\n" + "1,2\n" * 400_000 + "3\n")
     schemas = {str(batch.schema) for batch in CsvReader(path).batches()}
     assert len(schemas) == 1
-    path.write_text('{"a": 1}\n' * 5_000 + '{"b": "x"}\nbad\n')
-    schemas = {str(batch.schema) for batch in JsonLinesReader(path).batches()}
-    assert len(schemas) == 1
 
 
-def read_json(folder: Path, content: str | bytes) -> list[dict[str, Any]]:
+def read_json(folder: Path, content: str | bytes) -> list[Message]:
     path = folder / "input.jsonl"
     path.write_bytes(content if isinstance(content, bytes) else content.encode())
-    return rows_of(JsonLinesReader(path))
+    return [message for piece in JsonLinesReader(path).batches() for message in piece]
 
 
-def test_json_cells_stay_as_written(tmp_path: Path) -> None:
-    """Columns are the keys in order of appearance; what a row lacks is null."""
-    rows = read_json(tmp_path, '{"b": 1.50, "a": "x"}\n\n{"a": true, "c": [1]}\n')
-    assert rows == [
-        {"b": "1.50", "a": '"x"', "c": "null"},
-        {"b": "null", "a": "true", "c": "[1]"},
-    ]
-
-
-def test_fields_without_a_column_are_named(tmp_path: Path) -> None:
-    """What first comes after the columns are known is not lost without a word."""
-    lines = ['{"a": 1}'] * MAX_ROWS + ['{"a": 2, "late": 3, "c": null}', '{"a": 4}']
-    rows = read_json(tmp_path, "\n".join(lines))
-    assert [row.get(EXTRA) for row in rows[-2:]] == ['["late"]', None]
-
-
-def test_lines_that_are_no_objects_are_marked(tmp_path: Path) -> None:
-    """Each costs its own row, with its bytes; NaN, as Python writes it, is read."""
-    lines = [
-        b'{"a": NaN}',
+def test_lines_of_json_are_messages_as_they_are(tmp_path: Path) -> None:
+    """Each line but blank ones, byte for byte; its offset and its time are the row's number."""
+    content = b'{"b": 1.50}\r\n\n{bad\n\0\0\0\0\1{"a": NaN}\n' + b"{}\n" * MAX_ROWS
+    read = read_json(tmp_path, content)
+    assert [message.value for message in read[:3]] == [
+        b'{"b": 1.50}',
         b"{bad",
-        b"[1]",
-        b'{"a": "\xff"}',
-        b'{"a":' + b"[" * 100_000 + b"}",
-        b'{"a": 2}',
+        b'\0\0\0\0\1{"a": NaN}',
     ]
-    rows = read_json(tmp_path, b"\n".join(lines))
-    assert [row["a"] for row in rows] == ["NaN", "null", "null", "null", "null", "2"]
-    assert [row.get(UNREADABLE, "").partition(":")[0] for row in rows] == [
-        "",
-        *["bad_json"] * 4,
-        "",
-    ]
-    assert [row.get(ORIGINAL) for row in rows[1:5]] == lines[1:5]
+    assert [message.offset for message in read] == list(range(MAX_ROWS + 3))
+    assert [message.timestamp_ms for message in read[:3]] == [0, 1_000, 2_000]
+    assert {message.key for message in read} == {None}
 
 
 def test_a_json_array_is_refused_with_the_remedy(tmp_path: Path) -> None:
@@ -248,15 +229,14 @@ def test_names_become_unique(names: list[str]) -> None:
     assert all(unique)
 
 
-@pytest.mark.parametrize("kind", ["csv", "jsonl", "parquet"])
+@pytest.mark.parametrize("kind", ["csv", "parquet"])
 def test_columns_named_like_the_marks_are_not_taken_for_them(tmp_path: Path, kind: str) -> None:
-    """They are renamed, or in JSON Lines left out; the rows stay readable."""
+    """They are renamed; the rows stay readable."""
     path = tmp_path / f"input.{kind}"
     if kind == "parquet":
         pq.write_table(pa.table({UNREADABLE: [1], "b": [2]}), path)
     else:
-        head = f"{UNREADABLE},b\n1,2\n"
-        path.write_text(head if kind == "csv" else json.dumps({UNREADABLE: 1, "b": 2}))
+        path.write_text(f"{UNREADABLE},b\n1,2\n")
     (row,) = rows_of(open_reader(path))
     assert UNREADABLE not in row
     assert str(row["b"]) == "2"

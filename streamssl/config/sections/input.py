@@ -34,6 +34,15 @@ class InputConfig(Section):
     values_field: str | None = Field(
         None, description="Field that holds all numbers as one array (JSON) or list (Arrow)."
     )
+    numbers_as_text: bool = Field(
+        False, description='Read numbers that are written as text, too, such as "21.5".'
+    )
+    on_bad_field: Literal["reject", "missing"] = Field(
+        "reject",
+        description="What a field costs that is no number, or none that can be (infinite, beyond "
+        "float32): `reject` the event (a dead letter), or `missing`: only the field is missing, "
+        "and counted in `bad_fields_total`. An event that must have all fields is always refused.",
+    )
     ignore_fields: list[str] = Field([], description="Fields (globs) that are left out.")
     max_message_bytes: Count = Field(1_048_576, description="Larger messages are dead letters.")
     max_key_bytes: Count = Field(256, description="Longer keys are dead letters.")

@@ -106,7 +106,8 @@ class SensorModality(Modality[SensorMeasured]):
 
     def read(self, slot_B: IntArray, batch: EventBatch) -> Reading:
         """Events in their context; changes nothing."""
-        features, history, advance = self.context.read(slot_B, batch.values_BC, self.normaliser)
+        values_BC = batch.values_BC.astype(np.float32)
+        features, history, advance = self.context.read(slot_B, values_BC, self.normaliser)
         return Reading(features, history, advance)
 
     def inputs(self, rows: History) -> SensorWindows:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import gzip
 import zlib
 from collections.abc import Iterator
@@ -22,10 +23,17 @@ class TextSource:
 
     Args:
         path: The file; a name that ends in `.gz` is unpacked on the fly.
+        encoding: Of the text; None: UTF-8, by its mark UTF-16, or cp1252 where its first lines
+            are no UTF-8 at all.
+
+    Attributes:
+        encoding: As it was said or found; None until the first block is read.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, encoding: str | None = "utf-8") -> None:
         self._path = path
+        self.encoding = encoding
+        self._decoder: codecs.IncrementalDecoder | None = None
         self._raw = path.open("rb")
         self._num_bytes = max(path.stat().st_size, 1)
         packed = path.suffix.lower() == ".gz"
@@ -43,7 +51,7 @@ class TextSource:
         return min(self._raw.tell() / self._num_bytes, 1.0)
 
     def blocks(self, *, quoted: bool, num_bytes: int = BLOCK_BYTES) -> Iterator[bytes]:
-        """Blocks of whole lines, without the byte order mark.
+        """Blocks of whole lines in UTF-8, without the byte order mark.
 
         Args:
             quoted: True: a line break between double quotes ends no line (CSV).
@@ -63,9 +71,50 @@ class TextSource:
 
     def _read(self, num_bytes: int) -> bytes:
         try:
-            return self._stream.read(num_bytes)
+            block = self._stream.read(num_bytes)
         except (EOFError, OSError, zlib.error) as error:
             raise InputFileError(f"{self._path} cannot be read to its end: {error}") from error
+        return self._in_utf8(block, is_last=len(block) < num_bytes)
+
+    def _in_utf8(self, block: bytes, *, is_last: bool) -> bytes:
+        """The bytes in UTF-8; what cannot be decoded stays as it is, for the row to be marked."""
+        if self.encoding is None:
+            self.encoding = find_encoding(block)
+        if codecs.lookup(self.encoding).name == "utf-8":
+            return block
+        if self._decoder is None:
+            self._decoder = codecs.getincrementaldecoder(self.encoding)("surrogateescape")
+        try:
+            text = self._decoder.decode(block, is_last)
+        except UnicodeError as error:
+            raise InputFileError(
+                f"{self._path} is not in {self.encoding}: {error}; name another --encoding"
+            ) from error
+        return text.encode("utf-8", "surrogateescape")
+
+
+def find_encoding(block: bytes) -> str:
+    """The encoding of a text by its first bytes.
+
+    One that has no line with UTF-8 beyond ASCII, but others, is cp1252, which is Latin-1 as
+    Windows has it.
+
+    Example:
+        >>> find_encoding("Druck;Größe".encode("latin-1")), find_encoding("Größe".encode())
+        ('cp1252', 'utf-8')
+    """
+    if block.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        return "utf-16"
+    lines = [line for line in block.splitlines() if not line.isascii()]
+    return "cp1252" if lines and not any(map(_is_utf8, lines)) else "utf-8"
+
+
+def _is_utf8(line: bytes) -> bool:
+    try:
+        line.decode()
+    except UnicodeDecodeError:
+        return False
+    return True
 
 
 def end_of_lines(block: bytes, *, quoted: bool) -> int:

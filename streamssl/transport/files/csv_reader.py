@@ -10,65 +10,67 @@ import csv
 import io
 import re
 from collections.abc import Iterable, Iterator, Sequence
-from itertools import pairwise
 from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.csv as arrow_csv
 
 from streamssl.transport.files.blocks import TextSource
-from streamssl.transport.files.rows import Unreadable, unique_names, untyped_schema, with_marks
+from streamssl.transport.files.csv_layout import CsvLayout, find_layout
+from streamssl.transport.files.csv_options import CsvOptions
+from streamssl.transport.files.rows import Unreadable, untyped_schema, with_marks
 
-SEPARATORS = ",;\t|"
 _LINE_END = re.compile(rb'\r\n|\n|\r|"')
-_PLAIN_INTEGER = re.compile(r"\d+")
 
 
 class CsvReader:
     """One pass over a CSV file; cells stay text.
 
-    The first line names the columns, unless all its cells are numbers as only data hold them:
-    not all whole, and not rising from cell to cell.
-
     Args:
         path: The file, plain or `.gz`.
+        options: How it is written; what they leave open is found out by its first lines.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, options: CsvOptions | None = None) -> None:
         self._path = path
+        self._options = options or CsvOptions()
         self.fraction = 0.0
+        self.notes: tuple[str, ...] = ()
 
     def batches(self) -> Iterator[pa.RecordBatch]:
         """The rows in order; blank lines are no rows."""
-        names: list[str] | None = None
-        separator = ","
-        with TextSource(self._path) as source:
+        layout: CsvLayout | None = None
+        with TextSource(self._path, self._options.encoding) as source:
             for block in source.blocks(quoted=True):
                 body = block
-                if names is None:
+                if layout is None:
                     body = block.lstrip(b"\r\n")
                     if not body:
                         continue
-                    end = _end_of_record(body)
-                    separator = _separator(body[:end])
-                    names, is_data = _header(body[:end], separator)
-                    body = body if is_data else body[end:]
+                    layout = find_layout(body, self._options)
+                    self.notes = (*self._told_encoding(source), *layout.notes)
+                    body = body[_end_of_record(body) :] if layout.has_header else body
                 self.fraction = source.fraction
-                yield parse_block(body, names, separator)
+                schema = untyped_schema(layout.names, layout.written)
+                yield parse_block(body, schema, layout.separator)
+
+    def _told_encoding(self, source: TextSource) -> tuple[str, ...]:
+        if self._options.encoding is not None or source.encoding in (None, "utf-8"):
+            return ()
+        return (f"the encoding {source.encoding} (--encoding)",)
 
 
-def parse_block(block: bytes, names: Sequence[str], separator: str) -> pa.RecordBatch:
+def parse_block(block: bytes, schema: pa.Schema, separator: str) -> pa.RecordBatch:
     """The rows of a block of whole lines, as text columns."""
     if block.count(b'"') % 2 == 0 and block.strip(b"\r\n"):
         try:
-            return _parse_fast(block, names, separator)
+            return _parse_fast(block, schema, separator)
         except pa.ArrowInvalid:
             pass
-    return _parse_rows(block, names, separator)
+    return _parse_rows(block, schema, separator)
 
 
-def _parse_fast(block: bytes, names: Sequence[str], separator: str) -> pa.RecordBatch:
-    schema = untyped_schema(names, "csv")
+def _parse_fast(block: bytes, schema: pa.Schema, separator: str) -> pa.RecordBatch:
     table = arrow_csv.read_csv(
         pa.py_buffer(block),
         arrow_csv.ReadOptions(
@@ -81,15 +83,15 @@ def _parse_fast(block: bytes, names: Sequence[str], separator: str) -> pa.Record
     return with_marks(pa.RecordBatch.from_arrays(columns, schema=schema))
 
 
-def _parse_rows(block: bytes, names: Sequence[str], separator: str) -> pa.RecordBatch:
+def _parse_rows(block: bytes, schema: pa.Schema, separator: str) -> pa.RecordBatch:
+    num_columns = len(schema)
     text = block.decode("utf-8", "surrogateescape")
-    rows = list(_rows(io.StringIO(text, newline=""), len(names), separator))
-    nothing = [None] * len(names)
+    rows = list(_rows(io.StringIO(text, newline=""), num_columns, separator))
+    nothing = [None] * num_columns
     cells = [nothing if isinstance(row, Unreadable) else row for row in rows]
-    columns = zip(*cells, strict=True) if cells else [()] * len(names)
+    columns = zip(*cells, strict=True) if cells else [()] * num_columns
     batch = pa.RecordBatch.from_arrays(
-        [pa.array(column, pa.string()) for column in columns],
-        schema=untyped_schema(names, "csv"),
+        [pa.array(column, pa.string()) for column in columns], schema=schema
     )
     return with_marks(batch, [row if isinstance(row, Unreadable) else None for row in rows])
 
@@ -138,7 +140,7 @@ def _problem(cells: Sequence[str] | None, num_columns: int) -> str | None:
     try:
         "".join(cells).encode()
     except UnicodeEncodeError:
-        return "bad_csv: not UTF-8"
+        return "bad_csv: not UTF-8 (--encoding)"
     return None
 
 
@@ -152,26 +154,3 @@ def _end_of_record(block: bytes) -> int:
         if not quoted:
             return match.end()
     return first_line_end or len(block)
-
-
-def _separator(header: bytes) -> str:
-    bare = re.sub(rb'"[^"]*"', b"", header).decode("utf-8", "replace")
-    return max(SEPARATORS, key=lambda separator: (bare.count(separator), separator == ","))
-
-
-def _header(line: bytes, separator: str) -> tuple[list[str], bool]:
-    text = line.decode("utf-8", "replace")
-    cells = next(csv.reader(io.StringIO(text, newline=""), delimiter=separator), [])
-    is_data = _is_data([cell.strip() for cell in cells])
-    return unique_names([""] * len(cells) if is_data else cells), is_data
-
-
-def _is_data(cells: Sequence[str]) -> bool:
-    try:
-        numbers = [float(cell) for cell in cells if cell]
-    except ValueError:
-        return False
-    if not numbers or all(_PLAIN_INTEGER.fullmatch(cell) for cell in cells if cell):
-        return False
-    rising = all(a < b for a, b in pairwise(numbers))
-    return len(numbers) == 1 or not rising

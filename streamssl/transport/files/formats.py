@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pyarrow as pa
 
+from streamssl.transport.files.csv_options import CsvOptions
 from streamssl.transport.files.csv_reader import CsvReader
 from streamssl.transport.files.json_reader import JsonLinesReader
 from streamssl.transport.files.parquet_reader import ParquetReader
@@ -31,16 +32,22 @@ WRITERS: Mapping[str, type[CsvWriter | ParquetWriter]] = {
 }
 
 
-def open_reader(path: Path) -> Reader:
-    """A reader for one pass over a file whose name was checked."""
-    return READERS[_format(path)](path)
+def open_reader(path: Path, options: CsvOptions | None = None) -> Reader:
+    """A reader for one pass over a file whose name and options were checked."""
+    reader = READERS[_format(path)]
+    return CsvReader(path, options) if reader is CsvReader else reader(path)
 
 
-def check_input(path: Path) -> None:
-    """Refuse a name that cannot be read.
+def holds_messages(path: Path) -> bool:
+    """Whether a file's rows are messages, as the daemon gets them, and not rows of a table."""
+    return READERS[_format(path)] is JsonLinesReader
+
+
+def check_input(path: Path, options: CsvOptions | None = None) -> None:
+    """Refuse a name that cannot be read, and options that mean nothing there.
 
     Raises:
-        InputFileError: No such file, or no known suffix.
+        InputFileError: No such file, no known suffix, or an option that cannot be.
     """
     if not path.is_file():
         what = "not a regular file" if path.exists() else "no such file"
@@ -50,6 +57,11 @@ def check_input(path: Path) -> None:
             f"{path}: cannot tell the format by the suffix; known are {', '.join(READERS)}, "
             "and .gz after those of text"
         )
+    options = options or CsvOptions()
+    given = list(options.given())
+    if given and READERS[_format(path)] is not CsvReader:
+        raise InputFileError(f"{path}: {', '.join(given)} says how CSV is written: leave it out")
+    options.check()
 
 
 def _format(path: Path) -> str:

@@ -30,6 +30,7 @@ class ParquetReader:
         except (pa.ArrowException, OSError) as error:
             raise InputFileError(f"{path} is no Parquet file: {error}") from error
         self.fraction = 0.0
+        self.notes: tuple[str, ...] = ()
 
     def batches(self) -> Iterator[pa.RecordBatch]:
         """The rows in order.

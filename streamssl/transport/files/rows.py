@@ -9,7 +9,8 @@ from typing import Protocol
 
 import pyarrow as pa
 
-from streamssl.data.events import MARKS, ORIGINAL, UNREADABLE, UNTYPED, StreamsslError
+from streamssl.data.events import MARKS, ORIGINAL, UNREADABLE, UNTYPED, Message, StreamsslError
+from streamssl.data.written import Written
 
 # Columns by these names would be taken for the marks of unreadable rows.
 RESERVED = frozenset(MARKS)
@@ -35,15 +36,17 @@ class Unreadable:
 
 
 class Reader(Protocol):
-    """One pass over a file; all batches have the same columns.
+    """One pass over a file; all batches of a table have the same columns.
 
     Attributes:
         fraction: Share of the file that was read, 0 to 1.
+        notes: What was found out about how it is written, in words; after the first batch.
     """
 
     fraction: float
+    notes: tuple[str, ...]
 
-    def batches(self) -> Iterator[pa.RecordBatch]:
+    def batches(self) -> Iterator[pa.RecordBatch] | Iterator[list[Message]]:
         """The rows in order; every row of the file is in exactly one batch."""
 
 
@@ -63,14 +66,16 @@ def with_marks(
     return columns.append_column(ORIGINAL, pa.array(originals, pa.binary()))
 
 
-def untyped_schema(names: Sequence[str], kind: str) -> pa.Schema:
+def untyped_schema(names: Sequence[str], written: Sequence[Written] | None = None) -> pa.Schema:
     """Text columns whose cells have no type yet: the decoder finds it out.
 
     Args:
         names: The columns.
-        kind: How values are written: `csv` or `json`.
+        written: How numbers and times are written in each; the ordinary way without it.
     """
-    return pa.schema([pa.field(name, pa.string(), metadata={UNTYPED: kind}) for name in names])
+    told = [{UNTYPED: "csv", **way.metadata()} for way in written or [Written()] * len(names)]
+    pairs = zip(names, told, strict=True)
+    return pa.schema([pa.field(name, pa.string(), metadata=meta) for name, meta in pairs])
 
 
 def unique_names(names: Sequence[str]) -> list[str]:

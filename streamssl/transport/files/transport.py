@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from itertools import chain
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import pyarrow as pa
 
 from streamssl.data.events import OutputRecord, Slice
 from streamssl.transport.base import PartitionOutput, Receipt, Transaction
+from streamssl.transport.files.csv_options import CsvOptions
 from streamssl.transport.files.formats import (
     check_input,
     check_output,
+    holds_messages,
     open_reader,
     open_writer,
 )
@@ -44,6 +47,7 @@ class FileTransport:
             `<stem>.dlq.jsonl` (the rows that could not be read) and `<stem>.journal.jsonl`.
         embeddings: Where vectors go, CSV excluded; None: nowhere.
         scorers: Names of the scorers, each of which has a column.
+        csv: How the input is written, where it is CSV.
 
     Raises:
         InputFileError: A name that cannot be read or written.
@@ -56,7 +60,10 @@ class FileTransport:
         *,
         embeddings: Path | None = None,
         scorers: Sequence[str] = (),
+        csv: CsvOptions | None = None,
     ) -> None:
+        self._csv = csv
+        self._reader: Reader | None = None
         self.topic = input.name
         self.input = input
         self.output = output
@@ -67,7 +74,7 @@ class FileTransport:
         self._journal: list[JournalRecord] = []
         self._committed: int | None = None
         self._position = 0
-        self._waiting: pa.RecordBatch | None = None
+        self._waiting: Any = None
         self._is_open = False
         self._drafts: list[tuple[Path, TableWriter | DraftFile]] = []
         self._check_names()
@@ -79,7 +86,7 @@ class FileTransport:
             InputFileError: The input cannot be read.
             OutputFileError: An output cannot be written.
         """
-        self._reader: Reader = open_reader(self.input)
+        self._reader = open_reader(self.input, self._csv)
         self._batches = _batches(self._reader)
         self._waiting = next(self._batches, None)
         self._letters = self._began(self.dead_letters, DraftFile)
@@ -90,13 +97,13 @@ class FileTransport:
         )
         self._is_open = True
 
-    def scan(self) -> Iterator[pa.RecordBatch]:
-        """All rows from the first on, in another pass.
+    def scan(self) -> Iterator[Any]:
+        """All rows from the first on, in another pass: Arrow batches, or lists of messages.
 
         Raises:
             InputFileError: The file cannot be read.
         """
-        return open_reader(self.input).batches()
+        return open_reader(self.input, self._csv).batches()
 
     @property
     def outputs(self) -> list[Path]:
@@ -105,9 +112,19 @@ class FileTransport:
         return [self.output, *vectors, self.dead_letters, self.journal_file]
 
     @property
+    def holds_messages(self) -> bool:
+        """Whether the input's rows are messages, not rows of a table."""
+        return holds_messages(self.input)
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What was found out about how the input is written, in words; once it is open."""
+        return () if self._reader is None else self._reader.notes
+
+    @property
     def fraction(self) -> float:
         """Share of the input that was read, 0 to 1."""
-        return self._reader.fraction if self._is_open else 0.0
+        return self._reader.fraction if self._reader and self._is_open else 0.0
 
     def journal(self, position: int) -> tuple[list[tuple[int, JournalRecord]], int]:
         """The records of this replay from `position` on; an earlier replay's do not count."""
@@ -118,12 +135,12 @@ class FileTransport:
         """The rows of `[start, stop)` again."""
         pieces, row = [], 0
         for batch in self.scan():
-            pieces.append(batch.slice(max(start - row, 0), max(stop - max(row, start), 0)))
-            row += batch.num_rows
+            pieces.append(batch[max(start - row, 0) : max(stop - row, 0)])
+            row += len(batch)
             if row >= stop:
                 break
-        rows = pa.concat_batches(pieces)
-        return Slice(partition, 0, start, start + rows.num_rows, rows)
+        rows = list(chain(*pieces)) if self.holds_messages else pa.concat_batches(pieces)
+        return Slice(partition, 0, start, start + len(rows), rows)
 
     def beginning(self, partition: int) -> int:  # noqa: ARG002 - there is one partition
         """A file keeps all of its rows."""
@@ -140,11 +157,10 @@ class FileTransport:
         """The next rows; a file never makes anyone wait."""
         if self._waiting is None:
             return []
-        rows = self._waiting.slice(0, max_messages)
-        rest = self._waiting.slice(rows.num_rows)
-        self._waiting = rest if rest.num_rows else next(self._batches, None)
+        rows, rest = self._waiting[:max_messages], self._waiting[max_messages:]
+        self._waiting = rest if len(rest) else next(self._batches, None)
         start = self._position
-        self._position += rows.num_rows
+        self._position += len(rows)
         return [Slice(PARTITION, INCARNATION, start, self._position, rows)]
 
     def assignment(self) -> Mapping[int, int]:
@@ -213,7 +229,7 @@ class FileTransport:
                     self._letters.stream.write(_dead_letter_line(record))
 
     def _check_names(self) -> None:
-        check_input(self.input)
+        check_input(self.input, self._csv)
         for path in filter(None, (self.output, self.embeddings)):
             check_output(path)
         for path in self.outputs:
@@ -225,8 +241,8 @@ class FileTransport:
             raise InputFileError(f"{self.output}: scores and embeddings need two files")
 
 
-def _batches(reader: Reader) -> Iterator[pa.RecordBatch]:
-    return (batch for batch in reader.batches() if batch.num_rows)
+def _batches(reader: Reader) -> Iterator[Any]:
+    return (batch for batch in reader.batches() if len(batch))
 
 
 def _dead_letter_line(record: OutputRecord) -> bytes:

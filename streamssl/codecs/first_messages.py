@@ -1,0 +1,55 @@
+"""The columns of a file of messages: decided by its first ones, as the daemon would."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import islice
+
+from streamssl.codecs.base import Decoder, Sample
+from streamssl.codecs.fields import NO_COLUMNS
+from streamssl.codecs.table_fields import MAX_NAMES_SHOWN, SAMPLE_ROWS, TableError
+from streamssl.data.channels import FIRST_EVENTS, Choice, against
+from streamssl.data.events import Message, Slice
+
+
+def messages_choice(pieces: Iterable[list[Message]], decoder: Decoder) -> Choice:
+    """The configured columns, or those that the first events have.
+
+    Raises:
+        TableError: No field is a number and no text is named, or no message can be read.
+    """
+    first = list(islice((message for piece in pieces for message in piece), SAMPLE_ROWS))
+    chosen = decoder.choose(list(_samples(first, decoder)))
+    if decoder.named is not None:
+        chosen = against(chosen, decoder.named)
+    if first:
+        _check_readable(first, decoder, chosen)
+    return chosen
+
+
+def _samples(messages: Sequence[Message], decoder: Decoder) -> Iterator[Sample]:
+    """Samples until they hold as many events as decide."""
+    num_events = 0
+    for message in messages:
+        if num_events >= FIRST_EVENTS:
+            return
+        sample = decoder.sample(_slice([message]))
+        num_events += len(sample.events)
+        yield sample
+
+
+def _check_readable(messages: Sequence[Message], decoder: Decoder, chosen: Choice) -> None:
+    decoded = decoder.decode(_slice(messages), chosen.schema or NO_COLUMNS)
+    if len(decoded.batch):
+        return
+    letter = decoded.dead_letters[0]
+    hints = "".join(f"; {name!r}: {hint}" for name, _, hint in chosen.left_out[:MAX_NAMES_SHOWN])
+    raise TableError(
+        f"none of the first {len(messages)} rows can be read: {letter.reason}: "
+        f"{letter.detail}{hints if chosen.schema is None else ''}"
+    )
+
+
+def _slice(messages: Sequence[Message]) -> Slice:
+    first, last = messages[0], messages[-1]
+    return Slice(first.partition, 0, first.offset, last.offset + 1, list(messages))

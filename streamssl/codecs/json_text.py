@@ -1,0 +1,92 @@
+"""Bytes that are nearly JSON: a schema registry's frame before it, and literals that it lacks.
+
+Both are common: Confluent's serialisers put a byte 0 and the schema's id (4 bytes) before the
+value, and Python's own writer has NaN and Infinity.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, TypeVar
+
+import msgspec
+
+_T = TypeVar("_T")
+FRAME_BYTES = 5
+_BOM = b"\xef\xbb\xbf"
+# A string that is never closed is taken to the end, so that no text takes more than one pass.
+_TOKEN = re.compile(rb'"(?:[^"\\]|\\.|\\$)*"?|-?Infinity|NaN|-?\d[\d.eE+-]*', re.DOTALL)
+
+
+def frame_id(value: bytes) -> int | None:
+    """The schema's id of a value that a schema registry framed, None where it is not framed.
+
+    Example:
+        >>> frame_id(bytes([0, 0, 0, 0, 7]) + b'{"rpm": 1}'), frame_id(b'{"rpm": 1}')
+        (7, None)
+    """
+    if len(value) > FRAME_BYTES and value[0] == 0:
+        return int.from_bytes(value[1:FRAME_BYTES], "big")
+    return None
+
+
+def mended(value: bytes) -> bytes:
+    """The value as JSON: no frame, null for NaN, and +-1e308 for numbers beyond float64.
+
+    What is not JSON for any other reason stays so.
+
+    Example:
+        >>> mended(b'{"a": NaN, "b": -Infinity, "c": "NaN", "d": 1e999}')
+        b'{"a": null, "b": -1e308, "c": "NaN", "d": 1e308}'
+    """
+    if frame_id(value) is not None:
+        value = value[FRAME_BYTES:]
+    return _TOKEN.sub(_plain, value.removeprefix(_BOM))
+
+
+def decode_mended(decode: Callable[[bytes], _T], value: bytes) -> _T:
+    """Decode a value, and where that fails once more what `mended` makes of it.
+
+    Raises:
+        msgspec.DecodeError: It is no such JSON.
+        UnicodeDecodeError: It is no UTF-8.
+        RecursionError: It is nested too deeply.
+    """
+    try:
+        return on_fresh_stack(decode, value)
+    except msgspec.DecodeError as error:
+        if isinstance(error, msgspec.ValidationError) and "out of range" not in str(error):
+            raise
+        better = mended(value)
+        if better == value:
+            raise
+    return on_fresh_stack(decode, better)
+
+
+def on_fresh_stack(function: Callable[[bytes], Any], value: bytes) -> Any:
+    """Call `function` where the depth of our own call stack does not count.
+
+    The interpreter bounds nesting by the stack that is left; without this, how deeply a message
+    may nest would depend on who decodes it, and a replay might disagree with the daemon.
+    """
+    try:
+        return function(value)
+    except RecursionError:
+        with ThreadPoolExecutor(1) as pool:
+            return pool.submit(function, value).result()
+
+
+def _plain(match: re.Match[bytes]) -> bytes:
+    token = match.group()
+    if token == b"NaN":
+        return b"null"
+    if token.startswith(b'"'):
+        return token
+    try:
+        number = float(token)
+    except ValueError:
+        return token
+    return token if math.isfinite(number) else b"-1e308" if number < 0 else b"1e308"

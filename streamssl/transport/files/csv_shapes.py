@@ -1,0 +1,181 @@
+"""The shapes that numbers and dates have in text: what a column's first cells show.
+
+A number with one comma and three digits behind it may be either a decimal or a group; other cells
+of the column tell, or else those of the file.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from typing import NamedTuple
+
+from streamssl.data.written import Written
+
+MISSING = frozenset(
+    ["", "null", "nan", "na", "n/a", "#n/a", "<na>", "none", "-nan", "-", "--", "—", "?"]
+)
+# Most of the cells that hold anything.
+MOST = 0.9
+_GROUPS = ".,'’\u00a0\u202f "  # noqa: RUF001 (they are written so)
+_NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
+_DECIMAL_COMMA = re.compile(r"[+-]?\d*,\d*([eE][+-]?\d+)?")
+_UNCERTAIN = re.compile(r"[+-]?[1-9]\d{0,2},\d{3}")
+_GROUPED = re.compile(rf"[+-]?\d{{1,3}}([{_GROUPS}])\d{{3}}(\1\d{{3}})*(?:([.,])\d+)?")
+_WITH_UNIT = re.compile(rf"([+-]?[\d{_GROUPS}]*\d)\s*([^\W\d_][^\s\d]{{0,11}}|[%°‰µ]\S{{0,11}})")
+_DATE_FORMATS = (
+    *(f"%d.%m.%Y{clock}" for clock in (" %H:%M:%S", " %H:%M", " %H:%M:%S.%f", "")),
+    *(f"%Y/%m/%d{clock}" for clock in (" %H:%M:%S", " %H:%M", " %H:%M:%S.%f", "")),
+    *(f"%d/%m/%Y{clock}" for clock in (" %H:%M:%S", " %H:%M", "")),
+    *(f"%m/%d/%Y{clock}" for clock in (" %H:%M:%S", " %H:%M", "")),
+    *("%d.%m.%y %H:%M:%S", "%d.%m.%y %H:%M", "%d-%m-%Y %H:%M:%S", "%d-%m-%Y %H:%M"),
+)
+_DIGIT = re.compile(r"\d.*[./-].*\d")
+
+
+class Shape(NamedTuple):
+    """What the cells of a column are.
+
+    Attributes:
+        is_number: Whether most are numbers.
+        is_time: Whether most are times.
+        written: How they are written.
+        is_uncertain: Whether its commas may be decimal ones or between thousands.
+    """
+
+    is_number: bool
+    is_time: bool
+    written: Written
+    is_uncertain: bool = False
+
+
+def known(cells: Iterable[str], missing: Iterable[str] = ()) -> list[str]:
+    """The cells that hold something, without blanks around."""
+    words = {*missing}
+    trimmed = (cell.strip() for cell in cells)
+    return [cell for cell in trimmed if cell.lower() not in MISSING and cell not in words]
+
+
+def shape_of(cells: Sequence[str], prefer: Written) -> Shape:
+    """What the known cells of a column are.
+
+    Args:
+        cells: Its first ones.
+        prefer: What is said of the file: with another decimal point than `.` it counts.
+    """
+    if cells and all(map(_NUMBER.fullmatch, cells)):
+        return Shape(True, False, prefer)
+    unit = _unit(cells)
+    bare = [cell.removesuffix(unit).rstrip() for cell in cells] if unit else cells
+    number = _number_shape(bare, prefer)
+    if number is not None:
+        return number._replace(written=number.written._replace(unit=unit))
+    date_format = prefer.date_format or _date_format(cells)
+    if date_format:
+        is_time = _share((_fits(cell, date_format) for cell in cells), cells) >= MOST
+    else:
+        is_time = _share(map(_is_iso, cells), cells) >= MOST
+    return Shape(False, is_time, prefer._replace(date_format=date_format))
+
+
+def is_number(cell: str, written: Written) -> bool:
+    """Whether one cell is a number that is written so."""
+    cell = cell.strip().removesuffix(written.unit).rstrip()
+    match = _GROUPED.fullmatch(cell) if written.thousands else None
+    if match and match[1] == written.thousands and match[3] in (None, written.decimal):
+        return True
+    return bool(_NUMBER.fullmatch(cell) or (written.decimal == "," and _is_decimal_comma(cell)))
+
+
+def may_be_number(cell: str) -> bool:
+    """Whether one cell is a number in any of the ways in which they are written."""
+    shapes = (_NUMBER, _DECIMAL_COMMA, _GROUPED, _WITH_UNIT)
+    return any(shape.fullmatch(cell.strip()) for shape in shapes)
+
+
+def plain(cell: str, written: Written) -> float:
+    """The number that a cell is; NaN where it is none."""
+    if not is_number(cell, written):
+        return float("nan")
+    cell = cell.strip().removesuffix(written.unit).rstrip()
+    if written.thousands:
+        cell = cell.replace(written.thousands, "")
+    return float(cell.replace(written.decimal, "."))
+
+
+def _number_shape(cells: Sequence[str], prefer: Written) -> Shape | None:
+    plain_share = _share((bool(_NUMBER.fullmatch(cell)) for cell in cells), cells)
+    if prefer.decimal != "." or prefer.thousands:
+        share = _share((is_number(cell, prefer) for cell in cells), cells)
+        return Shape(True, False, prefer) if share > 0.5 else None
+    # 1. Decimal commas, perhaps with points between thousands.
+    grouped = [cell for cell in cells if _group_of(cell, ",") == "."]
+    commas = [cell for cell in cells if _is_decimal_comma(cell)] + grouped
+    num_whole = sum(cell.isdigit() for cell in cells)
+    if commas and len(commas) + num_whole >= MOST * len(cells):
+        is_uncertain = all(_UNCERTAIN.fullmatch(cell) for cell in commas)
+        written = prefer._replace(decimal=",", thousands="." if grouped else "")
+        return Shape(True, False, written, is_uncertain)
+    # 2. Groups of thousands.
+    groups = Counter(group for group in map(_group_of, cells) if group not in ("", "."))
+    for group, _ in groups.most_common(1):
+        for point in (mark for mark in ".," if mark != group):
+            written = prefer._replace(decimal=point, thousands=group)
+            if _share((is_number(cell, written) for cell in cells), cells) >= MOST:
+                return Shape(True, False, written)
+    return Shape(True, False, prefer) if plain_share > 0.5 else None
+
+
+def _is_decimal_comma(cell: str) -> bool:
+    return bool(_DECIMAL_COMMA.fullmatch(cell)) and any(map(str.isdigit, cell))
+
+
+def _group_of(cell: str, point: str = "") -> str:
+    """What stands between the thousands of a cell, "" for nothing.
+
+    Args:
+        cell: The cell.
+        point: What must stand before its decimals; "": anything, or none.
+    """
+    match = _GROUPED.fullmatch(cell)
+    return match[1] if match and match[3] != match[1] and point in ("", match[3]) else ""
+
+
+def _unit(cells: Sequence[str]) -> str:
+    """What stands behind the number in most cells, "" where they have nothing in common."""
+    units = Counter(match[2] for match in map(_WITH_UNIT.fullmatch, cells) if match)
+    for unit, count in units.most_common(1):
+        if count >= MOST * len(cells) and not re.fullmatch(r"[eE]", unit):
+            return unit
+    return ""
+
+
+def _date_format(cells: Sequence[str]) -> str:
+    if not cells or not _DIGIT.search(cells[0]):
+        return ""
+    fitting = [f for f in _DATE_FORMATS if all(_fits(cell, f) for cell in cells[:50])]
+    # Day and month cannot be told apart: nothing is better than the wrong one.
+    orders = {f[:5] for f in fitting}
+    return fitting[0] if fitting and len(orders) == 1 else ""
+
+
+def _fits(cell: str, date_format: str) -> bool:
+    try:
+        datetime.strptime(cell, date_format)
+    except ValueError:
+        return False
+    return True
+
+
+def _is_iso(cell: str) -> bool:
+    try:
+        datetime.fromisoformat(cell)
+    except ValueError:
+        return False
+    return True
+
+
+def _share(matches: Iterable[bool], cells: Sequence[str]) -> float:
+    return sum(map(bool, matches)) / len(cells) if cells else 0.0
