@@ -8,7 +8,23 @@ A checkpoint is a folder `checkpoint-<epoch>`: every array in `state.safetensors
 the engine's process only locks the folder.
 """
 
-from streamssl.checkpoint.errors import CheckpointError, CorruptCheckpointError
+from streamssl.checkpoint.errors import (
+    CheckpointError,
+    CorruptCheckpointError,
+    MissingStateError,
+    WrongStateError,
+)
 from streamssl.checkpoint.lock import StateLockedError, lock
+from streamssl.checkpoint.owner import Owner, check_owner, note_owner
 
-__all__ = ["CheckpointError", "CorruptCheckpointError", "StateLockedError", "lock"]
+__all__ = [
+    "CheckpointError",
+    "CorruptCheckpointError",
+    "MissingStateError",
+    "Owner",
+    "StateLockedError",
+    "WrongStateError",
+    "check_owner",
+    "lock",
+    "note_owner",
+]

@@ -11,5 +11,13 @@ class CheckpointError(StreamsslError):
     exit_code = 4
 
 
+class MissingStateError(CheckpointError):
+    """The state folder is empty, and the instance has a history."""
+
+
+class WrongStateError(CheckpointError):
+    """The state folder belongs to another instance."""
+
+
 class CorruptCheckpointError(CheckpointError):
     """A checkpoint is not, byte for byte, what was saved."""

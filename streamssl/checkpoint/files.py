@@ -80,7 +80,7 @@ def _read_manifest(folder: Path) -> dict[str, Any]:
         raise CheckpointError(
             f"{folder} has format {manifest['format']} (written by streamssl "
             f"{manifest['package']}), this version reads format {FORMAT}; use that version, or "
-            "start with an empty app.state_dir"
+            "start with an empty app.state_dir and app.on_missing_state: fresh"
         )
     return manifest
 

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from streamssl.data.events import StreamsslError
+from streamssl.telemetry.log_events import tell
 
 log = logging.getLogger(__name__)
 
@@ -51,7 +52,7 @@ def lock(state_dir: Path) -> Iterator[None]:
             file.truncate(0)
             file.write(b"%d\n" % os.getpid())
         except OSError as error:
-            log.warning("cannot note in %s who holds it: %s", path, error.strerror)
+            tell(log, "lock_unwritable", path=path, error=error.strerror)
         yield
 
 

@@ -15,6 +15,7 @@ from safetensors import SafetensorError
 from streamssl.checkpoint.errors import CheckpointError, CorruptCheckpointError
 from streamssl.checkpoint.files import fsync, read_folder, write_folder
 from streamssl.checkpoint.snapshot import Snapshot, restore, snapshot
+from streamssl.telemetry.log_events import tell
 
 _NAME = re.compile(r"checkpoint-(\d{12})")
 _TEMPORARY = ".new-"
@@ -125,11 +126,11 @@ def load_newest(
         except CorruptCheckpointError as error:
             if on_corruption == "fail":
                 raise
-            _log.warning("checkpoint is corrupt, trying the previous one: %s", error)
+            tell(_log, "checkpoint_corrupt", error=error)
     if found:
         raise CheckpointError(
             f"all {len(found)} checkpoints in {directory} are corrupt; restore one from a backup, "
-            "or move the folder away to start afresh"
+            "or move the folder away and set app.on_missing_state: fresh"
         )
     return None
 

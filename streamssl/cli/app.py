@@ -15,6 +15,7 @@ from streamssl.cli.run import run
 from streamssl.cli.schema import schema
 from streamssl.cli.validate import validate
 from streamssl.data.events import StreamsslError
+from streamssl.telemetry.log_events import tell
 from streamssl.version import __version__
 
 log = logging.getLogger(__name__)
@@ -63,6 +64,6 @@ def main() -> NoReturn:
             typer.echo(f"error: {line}", err=True)
         sys.exit(error.exit_code)
     except Exception:
-        log.exception("unexpected error; please report it with the lines above and this traceback")
+        tell(log, "defect", with_traceback=True)
         sys.exit(1)
     sys.exit(0)

@@ -1,4 +1,4 @@
-"""Reference pages that follow from the code: every setting, every metric."""
+"""Reference pages that follow from the code: every setting, every metric, every log line."""
 
 from __future__ import annotations
 
@@ -9,6 +9,11 @@ from typing import Any
 
 from streamssl.config.modalities import modality_kinds
 from streamssl.config.paths import Path, Tree, dotted
+from streamssl.telemetry.log_events import EVENTS, LogEvent
+from streamssl.telemetry.log_events.engine import ENGINE
+from streamssl.telemetry.log_events.others import OTHERS, TRANSPORT
+from streamssl.telemetry.log_events.state import STATE
+from streamssl.telemetry.log_events.stream import STREAM
 from streamssl.telemetry.metrics import Metrics
 
 _HEAD = """# {title}
@@ -30,6 +35,28 @@ _MODALITY = ("modality",)
 _METRICS = """\
 Served on `/metrics` of `telemetry.port`, together with Prometheus' usual `process_*` metrics. The
 key of an event is never a label."""
+
+
+_LOGS = """\
+One JSON object a line on standard error, from level `telemetry.log_level` on. Every line has
+`time` (UTC), `level`, `logger`, `event` (its name in the tables below, which stays) and `message`
+(words for a person, which may change); then the further fields of its event. Numbers that do not
+exist are null; texts are cut after 2,000 characters, lists after 100 items; secrets are hidden. A
+line that repeats itself within ten seconds, but for its digits, is held back; the next one then
+has `num_suppressed`. Lines without `event` are warnings of libraries; those of kafka-python are of
+level DEBUG.
+
+The story of a run in order: `starting`, `telemetry`, `recovering`, `recovered`, `started`, `phase`
+(to `warming`), `partitions`, `channels`, `space`, `training_burst`, `phase` (to `running`), then
+whatever happens (`incident`, `dead_letter`, `broker_away`, `degraded`, ...), and at the end
+`draining`, `phase` (to `draining`), `drained`; or `failed`, which says what to mend."""
+_LOG_TABLES = {
+    "The process": ENGINE,
+    "The state": STATE,
+    "The stream": STREAM,
+    "The broker": TRANSPORT,
+    "Others": OTHERS,
+}
 
 
 def configuration_page() -> str:
@@ -133,7 +160,23 @@ def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     return "".join(f"| {' | '.join(cell.replace('|', '/') for cell in row)} |\n" for row in lines)
 
 
+def logs_page() -> str:
+    """All log lines as Markdown."""
+    parts = [_HEAD.format(title="Logs", intro=_LOGS)]
+    for heading, table in _LOG_TABLES.items():
+        rows = [_log_row(EVENTS[name]) for name in table]
+        parts.append(f"\n## {heading}\n\n")
+        parts.append(_table(("event", "level", "message", "further fields", "when"), rows))
+    return "".join(parts)
+
+
+def _log_row(event: LogEvent) -> tuple[str, ...]:
+    fields = ", ".join(f"`{name}`" for name in event.fields)
+    return f"`{event.name}`", event.level, event.text, fields, event.when
+
+
 PAGES: Mapping[str, Callable[[], str]] = {
     "configuration.md": configuration_page,
     "metrics.md": metrics_page,
+    "logs.md": logs_page,
 }

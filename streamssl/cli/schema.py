@@ -18,7 +18,7 @@ def schema(
         typer.Option(
             exists=True,
             file_okay=False,
-            help="Write configuration.md and metrics.md into this folder instead.",
+            help="Write configuration.md, metrics.md and logs.md into this folder instead.",
         ),
     ] = None,
 ) -> None:

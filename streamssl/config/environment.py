@@ -16,7 +16,7 @@ _IRRELEVANT_SECTIONS = {"kafka", "delivery", "outputs", "checkpoint", "telemetry
 # Without effect, or it is in the journal: who took which range, when and how epochs closed.
 _WITHOUT_EFFECT = {
     "learner": {"own_process"},
-    "app": {"name", "instance", "state_dir"},
+    "app": {"name", "instance", "state_dir", "on_missing_state"},
     "input": {"start", "max_poll_messages"},
     "learn": {"max_wait_s", "thin_above_lag"},
 }
@@ -36,6 +36,12 @@ def environment_hash(config: Config, build: Mapping[str, str | None]) -> str:
     if (plugin := version(GROUP, config.modality.kind)) is not None:
         parts["plugin"] = plugin
     text = json.dumps(parts, sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()[:8]
+
+
+def config_hash(config: Config) -> str:
+    """Eight hex digits that change with any setting; secrets have no part in it."""
+    text = json.dumps(config.model_dump(mode="json"), sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()[:8]
 
 

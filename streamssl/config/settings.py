@@ -105,7 +105,8 @@ def _take_renamed(layer: Layer) -> list[Problem]:
             continue
         layer[new] = setting
         text = f"{dotted(old)} is now {dotted(new)}; the old name goes with the next version"
-        log.warning(text + (f" [{setting.where}]" if setting.where else ""))
+        where = f" [{setting.where}]" if setting.where else ""
+        log.warning(text + where, extra={"event": "setting_renamed"})
     return problems
 
 

@@ -164,6 +164,8 @@ class EpochReport:
         num_trained: Rows (fresh and replayed) that optimiser steps learned from.
         keys_warming: Keys, of `keys_active`, whose scorer is not fitted and calibrated yet.
         losses: Last loss of each objective.
+        burst_step: Steps of the first training burst that were taken so far.
+        burst_steps: All of that burst; 0 without networks.
     """
 
     epoch: int
@@ -183,3 +185,5 @@ class EpochReport:
     warmup_progress: float = 0.0
     alert_rate: float = 0.0
     losses: Mapping[str, float] = field(default_factory=dict)
+    burst_step: int = 0
+    burst_steps: int = 0

@@ -19,6 +19,7 @@ from streamssl.data.channels import FIRST_EVENTS, Choice, against
 from streamssl.data.events import EventBatch, FloatArray, Schema, Slice
 from streamssl.engine.summary import MAX_NAMED, Summary
 from streamssl.telemetry import Metrics
+from streamssl.telemetry.log_events import tell
 
 log = logging.getLogger(__name__)
 
@@ -67,17 +68,15 @@ class ChannelWatch:
         self._summary.num_channels = len(schema.fields)
         self._summary.left_out = {left_out.name: left_out.hint for left_out in named}
         self._metrics.fields.labels("left_out").set(len(choice.left_out))
-        log.info(
+        seen = f"the first {choice.num_events} events" if choice.num_events else ""
+        tell(
+            log,
             "channels",
-            extra={
-                "num_channels": len(schema.fields),
-                "channels": ", ".join(schema.fields),
-                "num_left_out": len(choice.left_out),
-                "left_out": "; ".join(f"{left.name}: {left.hint}" for left in named),
-                "decided_by": f"the first {choice.num_events} events"
-                if choice.num_events
-                else "the configuration or the state",
-            },
+            num_channels=len(schema.fields),
+            channels=schema.fields,
+            num_left_out=len(choice.left_out),
+            left_out=self._summary.left_out,
+            decided_by=seen or "the configuration or the state",
         )
 
     def observe(self, parts: Sequence[tuple[Sequence[Slice], EventBatch]]) -> None:
@@ -133,11 +132,7 @@ class ChannelWatch:
                 self._new[name] += num
             elif len(self._new) < MAX_NAMED:
                 self._new[name] = num
-                log.warning(
-                    "a new field is no channel: name it in modality.fields to have it, and change "
-                    "the state's channels with `streamssl checkpoint migrate`",
-                    extra={"field": name},
-                )
+                tell(log, "field_new", field=name)
         self._metrics.fields.labels("new").set(len(self._new))
         self._summary.new_fields = dict(self._new)
 
@@ -156,7 +151,7 @@ class ChannelWatch:
         if vanished == self._vanished:
             return
         for name in sorted(vanished - self._told)[: MAX_NAMED - len(self._told)]:
-            log.warning("a channel has no values any more", extra={"channel": name})
+            tell(log, "channel_vanished", channel=name)
             self._told.add(name)
         self._vanished = vanished
         self._metrics.fields.labels("vanished").set(len(vanished))

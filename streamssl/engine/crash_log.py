@@ -23,6 +23,7 @@ import msgspec
 
 from streamssl.data.events import Slice
 from streamssl.engine.slices import messages_of
+from streamssl.telemetry.log_events import tell
 
 log = logging.getLogger(__name__)
 
@@ -174,4 +175,4 @@ class CrashLog:
 
     def _cannot(self, error: OSError) -> None:
         # Without the file a message that kills is found later, or not: no reason to stand still.
-        log.warning("cannot note in %s what is tried: %s", self._path, error.strerror)
+        tell(log, "attempts_unwritable", path=self._path, error=error.strerror)

@@ -20,9 +20,11 @@ from streamssl.config.root import Config
 from streamssl.data.events import StreamsslError
 from streamssl.engine.engine import Engine
 from streamssl.engine.signals import RepeatFilter
+from streamssl.engine.story import tell_starting
 from streamssl.engine.summary import Summary
 from streamssl.host import Host, ProcessHost
 from streamssl.telemetry import Health, Metrics, TelemetryServer
+from streamssl.telemetry.log_events import tell
 from streamssl.transport.kafka import KafkaTransport
 
 log = logging.getLogger(__name__)
@@ -44,6 +46,7 @@ def run_daemon(
     Returns:
         Exit code: 0 after a drain, else that of the error (1 where it is unexpected).
     """
+    tell_starting(config)
     try:
         with (
             closing(learner) if learner else nullcontext(),
@@ -52,12 +55,12 @@ def run_daemon(
         ):
             summary = daemon.run()
     except StreamsslError as error:
-        log.error("%s", error)
+        tell(log, "failed", error=error, exit_code=error.exit_code)
         return error.exit_code
     except Exception:
-        log.exception("unexpected error: this is a defect, please report it")
+        tell(log, "defect", with_traceback=True)
         return 1
-    log.info("drained", extra=asdict(summary))
+    tell(log, "drained", **asdict(summary))
     return 0
 
 
@@ -122,7 +125,7 @@ class Daemon:
             port=telemetry.port,
         )
         self._opened.callback(server.close)
-        log.info("telemetry", extra={"address": "{}:{}".format(*server.address)})
+        tell(log, "telemetry", address="{}:{}".format(*server.address))
 
     def _status(self) -> dict[str, Any]:
         app = self._config.app
@@ -170,7 +173,7 @@ def _signals(stopping: threading.Event, health: Health) -> Iterator[None]:
 
     def leave() -> None:
         # Safe at any moment: the next start recovers from the journal, as after a kill -9.
-        log.warning("ending without waiting for the drain")
+        tell(log, "forced_end")
         logging.shutdown()
         os._exit(FORCED_EXIT)
 
@@ -182,7 +185,7 @@ def _signals(stopping: threading.Event, health: Health) -> Iterator[None]:
         else:
             stopping.set()
             health.drain()
-            log.info("draining", extra={"signal": signal.Signals(number).name})
+            tell(log, "draining", signal=signal.Signals(number).name)
             deadline.start()
 
     deadline = threading.Timer(DRAIN_LIMIT_S, leave)

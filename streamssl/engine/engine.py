@@ -17,6 +17,7 @@ from streamssl.engine.loop import Loop
 from streamssl.engine.metrics import MetricsReporter
 from streamssl.engine.ports import Codec, Ports
 from streamssl.engine.start import CHECKPOINTS, start
+from streamssl.engine.story import Story
 from streamssl.engine.summary import Summary
 from streamssl.host import Host
 from streamssl.telemetry import Health, Metrics
@@ -72,6 +73,7 @@ class Engine:
             metrics=metrics,
             health=health or Health(),
             clock=clock,
+            story=Story(config=config, clock=clock),
         )
         watch = InputWatch(
             config=config,
@@ -113,6 +115,7 @@ class Engine:
             self._ports.reporter.failed(error)
             raise
         finally:
+            self._ports.reporter.story.turned(ending=True)
             self._ports.host.close()
             self._ports.transport.close()
         return self.summary
@@ -128,10 +131,20 @@ class Engine:
             init_from=self._init_from,
         )
         reporter.recovered(begun.source, begun.num_events)
+        epoch = self._ports.host.epoch
+        reporter.story.recovered(
+            num_events=begun.num_events,
+            num_records=begun.num_records,
+            epoch=epoch,
+            gap=begun.gap,
+        )
         if begun.gap:  # What is left of the journal before it leads nowhere.
             self._checkpoints.epoch_ended(begun.positions, now=True)
             self._checkpoints.flush()
         reporter.degrade(begun.positions.changes)
+        reporter.story.started(
+            begun.positions, state=begun.source, epoch=epoch, environment=begun.environment
+        )
         return Loop(
             config=self._config,
             ports=self._ports,

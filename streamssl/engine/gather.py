@@ -15,6 +15,7 @@ from streamssl.engine.ports import Ports
 from streamssl.engine.positions import Positions
 from streamssl.engine.recovery import rebuild
 from streamssl.engine.slices import head
+from streamssl.telemetry.log_events import tell
 from streamssl.transport.base import InputExpiredError
 
 log = logging.getLogger(__name__)
@@ -173,8 +174,5 @@ class Gatherer:
 
     def _miss(self, partition: int, start: int, stop: int, pending: PendingTransaction) -> None:
         """Note it for the journal; it is counted where it lands, by whoever lands it."""
-        log.error(
-            "input expired before it was read",
-            extra={"change": self.positions.miss(partition, start, stop)},
-        )
+        tell(log, "input_missed", change=self.positions.miss(partition, start, stop))
         pending.missed[partition] = pending.missed.get(partition, 0) + stop - start

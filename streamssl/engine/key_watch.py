@@ -11,6 +11,7 @@ from streamssl.config.sections import AlertsConfig
 from streamssl.data.results import EpochReport, Results
 from streamssl.engine.summary import Summary
 from streamssl.telemetry import Metrics
+from streamssl.telemetry.log_events import tell
 
 log = logging.getLogger(__name__)
 
@@ -93,4 +94,4 @@ class KeyWatch:
             return
         self._summary.warnings[name] = WARNINGS[name]
         self._metrics.key_warnings.labels(name).set(1)
-        log.warning(WARNINGS[name])
+        tell(log, "keys", problem=name, warning=WARNINGS[name])

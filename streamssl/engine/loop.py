@@ -132,7 +132,9 @@ class Loop:
     def _close_epoch(self, reason: str) -> None:
         """Begin to learn the epoch, whose every transaction was acknowledged; then checkpoint."""
         self._await_learning()
-        decisions = self._epochs.decide(reason, sum(self._intake.lag().values()))
+        lag = sum(self._intake.lag().values())
+        decisions = self._epochs.decide(reason, lag)
+        self._reporter.story.thinned(decisions.learn_rate, lag)
         self._positions.closed[self._host.epoch] = decisions
         self._closing = self._host.close_epoch(decisions)
         self._checkpoints.epoch_ended(self._positions)

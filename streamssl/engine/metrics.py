@@ -17,6 +17,7 @@ from streamssl.data.events import OutputRecord, StreamsslError
 from streamssl.data.results import INCIDENT_STATES, EpochReport, Results, Spread
 from streamssl.engine.pending import PendingPart, PendingTransaction
 from streamssl.engine.slices import messages_of
+from streamssl.engine.story import Story
 from streamssl.engine.summary import Summary
 from streamssl.host import Written
 from streamssl.telemetry import Health, Metrics
@@ -35,6 +36,7 @@ class MetricsReporter:
         metrics: The metric catalogue.
         health: The lifecycle.
         clock: Seconds that only grow.
+        story: The log.
         wall_clock: Seconds since 1970.
     """
 
@@ -46,15 +48,18 @@ class MetricsReporter:
         metrics: Metrics,
         health: Health,
         clock: Callable[[], float],
+        story: Story,
         wall_clock: Callable[[], float] = time.time,
     ) -> None:
         self.summary = Summary()
+        self.story = story
         self._topic = topic
         self._metrics = metrics
         self._health = health
         self._clock = clock
         self._wall_clock = wall_clock
         self._began_s = clock()
+        self._is_draining = False
         self._committed_s = math.nan
         self._lag: Mapping[int, int] = {}
         self._held: dict[int, int] = {}
@@ -78,12 +83,18 @@ class MetricsReporter:
             self._metrics.stage_duration.labels(name).observe(seconds)
 
     def enter(self, phase: str) -> None:
-        """Go to another phase of the lifecycle."""
+        """Go to another phase of the lifecycle; a drain is the last."""
+        if self._is_draining:
+            return
+        self._is_draining = phase == "draining"
+        self.story.phase(phase)
         self._health.enter(phase)
         self._metrics.state.state(self._health.state)
 
     def heartbeat(self) -> None:
         """The loop turned once more."""
+        self.story.turned()
+        self._judge_input()
         self._health.beat()
         self._metrics.state.state(self._health.state)
 
@@ -95,6 +106,7 @@ class MetricsReporter:
     def recovering(self, num_events: int) -> None:
         """So many events of the journal are applied again so far."""
         self.heartbeat()
+        self.story.recovering(num_events)
         self.summary.recovered = num_events
 
     def recovered(self, source: str, num_events: int) -> None:
@@ -134,6 +146,7 @@ class MetricsReporter:
         """
         came = sum(self._held.get(p) != incarnation for p, incarnation in held.items())
         left = sum(held.get(p) != incarnation for p, incarnation in self._held.items())
+        self.story.partitions(held, num_came=came, num_left=left, lag=lag)
         self._metrics.rebalances.labels("assigned").inc(came)
         self._metrics.rebalances.labels("revoked").inc(left)
         self._metrics.partitions_assigned.labels(self._topic).set(len(held))
@@ -159,6 +172,7 @@ class MetricsReporter:
         self.summary.transactions += 1
         self.summary.seconds = now_s - self._began_s
         outcome = "committed" if len(landed.parts) == len(pending.parts) else "partial"
+        self.story.committed(pending, landed)
         self._metrics.commits.labels(outcome).inc()
         self._metrics.commit_duration.observe(now_s - began_s)
         for _, records in landed.by_partition():
@@ -181,6 +195,7 @@ class MetricsReporter:
         """An epoch was learnt, and the next is open."""
         self.summary.epochs += 1
         self.summary.samples_trained += report.num_trained
+        self.story.epoch_closed(report)
         self._metrics.observe(report)
         self.enter("warming" if report.warmup_progress < 1.0 else "running")
 
@@ -191,11 +206,19 @@ class MetricsReporter:
             self._metrics.checkpoints.labels("failed").inc()
             self._health.degrade("checkpoint", "the last checkpoint could not be written")
             return
+        self.story.saved(written)
         self._metrics.checkpoints.labels("saved").inc()
         self._metrics.checkpoint_bytes.set(written.num_bytes)
         self._metrics.checkpoint_last_success.set(self._wall_clock())
         for name in ("checkpoint", *PASSING):
             self._health.restore(name)
+
+    def _judge_input(self) -> None:
+        """Input that mostly cannot be read is a problem, for as long as it is so."""
+        if self.story.unreadable:
+            self._health.degrade("unreadable", self.story.unreadable)
+        else:
+            self._health.restore("unreadable")
 
     def _count_missed(self, partition: int, num_messages: int) -> None:
         self.summary.missed += num_messages

@@ -19,6 +19,7 @@ from streamssl.engine.positions import Positions
 from streamssl.engine.slices import range_of
 from streamssl.engine.spaces import announcements
 from streamssl.host import Host
+from streamssl.telemetry.log_events import tell
 from streamssl.transport.base import InputExpiredError, Transaction
 from streamssl.transport.journal import POISON, JournalRecord
 
@@ -26,7 +27,16 @@ log = logging.getLogger(__name__)
 
 
 class JournalBrokenError(StreamsslError):
-    """The journal does not continue the state: records are missing."""
+    """The journal does not continue the state: records are missing.
+
+    Attributes:
+        cause: What that means: `journal_broken`, or `state_old` where the state is an old one.
+    """
+
+    def __init__(self, text: str, cause: str = "journal_broken") -> None:
+        """Say what is missing."""
+        super().__init__(text)
+        self.cause = cause
 
 
 class InputDiffersError(StreamsslError):
@@ -50,6 +60,9 @@ class Reproduction:
         differing: Epochs whose recomputed state is not the one that published, each with
             whether the same build and configuration had computed it.
         num_events: Events applied.
+        num_records: Records applied.
+        other_state_at: The first record, where another state than the one given had scored it
+            before anything was recomputed; None where that is not so.
     """
 
     host: Host
@@ -59,11 +72,14 @@ class Reproduction:
     environment: str
     differing: dict[int, bool] = field(default_factory=dict)
     num_events: int = 0
+    num_records: int = 0
+    other_state_at: JournalRecord | None = None
 
     def __post_init__(self) -> None:
         """Take over the learner's columns, and fingerprint the state that was given."""
         self.positions.decide(self.host.schema)
         self.state_crc32c = self.host.state_crc32c()
+        self._given = (self.host.epoch, self.positions.seq)
 
     def apply(
         self, record: JournalRecord, position: int, *, publishing: bool = False
@@ -102,6 +118,7 @@ class Reproduction:
         pending.submit(self.host)
         results = pending.results()
         self.num_events += pending.num_events
+        self.num_records += 1
         previous = self.positions.space
         self.positions.landed(record, position)
         if not publishing:
@@ -110,10 +127,16 @@ class Reproduction:
         return Transaction(record, outputs, announcements(record, previous))
 
     def _check_order(self, record: JournalRecord) -> None:
-        if record.seq > self.positions.seq + 1:
+        seq = self.positions.seq
+        if record.seq <= seq + 1:
+            return
+        if seq and not self.num_records:
             raise JournalBrokenError(
-                f"journal records {self.positions.seq + 1} to {record.seq - 1} are missing"
+                f"the state folder ends at journal record {seq}, and the journal goes on with "
+                f"record {record.seq}: is the folder an old copy?",
+                "state_old",
             )
+        raise JournalBrokenError(f"journal records {seq + 1} to {record.seq - 1} are missing")
 
     def _read(self, record: JournalRecord, partition: int) -> Slice:
         expected = record.range_of(partition)
@@ -137,6 +160,8 @@ class Reproduction:
             self.state_crc32c = self.host.close_epoch(decisions[epoch]).result().state_crc32c
         if record.state_crc32c != self.state_crc32c:
             self.differing.setdefault(record.epoch, record.environment == self.environment)
+            if not self.num_records and self._given[1] and self._given[0] == record.epoch:
+                self.other_state_at = record
 
     def _drop(self, record: JournalRecord, epoch: int) -> None:
         for dropped_in, partition in record.dropped:
@@ -193,38 +218,63 @@ def recover(
     broken = _broken(positions, records, oldest)
     if broken:
         positions.journal = oldest
-        _declare_gap(reproduction, records, first, broken)
+        _declare_gap(reproduction, records, first, *broken)
         return True
+    replaced = _replaced(positions, records)
     try:
         for position, record in records:
             if stopping(reproduction.num_events):
                 return False
             reproduction.apply(record, position)
     except (InputExpiredError, InputDiffersError, JournalBrokenError) as error:
-        _declare_gap(reproduction, records, reproduction.host.epoch, str(error))
+        cause, why = replaced or (_cause(error), str(error))
+        _declare_gap(reproduction, records, reproduction.host.epoch, cause, why)
         return True
     if reproduction.differing:
         _declare_rebased(reproduction)
     return False
 
 
-def _broken(
-    positions: Positions, records: list[tuple[int, JournalRecord]], oldest: int
-) -> str | None:
-    """Why the journal is not the one that the state comes from, None where it is."""
+Records = list[tuple[int, JournalRecord]]
+
+
+def _broken(positions: Positions, records: Records, oldest: int) -> tuple[str, str] | None:
+    """Cause and words why the journal is not the one that the state comes from, or None."""
     if not records and oldest > positions.journal:
-        return "the journal has expired"
+        return "state_old", (
+            f"the state ends at journal record {positions.seq}, and what the journal had after it "
+            "has expired: is the state folder an old copy, or was the instance away for long?"
+        )
     known = any(record.seq == positions.seq for _, record in records)
     if oldest < positions.journal and not known:
-        return (
-            f"the journal does not hold record {positions.seq}, which the state contains; was its "
-            f"topic made anew, or truncated?"
+        return "state_ahead", (
+            f"the state folder is ahead of the journal, which does not hold record "
+            f"{positions.seq}: is it another instance's folder, or was the journal's topic made "
+            "anew or truncated?"
         )
     return None
 
 
+def _replaced(positions: Positions, records: Records) -> tuple[str, str] | None:
+    """Cause and words where the instance went on from another state since this one was saved."""
+    for _, record in records:
+        gaps = {change for change in record.changes if change.startswith("gap")}
+        if record.seq > positions.seq and gaps - set(positions.changes):
+            return "state_other", (
+                "since the state folder was saved the instance went on from another one (journal "
+                f"record {record.seq}, {min(gaps)}): it was lost or exchanged meanwhile"
+            )
+    return None
+
+
+def _cause(error: StreamsslError) -> str:
+    if isinstance(error, JournalBrokenError):
+        return error.cause
+    return "input_expired" if isinstance(error, InputExpiredError) else "input_differs"
+
+
 def _declare_gap(
-    reproduction: Reproduction, records: list[tuple[int, JournalRecord]], first: int, why: str
+    reproduction: Reproduction, records: Records, first: int, cause: str, why: str
 ) -> None:
     positions, host = reproduction.positions, reproduction.host
     for partition in {*positions.stops, *(p for _, record in records for p in record.ranges)}:
@@ -236,21 +286,16 @@ def _declare_gap(
     host.skip_to(max([host.epoch, *(record.epoch + 1 for _, record in records)]))
     reproduction.state_crc32c = host.state_crc32c()
     positions.changes.append(f"gap: epochs {first}..{max(first, host.epoch - 1)} not learned")
-    log.error("learning has a gap: %s", why, extra={"change": positions.changes[-1]})
+    tell(log, "gap", cause=cause, why=why, change=positions.changes[-1])
 
 
 def _declare_rebased(reproduction: Reproduction) -> None:
     change = f"rebased: epochs {min(reproduction.differing)}..{max(reproduction.differing)}"
     reproduction.positions.changes.append(change)
-    if any(reproduction.differing.values()):
-        log.error(
-            "the recomputed state differs from the one that published, under the same build and "
-            "configuration: hardware or a library is not deterministic; going on from the "
-            "recomputed state",
-            extra={"change": change},
-        )
+    other = reproduction.other_state_at
+    if other is not None:
+        tell(log, "state_other", seq=other.seq, epoch=other.epoch, change=change)
+    elif any(reproduction.differing.values()):
+        tell(log, "not_deterministic", change=change)
     else:
-        log.warning(
-            "another build or configuration: going on from the recomputed state",
-            extra={"change": change},
-        )
+        tell(log, "rebased", change=change)

@@ -23,6 +23,7 @@ from streamssl.host import HostedLearner
 from streamssl.host.local import LocalHost
 from streamssl.learner.build import build
 from streamssl.stream import StreamLearner
+from streamssl.telemetry.log_events import tell
 from streamssl.transport.journal import JournalRecord
 from streamssl.transport.kafka.readonly import KafkaReadonly
 
@@ -157,5 +158,5 @@ def _load(path: Path) -> Checkpoint | None:
     try:
         return load(path)
     except CorruptCheckpointError as error:  # Or removed by the daemon meanwhile.
-        log.warning("a checkpoint cannot be used: %s", error)
+        tell(log, "checkpoint_unusable", error=error)
         return None

@@ -2,17 +2,27 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from streamssl.checkpoint import CheckpointError
+from streamssl.checkpoint import (
+    CheckpointError,
+    MissingStateError,
+    Owner,
+    check_owner,
+    note_owner,
+)
 from streamssl.config.environment import environment_hash
 from streamssl.config.root import Config
 from streamssl.engine.ports import Ports
 from streamssl.engine.positions import Positions
-from streamssl.engine.recovery import Reproduction, recover
+from streamssl.engine.recovery import Records, Reproduction, recover
 from streamssl.host import Host
+from streamssl.telemetry.log_events import tell
+
+log = logging.getLogger(__name__)
 
 CHECKPOINTS = "checkpoints"
 
@@ -26,6 +36,7 @@ class Start:
         state_crc32c: CRC of the state that scores the open epoch.
         source: What the state began from: `checkpoint`, `initial` (`--init-from`) or `fresh`.
         num_events: Events reproduced since.
+        num_records: Journal records that they came from.
         gap: Whether epochs could not be recovered.
         environment: Hash of configuration, build and thread count.
     """
@@ -34,6 +45,7 @@ class Start:
     state_crc32c: int
     source: str
     num_events: int
+    num_records: int
     gap: bool
     environment: str
 
@@ -51,14 +63,19 @@ def start(*, config: Config, ports: Ports, state_dir: Path | None, init_from: Pa
     Raises:
         CheckpointError: No checkpoint is usable though there are some, `init_from` has none, or
             the state is of networks of another size.
+        MissingStateError: `state_dir` holds no state, and the instance has a history.
+        WrongStateError: `state_dir` is another instance's.
     """
-    host, positions, source = ports.host, Positions(), "fresh"
+    host, positions, source, path = ports.host, Positions(), "fresh", init_from
+    owner = Owner(config.app.name, config.app.instance)
     environment = environment_hash(config, host.build())
+    is_noted = state_dir is not None and check_owner(state_dir, owner)
     found = state_dir and host.restore(state_dir / CHECKPOINTS, config.checkpoint.on_corruption)
     if found:
         if found.engine is None:
             raise CheckpointError(f"{found.path} is of a learner alone; begin with --init-from")
         positions, source = Positions.from_state_dict(found.engine), "checkpoint"
+        path = found.path
     elif init_from:
         _pretrained(host, init_from)
         _check_columns(config, host, init_from)
@@ -72,9 +89,56 @@ def start(*, config: Config, ports: Ports, state_dir: Path | None, init_from: Pa
     )
     # With the record before: if it is not there, this is another journal, or a shorter one.
     records, oldest = ports.transport.journal(max(0, positions.journal - 1))
+    if state_dir is not None:
+        if not (found or _is_whole(records, oldest, is_noted=is_noted)):
+            _check_missing(config, owner, state_dir, records)
+        if not is_noted:
+            note_owner(state_dir, owner)
+    tell(
+        log,
+        "recovering",
+        state=source,
+        path=path,
+        epoch=host.epoch,
+        seq=positions.seq,
+        journal_position=positions.journal,
+        num_records=sum(record.seq > positions.seq for _, record in records),
+    )
     gap = recover(reproduction, records, oldest, stopping=partial(_is_stopping, ports))
     return Start(
-        positions, reproduction.state_crc32c, source, reproduction.num_events, gap, environment
+        positions=positions,
+        state_crc32c=reproduction.state_crc32c,
+        source=source,
+        num_events=reproduction.num_events,
+        num_records=reproduction.num_records,
+        gap=gap,
+        environment=environment,
+    )
+
+
+def _is_whole(records: Records, oldest: int, *, is_noted: bool) -> bool:
+    """Whether nothing is lost though no checkpoint is there.
+
+    That is so without a history, and of a folder that is noted as this instance's and whose
+    process died before its first checkpoint: the journal has all of it.
+    """
+    if not records:
+        return oldest == 0
+    return is_noted and records[0][1].seq == 1
+
+
+def _check_missing(config: Config, owner: Owner, state_dir: Path, records: Records) -> None:
+    """Tell that the state is lost, where the configuration lets the start go on without it."""
+    last = records[-1][1] if records else None
+    seq, epoch = (last.seq, last.epoch) if last else (None, None)
+    if config.app.on_missing_state == "fresh":
+        tell(log, "state_missing", state_dir=state_dir, seq=seq, epoch=epoch)
+        return
+    upto = f" (up to record {seq}, epoch {epoch})" if last else " (which has expired)"
+    raise MissingStateError(
+        f"the state folder {state_dir} holds no state, but {owner} has a history in its "
+        f"journal{upto}: mount the folder that it ran on before, or confirm that it shall begin "
+        "afresh with app.on_missing_state: fresh"
     )
 
 

@@ -28,6 +28,7 @@ from streamssl.host.frames import receive, send
 from streamssl.host.local import LocalHost
 from streamssl.stream import StreamLearner
 from streamssl.telemetry import setup_logging
+from streamssl.telemetry.log_events import tell
 
 log = logging.getLogger(__name__)
 
@@ -126,7 +127,7 @@ def main() -> None:
     except (EOFError, BrokenPipeError, ConnectionResetError):
         return
     except Exception:
-        log.exception("unexpected error in the learner's process: please report it")
+        tell(log, "defect", with_traceback=True)
         sys.exit(1)
 
 

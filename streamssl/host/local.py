@@ -17,6 +17,7 @@ from streamssl.data.results import Decisions, Results, Spread
 from streamssl.host.base import Closed, Host, OnCorruption, Restored, Written
 from streamssl.host.learner import HostedLearner, LearnerStatus
 from streamssl.learner.build import build
+from streamssl.telemetry.log_events import tell
 from streamssl.telemetry.stages import StageTime
 
 log = logging.getLogger(__name__)
@@ -90,7 +91,8 @@ class LocalHost(Host):
             self._learner.load_state_dict(found.state.get("learner", found.state))
         except CheckpointError as error:
             raise CheckpointError(
-                f"{found.path}: {error}, or name an empty app.state_dir"
+                f"{found.path}: {error}, or name an empty app.state_dir and set "
+                "app.on_missing_state: fresh"
             ) from error
         return Restored(found.path, found.state.get("engine"))
 
@@ -147,5 +149,5 @@ def _write(directory: Path, taken: Snapshot, epoch: int, journal: int, keep: int
         num_bytes = sum(file.stat().st_size for file in path.iterdir())
     except CheckpointError:
         # The journal still holds everything: the next attempt may find more room.
-        log.exception("checkpoint failed, going on without it")
+        tell(log, "checkpoint_failed", with_traceback=True)
     return Written(journal, num_bytes, time.perf_counter() - began_s)

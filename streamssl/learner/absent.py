@@ -21,6 +21,8 @@ class AbsentLearner:
     space = NO_SPACE
     replay_records = 0
     replay_bytes = 0
+    burst_step = 0
+    burst_steps = 0
 
     def infer(self, inputs: LazyInputs) -> Inference:
         """Embeddings and residuals without dimensions."""

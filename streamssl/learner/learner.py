@@ -83,6 +83,16 @@ class Learner:
         return FIRST_SPACE if self._schedule.burst_over else PROVISIONAL
 
     @property
+    def burst_step(self) -> int:
+        """Steps of the first burst that were planned so far."""
+        return self._schedule.burst_step
+
+    @property
+    def burst_steps(self) -> int:
+        """Steps of the first burst; 0 where nothing is ever trained."""
+        return self._learn.burst_steps if self._learn.enabled else 0
+
+    @property
     def replay_records(self) -> int:
         """Inputs held for replay."""
         return len(self._memory)

@@ -296,4 +296,6 @@ class StreamModel:
             warmup_progress=float(np.minimum(seen / warmup, 1.0).mean()),
             alert_rate=self.ensemble.budget.rate(),
             losses=dict(learned.losses),
+            burst_step=self.learner.burst_step,
+            burst_steps=self.learner.burst_steps,
         )

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 import time
 from collections.abc import Callable
 from typing import Any
+
+from streamssl.telemetry.log_events import tell
+
+log = logging.getLogger(__name__)
 
 STATES = ("starting", "recovering", "warming", "running", "draining", "degraded")
 _PHASES = frozenset(STATES) - {"degraded"}
@@ -59,12 +64,17 @@ class Health:
     def degrade(self, name: str, reason: str) -> None:
         """Add a problem, which shows as `degraded`; one of the same name is replaced."""
         with self._lock:
+            is_new = name not in self._reasons
             self._reasons[name] = reason
+        if is_new:
+            tell(log, "degraded", problem=name, reason=reason)
 
     def restore(self, name: str) -> None:
         """Remove a problem that is over (or never was)."""
         with self._lock:
-            self._reasons.pop(name, None)
+            was_there = self._reasons.pop(name, None) is not None
+        if was_there:
+            tell(log, "mended", problem=name)
 
     def broker_away(self, reason: str) -> None:
         """The broker cannot be reached: not ready until `broker_back`."""

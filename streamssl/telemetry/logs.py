@@ -1,4 +1,8 @@
-"""Logs: one JSON object a line, UTC, without payloads or secrets, never flooding."""
+"""Logs: one JSON object a line, UTC, without secrets, never flooding.
+
+No payloads either, but the first bytes of the first dead letter of a reason
+(`telemetry.log_samples`), which names what to mend.
+"""
 
 from __future__ import annotations
 
@@ -8,14 +12,16 @@ import re
 import sys
 import time
 from collections import OrderedDict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence, Set
 from datetime import UTC, datetime
 from typing import Any, TextIO
 
 from streamssl.telemetry.finite import finite
+from streamssl.telemetry.log_events import PACED
 
 HIDDEN = "**********"
 _MAX_TEXT = 2_000
+_MAX_ITEMS = 100
 _MAX_SOURCES = 1_000
 _DIGITS = re.compile(r"\d+")
 # What every record has; anything else was given as `extra`.
@@ -49,11 +55,19 @@ class JsonFormatter(logging.Formatter):
         return json.dumps(fields, allow_nan=False)
 
     def _plain(self, value: Any) -> Any:
-        """A short JSON value; bytes (payloads, keys) only by their number."""
+        """A short JSON value; bytes only by their number, of many items the first hundred."""
         if value is None or isinstance(value, (bool, int, float)):
             return finite(value)
         if isinstance(value, (bytes, bytearray, memoryview)):
             return f"<{len(value)} bytes>"
+        if isinstance(value, Mapping):
+            pairs = list(value.items())[:_MAX_ITEMS]
+            return {self._short(name): self._plain(v) for name, v in pairs}
+        if isinstance(value, (list, tuple, Set)):
+            return [self._plain(item) for item in list(value)[:_MAX_ITEMS]]
+        return self._short(value)
+
+    def _short(self, value: Any) -> str:
         text = self._hide(str(value))
         return text if len(text) <= _MAX_TEXT else f"{text[:_MAX_TEXT]}... ({len(text)} characters)"
 
@@ -66,7 +80,8 @@ class JsonFormatter(logging.Formatter):
 class Throttle(logging.Filter):
     """Lets a repeated message through once an interval, with the number suppressed.
 
-    Messages that differ only in digits are the same message.
+    Messages that differ only in digits are the same message. Events that bound their number
+    themselves (`PACED`) pass.
 
     Args:
         interval_s: Time between two that pass.
@@ -83,6 +98,8 @@ class Throttle(logging.Filter):
 
     def filter(self, record: logging.LogRecord) -> bool:
         """False for a record that repeats one of the interval."""
+        if getattr(record, "event", None) in PACED:
+            return True
         now = self._clock()
         message = _DIGITS.sub("#", record.getMessage()[:_MAX_TEXT])
         source = (record.name, record.levelno, message)

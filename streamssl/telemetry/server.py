@@ -19,6 +19,7 @@ from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4, generate_late
 from streamssl.data.events import StreamsslError
 from streamssl.telemetry.finite import finite
 from streamssl.telemetry.health import Health
+from streamssl.telemetry.log_events import tell
 
 log = logging.getLogger(__name__)
 
@@ -126,9 +127,9 @@ class _Server(TCPServer):
         try:
             self.finish_request(request, client_address)
         except OSError:
-            log.debug("a telemetry client went away")
+            tell(log, "probe_client_gone")
         except Exception:
-            log.exception("a telemetry request failed")
+            tell(log, "probe_failed", with_traceback=True)
         finally:
             self.shutdown_request(request)
             self._places.release()

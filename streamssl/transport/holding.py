@@ -6,6 +6,7 @@ import logging
 from collections.abc import Callable, Mapping, Set
 from dataclasses import replace
 
+from streamssl.telemetry.log_events import tell
 from streamssl.transport.base import PartitionOutput, Transaction
 
 log = logging.getLogger(__name__)
@@ -39,7 +40,7 @@ def still_held(
 
     gone = {p for p, part in transaction.parts.items() if not is_ours(p, part)}
     if gone:
-        log.info("partitions %s left this instance before their results landed", sorted(gone))
+        tell(log, "partitions_left", partitions=sorted(gone))
     parts = {p: replace(part, incarnation=held.get(p, 0)) for p, part in transaction.parts.items()}
     return replace(transaction, parts=parts).without(gone)
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import random
-import shutil
 from pathlib import Path
 
 import pytest
@@ -49,7 +48,7 @@ def test_poison_becomes_a_dead_letter_after_three_deaths(tmp_path: Path) -> None
     _, published, differing = world.replay()
     assert published == world.scores()
     assert not differing
-    shutil.rmtree(state_dir(world))
+    world.lose_state()
     world.engine().run()
 
 

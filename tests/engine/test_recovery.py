@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import random
-import shutil
 import signal
 import threading
 from collections.abc import Sequence
@@ -156,7 +155,7 @@ def test_the_state_directory_is_recovered_from_the_whole_journal(tmp_path: Path)
     for world in (calm, bereft):
         world.produce_noise(60)
         world.engine().run()
-    shutil.rmtree(state_dir(bereft))
+    bereft.lose_state()
     for world in (calm, bereft):
         world.produce_noise(60, seed=1)
         world.engine().run()
@@ -174,7 +173,7 @@ def test_what_cannot_be_recovered_is_declared_a_gap(
     world, health = World(tmp_path, modality={"tail_events": 5}), Health()
     world.produce_noise(60)
     world.engine().run()
-    shutil.rmtree(state_dir(world))
+    world.lose_state()
     last = world.journal()[-1]
     if expired != "journal":
         world.broker.expire("events", 0, 58)
@@ -249,7 +248,7 @@ def test_another_state_at_recovery_is_journalled_as_rebased(
     world, health, reasons = World(tmp_path), Health(), list[str]()
     world.produce_noise(60)
     world.engine().run()
-    shutil.rmtree(state_dir(world))
+    world.lose_state()
     world.produce_noise(10, seed=1)
 
     def close(self: FakeLearner, decisions: Decisions, honest=FakeLearner.close_epoch):  # type: ignore[no-untyped-def]
@@ -302,7 +301,7 @@ def test_a_journal_without_its_beginning_is_replayed_from_a_checkpoint(tmp_path:
     assert written == world.scores()[-len(written) :]
     assert len(written) == found.events > 0
     assert found.differing_epochs == []
-    shutil.rmtree(state_dir(world))
+    world.lose_state()
     with pytest.raises(JournalBrokenError, match="state directory"):
         reproduce(
             world.config(),
@@ -376,7 +375,7 @@ def test_what_began_from_another_state_is_not_reproduced_from_a_fresh_one(tmp_pa
     first.engine().run()
     second.produce_noise(60)
     second.engine(init_from=state_dir(first) / "checkpoints").run()
-    shutil.rmtree(state_dir(second))
+    second.lose_state()
     with pytest.raises(JournalBrokenError, match="--init-from"):
         reproduce(
             second.config(),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import random
+import shutil
 import threading
 from collections import Counter
 from collections.abc import Callable, Collection, Mapping, Sequence
@@ -211,7 +212,13 @@ class World:
     def config(self, instance: int = 0) -> Config:
         """The configuration of one instance."""
         app = {"instance": instance, "state_dir": str(self.folder / str(instance))}
-        return Config.model_validate({"app": app, **self.sections})
+        app |= self.sections.get("app", {})
+        return Config.model_validate({**self.sections, "app": app})
+
+    def lose_state(self, instance: int = 0, *, on_missing_state: str = "fresh") -> None:
+        """Delete an instance's state folder, and say what its next start shall do."""
+        shutil.rmtree(self.config(instance).app.state_dir)
+        self.sections["app"] = {"on_missing_state": on_missing_state}
 
     def produce(self, values: list[Any], partition: int = 0) -> None:
         """Append messages: numbers (or lists of them) as events, bytes as they are."""

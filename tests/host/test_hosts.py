@@ -281,6 +281,6 @@ def test_a_checkpoint_of_other_sizes_is_refused_with_what_to_do(host: Host, tmp_
     assert refused.value.exit_code == CheckpointError.exit_code
     assert str(path) in told
     assert "go back to the learner, modality and scorers sections" in told
-    assert told.endswith("or name an empty app.state_dir")
+    assert told.endswith("or name an empty app.state_dir and set app.on_missing_state: fresh")
     with pytest.raises(CheckpointError, match="does not fit this configuration"):
         StreamLearner.from_config(CONFIG).load(tmp_path)

@@ -33,7 +33,7 @@ def lines(stream: io.StringIO) -> list[dict[str, Any]]:
 
 def test_one_object_a_line(stream: io.StringIO) -> None:
     """Time in UTC, level, logger, message and extra fields; line breaks stay inside."""
-    record = {"epoch": 3, "partitions": [0, 1]}
+    record = {"epoch": 3, "partitions": [0, 1], "positions": {0: 17}, "loss": {"a": np.nan}}
     logging.getLogger("streamssl.engine").info("closed\n%s", "it", extra=record)
     (line,) = lines(stream)
     assert line.pop("time").endswith("Z")
@@ -42,7 +42,9 @@ def test_one_object_a_line(stream: io.StringIO) -> None:
         "logger": "streamssl.engine",
         "message": "closed\nit",
         "epoch": 3,
-        "partitions": "[0, 1]",
+        "partitions": [0, 1],
+        "positions": {"0": 17},
+        "loss": {"a": None},
     }
 
 
@@ -77,10 +79,17 @@ def test_secrets_and_payloads_are_hidden(stream: io.StringIO) -> None:
     assert len(second["text"]) < 2_100
 
 
+def test_many_items_are_cut(stream: io.StringIO) -> None:
+    """A list of ten thousand channels is one line of bounded length."""
+    logging.getLogger("streamssl").info("channels", extra={"channels": ["c"] * 10_000})
+    (line,) = lines(stream)
+    assert line["channels"] == ["c"] * 100
+
+
 def test_libraries_log_from_warning_on(stream: io.StringIO) -> None:
     """Other packages' chatter is dropped, their warnings are kept."""
-    logging.getLogger("kafka.client").info("connected")
-    logging.getLogger("kafka.client").warning("lost")
+    logging.getLogger("somebody.client").info("connected")
+    logging.getLogger("somebody.client").warning("lost")
     assert [line["message"] for line in lines(stream)] == ["lost"]
 
 

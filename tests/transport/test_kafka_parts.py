@@ -19,10 +19,10 @@ from streamssl.data.events import Message, OutputRecord, Range
 from streamssl.transport.base import PartitionOutput, Transaction
 from streamssl.transport.journal import JournalRecord
 from streamssl.transport.kafka.assignments import Assignments
+from streamssl.transport.kafka.client_logs import demote_client_logs
 from streamssl.transport.kafka.exactly_once import ExactlyOnce
 from streamssl.transport.kafka.failures import RecordTooLargeError
 from streamssl.transport.kafka.journal_reader import JournalReader, JournalUnreadableError
-from streamssl.transport.kafka.log_throttle import throttle_client_logs
 from streamssl.transport.kafka.message_queues import MessageQueues
 from streamssl.transport.kafka.producer_record import ProducerRecord, check_sizes
 from streamssl.transport.kafka.rejoin import DeferredJoins, HeldPartitionsAssignor
@@ -150,17 +150,21 @@ def test_queues_know_their_size_and_order() -> None:
     assert (queues.num_messages, queues.num_bytes) == (1, 4)
 
 
-def test_a_repeated_log_line_is_kept_back() -> None:
-    """Ten lines a second become one, however often the transport is opened."""
-    logger, lines = logging.getLogger("kafka.throttle_test"), Lines()
-    logger.addHandler(lines)
-    throttle_client_logs()
-    throttle_client_logs()
-    for number in range(5):
-        logger.error("failed: attempt %d", number)
-    logger.error("something else")
-    assert lines.texts == ["failed: attempt 0", "something else"]
-    assert len(logger.filters) == 1
+@pytest.mark.parametrize("level", ["INFO", "DEBUG"])
+def test_the_client_s_own_lines_are_for_debugging(level: str) -> None:
+    """An operator sees one line an outage, ours; kafka-python's hundreds only with DEBUG."""
+    lines, ours = Lines(), logging.getLogger("streamssl")
+    before = ours.level
+    logging.getLogger().addHandler(lines)
+    try:
+        ours.setLevel(level)
+        demote_client_logs()
+        demote_client_logs()
+        logging.getLogger("kafka.made_later").error("failed: attempt %d", 1)
+    finally:
+        ours.setLevel(before)
+        logging.getLogger().removeHandler(lines)
+    assert lines.texts == (["failed: attempt 1"] if level == "DEBUG" else [])
 
 
 def test_a_record_that_its_topic_would_refuse_is_found_before_it_is_sent() -> None:

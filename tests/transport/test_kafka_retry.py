@@ -10,8 +10,10 @@ from kafka import errors
 
 from streamssl.transport.base import TransportUnavailableError
 from streamssl.transport.kafka.failures import is_fenced
+from streamssl.transport.kafka.outage_log import OutageLog
 from streamssl.transport.kafka.retry import RetryPolicy, StoppedError
 from streamssl.transport.kafka.timeout import run_with_timeout
+from tests.log_lines import events, log_lines
 
 
 def test_a_call_is_retried_until_it_succeeds() -> None:
@@ -27,6 +29,41 @@ def test_a_call_is_retried_until_it_succeeds() -> None:
     assert policy.retry(flaky) == "well"
     assert "not yet" in seen[-1]
     assert policy.current_failure == ""
+
+
+def test_an_outage_is_one_line_and_its_end_another() -> None:
+    """Hundreds of failures, whatever their words: how it began, how it ended, how many."""
+    now = [0.0]
+    outages = OutageLog(lambda: now[0])
+    with log_lines() as lines:
+        for _ in range(2):
+            outages.answered()
+            for i in range(100):
+                now[0] += 0.25
+                outages.failed(f"attempt {'x' * i}")
+            outages.answered()
+    assert events(lines) == ["broker_away", "broker_back"] * 2
+    assert "attempt" in lines[0]["error"]
+    assert (lines[1]["num_failures"], lines[1]["seconds"]) == (100, 24.8)
+
+
+def test_what_passes_at_once_is_no_outage() -> None:
+    """A coordinator that is being elected: a moment's failures are no line."""
+    now = [0.0]
+    outages = OutageLog(lambda: now[0])
+    with log_lines() as lines:
+        outages.failed("not the coordinator")
+        now[0] = 0.9
+        outages.turned()
+        outages.answered()
+        now[0] = 5.0
+        outages.turned()
+        outages.failed("connection refused")
+        now[0] = 6.0
+        outages.turned()
+    assert [(line["event"], line["error"]) for line in lines] == [
+        ("broker_away", "connection refused")
+    ]
 
 
 def test_retries_end_when_the_process_shall_stop() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Literal
 
 from pydantic import Field
 
@@ -23,4 +24,9 @@ class AppConfig(Section):
     seed: int = Field(0, ge=0, description="Seed of every random choice.")
     state_dir: Path = Field(
         Path("state"), description="Folder for checkpoints and the lock; one per instance."
+    )
+    on_missing_state: Literal["fail", "fresh"] = Field(
+        "fail",
+        description="Where `state_dir` holds no state but the instance's journal has a history: "
+        "end with exit code 4, or begin afresh with what journal and input still give.",
     )

@@ -18,3 +18,8 @@ class TelemetryConfig(Section):
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(
         "INFO", description="Least level of the JSON lines on standard error."
     )
+    log_samples: bool = Field(
+        True,
+        description="Log the first 200 bytes of the first dead letter of a reason; false: no "
+        "payload is ever logged.",
+    )

@@ -5,8 +5,8 @@ from __future__ import annotations
 from contextlib import suppress
 
 from streamssl.config.sections import AppConfig, InputConfig, KafkaConfig, OutputsConfig
+from streamssl.transport.kafka.client_logs import demote_client_logs
 from streamssl.transport.kafka.failures import CLIENT_ERRORS
-from streamssl.transport.kafka.log_throttle import throttle_client_logs
 from streamssl.transport.kafka.retry import RetryPolicy
 from streamssl.transport.kafka.security import client_settings
 from streamssl.transport.kafka.topics import Admin, wanted_outputs
@@ -28,7 +28,7 @@ def check_topics(
         TransportUnavailableError: The broker cannot be reached, or a start would fail for the
             topics.
     """
-    throttle_client_logs()
+    demote_client_logs()
     retry_policy = RetryPolicy(lambda: False)
     retry_policy.set_deadline(kafka.start_timeout_s)
     admin = retry_policy.retry(lambda: Admin(client_settings(kafka)))

@@ -10,6 +10,7 @@ from functools import partial
 from kafka import TopicPartition
 
 from streamssl.config.root import Config
+from streamssl.telemetry.log_events import tell
 from streamssl.transport.kafka.assignments import Assignments
 from streamssl.transport.kafka.at_least_once import AtLeastOnce
 from streamssl.transport.kafka.exactly_once import ExactlyOnce
@@ -188,6 +189,6 @@ class Connection:
             try:
                 free()
             except CLIENT_ERRORS as error:
-                log.warning("not closed in order: %s: %s", type(error).__name__, error)
+                tell(log, "not_closed", error=f"{type(error).__name__}: {error}")
 
         self._opened.callback(freed)

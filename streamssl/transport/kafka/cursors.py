@@ -6,6 +6,7 @@ import logging
 from collections.abc import Callable, Mapping, Set
 from dataclasses import dataclass
 
+from streamssl.telemetry.log_events import tell
 from streamssl.transport.base import TransportUnavailableError
 from streamssl.transport.kafka.group_consumer import GroupConsumer
 
@@ -72,7 +73,7 @@ class PartitionCursors:
         chosen = {p: offset for p, offset in found.items() if p in self._held()}
         if chosen:
             self._commit(chosen)
-            log.info("partitions without a position begin", extra={"positions": chosen})
+            tell(log, "partitions_begin", positions=chosen)
         for partition, offset in chosen.items():
             self._seek(partition, offset, missed=None)
 

@@ -8,6 +8,7 @@ from functools import partial
 
 from kafka import ConsumerGroupMetadata, errors
 
+from streamssl.telemetry.log_events import tell
 from streamssl.transport.base import FencedError, Receipt, Transaction
 from streamssl.transport.journal import JournalRecord
 from streamssl.transport.kafka.commit import Committer
@@ -127,12 +128,9 @@ class ExactlyOnce(Committer):
             lambda: self._retry_policy.retry(self._new_producer, self._keep_alive)
         )
         landed_at = self._find_landed(record, self._read_journal())
-        log.info(
-            "settled transaction %d after %s: %s",
-            record.seq,
-            type(error).__name__,
-            "it did not land" if landed_at is None else "it had landed",
-        )
+        outcome = "it did not land" if landed_at is None else "it had landed"
+        told = type(error).__name__
+        tell(log, "transaction_settled", seq=record.seq, error=told, outcome=outcome)
         return landed_at
 
     def _check_not_replaced(self) -> None:

@@ -14,6 +14,7 @@ from kafka.admin import (
     TransactionState,
 )
 
+from streamssl.telemetry.log_events import tell
 from streamssl.transport.base import TransportUnavailableError
 from streamssl.transport.kafka.producer import Producer
 
@@ -108,17 +109,18 @@ class Fence:
                 "readers; grant the user the right cluster action (or alter on the cluster), or "
                 "find and end it with kafka-transactions.sh"
             ) from error
-        log.warning(
-            "ended a transaction of %s that hung in %s: %s",
-            self.transactional_id,
-            place,
-            "committed" if committed else "aborted",
+        tell(
+            log,
+            "hanging_transaction_ended",
+            transactional_id=self.transactional_id,
+            place=place,
+            outcome="committed" if committed else "aborted",
         )
 
     def _warn_once(self, what: str, error: BaseException) -> None:
         if what not in self._warned:
             self._warned.add(what)
-            log.warning("no hanging transactions can be looked for in %s: %s", what, error)
+            tell(log, "hanging_transactions_unknown", place=what, error=error)
 
 
 async def _write_marker(client: Any, hanging: AbortTransactionSpec, committed: bool) -> None:

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from kafka import KafkaConsumer, TopicPartition, errors
 
 from streamssl.data.events import Message
+from streamssl.telemetry.log_events import tell
 from streamssl.transport.base import InputExpiredError
 from streamssl.transport.kafka.failures import CLIENT_ERRORS
 from streamssl.transport.kafka.group_consumer import FETCH_WAIT_MS
@@ -107,7 +108,7 @@ class RangeReader:
             elif time.monotonic() - moved > STALLED_S:
                 self._check_range(partition, start, stop, self._received(partition))
                 place = f"{self._topic}/{partition} [{reached}, {stop})"
-                log.info("waiting for %s, which an open transaction may hide", place)
+                tell(log, "waiting_for_transaction", place=place)
                 moved = time.monotonic()
             meanwhile()
         self._next[partition] = stop

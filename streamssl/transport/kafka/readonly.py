@@ -11,9 +11,9 @@ from kafka import TopicPartition
 from streamssl.config.root import Config
 from streamssl.data.events import Slice
 from streamssl.transport.journal import JournalRecord
+from streamssl.transport.kafka.client_logs import demote_client_logs
 from streamssl.transport.kafka.failures import CLIENT_ERRORS
 from streamssl.transport.kafka.journal_reader import JournalReader
-from streamssl.transport.kafka.log_throttle import throttle_client_logs
 from streamssl.transport.kafka.range_reader import RangeReader, open_reader
 from streamssl.transport.kafka.retry import RetryPolicy
 from streamssl.transport.kafka.security import client_settings
@@ -34,7 +34,7 @@ class KafkaReadonly:
     """
 
     def __init__(self, config: Config) -> None:
-        throttle_client_logs()
+        demote_client_logs()
         app, self.topic = config.app, config.input.topic
         self._settings = client_settings(config.kafka)
         self._retry_policy = RetryPolicy(lambda: False)

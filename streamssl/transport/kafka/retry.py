@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import logging
 import time
 from collections.abc import Callable, Iterator
 from typing import TypeVar
 
 from streamssl.transport.base import TransportUnavailableError
 from streamssl.transport.kafka.failures import CLIENT_ERRORS, FATAL_ERRORS, remedy_of
+from streamssl.transport.kafka.outage_log import OutageLog
 
 T = TypeVar("T")
-log = logging.getLogger(__name__)
 
 # Between attempts: from kafka-python's own default of `reconnect_backoff_ms` up to what a broker
 # that is back may go unnoticed.
@@ -59,6 +58,7 @@ class RetryPolicy:
         self._stop_by: float | None = None
         self._deadline: float | None = None
         self._failed_at = float("-inf")
+        self._outages = OutageLog()
         self.current_failure = ""
 
     def set_deadline(self, limit_s: float) -> None:
@@ -71,17 +71,15 @@ class RetryPolicy:
 
     def record_success(self) -> None:
         """The broker answered: whatever was wrong with it has passed."""
-        if self.current_failure:
-            log.warning("the broker answers again")
+        self._outages.answered()
         self.current_failure = ""
 
     def record_failure(self, error: BaseException) -> None:
         """Something went wrong; `retry` or the caller goes on."""
         told = f"{type(error).__name__}: {error}"[:300]
-        if not self.current_failure:
-            log.warning("trouble with the broker: %s", told)
-        self.current_failure = told
         self._failed_at = time.monotonic()
+        self._outages.failed(told)
+        self.current_failure = told
 
     def record_or_raise(self, error: BaseException) -> None:
         """Record what waiting may mend.
@@ -105,6 +103,7 @@ class RetryPolicy:
             TransportUnavailableError: A start took too long.
         """
         now = time.monotonic()
+        self._outages.turned()
         if self._stopping() and self._stop_by is None:
             self._stop_by = now + self._grace_s
         failure = self.current_failure or "no error was reported"

@@ -9,8 +9,8 @@ from streamssl.config.root import Config
 from streamssl.data.events import Slice
 from streamssl.transport.base import Receipt, Transaction
 from streamssl.transport.journal import JournalRecord
+from streamssl.transport.kafka.client_logs import demote_client_logs
 from streamssl.transport.kafka.connection import Connection
-from streamssl.transport.kafka.log_throttle import throttle_client_logs
 from streamssl.transport.kafka.retry import RetryPolicy
 
 
@@ -45,7 +45,7 @@ class KafkaTransport:
             TransportUnavailableError: Not reachable within `kafka.start_timeout_s`, or a topic is
                 missing or forbidden.
         """
-        throttle_client_logs()
+        demote_client_logs()
         self._retry_policy.set_deadline(self._config.kafka.start_timeout_s)
         self._connection = Connection(self._config, self._retry_policy)
         self._retry_policy.clear_deadline()

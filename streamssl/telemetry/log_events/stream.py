@@ -1,0 +1,94 @@
+"""What the stream was: learning, incidents, what could not be read."""
+
+from __future__ import annotations
+
+from streamssl.telemetry.log_events.table import Table
+
+STREAM: Table = {
+    "channels": (
+        "INFO",
+        "{num_channels} channels by {decided_by}, {num_left_out} fields are left out",
+        "num_channels channels num_left_out left_out decided_by",
+        "The channels are known; `left_out`: field -> why it is none.",
+    ),
+    "field_new": (
+        "WARNING",
+        "a new field is no channel: {field}; name it in modality.fields to have it, and change "
+        "the state's channels with `streamssl checkpoint migrate`",
+        "field",
+        "A field came that the first events did not have; once a field, 64 at most.",
+    ),
+    "channel_vanished": (
+        "WARNING",
+        "a channel has no values any more: {channel}",
+        "channel",
+        "A channel was missing for much longer than it ever was; once a channel, 64 at most.",
+    ),
+    "keys": (
+        "WARNING",
+        "{warning}",
+        "problem warning",
+        "Keys defeat their purpose: `without_key`, `several_partitions` or `short_lived`; once "
+        "each.",
+    ),
+    "training_burst": (
+        "INFO",
+        "the first training burst {state}: {burst_step} of {burst_steps} steps",
+        "state epoch burst_step burst_steps num_trained losses",
+        "The networks' first training `begins`, `goes on` (after a restart) or is `over`.",
+    ),
+    "epoch": (
+        "DEBUG",
+        "epoch {epoch}: {num_events} events, {num_learnt} learnt, {num_steps} steps",
+        "epoch num_events num_learnt num_gated num_steps num_trained keys warmup_progress losses",
+        "An epoch was learnt.",
+    ),
+    "learning_thinned": (
+        "WARNING",
+        "learns {percent} % of the events: {lag} messages wait, more than learn.thin_above_lag",
+        "percent lag",
+        "The lag thins learning, from now on.",
+    ),
+    "learning_whole": (
+        "INFO",
+        "learns every event again",
+        "",
+        "The lag is below `learn.thin_above_lag` again.",
+    ),
+    "space": (
+        "INFO",
+        "embeddings lie in the space {space} from epoch {epoch} on, before: {previous}",
+        "space previous epoch",
+        "The vectors changed their meaning; announced in `<app>.spaces`, too.",
+    ),
+    "incident": (
+        "INFO",
+        "incident {incident_state}: key {key}, field {top_field}, severity {severity}, score "
+        "{score:.6g}",
+        "incident_state incident_id key top_field event_time severity score threshold anomalies "
+        "seconds",
+        "An incident changed its state: `start`, `end`, or another state of the scores but "
+        "`ongoing`. `severity`, `score`: the highest so far; `anomalies`, `seconds` (event time): "
+        "since its start, as far as this process saw it (null where it did not see the start). "
+        "At most 30 lines a minute.",
+    ),
+    "dead_letter": (
+        "WARNING",
+        "cannot read a message ({reason}: {detail}); {remedy}",
+        "reason detail topic partition offset index sample remedy",
+        "The first dead letter of a reason. `sample`: the first 200 bytes, printable (null with "
+        "`telemetry.log_samples: false`).",
+    ),
+    "dead_letters": (
+        "WARNING",
+        "{num} of {num_inputs} inputs were dead letters in the last minute: {reasons}",
+        "num num_inputs reasons",
+        "Once a minute while there are any.",
+    ),
+    "input_missed": (
+        "ERROR",
+        "input expired before it was read: {change}",
+        "change",
+        "The topic's retention was shorter than the wait; the journal says the same.",
+    ),
+}
