@@ -9,6 +9,7 @@ from typing import Annotated, NoReturn
 import typer
 
 from streamssl.cli.bench import bench_app
+from streamssl.cli.checkpoint import checkpoint_app
 from streamssl.cli.demo import demo
 from streamssl.cli.replay import replay
 from streamssl.cli.run import run
@@ -33,6 +34,7 @@ app.command()(replay)
 app.command()(validate)
 app.command()(schema)
 app.command()(demo)
+app.add_typer(checkpoint_app, name="checkpoint")
 app.add_typer(bench_app, name="bench")
 
 

@@ -19,6 +19,7 @@ class Counts(Protocol):
 
     events: int
     dead_letters: int
+    bad_fields: int
     epochs: int
     samples_trained: int
     anomalies: int
@@ -92,6 +93,7 @@ def summary_lines(counts: Counts, start_up_s: float, written: list[Path]) -> lis
         f"learned       {_learned(counts)}",
         f"anomalies     {counts.anomalies:,} in {counts.incidents:,} incidents",
         f"dead letters  {counts.dead_letters:,}",
+        *([f"bad fields    {counts.bad_fields:,}, missing"] if counts.bad_fields else []),
         *_columns(counts),
         *(f"written       {path}" for path in written),
     ]

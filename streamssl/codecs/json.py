@@ -37,6 +37,7 @@ from streamssl.data.events import (
     Schema,
     Slice,
 )
+from streamssl.telemetry.log_events import tell
 
 log = logging.getLogger(__name__)
 
@@ -148,11 +149,7 @@ class JsonDecoder:
             return values
         if not self._told_frame and values[0][FRAME_BYTES : FRAME_BYTES + 1] == b"{":
             self._told_frame = True
-            log.warning(
-                "messages are framed by a schema registry (byte 0 and an id); the JSON behind the "
-                "frame is read",
-                extra={"schema_id": schema_id},
-            )
+            tell(log, "framed", schema_id=schema_id)
         return [_unframed(value) for value in values]
 
     def _columns(

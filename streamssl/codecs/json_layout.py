@@ -99,8 +99,8 @@ class JsonLayout:
         values_BC, faults = np.empty(shape), Faults()
         wrong_BC = None if self._strict else np.zeros(shape, np.bool_)
         for column, place in enumerate(self._numbers):
-            if self._strict and place.inner is None:
-                values_BC[:, column] = _float64(partial(map, place.flat, events), len(events))
+            if self._strict and (known_B := _plain_numbers(place, events)) is not None:
+                values_BC[:, column] = known_B
                 continue
             cells = _set_cells(place, self.schema.fields[column], events, faults)
             values_BC[:, column], wrong_B = self._opened(cells)
@@ -235,6 +235,18 @@ def _set_cells(
         if cell is UNSET:
             faults[row] = Fault("missing_field", f"no field {name!r}, and no such path")
     return [instead if cell is UNSET else cell for cell in cells]
+
+
+def _plain_numbers(place: Place, events: Sequence[Any]) -> FloatArray | None:
+    """The numbers of a field, None where one that must be there is not, or null is on its path."""
+    try:
+        flat_B = _float64(partial(map, place.flat, events), len(events))
+        if place.inner is None:
+            return flat_B
+        inner_B = _float64(partial(map, place.inner, events), len(events))
+    except (TypeError, AttributeError):
+        return None
+    return np.where(np.isnan(flat_B), inner_B, flat_B)
 
 
 def _float64(numbers: Callable[[], Iterable[Any]], count: int) -> FloatArray:

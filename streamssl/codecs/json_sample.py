@@ -40,10 +40,8 @@ def _cells(raw: Fields, config: InputConfig) -> dict[str, Cell]:
     """The fields; what is nested by the paths of its numbers, where it holds some."""
     cells: dict[str, Cell] = {}
     for name, value in raw.items():
-        nested = list(nested_numbers({name: value}))
-        cells |= dict.fromkeys(nested, Kind.NESTED)
-        if not nested:
-            cells[name] = _cell(bytes(value), config)
+        nested: dict[str, Cell] = dict.fromkeys(nested_numbers({name: value}), Kind.NESTED)
+        cells |= nested or {name: _cell(bytes(value), config)}
     return cells
 
 

@@ -42,9 +42,7 @@ def mended(value: bytes) -> bytes:
         >>> mended(b'{"a": NaN, "b": -Infinity, "c": "NaN", "d": 1e999}')
         b'{"a": null, "b": -1e308, "c": "NaN", "d": 1e308}'
     """
-    if frame_id(value) is not None:
-        value = value[FRAME_BYTES:]
-    return _TOKEN.sub(_plain, value.removeprefix(_BOM))
+    return _TOKEN.sub(_plain, _bare(value))
 
 
 def decode_mended(decode: Callable[[bytes], _T], value: bytes) -> _T:
@@ -55,15 +53,14 @@ def decode_mended(decode: Callable[[bytes], _T], value: bytes) -> _T:
         UnicodeDecodeError: It is no UTF-8.
         RecursionError: It is nested too deeply.
     """
-    try:
-        return on_fresh_stack(decode, value)
-    except msgspec.DecodeError as error:
-        if isinstance(error, msgspec.ValidationError) and "out of range" not in str(error):
-            raise
-        better = mended(value)
-        if better == value:
-            raise
-    return on_fresh_stack(decode, better)
+    for mend in (_without_literals, mended):
+        try:
+            return on_fresh_stack(decode, value)
+        except msgspec.DecodeError as error:
+            if isinstance(error, msgspec.ValidationError) and "out of range" not in str(error):
+                raise
+            value = mend(value)
+    return on_fresh_stack(decode, value)
 
 
 def on_fresh_stack(function: Callable[[bytes], Any], value: bytes) -> Any:
@@ -77,6 +74,22 @@ def on_fresh_stack(function: Callable[[bytes], Any], value: bytes) -> Any:
     except RecursionError:
         with ThreadPoolExecutor(1) as pool:
             return pool.submit(function, value).result()
+
+
+def _bare(value: bytes) -> bytes:
+    """The value without frame and byte order mark."""
+    return (value if frame_id(value) is None else value[FRAME_BYTES:]).removeprefix(_BOM)
+
+
+def _without_literals(value: bytes) -> bytes:
+    """What `mended` does of literals, at once, where strings are easily told from the rest."""
+    value = _bare(value)
+    if b"\\" in value:
+        return value
+    parts = value.split(b'"')
+    outside = b'"'.join(parts[::2]).replace(b"NaN", b"null").replace(b"Infinity", b"1e308")
+    parts[::2] = outside.split(b'"')
+    return b'"'.join(parts)
 
 
 def _plain(match: re.Match[bytes]) -> bytes:

@@ -7,7 +7,7 @@ from collections.abc import Collection, Sequence
 
 import msgspec
 
-from streamssl.codecs.json_fields import raw_fields
+from streamssl.codecs.json_fields import nested_numbers, raw_fields
 from streamssl.data.events import Message
 
 MAX_LOOKS = 64
@@ -41,15 +41,11 @@ class OtherFields:
 
 
 def _others(value: bytes, known: Collection[str]) -> list[str]:
+    """What is not known, nested numbers by their paths."""
     try:
         raw = raw_fields(value)
+        named = {name: list(nested_numbers({name: cell})) for name, cell in raw.items()}
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return []
-    paths = tuple(name for name in known if "." in name)
-    return [
-        name
-        for name, cell in raw.items()
-        if name not in known
-        and bytes(cell) != b"null"
-        and not any(path.startswith(f"{name}.") for path in paths)
-    ]
+    held = (name for name, cell in raw.items() if bytes(cell) != b"null" and name not in known)
+    return [path for name in held for path in named[name] or [name] if path not in known]

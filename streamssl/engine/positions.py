@@ -8,7 +8,7 @@ from typing import Any
 
 from streamssl.data.events import Schema
 from streamssl.data.results import Decisions
-from streamssl.transport.journal import JournalRecord, missed_change
+from streamssl.transport.journal import MIGRATED, JournalRecord, missed_change
 
 
 @dataclass
@@ -47,7 +47,9 @@ class Positions:
             self.space = record.space
         self.closed.clear()
         self.dropped.clear()
-        self.changes.clear()
+        # Records of before a migration are repeated by what was migrated: it is still to be said.
+        unsaid = [c for c in self.changes if c.startswith(MIGRATED) and c not in record.changes]
+        self.changes[:] = unsaid
 
     def decide(self, schema: Schema | None) -> None:
         """Take over the stream's columns, unless they are decided already."""

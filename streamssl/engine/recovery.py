@@ -21,7 +21,7 @@ from streamssl.engine.spaces import announcements
 from streamssl.host import Host
 from streamssl.telemetry.log_events import tell
 from streamssl.transport.base import InputExpiredError, Transaction
-from streamssl.transport.journal import POISON, JournalRecord
+from streamssl.transport.journal import MIGRATED, POISON, JournalRecord
 
 log = logging.getLogger(__name__)
 
@@ -79,7 +79,8 @@ class Reproduction:
         """Take over the learner's columns, and fingerprint the state that was given."""
         self.positions.decide(self.host.schema)
         self.state_crc32c = self.host.state_crc32c()
-        self._given = (self.host.epoch, self.positions.seq)
+        migrated = any(change.startswith(MIGRATED) for change in self.positions.changes)
+        self._given_epoch = self.host.epoch if self.positions.seq and not migrated else None
 
     def apply(
         self, record: JournalRecord, position: int, *, publishing: bool = False
@@ -109,6 +110,7 @@ class Reproduction:
         self._check_order(record)
         pieces = [self._read(record, partition) for partition in sorted(record.ranges)]
         tails = {p: self.source.reread(p, *ends) for p, ends in sorted(record.tails.items())}
+        self._check_columns(record)
         self._close_epochs(record)
         self.positions.schema = record.schema or self.positions.schema
         self._drop(record, self.host.epoch)
@@ -138,6 +140,11 @@ class Reproduction:
             )
         raise JournalBrokenError(f"journal records {seq + 1} to {record.seq - 1} are missing")
 
+    def _check_columns(self, record: JournalRecord) -> None:
+        before = self.positions.schema
+        if before and record.schema and record.schema != before:
+            raise JournalBrokenError(f"record {record.seq} goes on from a state of other channels")
+
     def _read(self, record: JournalRecord, partition: int) -> Slice:
         expected = record.range_of(partition)
         piece = self.source.reread(partition, expected.start, expected.stop)
@@ -160,7 +167,7 @@ class Reproduction:
             self.state_crc32c = self.host.close_epoch(decisions[epoch]).result().state_crc32c
         if record.state_crc32c != self.state_crc32c:
             self.differing.setdefault(record.epoch, record.environment == self.environment)
-            if not self.num_records and self._given[1] and self._given[0] == record.epoch:
+            if not self.num_records and self._given_epoch == record.epoch:
                 self.other_state_at = record
 
     def _drop(self, record: JournalRecord, epoch: int) -> None:
@@ -244,6 +251,11 @@ def _broken(positions: Positions, records: Records, oldest: int) -> tuple[str, s
         return "state_old", (
             f"the state ends at journal record {positions.seq}, and what the journal had after it "
             "has expired: is the state folder an old copy, or was the instance away for long?"
+        )
+    schemas = {record.schema for _, record in records if record.schema}
+    if positions.schema is None and len(schemas) > 1:
+        return "state_old", (
+            "the channels were changed since, and the state that was migrated is not here"
         )
     known = any(record.seq == positions.seq for _, record in records)
     if oldest < positions.journal and not known:

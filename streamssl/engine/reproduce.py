@@ -24,7 +24,7 @@ from streamssl.host.local import LocalHost
 from streamssl.learner.build import build
 from streamssl.stream import StreamLearner
 from streamssl.telemetry.log_events import tell
-from streamssl.transport.journal import JournalRecord
+from streamssl.transport.journal import MIGRATED, JournalRecord
 from streamssl.transport.kafka.readonly import KafkaReadonly
 
 log = logging.getLogger(__name__)
@@ -148,10 +148,11 @@ def _begin(config: Config, records: Journal, learner: HostedLearner) -> Position
 
 
 def _whole(records: list[JournalRecord], seq: int) -> bool:
-    """Whether the records go on from `seq` and no epoch was left out since."""
+    """Whether the records go on from `seq`, no epoch left out and no channel changed since."""
     numbers = [record.seq for record in records]
-    gaps = (change.startswith("gap") for record in records for change in record.changes)
-    return numbers == list(range(seq + 1, seq + 1 + len(records))) and not any(gaps)
+    changes = (change for record in records for change in record.changes)
+    breaks = [change for change in changes if change.startswith(("gap", MIGRATED))]
+    return numbers == list(range(seq + 1, seq + 1 + len(records))) and not breaks
 
 
 def _load(path: Path) -> Checkpoint | None:

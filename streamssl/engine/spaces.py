@@ -31,12 +31,18 @@ def announcements(record: JournalRecord, previous: str | None) -> list[OutputRec
     """
     if record.space is None:
         return []
-    trained = previous is not None and previous.endswith(f"/{PROVISIONAL}")
     value = SpaceValue(
         space=record.space,
         previous=previous,
         epoch=record.epoch,
         instance=record.instance,
-        reason="first training burst over" if trained else "start",
+        reason=_reason(record.space, previous),
     )
     return [encode_space(value)]
+
+
+def _reason(space: str, previous: str | None) -> str:
+    if previous is None:
+        return "start"
+    begins_anew = space.endswith(f"/{PROVISIONAL}")
+    return "channels were changed" if begins_anew else "first training burst over"

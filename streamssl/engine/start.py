@@ -14,6 +14,7 @@ from streamssl.checkpoint import (
     check_owner,
     note_owner,
 )
+from streamssl.config.agreement import disagreement
 from streamssl.config.environment import environment_hash
 from streamssl.config.root import Config
 from streamssl.engine.ports import Ports
@@ -62,7 +63,7 @@ def start(*, config: Config, ports: Ports, state_dir: Path | None, init_from: Pa
 
     Raises:
         CheckpointError: No checkpoint is usable though there are some, `init_from` has none, or
-            the state is of networks of another size.
+            the state is of networks of another size, or of other columns.
         MissingStateError: `state_dir` holds no state, and the instance has a history.
         WrongStateError: `state_dir` is another instance's.
     """
@@ -78,7 +79,6 @@ def start(*, config: Config, ports: Ports, state_dir: Path | None, init_from: Pa
         path = found.path
     elif init_from:
         _pretrained(host, init_from)
-        _check_columns(config, host, init_from)
         source = "initial"
     reproduction = Reproduction(
         host=host,
@@ -89,11 +89,11 @@ def start(*, config: Config, ports: Ports, state_dir: Path | None, init_from: Pa
     )
     # With the record before: if it is not there, this is another journal, or a shorter one.
     records, oldest = ports.transport.journal(max(0, positions.journal - 1))
-    if state_dir is not None:
-        if not (found or _is_whole(records, oldest, is_noted=is_noted)):
-            _check_missing(config, owner, state_dir, records)
-        if not is_noted:
-            note_owner(state_dir, owner)
+    if state_dir and not (found or _is_whole(records, oldest, is_noted=is_noted)):
+        _check_missing(config, owner, state_dir, records)
+    _check_columns(config, positions, host, records, str(path or "the state"))
+    if state_dir and not is_noted:
+        note_owner(state_dir, owner)
     tell(
         log,
         "recovering",
@@ -152,14 +152,25 @@ def _pretrained(host: Host, directory: Path) -> None:
         raise CheckpointError(f"{directory} holds no checkpoint to begin from; see replay --save")
 
 
-def _check_columns(config: Config, host: Host, init_from: Path) -> None:
-    learnt = host.schema
-    if learnt is None:
-        return
-    wanted = config.modality.columns().schema(learnt.fields)
-    if wanted != learnt:
+def _check_columns(
+    config: Config, positions: Positions, host: Host, records: Records, where: str
+) -> None:
+    """Refuse columns that are not those of the state and of the journal after it.
+
+    Raises:
+        CheckpointError: The configuration asks for others, or the journal has others since.
+    """
+    state = positions.schema or host.schema
+    since = [record for _, record in records if record.seq > positions.seq and record.schema]
+    other = next((record for record in since if state and record.schema != state), None)
+    if state and other:
         raise CheckpointError(
-            f"{init_from} was learnt from the columns {', '.join(learnt.fields + learnt.texts)}, "
-            f"but the section modality names {', '.join(wanted.fields + wanted.texts)}; name the "
-            "same columns in the same order"
+            f"{where} has the channels {', '.join(state.fields)}, but journal record {other.seq} "
+            f"has {', '.join(other.fields or ())} since: it is a state of before a `streamssl "
+            "checkpoint migrate`; bring back the state that was migrated, or migrate this one again"
         )
+    learnt = state or (since[-1].schema if since else None)
+    problem = learnt and disagreement(config, learnt, where if state else "the journal")
+    if problem:
+        first = "" if state else "; without a state, start once with the channels of before"
+        raise CheckpointError(f"{problem}{first}")

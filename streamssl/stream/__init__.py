@@ -10,11 +10,13 @@ from pathlib import Path
 from typing import Any
 
 from streamssl.checkpoint import CheckpointError, store
+from streamssl.config.agreement import disagreement
 from streamssl.config.root import Config
 from streamssl.config.settings import load_config
 from streamssl.data.events import EventBatch, Float32Array, Schema, check_batch
 from streamssl.data.results import Decisions, EpochReport, Results, Spread
 from streamssl.learner import prepare
+from streamssl.stream.migrate import migrate_model
 from streamssl.stream.model import StreamModel, modality_for
 from streamssl.telemetry.stages import Stages
 
@@ -198,7 +200,7 @@ class StreamLearner:
         """Take over the newest checkpoint under `directory`, of `save` or of a daemon.
 
         Raises:
-            CheckpointError: There is none that can be used.
+            CheckpointError: There is none that can be used, or it is of other columns.
         """
         found = store.load_newest(Path(directory), on_corruption="fail")
         if found is None:
@@ -207,6 +209,21 @@ class StreamLearner:
             self.load_state_dict(found.state.get("learner", found.state))
         except CheckpointError as error:
             raise CheckpointError(f"{found.path}: {error}") from error
+        problem = self.schema and disagreement(self.config, self.schema, str(found.path))
+        if problem:
+            self._model = None
+            raise CheckpointError(problem)
+
+    def migrate(self, schema: Schema) -> None:
+        """Change the columns of what was learnt: what still fits is kept (`stream/migrate.py`).
+
+        It is done between epochs. A learner that has seen nothing has nothing to change.
+        """
+        if self._model is None or self._model.schema == schema:
+            return
+        new = self._new_model(schema)
+        migrate_model(self._model, new)
+        self._model = new
 
     def state_dict(self) -> dict[str, Any]:
         """The whole state; it can be taken between epochs only."""
@@ -254,7 +271,16 @@ class StreamLearner:
     def _for(self, batch: EventBatch) -> StreamModel:
         """The model of the batch's columns, built at the first batch."""
         if self._model is None:
+            self._check_columns(batch.schema)
             self._model = self._new_model(batch.schema)
         elif batch.schema != self._model.schema:
             raise ValueError(f"{batch.schema} is not what was learned: {self._model.schema}")
         return self._model
+
+    def _check_columns(self, schema: Schema) -> None:
+        """Refuse columns that are not those that the configuration names."""
+        wanted = self.config.modality.columns().schema(schema.fields)
+        if any(set(a) != set(b) for a, b in zip(wanted, schema, strict=True)):
+            raise ValueError(
+                f"{schema} are not the columns that the section modality names: {wanted}"
+            )

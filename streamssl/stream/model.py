@@ -94,7 +94,7 @@ class StreamModel:
         self.open = OpenEpoch()
         self.num_seen = 0
         self.num_learnt = 0
-        self.digest = 0
+        self.digest = self.migrations = 0
 
     def _new_learner(self) -> Learner | AbsentLearner:
         config = self.config
@@ -113,7 +113,8 @@ class StreamModel:
     @property
     def space(self) -> str:
         """Name of the embedding space: instances learn apart, so each has spaces of its own."""
-        return f"{self.config.app.instance}/{self.learner.space}"
+        migrated = f".{self.migrations}" if self.migrations else ""
+        return f"{self.config.app.instance}{migrated}/{self.learner.space}"
 
     def judge(self, batch: EventBatch, epoch: int) -> Judged:
         """Score a batch with the frozen state; only the key table has grown afterwards."""
@@ -247,6 +248,7 @@ class StreamModel:
         assert not len(self.open), "state is only whole between epochs"
         return {
             "counts": [self.num_seen, self.num_learnt, self.digest],
+            "migrations": self.migrations,
             "keys": self.keys.state_dict(),
             "time": self.time.state_dict(),
             "modality": self.modality.state_dict(),
@@ -257,6 +259,7 @@ class StreamModel:
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Take over what `state_dict` gave."""
         self.num_seen, self.num_learnt, self.digest = map(int, state["counts"])
+        self.migrations = int(state.get("migrations", 0))
         self.keys.load_state_dict(state["keys"])
         self.time.load_state_dict(state["time"])
         self.modality.load_state_dict(state["modality"])

@@ -14,6 +14,8 @@ from streamssl.data.events import Range, Schema
 from streamssl.data.results import Decisions
 
 POISON = -2
+# How a change begins that says that another state goes on: one of other channels.
+MIGRATED = "migrated"
 
 
 class JournalRecord(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
@@ -32,14 +34,15 @@ class JournalRecord(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=Tru
             the whole message, `POISON` one that killed the process and must not be decoded.
         closed: Decisions of the epochs that closed since the last record: epoch -> decisions
             as (reason, learn_rate, backlog).
-        fields: Names of the stream's numbers; only in the record that decides its columns.
+        fields: Names of the stream's numbers; only in a record that decides its columns.
         texts: Names of its text columns, in the same record.
         space: Name of the embedding space that this transaction announces, None where it
             announces none.
         state_crc32c: CRC of the state that scored this transaction.
         environment: Hash of configuration, build and thread count.
         changes: What else changed since the last record, in words a person reads too:
-            `gap: epochs a..b not learned`, `missed: p [a, b)`, `rebased: epochs a..b`.
+            `gap: epochs a..b not learned`, `missed: p [a, b)`, `rebased: epochs a..b`,
+            `migrated: channels -> channels`.
     """
 
     instance: int

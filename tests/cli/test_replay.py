@@ -390,3 +390,20 @@ def test_the_columns_of_a_file_are_told(tmp_path: Path, suffix: str) -> None:
         assert "came after the first events" in told["late"]
     assert "row number" in told["n"]
     assert "input.time_field" in told["ts"]
+
+
+def test_a_backtest_is_as_tolerant_as_production(tmp_path: Path) -> None:
+    """With the daemon's settings only bad fields are missing, and the summary counts them."""
+    source = tmp_path / "input.jsonl"
+    rows = [{"m": {"a": str(np.sin(i)), "b": "oops" if i % 9 == 3 else i % 7}} for i in range(90)]
+    source.write_text("".join(f"{json.dumps(row)}\n" for row in rows))
+    with pytest.raises(TableError, match=r"modality\.fields: m\.b"):
+        run("--input", source, "--output", tmp_path / "out.parquet")
+    tolerant = ("input.numbers_as_text=true", "input.on_bad_field=missing")
+    named = ('modality.fields=["m.a", "m.b"]', *tolerant)
+    options = [part for setting in named for part in ("--set", setting)]
+    result = run("--input", source, "--output", tmp_path / "out.parquet", *options)
+    assert result.exit_code == 0, result.output
+    assert "dead letters  0" in result.stdout
+    assert "bad fields    10, missing" in result.stdout
+    assert scores(tmp_path / "out.parquet")["score"].null_count == 0

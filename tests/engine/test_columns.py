@@ -10,7 +10,9 @@ import msgspec
 import pytest
 
 from streamssl.codecs.json import JsonDecoder
-from streamssl.config.sections import InputConfig
+from streamssl.config.root import Config
+from streamssl.config.sections import InputConfig, SensorConfig
+from streamssl.config.sections.modality import ColumnSpec
 from streamssl.data.events import Schema
 from streamssl.engine.positions import Positions
 from streamssl.transport.journal import JournalRecord, decode_record
@@ -20,8 +22,18 @@ from tests.engine.world import FakeCodec, World
 SCHEMA = Schema(("x",), ("city",))
 
 
+class TextSection(SensorConfig):
+    """Asks for a text beside the numbers."""
+
+    def columns(self) -> ColumnSpec:
+        return ColumnSpec("auto", ("city",))
+
+
 class TextWorld(World):
     """JSON events with a number and a text."""
+
+    def config(self, instance: int = 0) -> Config:
+        return super().config(instance).model_copy(update={"modality": TextSection()})
 
     def new_codec(self) -> Any:
         codec: Any = FakeCodec()

@@ -88,7 +88,8 @@ ENGINE: Table = {
         "INFO",
         "drained: {events} events scored, {dead_letters} dead letters, {incidents} incidents",
         "events dead_letters transactions epochs samples_trained anomalies incidents recovered "
-        "missed seconds channels num_channels left_out new_fields vanished warnings",
+        "missed seconds channels num_channels left_out new_fields vanished warnings "
+        "bad_fields",
         "The last line of an orderly end: the sums of the run.",
     ),
     "failed": (

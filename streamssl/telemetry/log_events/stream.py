@@ -11,6 +11,13 @@ STREAM: Table = {
         "num_channels channels num_left_out left_out decided_by",
         "The channels are known; `left_out`: field -> why it is none.",
     ),
+    "framed": (
+        "WARNING",
+        "messages are framed by a schema registry (byte 0 and the id {schema_id}); the JSON behind "
+        "the frame is read",
+        "schema_id",
+        "The first framed message with JSON behind the frame.",
+    ),
     "field_new": (
         "WARNING",
         "a new field is no channel: {field}; name it in modality.fields to have it, and change "

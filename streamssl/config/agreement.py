@@ -1,0 +1,46 @@
+"""Whether the columns that a configuration asks for are those that a state was learnt from."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from streamssl.config.root import Config
+from streamssl.data.channels import is_ignored
+from streamssl.data.events import Schema
+
+MAX_NAMES_SHOWN = 20
+
+
+def disagreement(config: Config, learnt: Schema, where: str) -> str | None:
+    """What is wrong and what to do, None where they agree; the order of names does not matter.
+
+    Args:
+        config: Names the columns, or leaves them to the first events and says what is none.
+        learnt: The columns of a state.
+        where: What the state is called, such as `the state in DIR`.
+    """
+    wanted = wanted_columns(config, learnt)
+    if all(set(a) == set(b) for a, b in zip(wanted, learnt, strict=True)):
+        return None
+    return (
+        f"{where} was learnt from the channels {_listed(learnt)}, but the configuration (modality "
+        f"and input) asks for {_listed(wanted)}; go back to the first, or change the state's "
+        "channels with `streamssl checkpoint migrate`, which keeps what still fits"
+    )
+
+
+def wanted_columns(config: Config, learnt: Schema) -> Schema:
+    """The configured columns; with `auto` the learnt ones but for those that are none any more."""
+    columns, special = config.modality.columns(), set(config.input.special_fields().values())
+    found = tuple(
+        name
+        for name in learnt.fields
+        if name not in special and not is_ignored(name, config.input.ignore_fields)
+    )
+    return columns.schema(found)
+
+
+def _listed(schema: Schema) -> str:
+    names: Sequence[str] = schema.fields + schema.texts
+    more = f" and {len(names) - MAX_NAMES_SHOWN} more" if len(names) > MAX_NAMES_SHOWN else ""
+    return f"{', '.join(names[:MAX_NAMES_SHOWN]) or 'none'}{more}"

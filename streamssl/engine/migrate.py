@@ -1,0 +1,74 @@
+"""The state folder of an instance that is stopped: its channels are changed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from streamssl.checkpoint import CheckpointError, lock
+from streamssl.checkpoint.store import Checkpoint, load_newest, save
+from streamssl.config.agreement import wanted_columns
+from streamssl.config.root import Config
+from streamssl.data.events import Schema
+from streamssl.engine.start import CHECKPOINTS
+from streamssl.stream import StreamLearner
+from streamssl.transport.journal import MIGRATED
+
+
+def migrate_state(config: Config) -> list[str]:
+    """Let the newest checkpoint have the channels that the configuration asks for.
+
+    The daemon goes on from it, and its next journal record says the new channels and that they
+    were changed. Older checkpoints stay as they are.
+
+    Returns:
+        What was done, a line each.
+
+    Raises:
+        CheckpointError: There is no usable checkpoint, or the daemon runs.
+    """
+    directory = config.app.state_dir / CHECKPOINTS
+    with lock(config.app.state_dir):
+        found = _found(config, directory)
+        learner = StreamLearner.from_config(config)
+        learner.load_state_dict(found.state["learner"])
+        before = learner.schema
+        if before is None:
+            return [f"{found.path} has no channels yet: the first events decide them"]
+        after = wanted_columns(config, before)
+        if all(set(a) == set(b) for a, b in zip(before, after, strict=True)):
+            return [f"{found.path} has these channels already: {', '.join(before.fields)}"]
+        learner.migrate(after)
+        state = {"learner": learner.state_dict(), "engine": _engine(found, before, after)}
+        path = save(directory, state, position=found.position, keep=config.checkpoint.keep)
+    return [f"migrated {path}", *_told(before.fields, after.fields)]
+
+
+def _told(before: tuple[str, ...], after: tuple[str, ...]) -> Iterator[str]:
+    groups = {
+        "kept": [name for name in after if name in before],
+        "new": [name for name in after if name not in before],
+        "gone": [name for name in before if name not in after],
+    }
+    for word, names in groups.items():
+        yield f"  {word:5} {', '.join(names) or 'none'}"
+    yield "every key warms up once more; the next start journals the change"
+
+
+def _found(config: Config, directory: Path) -> Checkpoint:
+    found = load_newest(directory, on_corruption=config.checkpoint.on_corruption)
+    if found is None:
+        raise CheckpointError(
+            f"{directory} holds no checkpoint; check app.state_dir, or start the daemon once with "
+            "the channels of before and stop it: a planned stop saves one"
+        )
+    if found.state.get("engine") is None:
+        raise CheckpointError(f"{found.path} is of a learner alone: it is no daemon's state")
+    return found
+
+
+def _engine(found: Checkpoint, before: Schema, after: Schema) -> dict[str, object]:
+    """What the engine goes on with: the next record says the channels."""
+    engine = dict(found.state["engine"])
+    told = f"{MIGRATED}: {', '.join(before.fields)} -> {', '.join(after.fields)}"
+    return engine | {"schema": None, "changes": [*engine["changes"], told]}
