@@ -30,7 +30,7 @@ def validate(
             "--columns",
             "--channels",
             min=1,
-            help="Columns of numbers to reckon memory for, where the first event decides them.",
+            help="Columns of numbers to reckon memory for, where the first events decide them.",
         ),
     ] = _ASSUMED_NUMBERS,
 ) -> None:
@@ -103,7 +103,7 @@ def memory_report(config: Config, num_numbers: int) -> list[str]:
 
     Args:
         config: What to reckon for.
-        num_numbers: Columns of numbers, where the first event decides them.
+        num_numbers: Columns of numbers, where the first events decide them.
     """
     from streamssl.checkpoint.snapshot import snapshot
     from streamssl.stream.model import StreamModel

@@ -14,7 +14,7 @@ class ColumnSpec(NamedTuple):
     """The columns that codecs must deliver.
 
     Attributes:
-        numbers: Columns of numbers by name; `auto`: every numeric field of the first event.
+        numbers: Columns of numbers by name; `auto`: those of the first events.
         texts: Columns of text by name.
         required: Whether an event that lacks one is rejected.
     """
@@ -29,7 +29,7 @@ class ColumnSpec(NamedTuple):
         return (() if self.numbers == "auto" else self.numbers) + self.texts
 
     def schema(self, found: tuple[str, ...]) -> Schema:
-        """The stream's columns, where these numbers were found in the first event."""
+        """The stream's columns, where these numbers were found in the first events."""
         return Schema(found if self.numbers == "auto" else self.numbers, self.texts)
 
 

@@ -18,7 +18,9 @@ class SensorConfig(ModalityConfig):
 
     kind: Literal["sensor"] = Field("sensor", description="What the stream consists of.")
     fields: Literal["auto"] | list[str] = Field(
-        "auto", description="Channels by name, or every numeric field of the first event."
+        "auto",
+        description="Channels by name, or the numeric fields of the first epoch's events "
+        "(docs/channels.md).",
     )
     required: bool = Field(False, description="True: an event that lacks a channel is rejected.")
     window: int = Field(32, ge=4, le=1024, description="Rows of context per key.")
