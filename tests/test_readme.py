@@ -109,8 +109,11 @@ def test_the_architecture_names_files_that_exist() -> None:
     ] == []
 
 
-def test_the_library_example_prints_what_it_says() -> None:
+def test_the_library_example_prints_what_it_says(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Run as it stands, the example prints the figures below it."""
+    monkeypatch.chdir(tmp_path)
     (example,) = (block for block in blocks("python") if "StreamLearner" in block)
     (expected,) = blocks("text")
     printed = io.StringIO()

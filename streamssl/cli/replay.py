@@ -18,6 +18,7 @@ from rich.console import Console
 from streamssl.cli.options import SetOption
 from streamssl.cli.replay_view import Counts, progress, summary_lines
 from streamssl.config import Config, load_config, secret_values
+from streamssl.config.budget import parse_budget
 from streamssl.telemetry.logs import setup_logging
 
 CSV: Mapping[str, Any] = {"rich_help_panel": "How CSV is written (found out where not said)"}
@@ -27,7 +28,7 @@ def replay(
     output: Annotated[
         Path,
         typer.Option(
-            help="Scores, one row per input row: .csv, .parquet or .pq; with --journal the "
+            help="Scores, one row per input row: .csv, .parquet or .jsonl; with --journal the "
             "published records: .parquet or .jsonl.",
             show_default=False,
         ),
@@ -133,20 +134,14 @@ def _replay_file(
     csv: Mapping[str, Any],
 ) -> None:
     began_s = time.monotonic()
-    from streamssl.engine.backtest import Backtest, scorer_names
+    from streamssl.engine.backtest import Backtest, open_files
     from streamssl.stream.statistics_thread import take_short_turns
-    from streamssl.transport.files import CsvOptions, FileTransport
+    from streamssl.transport.files import CsvOptions
 
     take_short_turns()
     if embeddings and not config.learner.enabled:
         raise typer.BadParameter("needs learner.enabled: true", param_hint="--embeddings")
-    transport = FileTransport(
-        source,
-        output,
-        embeddings=embeddings,
-        scorers=scorer_names(config),
-        csv=CsvOptions(**csv),
-    )
+    transport = open_files(config, source, output, embeddings, CsvOptions(**csv))
     with (
         _terminated() as check,
         progress(Console(stderr=True), lambda: transport.fraction) as show,
@@ -164,7 +159,8 @@ def _replay_file(
     for note in transport.notes:
         typer.echo(f"read as       {note}")
     written = [*transport.outputs, *([save] if save else [])]
-    for line in summary_lines(done, start_up_s, written):
+    budget = parse_budget(config.alerts.budget)
+    for line in summary_lines(done, budget, backtest.hints, start_up_s, written):
         typer.echo(line)
 
 

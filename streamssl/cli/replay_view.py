@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Protocol
@@ -11,7 +11,10 @@ from typing import Protocol
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
+from streamssl.config.budget import Budget
+
 LINE_EVERY_S = 10.0
+DAY_S = 86_400.0
 
 
 class Counts(Protocol):
@@ -24,6 +27,11 @@ class Counts(Protocol):
     samples_trained: int
     anomalies: int
     incidents: int
+    warming: int
+    keys: int
+    keys_warming: int
+    first_time: float | None
+    last_time: float | None
     seconds: float
     channels: list[str]
     num_channels: int
@@ -79,24 +87,47 @@ def _rate(counts: Counts) -> float:
     return counts.events / max(counts.seconds, 1e-9)
 
 
-def summary_lines(counts: Counts, start_up_s: float, written: list[Path]) -> list[str]:
+def summary_lines(
+    counts: Counts, budget: Budget, hints: Sequence[str], start_up_s: float, written: list[Path]
+) -> list[str]:
     """What was done and written, one fact a line.
 
     Args:
         counts: What was done; `seconds` from the first row taken to the last output.
+        budget: The alerts that are wanted at most.
+        hints: Options that seem to fit the file.
         start_up_s: Before that: loading libraries, deciding columns, building networks.
         written: Files and folders.
     """
     speed = f"{_rate(counts):,.0f} events/s (start-up {start_up_s:.1f} s)"
     return [
         f"events        {counts.events:,} in {counts.seconds:.1f} s, {speed}",
+        f"keys          {counts.keys:,}, {counts.keys_warming:,} still warming",
+        f"warming       {_share(counts.warming, counts.events)} of the rows: no alert on them",
         f"learned       {_learned(counts)}",
         f"anomalies     {counts.anomalies:,} in {counts.incidents:,} incidents",
+        f"alert rate    {_alert_rate(counts, budget)}",
         f"dead letters  {counts.dead_letters:,}",
         *([f"bad fields    {counts.bad_fields:,}, missing"] if counts.bad_fields else []),
         *_columns(counts),
+        *(f"hint          {hint}" for hint in hints),
         *(f"written       {path}" for path in written),
     ]
+
+
+def _alert_rate(counts: Counts, budget: Budget) -> str:
+    ready = counts.events - counts.warming
+    rows = f"{_share(counts.anomalies, ready)} of the rows that were not warming"
+    if budget.share is not None:
+        wanted = f"budget {100.0 * budget.share:.3g} %"
+        return f"{_share(counts.incidents, ready)} incidents ({wanted}), anomalies {rows}"
+    days = ((counts.last_time or 0.0) - (counts.first_time or 0.0)) / DAY_S
+    per_day = f"{counts.incidents / days:,.1f}" if days else "-"
+    return f"{per_day} incidents a day of event time (budget {budget}), anomalies {rows}"
+
+
+def _share(part: int, whole: int) -> str:
+    return f"{100.0 * part / whole:.3g} %" if whole else "none"
 
 
 def _columns(counts: Counts) -> Iterator[str]:

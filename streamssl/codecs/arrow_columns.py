@@ -10,7 +10,13 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from pyarrow import types
 
-from streamssl.codecs.arrow_types import (
+from streamssl.codecs.cells import parse_numbers
+from streamssl.codecs.dead_letters import Fault, UnreadableError, bad_time_fault
+from streamssl.codecs.keys import key_length_fault
+from streamssl.codecs.rows import Faults
+from streamssl.codecs.texts import MAX_TEXT_BYTES, byte_lengths
+from streamssl.config.sections import InputConfig
+from streamssl.data.arrow_types import (
     float64,
     is_moment,
     is_number,
@@ -19,14 +25,8 @@ from streamssl.codecs.arrow_types import (
     moment_seconds,
     number_texts,
 )
-from streamssl.codecs.cells import parse_numbers
-from streamssl.codecs.dead_letters import Fault, UnreadableError
-from streamssl.codecs.keys import key_length_fault
-from streamssl.codecs.rows import Faults
-from streamssl.codecs.texts import MAX_TEXT_BYTES, byte_lengths
-from streamssl.codecs.times import bad_time_fault, bad_times, epoch_seconds, parse_times
-from streamssl.config.sections import InputConfig
 from streamssl.data.events import BoolArray, FloatArray, IntArray
+from streamssl.data.times import bad_times, epoch_seconds, parse_times
 
 _MAX_TIME_BYTES = 64
 _MAX_VIEWED_BYTES = 64 * 2**20

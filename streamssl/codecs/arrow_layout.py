@@ -11,17 +11,17 @@ import numpy as np
 import pyarrow as pa
 
 from streamssl.codecs import arrow_columns
-from streamssl.codecs.arrow_types import column_at, has_column
 from streamssl.codecs.bad_fields import FieldPolicy, Kept, named_detail
 from streamssl.codecs.base import Sample
-from streamssl.codecs.dead_letters import Fault, UnreadableError
+from streamssl.codecs.dead_letters import Fault, UnreadableError, bad_time_fault
 from streamssl.codecs.keys import record_keys
 from streamssl.codecs.row_sample import sampled_rows
 from streamssl.codecs.rows import Faults, Rows, is_good, text_batch
 from streamssl.codecs.texts import long_texts, missing_texts
-from streamssl.codecs.times import bad_time_fault, bad_times
 from streamssl.config.sections import InputConfig
+from streamssl.data.arrow_types import column_at, has_column
 from streamssl.data.events import BoolArray, FloatArray, Message, Schema
+from streamssl.data.times import bad_times
 
 
 class ArrowLayout:

@@ -13,7 +13,8 @@ import numpy as np
 from streamssl.codecs.dead_letters import Fault
 from streamssl.codecs.rows import Faults
 from streamssl.config.sections import InputConfig
-from streamssl.data.events import BadFields, BoolArray, FloatArray, IntArray, is_beyond
+from streamssl.data.events import BadFields, BoolArray, FloatArray, IntArray
+from streamssl.data.ranges import is_beyond
 
 BEYOND = "is infinite or beyond the range of float32"
 # What was kept of rows: how many fields are missing by which fault.

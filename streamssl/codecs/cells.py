@@ -6,7 +6,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from streamssl.codecs.arrow_types import (
+from streamssl.codecs.written_cells import dated_seconds, known_cells, plain_numbers
+from streamssl.data.arrow_types import (
     float64,
     is_moment,
     is_number,
@@ -15,9 +16,8 @@ from streamssl.codecs.arrow_types import (
     moment_seconds,
     number_texts,
 )
-from streamssl.codecs.times import bad_times, epoch_seconds, iso_seconds
-from streamssl.codecs.written_cells import dated_seconds, known_cells, plain_numbers
 from streamssl.data.events import UNTYPED, BoolArray, FloatArray
+from streamssl.data.times import bad_times, epoch_seconds, iso_seconds
 from streamssl.data.written import written_of
 
 MISSING = pa.array(

@@ -34,6 +34,11 @@ class Fault(NamedTuple):
     detail: str
 
 
+def bad_time_fault() -> Fault:
+    """The fault of a time that is none, or not within the years 1 to 9999."""
+    return Fault("bad_time", "neither seconds or milliseconds since 1970 nor ISO 8601")
+
+
 class UnreadableError(Exception):
     """A whole message cannot be read; decoders catch it at their door.
 

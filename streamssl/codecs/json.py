@@ -16,7 +16,7 @@ import pyarrow as pa
 
 from streamssl.codecs.bad_fields import FieldPolicy, Kept, bad_fields, named_detail
 from streamssl.codecs.base import Sample
-from streamssl.codecs.dead_letters import Fault
+from streamssl.codecs.dead_letters import Fault, bad_time_fault
 from streamssl.codecs.fields import NO_COLUMNS, choose_columns, named_schema
 from streamssl.codecs.json_fields import told_fields
 from streamssl.codecs.json_layout import JsonLayout
@@ -25,7 +25,6 @@ from streamssl.codecs.json_text import FRAME_BYTES, frame_id
 from streamssl.codecs.keys import long_keys, record_keys
 from streamssl.codecs.other_fields import OtherFields
 from streamssl.codecs.rows import Faults, Rows, events_of, size_faults
-from streamssl.codecs.times import bad_time_fault, bad_times, parse_times
 from streamssl.config.sections import InputConfig
 from streamssl.data.channels import Choice
 from streamssl.data.events import (
@@ -37,6 +36,7 @@ from streamssl.data.events import (
     Schema,
     Slice,
 )
+from streamssl.data.times import bad_times, parse_times
 from streamssl.telemetry.log_events import tell
 
 log = logging.getLogger(__name__)

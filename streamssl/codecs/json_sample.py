@@ -11,10 +11,10 @@ from streamssl.codecs.cells import parse_numbers
 from streamssl.codecs.fields import array_names
 from streamssl.codecs.json_fields import Fields, nested_numbers, raw_at, raw_fields
 from streamssl.codecs.rows import size_fault
-from streamssl.codecs.times import parse_times
 from streamssl.config.sections import InputConfig
 from streamssl.data.channels import Cell, Kind, SampledEvent
 from streamssl.data.events import Message
+from streamssl.data.times import parse_times
 
 _UNREADABLE = (msgspec.DecodeError, RecursionError, ValueError, OverflowError)
 

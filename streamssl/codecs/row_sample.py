@@ -14,10 +14,10 @@ from pyarrow import types
 
 from streamssl.codecs import cells as table_cells
 from streamssl.codecs.arrow_columns import is_list
-from streamssl.codecs.arrow_types import float64, is_moment, is_number, is_text
 from streamssl.codecs.base import Sample
 from streamssl.codecs.cells import is_untyped
 from streamssl.codecs.fields import array_names
+from streamssl.data.arrow_types import float64, is_moment, is_number, is_text
 from streamssl.data.channels import Cell, Kind, SampledEvent
 from streamssl.data.events import BoolArray, FloatArray
 

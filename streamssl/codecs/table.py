@@ -14,13 +14,12 @@ import pyarrow as pa
 from streamssl.codecs.bad_fields import FieldPolicy, Kept, bad_fields
 from streamssl.codecs.base import Decoder, Sample
 from streamssl.codecs.cells import num_values, numbers, seconds, text_values, texts
-from streamssl.codecs.dead_letters import Fault, OriginalBytesEncoder
+from streamssl.codecs.dead_letters import Fault, OriginalBytesEncoder, bad_time_fault
 from streamssl.codecs.keys import long_keys
 from streamssl.codecs.rows import Faults, Rows, events_of, text_batch
 from streamssl.codecs.table_fields import column_names
 from streamssl.codecs.table_letters import row_letter, unreadable_rows
 from streamssl.codecs.texts import byte_lengths, long_texts
-from streamssl.codecs.times import bad_time_fault
 from streamssl.config.sections import InputConfig
 from streamssl.data.channels import Choice
 from streamssl.data.events import (

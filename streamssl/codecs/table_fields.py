@@ -9,11 +9,11 @@ from typing import Literal
 import numpy as np
 import pyarrow as pa
 
-from streamssl.codecs.arrow_types import is_number, is_text, is_textual
 from streamssl.codecs.cells import is_untyped, numbers, seconds
 from streamssl.codecs.fields import check_names, choose_columns
 from streamssl.codecs.table_sample import INDEX_PREFIX, first_events
 from streamssl.config.sections import InputConfig
+from streamssl.data.arrow_types import is_number, is_text, is_textual
 from streamssl.data.channels import (
     FIRST_EVENTS,
     REASONS,

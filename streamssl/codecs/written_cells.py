@@ -12,7 +12,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from streamssl.codecs.arrow_types import moment_seconds
+from streamssl.data.arrow_types import moment_seconds
 from streamssl.data.events import FloatArray
 from streamssl.data.written import Written
 

@@ -13,7 +13,8 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from streamssl.data.columns import Columns
+from streamssl.data.constructors import FromColumns, hint
+from streamssl.data.ranges import check_range
 
 FloatArray = npt.NDArray[np.float64]
 Float32Array = npt.NDArray[np.float32]
@@ -21,9 +22,6 @@ IntArray = npt.NDArray[np.int64]
 UInt8Array = npt.NDArray[np.uint8]
 BoolArray = npt.NDArray[np.bool_]
 Headers = tuple[tuple[str, bytes], ...]
-
-# The largest number that an event may hold: what the networks read are float32.
-LARGEST = float(np.finfo(np.float32).max)
 
 UNREADABLE = "streamssl:unreadable"
 ORIGINAL = "streamssl:original"
@@ -106,8 +104,10 @@ class Schema(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class EventBatch(Columns):
+class EventBatch(FromColumns):
     """Events as columns, in (partition, offset, index) order within each partition.
+
+    `from_pandas`, `from_arrow`, `from_records` and `from_numpy` make one of what is at hand.
 
     Attributes:
         topic: Input topic (or file name) that the event ids begin with.
@@ -155,9 +155,12 @@ def check_batch(batch: EventBatch) -> EventBatch:
     """The batch with its numbers as float64; refuse one whose columns do not fit together.
 
     Raises:
+        TypeError: It is no batch; the text says what makes one of it.
         ValueError: A column has another length or kind than the batch's, or a number is infinite
             or beyond `LARGEST`; the text says which.
     """
+    if not isinstance(batch, EventBatch):
+        raise TypeError(f"an EventBatch is needed; {hint(batch)}")
     size = (len(batch.offset), len(batch.fields))
     if not isinstance(batch.keys, pa.StringArray) or batch.keys.null_count:
         raise ValueError("keys must be a pyarrow StringArray without nulls; use '' for no key")
@@ -171,25 +174,10 @@ def check_batch(batch: EventBatch) -> EventBatch:
         raise ValueError(f"{', '.join(wrong)} must have {size[0]} rows, like offset")
     if batch.values_BC.dtype not in (np.float64, np.float32):
         raise ValueError(f"values_BC is {batch.values_BC.dtype}; float64 or float32 is needed")
-    _check_range(batch)
+    check_range(batch.fields, batch.values_BC)
     if batch.values_BC.dtype == np.float64:
         return batch
     return replace(batch, values_BC=batch.values_BC.astype(np.float64))
-
-
-def is_beyond(values_BC: FloatArray) -> BoolArray:
-    """`[B, C]` True where a number is infinite or larger than an event may hold; NaN is not."""
-    return np.abs(values_BC) > LARGEST
-
-
-def _check_range(batch: EventBatch) -> None:
-    beyond_BC = is_beyond(batch.values_BC)
-    if beyond_BC.any():
-        row, place = np.argwhere(beyond_BC)[0].tolist()
-        raise ValueError(
-            f"field {batch.fields[place]!r} is {batch.values_BC[row, place]} in row {row}; "
-            f"write NaN for a missing number, or one within +-{LARGEST:.2g}"
-        )
 
 
 def _has_other_length(column: Any, num_rows: int) -> bool:

@@ -70,6 +70,12 @@ class KeyColumns:
         for name, (_, _, initial) in self._specs.items():
             self._arrays[name][slots] = initial
 
+    def copy(self, sources: IntArray, targets: IntArray) -> None:
+        """Give the rows of `targets` the values of those of `sources`."""
+        self.version += 1
+        for column in self._arrays.values():
+            column[targets] = column[sources]
+
     def bytes_per_key(self) -> int:
         """Bytes of one row of all columns."""
         return sum(

@@ -7,16 +7,20 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
-from typing import Any, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 
+from streamssl.data.as_table import AsTable, NamedValues
 from streamssl.data.columns import Columns, take_rows
 from streamssl.data.events import BoolArray, EventBatch, Float32Array, FloatArray, IntArray
 
+SEVERITIES = ("none", "low", "medium", "high", "critical")
+INCIDENT_STATES = ("none", "start", "ongoing", "end")
+
 
 @dataclass(frozen=True, slots=True)
-class Values(Columns):
+class Values(NamedValues):
     """What some fields of explained events are, or should be: numbers or texts.
 
     Attributes:
@@ -56,8 +60,10 @@ class Explanation(Columns):
 
 
 @dataclass(frozen=True, slots=True)
-class Results(Columns):
+class Results(AsTable):
     """What is published for a batch: one row an event, in the batch's order.
+
+    `to_pandas` and `to_arrow` give it as a table, with names in place of numbers.
 
     Attributes:
         batch: The events themselves.
@@ -99,6 +105,8 @@ class Results(Columns):
     embedding_BD: Float32Array
     space: str
 
+    coded: ClassVar = {"severity": SEVERITIES, "incident_state": INCIDENT_STATES}
+
     def take(self, rows: Any) -> Results:
         """The rows that an ascending index array, mask or slice picks."""
         place_B = np.full(len(self.batch), -1)
@@ -120,8 +128,6 @@ class Results(Columns):
         return super(Results, cls).concat(moved)
 
 
-SEVERITIES = ("none", "low", "medium", "high", "critical")
-INCIDENT_STATES = ("none", "start", "ongoing", "end")
 # The embedding space until the first training burst is over, and where there are no networks.
 PROVISIONAL, NO_SPACE = "provisional", "none"
 

@@ -6,8 +6,8 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Self
 
-from streamssl.config.settings import load_config
 from streamssl.data.events import Message
+from streamssl.demo.settings import demo_config
 from streamssl.devkit.clients import TopicReader, TopicWriter, create_topic
 from streamssl.devkit.daemon import DaemonProcess
 from streamssl.devkit.delivery import Acknowledged
@@ -37,11 +37,11 @@ class KafkaScene:
         with ExitStack() as stack:
             kafka = stack.enter_context(LocalKafka(bootstrap_servers))
             self.broker: str | None = f"Apache Kafka at {kafka.bootstrap_servers}"
-            own = (
-                f"kafka.bootstrap_servers={kafka.bootstrap_servers}",
-                f"app.state_dir={kafka.folder / 'state'}",
+            config = demo_config(
+                config_path,
+                bootstrap_servers=kafka.bootstrap_servers,
+                state_dir=str(kafka.folder / "state"),
             )
-            config = load_config(config_path, own, environ={})
             self.scores_topic = f"{config.app.name}.scores"
             self.replay_max_bytes = config.replay.max_bytes
             outputs = [self.scores_topic, f"{config.app.name}.dlq"]

@@ -11,8 +11,9 @@ from pathlib import Path
 from prometheus_client import generate_latest
 
 from streamssl.codecs.registry import build_codec
-from streamssl.config.settings import Config, load_config
+from streamssl.config.settings import Config
 from streamssl.data.events import Message
+from streamssl.demo.settings import demo_config
 from streamssl.devkit.delivery import Acknowledged
 from streamssl.engine import Engine
 from streamssl.host.local import LocalHost
@@ -35,7 +36,7 @@ class MemoryScene:
     broker: str | None = None
 
     def __init__(self, config_path: Path, acknowledged: Acknowledged) -> None:
-        config = load_config(config_path, environ={})
+        config = demo_config(config_path)
         self.scores_topic = f"{config.app.name}.scores"
         self.replay_max_bytes = config.replay.max_bytes
         self._input = config.input.topic

@@ -12,7 +12,6 @@ from typing import Any
 
 from rich.console import Console
 
-from streamssl.config import load_config
 from streamssl.demo.demos import DEFAULT_CONFIG, DEMOS
 from streamssl.demo.kafka_scene import KafkaScene
 from streamssl.demo.memory_scene import MemoryScene
@@ -20,6 +19,7 @@ from streamssl.demo.report import DemoReport
 from streamssl.demo.runner import GRACE_S, DemoRun, RunOutcome
 from streamssl.demo.scene import Scene
 from streamssl.demo.script import Script
+from streamssl.demo.settings import demo_config, explain
 from streamssl.demo.view import LineView, ScreenView, figure
 from streamssl.devkit.broker import BrokerUnavailableError
 from streamssl.devkit.delivery import DeliveryLog
@@ -42,7 +42,8 @@ def play(
 
     Args:
         console: Where to show it: live on a terminal, else in plain lines.
-        config_path: The daemon's configuration, the package's own by default.
+        config_path: The daemon's configuration, the package's own by default; what is taken from
+            another one is told.
         duration_s: Seconds of live play; None plays until Ctrl-C.
         report_path: Where to write the report.
         seed: Of stream and faults.
@@ -56,9 +57,11 @@ def play(
         OutputFileError: The report could not be written after all.
     """
     path = config_path or DEFAULT_CONFIG
-    opener = DEMOS[load_config(path, environ={}).modality.kind]
+    opener = DEMOS[demo_config(path).modality.kind]
     if report_path is not None:
         check_place(report_path)
+    for line in explain(path) if config_path is not None else ():
+        _lines(console)(line)
     begun = time.monotonic()
     log = DeliveryLog()
     with _on_signal(signal.default_int_handler):

@@ -14,7 +14,10 @@ from rich.text import Text
 
 from streamssl.demo.state import RunState
 
-NUM_ROWS = 8
+# Lines of the screen beside the rows of faults and of incidents.
+NUM_OTHER_LINES = 14
+FEWEST_ROWS, MOST_ROWS = 2, 8
+PAIRS_PER_LINE = 3
 NUM_NEWS = 50
 
 
@@ -131,55 +134,86 @@ class LineView:
 
 
 class ScreenView:
-    """A screen that is redrawn in place."""
+    """A screen that is redrawn in place; the last one stays.
+
+    Args:
+        console: A terminal, of 80 columns and 24 lines or more.
+    """
 
     def __init__(self, console: Console) -> None:
-        self._live = Live(console=console, auto_refresh=False, transient=True)
+        self._console = console
+        self._state: RunState | None = None
+        self._live = Live(console=console, auto_refresh=False)
 
     def __enter__(self) -> Self:
         self._live.start(refresh=True)
         return self
 
     def __exit__(self, *_: object) -> None:
+        if self._state is not None:
+            self._live.update(screen(self._state, self._console.height, ended=True), refresh=True)
         self._live.stop()
 
     def show(self, state: RunState) -> None:
         """Draw the screen anew in its place."""
-        self._live.update(screen(state), refresh=True)
+        self._state = state
+        self._live.update(screen(state, self._console.height), refresh=True)
 
 
-def screen(state: RunState) -> Group:
-    """The whole screen as one renderable."""
-    title = f"streamssl demo · {state.phase} · {state.elapsed_s:.0f} s"
-    figures = Table.grid(padding=(0, 2))
-    for name, value in _pairs(state):
-        figures.add_row(Text(name, style="dim"), value)
+def screen(state: RunState, height: int = 24, *, ended: bool = False) -> Group:
+    """The whole screen as one renderable.
+
+    Args:
+        state: What to show.
+        height: Lines of the terminal, which it does not exceed from 24 on.
+        ended: Whether nothing will change any more.
+    """
+    title = f"streamssl demo · {'ended' if ended else state.phase} · {state.elapsed_s:.0f} s"
+    num_rows = min(max((height - NUM_OTHER_LINES) // 2, FEWEST_ROWS), MOST_ROWS)
+    end = [] if ended else [Text("Ctrl-C stops, drains and reports", style="dim")]
     return Group(
-        Panel(figures, title=title, title_align="left"),
-        _fault_table(state),
-        _incident_table(state),
-        Text("Ctrl-C stops, drains and reports", style="dim"),
+        Panel(_figures(state), title=title, title_align="left"),
+        _fault_table(state, num_rows),
+        _incident_table(state, num_rows),
+        *end,
     )
 
 
-def _fault_table(state: RunState) -> Table:
-    table = Table(title=_score_line(state), title_justify="left", expand=True)
-    for column in ("fault", "machine", "field", "began", "outcome"):
-        table.add_column(column)
-    for judgement in state.evaluation.judgements[-NUM_ROWS:]:
-        fault, outcome = judgement.fault, state.outcome(judgement)
-        colour = {"missed": "red", "watching": "yellow", "caught": "green"}.get(outcome, "cyan")
-        ago = f"{max(state.stream_time - fault.start, 0.0):.0f} s ago"
-        table.add_row(fault.kind, fault.key, fault.field, ago, Text(outcome, style=colour))
+def _figures(state: RunState) -> Table:
+    """Names and values, several on a line."""
+    pairs = list(_pairs(state))
+    table = Table.grid(padding=(0, 1))
+    for _ in range(PAIRS_PER_LINE):
+        table.add_column(no_wrap=True, style="dim")
+        table.add_column(no_wrap=True)
+    for first in range(0, len(pairs), PAIRS_PER_LINE):
+        table.add_row(*(cell for pair in pairs[first : first + PAIRS_PER_LINE] for cell in pair))
     return table
 
 
-def _incident_table(state: RunState) -> Table:
+def _table(title: str, *columns: str) -> Table:
+    """A table whose every row is one line."""
+    table = Table(title=title, title_justify="left", expand=True, box=None, padding=(0, 1, 0, 0))
+    for column in columns:
+        table.add_column(column, no_wrap=True, header_style="dim")
+    return table
+
+
+def _fault_table(state: RunState, num_rows: int) -> Table:
+    table = _table(_score_line(state), "fault", "machine", "field", "ago", "outcome")
+    for judgement in state.evaluation.judgements[-num_rows:]:
+        fault, outcome = judgement.fault, state.outcome(judgement)
+        colour = {"missed": "red", "watching": "yellow", "caught": "green"}.get(outcome, "cyan")
+        ago = f"{max(state.stream_time - fault.start, 0.0):.0f} s"
+        told = Text(outcome.removeprefix("caught, "), style=colour)
+        table.add_row(fault.kind, fault.key, fault.field, ago, told)
+    return table
+
+
+def _incident_table(state: RunState, num_rows: int) -> Table:
     false = {incident.incident_id for incident in state.evaluation.false_incidents}
-    table = Table(title="incidents, newest first", title_justify="left", expand=True)
-    for column in ("machine", "top field", "opened", "lasted", ""):
-        table.add_column(column)
-    for incident in state.incidents[: -NUM_ROWS - 1 : -1]:
+    table = _table("incidents, newest first", "machine", "top field", "opened", "lasted", "")
+    for incident in state.incidents[: -num_rows - 1 : -1]:
         ago = f"{max(state.stream_time - incident.start, 0.0):.0f} s ago"
         lasted = f"{incident.last - incident.start:.1f} s"
         note = Text("false", style="red") if incident.incident_id in false else Text("")

@@ -15,13 +15,14 @@ from streamssl.codecs.json import JsonDecoder
 from streamssl.codecs.rows import empty_batch
 from streamssl.codecs.table import TableCodec, TableDecoder
 from streamssl.codecs.table_fields import table_choice
+from streamssl.codecs.table_hints import option_hints
 from streamssl.config.root import Config
 from streamssl.data.channels import Choice
 from streamssl.engine.engine import Engine
 from streamssl.engine.summary import Summary
 from streamssl.host.local import LocalHost
 from streamssl.stream import StreamLearner
-from streamssl.transport.files import FileTransport
+from streamssl.transport.files import CsvOptions, FileTransport
 
 
 class Backtest:
@@ -34,6 +35,9 @@ class Backtest:
         transport: The files.
         on_progress: Called after every transaction.
         clock: Seconds that only grow.
+
+    Attributes:
+        hints: Options that seem to fit the file and are not given.
 
     Raises:
         TableError: A named column is missing, or none is numeric.
@@ -50,6 +54,8 @@ class Backtest:
     ) -> None:
         choice, decoder = columns_of(config, transport)
         schema = choice.schema or NO_COLUMNS
+        sample = None if transport.holds_messages else next(iter(transport.scan()), None)
+        self.hints = option_hints(sample, choice, input=config.input)
         self._learner = StreamLearner.from_config(config)
         self._clock = clock
         self._engine = Engine(
@@ -83,6 +89,28 @@ class Backtest:
         if save is not None:
             self._learner.save(save)
         return summary
+
+
+def open_files(
+    config: Config,
+    source: Path,
+    output: Path,
+    embeddings: Path | None = None,
+    csv: CsvOptions | None = None,
+) -> FileTransport:
+    """The transport of a replay whose output has the columns of the configuration.
+
+    Raises:
+        InputFileError: A name that cannot be read or written.
+    """
+    return FileTransport(
+        source,
+        output,
+        embeddings=embeddings,
+        scorers=scorer_names(config),
+        texts=bool(config.modality.columns().texts),
+        csv=csv,
+    )
 
 
 def columns_of(config: Config, transport: FileTransport) -> tuple[Choice, Decoder]:

@@ -195,6 +195,7 @@ class MetricsReporter:
         """An epoch was learnt, and the next is open."""
         self.summary.epochs += 1
         self.summary.samples_trained += report.num_trained
+        self.summary.keys, self.summary.keys_warming = report.keys_active, report.keys_warming
         self.story.epoch_closed(report)
         self._metrics.observe(report)
         self.enter("warming" if report.warmup_progress < 1.0 else "running")
@@ -249,6 +250,8 @@ class MetricsReporter:
         if num_events:
             self._newest_s[partition] = float(results.batch.event_time.max())
         summary.events += num_events
+        summary.saw(results.batch.event_time)
+        summary.warming += int(np.count_nonzero(results.warming))
         summary.anomalies += int(np.count_nonzero(results.anomaly))
         starts = results.incident_state == INCIDENT_STATES.index("start")
         num_starts = int(np.count_nonzero(starts))

@@ -79,6 +79,7 @@ def start(*, config: Config, ports: Ports, state_dir: Path | None, init_from: Pa
         path = found.path
     elif init_from:
         _pretrained(host, init_from)
+        tell(log, "state_carried", path=init_from, num_keys=host.carry_keys())
         source = "initial"
     reproduction = Reproduction(
         host=host,

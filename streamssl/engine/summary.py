@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from streamssl.data.events import FloatArray
+
 # Names listed at most.
 MAX_NAMED = 64
 
@@ -21,6 +23,11 @@ class Summary:
         samples_trained: Fresh and replayed samples that optimiser steps learnt from.
         anomalies: Events above the threshold.
         incidents: Runs of anomalies that began.
+        warming: Events scored while their key was warming.
+        keys: Keys with state, at the end of the epoch closed last.
+        keys_warming: How many of these were warming then.
+        first_time: Earliest event time, None before the first event.
+        last_time: Latest event time.
         recovered: Events reproduced from the journal at the start, so far.
         missed: Messages that expired before they were read.
         seconds: Since the group was entered.
@@ -40,6 +47,11 @@ class Summary:
     samples_trained: int = 0
     anomalies: int = 0
     incidents: int = 0
+    warming: int = 0
+    keys: int = 0
+    keys_warming: int = 0
+    first_time: float | None = None
+    last_time: float | None = None
     recovered: int = 0
     missed: int = 0
     seconds: float = 0.0
@@ -49,3 +61,10 @@ class Summary:
     new_fields: dict[str, int] = field(default_factory=dict)
     vanished: list[str] = field(default_factory=list)
     warnings: dict[str, str] = field(default_factory=dict)
+
+    def saw(self, event_time: FloatArray) -> None:
+        """Take note of the event times of some events."""
+        if len(event_time):
+            first, last = float(event_time.min()), float(event_time.max())
+            self.first_time = first if self.first_time is None else min(first, self.first_time)
+            self.last_time = last if self.last_time is None else max(last, self.last_time)

@@ -151,6 +151,14 @@ class Host(ABC):
         """
 
     @abstractmethod
+    def carry_keys(self) -> int:
+        """Let what is known of each key hold for its name, whatever partition brings it.
+
+        Returns:
+            How many keys there are.
+        """
+
+    @abstractmethod
     def remember(self, engine: Mapping[str, Any], journal: int) -> None:
         """Copy the state, which is that of an epoch's end, with what the engine adds to it."""
 

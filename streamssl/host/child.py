@@ -69,6 +69,7 @@ REQUESTS: dict[str, Callable[..., Any]] = {
     "skip_to": LocalHost.skip_to,
     "spread": lambda host: host.spread().result(),
     "restore": _restore,
+    "carry_keys": LocalHost.carry_keys,
     "remember": LocalHost.remember,
     "save": _save,
     "finish_saving": lambda host: host.saved(wait=True),

@@ -46,6 +46,9 @@ class HostedLearner(Protocol):
     def discard(self, partition: int, from_offset: int) -> None:
         """Forget uncommitted rows of the open epoch, and the partition's context."""
 
+    def carry_keys(self) -> int:
+        """Let what is known of each key hold for its name, whatever partition brings it."""
+
     def close_epoch(self, decisions: Decisions) -> EpochReport:
         """Learn the open epoch and open the next."""
 

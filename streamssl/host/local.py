@@ -96,6 +96,10 @@ class LocalHost(Host):
             ) from error
         return Restored(found.path, found.state.get("engine"))
 
+    def carry_keys(self) -> int:
+        """Let what is known of each key hold for its name; how many there are."""
+        return self._learner.carry_keys()
+
     def remember(self, engine: Mapping[str, Any], journal: int) -> None:
         """Copy the state, which is that of an epoch's end, with what the engine adds to it."""
         began_s = time.perf_counter()

@@ -168,6 +168,10 @@ class ProcessHost(Host):
         found = self._ask("restore", str(directory), on_corruption).result()
         return None if found is None else Restored(Path(found[0]), found[1])
 
+    def carry_keys(self) -> int:
+        """Let what is known of each key hold for its name; how many there are."""
+        return int(self._ask("carry_keys").result())
+
     def remember(self, engine: Mapping[str, Any], journal: int) -> None:
         """Copy the state, which is that of an epoch's end, with what the engine adds to it."""
         self._ask("remember", dict(engine), journal)

@@ -80,6 +80,10 @@ class Modality(Protocol[M]):
         """Move the context on to `Reading.advance`."""
         ...
 
+    def ages(self, slots: IntArray) -> IntArray:
+        """`[K]` events that the context of each key has seen."""
+        ...
+
     def learn(self, measured: M, learn_B: BoolArray) -> None:
         """Move the running statistics on by an epoch's rows that the gate let through."""
         ...

@@ -102,6 +102,8 @@ class Ensemble:
             calibration_warmup=alerts.calibration_warmup,
         )
         self.incidents = Incidents(incident_gap=alerts.incident_gap)
+        # Age of a key up to which its context is not wholly of this stream.
+        self.bridged = KeyColumns(until=((), np.int64, 0))
         budget = parse_budget(alerts.budget)
         self.own = OwnKeys(own_keys=scorers.own_keys)
         self.gate = Gate(**scorers.gate.model_dump())
@@ -133,6 +135,7 @@ class Ensemble:
         learnt_B = self.gate.columns["learnt"][measured.slot_B] >= FITTED_ROWS
         fitted_B = self.core.fitted(measured) & learnt_B
         warming_B = ~(fitted_B & self.calibration.ready(measured.slot_B))
+        warming_B |= measured.age_B < self.bridged["until"][measured.slot_B]
         anomaly_B = (p_B <= self.budget.threshold()) & ~warming_B
         step = self.incidents.read(measured.slot_B, measured.age_B, anomaly_B, position_B3[:, 1:])
         scored = Scored(
@@ -144,6 +147,11 @@ class Ensemble:
         """How many of these keys have learnt or calibrated too few scores for alerts."""
         learnt = self.gate.columns["learnt"][slots] >= FITTED_ROWS
         return int((~(learnt & self.calibration.ready(slots))).sum())
+
+    def carry(self, slots: IntArray, until_K: IntArray) -> None:
+        """Let keys go on in another stream: without their incidents, warming up to an age."""
+        self.incidents.columns.clear(slots)
+        self.bridged["until"][slots] = until_K
 
     def admit(self, rows: Scored) -> Admitted:
         """Which of an epoch's rows, in (partition, offset, index) order, may be learned."""
@@ -188,7 +196,7 @@ class Ensemble:
         """The per-key columns of all scorers and of the alert layer."""
         own = [columns for scorer in self.scorers.values() for columns in scorer.per_key()]
         layers = (self.gate, self.own, self.calibration, self.incidents)
-        return [*own, *(layer.columns for layer in layers)]
+        return [*own, *(layer.columns for layer in layers), self.bridged]
 
     def bytes_per_own_key(self) -> int:
         """Bytes that a key takes more where it owns an entry."""
@@ -207,4 +215,4 @@ class Ensemble:
             getattr(self, name).load_state_dict(state[name])
 
 
-LAYERS = ("gate", "own", "calibration", "incidents", "budget")
+LAYERS = ("gate", "own", "calibration", "incidents", "bridged", "budget")

@@ -53,6 +53,7 @@ class OwnKeys:
             (slot, entry) of the keys that have an entry of their own from now on.
         """
         columns, runs = self.columns, Runs(slot_B)
+        self._pass_on(runs)
         self._free_dropped()
         columns["activity"][:] *= 1.0 - 1.0 / MEMORY_EPOCHS
         columns["activity"][runs.slots] += runs.counts
@@ -62,6 +63,24 @@ class OwnKeys:
         slots, first = runs.slots[shared], first[shared]
         ranked = slots[np.lexsort((first, -columns["activity"][slots]))]
         return self._fill(ranked) + self._swap(ranked)
+
+    def _pass_on(self, runs: Runs) -> None:
+        """Give entries to the keys that go on from another slot, in the order of their rows.
+
+        Such a key begins with a copy of the other's columns, so that both name one entry.
+        """
+        entry = self.columns["entry"]
+        copied = (entry > 0) & (self._owner_E[entry] != np.arange(len(entry)))
+        if not copied.any():
+            return
+        passed: set[int] = set()
+        for slot in runs.slots[np.argsort(runs.order[runs.starts])].tolist():
+            if copied[slot] and entry[slot] not in passed:
+                passed.add(int(entry[slot]))
+                copied[slot] = False
+                entry[self._owner_E[entry[slot]]] = 0
+                self._owner_E[entry[slot]] = slot
+        entry[copied] = 0
 
     def _fill(self, ranked: IntArray) -> list[tuple[int, int]]:
         """Assign the free entries to the first of `ranked`."""

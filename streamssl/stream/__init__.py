@@ -36,10 +36,8 @@ class StreamLearner:
             it.
 
     Example:
-        >>> import numpy as np, pyarrow as pa
-        >>> rows, value = np.arange(40), np.linspace(0, 1, 40)[:, None]
-        >>> keys = pa.array(["m1"] * 40)
-        >>> batch = EventBatch("plant", 0 * rows, rows, 0 * rows, keys, 1.0 * rows, ("rpm",), value)
+        >>> import numpy as np
+        >>> batch = EventBatch.from_numpy(np.linspace(0, 1, 40), fields=["rpm"], key="m1")
         >>> learner = StreamLearner.from_config({"learner": {"embedding": 8}})
         >>> results = learner.process(batch)
         >>> learner.epoch, learner.num_open_events, results.embedding_BD.shape
@@ -82,6 +80,7 @@ class StreamLearner:
             batch: Events, those of each partition in offset order.
 
         Raises:
+            TypeError: It is no `EventBatch`; the text names the constructor that makes one.
             ValueError: The batch's columns do not fit together, or its fields are others.
         """
         batch = check_batch(batch)
@@ -152,6 +151,18 @@ class StreamLearner:
             self._model.drop(partition)
             for piece in self._pieces(self._model, batch) if batch is not None else ():
                 self._model.warm(piece)
+
+    def carry_keys(self) -> int:
+        """Let what is known of each key hold for its name, whatever partition brings it.
+
+        Statistics, gate, calibration, covariances of its own and context go on, incidents do not.
+        While the context spans both streams (the first events of a key, as many as one input of
+        the networks has) the key is warming.
+
+        Returns:
+            How many keys there are.
+        """
+        return self._model.carry_keys() if self._model else 0
 
     def discard(self, partition: int, from_offset: int) -> None:
         """Forget rows of the open epoch that were not committed."""

@@ -15,9 +15,15 @@ import pyarrow as pa
 from streamssl.data.events import EventBatch, IntArray
 from streamssl.data.keys import KeyColumns
 
+# In place of the partition of keys that were learnt elsewhere and are known by name alone.
+CARRIED = -2
+
 
 class KeyTable:
     """(partition, key) -> slot, bounded at epoch ends by dropping the least recent keys.
+
+    A key that is new begins with a copy of what was carried over of its name, if that was; at the
+    end of the epoch in which it came, what was carried is dropped.
 
     Inside an epoch the table only grows (by at most the epoch's events), so that which key is
     dropped never depends on how polls cut the stream.
@@ -60,6 +66,8 @@ class KeyTable:
         """
         slot_B = np.empty(len(batch), np.int64)
         fresh: list[int] = []
+        carried = self._slots.get(CARRIED, {})
+        copies: list[tuple[int, int]] = []
         for partition in np.unique(batch.partition).tolist():
             rows = np.flatnonzero(batch.partition == partition)
             encoded = batch.keys.take(pa.array(rows)).dictionary_encode()
@@ -74,10 +82,43 @@ class KeyTable:
                     begin = int(batch.offset[row]), int(batch.index[row])
                     fresh.append(self._new_slot(partition, names[code], begin))
                     slots[code] = fresh[-1]
+                    if names[code] in carried:
+                        copies.append((carried[names[code]], fresh[-1]))
             slot_B[rows] = np.array(slots, np.int64)[code_B]
         for columns in self._parts:
             columns.ensure(self.columns.num_slots)
+            if copies:
+                columns.copy(*np.array(copies, np.int64).T)
         return slot_B, np.array(fresh, np.int64)
+
+    def carry(self) -> IntArray:
+        """Know all keys by their names alone: whatever partition brings one goes on from it.
+
+        Of a key that was in several partitions the latest counts.
+
+        Returns:
+            The slots carried.
+        """
+        columns = self.columns
+        latest: dict[str, int] = {}
+        for slot in sorted(self._keys, key=lambda s: (columns["last_seen"][s], self._keys[s])):
+            latest[self._keys[slot][1]] = slot
+        self.retire(np.setdiff1d([*self._keys], [*latest.values()]).astype(np.int64))
+        self.release()
+        self._slots = {CARRIED: latest}
+        self._keys = {slot: (CARRIED, key) for key, slot in latest.items()}
+        slots = np.fromiter(latest.values(), np.int64, len(latest))
+        columns["partition"][slots] = CARRIED
+        columns["first_offset"][slots] = columns["first_index"][slots] = -1
+        return slots
+
+    def settle(self, slot_B: IntArray) -> None:
+        """Drop what was carried over of the keys of `slot_B`: they have it."""
+        carried = self._slots.get(CARRIED)
+        if carried:
+            names = {self._keys[slot][1] for slot in np.unique(slot_B).tolist()}
+            taken = [carried[name] for name in names & carried.keys()]
+            self.retire(np.array(sorted(taken), np.int64))
 
     def _new_slot(self, partition: int, key: str, begin: tuple[int, int]) -> int:
         slot = self._free.pop() if self._free else self.columns.num_slots

@@ -168,13 +168,25 @@ class StreamModel:
         self.keys.release()
         return judged.results
 
+    def carry_keys(self) -> int:
+        """Know all keys by name alone; each is warming until its context is of the new stream.
+
+        Returns:
+            How many there are.
+        """
+        slots = self.keys.carry()
+        self.ensemble.carry(slots, self.modality.ages(slots) + self.modality.spec.steps)
+        return len(slots)
+
     def drop(self, partition: int) -> None:
         """Forget a partition's keys."""
         self.keys.retire(self.keys.of_partition(partition))
 
     def warm(self, batch: EventBatch) -> None:
         """Move the context on over events that are neither scored nor learned."""
-        slot_B, _ = self.keys.lookup(batch)
+        slot_B, fresh = self.keys.lookup(batch)
+        # Whose rows the epoch does not have goes on without an entry of its own.
+        self.ensemble.own.columns["entry"][fresh] = 0
         self.modality.write(self.modality.read(slot_B, batch).advance)
 
     def discard(self, partition: int, from_offset: int) -> None:
@@ -217,6 +229,7 @@ class StreamModel:
         )
         self.open = OpenEpoch()
         self.num_seen += len(learn_B)
+        self.keys.settle(rows.scored.slots)
         self.keys.touch(rows.scored.slots, epoch, rows.scored.event_time_B)
         evicted = self._evict()
         self.digest = crc32c.crc32c(np.ascontiguousarray(rows.scored.raw_B).data, self.digest)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import io
 import itertools
 import json
@@ -22,14 +23,17 @@ from streamssl.cli.replay import replay
 from streamssl.cli.replay_view import progress, summary_lines
 from streamssl.codecs.table_fields import TableError
 from streamssl.config import ConfigError, load_config
+from streamssl.config.budget import parse_budget
 from streamssl.data.events import Schema, StreamsslError
 from streamssl.engine.backtest import Backtest
 from streamssl.engine.summary import Summary
 from streamssl.stream import StreamLearner
 from streamssl.transport.files import FileTransport, InputFileError
 
-EVERY = ["row", "key", "event_time", "score", "p_value", "raw"]
-COLUMNS = [*EVERY, "anomaly", "incident_id", "warming", "top_field", "raw_gaussian", "raw_residual"]
+EVERY = ["row", "key", "event_time", "score", "p_value", "raw", "threshold", "anomaly", "severity"]
+EVERY += ["incident_id", "incident_state", "warming", "top_field"]
+WHY = ["attribution", "expected", "actual", "neighbours"]
+COLUMNS = [*EVERY, "raw_gaussian", "raw_residual", *WHY]
 # Small networks, so that each replay takes well under a second.
 QUICK = ["learner.hidden=8", "learner.embedding=4", "learner.projection=4", "learn.burst_steps=4"]
 
@@ -99,11 +103,25 @@ def test_the_summary_says_what_was_done(tmp_path: Path) -> None:
     save = tmp_path / "saved"
     result = run("--input", source, "--output", tmp_path / "out.csv", "--save", save, *NAMED)
     assert "events        400 in" in result.stdout
+    assert "channels      3: c0, c1, c2" in result.stdout
+    assert "left out      label: left out by input.ignore_fields" in result.stdout
+    assert "keys          2, 2 still warming" in result.stdout
+    assert "warming       100 % of the rows" in result.stdout
+    assert "hint" not in result.stdout
     assert "learned " in result.stdout
     assert "dead letters  0" in result.stdout
     for name in ("out.csv", "out.dlq.jsonl", "out.journal.jsonl", "saved"):
         assert f"written       {tmp_path / name}" in result.stdout
         assert (tmp_path / name).exists()
+
+
+def test_unused_columns_of_time_and_key_are_hinted_at(tmp_path: Path) -> None:
+    """By name of the option; what is named is no hint any more."""
+    source = write(tmp_path / "input.csv", table())
+    told = run("--input", source, "--output", tmp_path / "out.csv").stdout
+    assert "hint          column 'time' looks like a time: --time-column time" in told
+    assert "hint          column 'machine' looks like a key: --key-column machine" in told
+    assert "left out      machine: text that repeats" in told
 
 
 def test_every_format_gives_the_same_scores(tmp_path: Path) -> None:
@@ -116,6 +134,31 @@ def test_every_format_gives_the_same_scores(tmp_path: Path) -> None:
         raws.append(scores(out)["raw"].to_numpy())
     for raw in raws[1:]:
         np.testing.assert_array_equal(raw, raws[0])
+
+
+def test_an_anomaly_says_why_in_every_format(tmp_path: Path) -> None:
+    """Shares, expected and actual values by name: maps in Parquet, else objects of JSON."""
+    source = write(tmp_path / "input.csv", table(1_200))
+    ready = ["--set", "alerts.calibration_warmup=32", "--set", "alerts.budget=0.05"]
+    for name in ("out.csv", "out.parquet", "out.jsonl"):
+        assert run("--input", source, "--output", tmp_path / name, *ready, *NAMED).exit_code == 0
+    with (tmp_path / "out.csv").open() as file:
+        written = list(csv.DictReader(file))
+    columns = pq.read_table(tmp_path / "out.parquet").to_pylist(maps_as_pydicts="strict")
+    objects = [json.loads(line) for line in (tmp_path / "out.jsonl").read_text().splitlines()]
+    assert [*written[0]] == [*columns[0]] == [*objects[0]] == COLUMNS
+    assert objects == columns
+    rows = [row for row in columns if row["anomaly"]]
+    assert rows
+    for row in rows:
+        assert set(row["attribution"]) == set(row["expected"]) == {"c0", "c1", "c2"}
+        assert sum(row["attribution"].values()) == pytest.approx(1.0)
+        assert row["severity"] != "none"
+        cells = written[row["row"]]
+        assert [json.loads(cells[name]) for name in WHY] == [row[name] for name in WHY]
+    usual = [row for row in columns if not row["anomaly"]]
+    assert {row[name] for row in usual for name in WHY} == {None}
+    assert {written[row["row"]]["expected"] for row in usual} == {""}
 
 
 def test_a_row_that_cannot_be_read_has_nulls_and_a_reason(tmp_path: Path) -> None:
@@ -190,7 +233,7 @@ def test_scorers_that_are_off_have_no_column(tmp_path: Path) -> None:
     out = tmp_path / "out.csv"
     on = ["--set", "scorers.memory.enabled=true", "--set", "scorers.residual.enabled=false"]
     assert run("--input", source, "--output", out, *on, *NAMED).exit_code == 0
-    assert scores(out).column_names == [*COLUMNS[:-1], "raw_memory"]
+    assert scores(out).column_names == [*EVERY, "raw_gaussian", "raw_memory", *WHY]
 
 
 def test_the_configuration_names_columns_too(tmp_path: Path) -> None:
@@ -251,6 +294,11 @@ def counted() -> Summary:
         samples_trained=400,
         anomalies=7,
         incidents=2,
+        warming=1_200,
+        keys=3,
+        keys_warming=1,
+        first_time=0.0,
+        last_time=43_200.0,
         seconds=2.0,
         channels=["a", "b"],
         num_channels=3,
@@ -277,11 +325,15 @@ def test_the_rate_counts_rows_and_not_the_start_up(tmp_path: Path) -> None:
 
 def test_learned_samples_are_shown_per_event() -> None:
     """The figure by which one sees whether learning keeps up."""
-    lines = summary_lines(counted(), 1.64, [Path("out.csv")])
-    assert lines == [
+    written, hints = [Path("out.csv")], ("column 'm' looks like a key: --key-column m",)
+    assert summary_lines(counted(), parse_budget(0.001), hints, 1.64, written) == [
         "events        3,200 in 2.0 s, 1,600 events/s (start-up 1.6 s)",
+        "keys          3, 1 still warming",
+        "warming       37.5 % of the rows: no alert on them",
         "learned       400 samples in 5 epochs, one per 8.0 events",
         "anomalies     7 in 2 incidents",
+        "alert rate    0.1 % incidents (budget 0.1 %), anomalies 0.35 % of the rows that were not "
+        "warming",
         "dead letters  1",
         "channels      3: a, b, ...",
         "left out      n: looks like a row number",
@@ -289,8 +341,11 @@ def test_learned_samples_are_shown_per_event() -> None:
         "have it",
         "vanished      b: has no values any more",
         "warning       no key lives long enough",
+        "hint          column 'm' looks like a key: --key-column m",
         "written       out.csv",
     ]
+    a_day = summary_lines(counted(), parse_budget("20/day"), (), 1.64, written)
+    assert "alert rate    4.0 incidents a day of event time (budget 20/day)" in "\n".join(a_day)
 
 
 def test_plain_lines_come_at_intervals_where_there_is_no_terminal() -> None:

@@ -5,12 +5,13 @@ from __future__ import annotations
 import io
 from dataclasses import replace
 
+import pytest
 from rich.console import Console
 
 from streamssl.demo.incidents import Evaluation, Incident, Judgement
 from streamssl.demo.script import InjectedFault
 from streamssl.demo.state import DaemonFigures, RunState, TrafficFigures, read_figures
-from streamssl.demo.view import LineView, screen
+from streamssl.demo.view import LineView, ScreenView, screen
 
 FAULT = InjectedFault("pump-1", "flow", "drift", 100.0, 104.0)
 INCIDENT = Incident("i", "pump-1", 101.0, 102.0, ["flow"] * 8)
@@ -40,10 +41,27 @@ streamssl_warmup_progress_ratio 0.5
 """
 
 
-def rendered(state: RunState) -> str:
-    console = Console(width=100, record=True, file=io.StringIO())
-    console.print(screen(state))
+def rendered(state: RunState, width: int = 80, height: int = 24) -> str:
+    console = Console(width=width, record=True, file=io.StringIO())
+    console.print(screen(state, height))
     return console.export_text()
+
+
+def busy() -> RunState:
+    """The fullest screen that there can be: the longest names, and many of everything."""
+    fault = replace(FAULT, key="pump-12", field="bearing_temperature", kind="broken_coupling")
+    incident = replace(INCIDENT, key="pump-12", votes=["bearing_temperature"] * 8)
+    judgements = [Judgement(fault, None), Judgement(replace(fault, field="rpm"), incident)] * 20
+    return replace(
+        EMPTY,
+        phase="live",
+        elapsed_s=1e4,
+        traffic=TrafficFigures(54_321, 54_321, 12_345.0, 12.345, 123.456),
+        daemon=replace(read_figures(EXPOSITION, 100), lag=123_456.0, learn_steps=123_456.0),
+        stream_time=1_000.0,
+        incidents=(incident,) * 40,
+        evaluation=Evaluation(tuple(judgements), (incident,) * 3),
+    )
 
 
 def test_figures_come_from_the_daemons_metrics() -> None:
@@ -143,3 +161,30 @@ def test_screen_shows_figures_faults_and_incidents() -> None:
         "faults 2, caught 1, false incidents 1",
     ):
         assert words in text, words
+
+
+@pytest.mark.parametrize(("height", "num_incidents"), [(24, 5), (30, 8), (60, 8)])
+def test_the_screen_fits_a_terminal_of_80_columns(height: int, num_incidents: int) -> None:
+    """From 24 lines on nothing is cut or wrapped; a higher one shows more rows."""
+    lines = rendered(busy(), height=height).splitlines()
+    assert len(lines) <= height
+    assert max(map(len, lines)) <= 80
+    assert sum("pump-12" in line for line in lines) == 2 * num_incidents
+    whole = "\n".join(lines)
+    assert "…" not in whole
+    for words in ("54,321 of 54,321", "123.456 s", "blamed bearing_temperature", "Ctrl-C stops"):
+        assert words in whole, words
+
+
+def test_the_last_screen_stays() -> None:
+    """At the end nothing is erased; it says that it has ended."""
+    text = io.StringIO()
+    console = Console(file=text, force_terminal=True, width=80, height=24)
+    with ScreenView(console) as view:
+        view.show(busy())
+    last = text.getvalue().rpartition("streamssl demo")[2]
+    assert "ended" in last
+    assert "incidents, newest first" in last
+    assert "pump-12" in last
+    assert "Ctrl-C" not in last
+    assert "\x1b[2K" not in last  # erase a line

@@ -81,6 +81,9 @@ class FakeLearner:
             for key in [key for key in state if key[0] == partition]:
                 del state[key]
 
+    def carry_keys(self) -> int:
+        return 0
+
     def close_epoch(self, decisions: Decisions) -> EpochReport:
         self._hook("learn")
         for partition, _, _, key, value in sorted(self.rows):

@@ -271,7 +271,9 @@ class World:
         """A fresh codec."""
         return FakeCodec()
 
-    def run_until_drained(self, moments: list[int], cuts: random.Random | None = None) -> int:
+    def run_until_drained(
+        self, moments: list[int], cuts: random.Random | None = None, **arguments: Any
+    ) -> int:
         """Run one process after another, each killed at its moment, until one ends by itself.
 
         Returns:
@@ -279,7 +281,7 @@ class World:
         """
         for i, moment in enumerate([*moments, 0]):
             try:
-                self.engine(hook=Bomb(moment), cuts=cuts).run()
+                self.engine(hook=Bomb(moment), cuts=cuts, **arguments).run()
             except SimulatedCrashError:
                 continue
             return i

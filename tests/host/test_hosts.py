@@ -7,6 +7,7 @@ import signal
 import time
 from collections import deque
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -121,6 +122,17 @@ def test_partitions_are_discarded_and_rebuilt(host: Host) -> None:
         one.rebuild(0, zero)
     assert host.num_open_events == learner.num_open_events
     probe = BATCH.take(slice(40, 60))
+    assert host.submit(probe).result().raw.tobytes() == learner.advance(probe).raw.tobytes()
+
+
+def test_keys_are_carried_over(host: Host, tmp_path: Path) -> None:
+    """As the learner does it itself; how many there are is told."""
+    learner = StreamLearner.from_config(CONFIG)
+    learner.learn(BATCH.take(slice(0, 64)))
+    learner.save(tmp_path)
+    host.restore(tmp_path, "fail")
+    assert host.carry_keys() == learner.carry_keys() > 0
+    probe = replace(BATCH.take(slice(64, 96)), partition=np.full(32, 9))
     assert host.submit(probe).result().raw.tobytes() == learner.advance(probe).raw.tobytes()
 
 

@@ -104,6 +104,10 @@ class ToyModality(Modality[ToyMeasured]):
         """Move the keys' ages on."""
         self.context["age"][advance.slots] += advance.counts
 
+    def ages(self, slots: IntArray) -> IntArray:
+        """`[K]` events that the context of each key has seen."""
+        return self.context["age"][slots]
+
     def learn(self, measured: ToyMeasured, learn_B: BoolArray) -> None:
         """Move means and variances on, of the keys and of the second entities."""
         entity_B = measured.codes_BK[:, -1]

@@ -10,11 +10,12 @@ import pyarrow.parquet as pq
 import pytest
 
 from streamssl.transport.files import FileTransport, InputFileError, OutputFileError
+from streamssl.transport.files.tables import scores_schema
 from streamssl.transport.journal import decode_record
 from tests.transport.fake_results import results_at, transaction_of
 from tests.transport.worlds import joined, take
 
-HEADER = "row,key,event_time,score,p_value,raw,anomaly,incident_id,warming,top_field,raw_gaussian"
+HEADER = ",".join(scores_schema(["gaussian"]).names)
 
 
 @pytest.fixture
@@ -48,11 +49,18 @@ def test_csv_holds_one_row_per_input_row(source: Path, tmp_path: Path) -> None:
         "score": "",
         "p_value": "",
         "raw": "4",
+        "threshold": "0.9",
         "anomaly": "true",
+        "severity": "low",
         "incident_id": "incident-4",
+        "incident_state": "start",
         "warming": "false",
         "top_field": "a",
         "raw_gaussian": "8",
+        "attribution": '{"a":0.5,"b":0.5}',
+        "expected": '{"a":0.0,"b":0.0}',
+        "actual": '{"a":1.0,"b":1.0}',
+        "neighbours": "[]",
     }
 
 

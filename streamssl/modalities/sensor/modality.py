@@ -135,6 +135,10 @@ class SensorModality(Modality[SensorMeasured]):
         """Move the context on."""
         self.context.write(advance)
 
+    def ages(self, slots: IntArray) -> IntArray:
+        """`[K]` events that the context of each key has seen."""
+        return self.context.columns["age"][slots]
+
     def learn(self, measured: SensorMeasured, learn_B: BoolArray) -> None:
         """Move the running statistics on by an epoch's rows that the gate let through."""
         self.normaliser.learn(measured.slot_B[learn_B], measured.newest_BC[learn_B])

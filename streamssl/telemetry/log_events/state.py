@@ -5,6 +5,14 @@ from __future__ import annotations
 from streamssl.telemetry.log_events.table import Table
 
 STATE: Table = {
+    "state_carried": (
+        "INFO",
+        "begun from {path}: networks, statistics and calibration go on, and by their names what "
+        "was learnt of {num_keys} keys; such a key is warming for its first window of events "
+        "only, any other as in a fresh state",
+        "path num_keys",
+        "`--init-from` was used: the state folder holds no checkpoint yet.",
+    ),
     "state_missing": (
         "WARNING",
         "the state folder {state_dir} holds no state, but the journal has a history (up to record "

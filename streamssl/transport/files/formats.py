@@ -13,7 +13,12 @@ from streamssl.transport.files.csv_reader import CsvReader
 from streamssl.transport.files.json_reader import JsonLinesReader
 from streamssl.transport.files.parquet_reader import ParquetReader
 from streamssl.transport.files.rows import InputFileError, Reader
-from streamssl.transport.files.writers import CsvWriter, ParquetWriter, TableWriter
+from streamssl.transport.files.writers import (
+    CsvWriter,
+    JsonLinesWriter,
+    ParquetWriter,
+    TableWriter,
+)
 
 READERS: Mapping[str, type[CsvReader | JsonLinesReader | ParquetReader]] = {
     ".csv": CsvReader,
@@ -25,10 +30,11 @@ READERS: Mapping[str, type[CsvReader | JsonLinesReader | ParquetReader]] = {
     ".ndjson": JsonLinesReader,
     ".json": JsonLinesReader,
 }
-WRITERS: Mapping[str, type[CsvWriter | ParquetWriter]] = {
+WRITERS: Mapping[str, type[CsvWriter | ParquetWriter | JsonLinesWriter]] = {
     ".csv": CsvWriter,
     ".parquet": ParquetWriter,
     ".pq": ParquetWriter,
+    ".jsonl": JsonLinesWriter,
 }
 
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 import pyarrow as pa
 
-from streamssl.data.events import FloatArray, Range
+from streamssl.data.events import Range
 from streamssl.data.results import Results
 
 EMBEDDINGS_SCHEMA = pa.schema(
@@ -19,25 +19,17 @@ EMBEDDINGS_SCHEMA = pa.schema(
         ("space", pa.string()),
     ]
 )
+_ROW = pa.field("row", pa.int64())
 
 
-def scores_schema(scorers: Sequence[str]) -> pa.Schema:
-    """Columns of the scores file: the same for every configuration, then one per scorer."""
-    return pa.schema(
-        [
-            ("row", pa.int64()),
-            ("key", pa.string()),
-            ("event_time", pa.float64()),
-            ("score", pa.float64()),
-            ("p_value", pa.float64()),
-            ("raw", pa.float64()),
-            ("anomaly", pa.bool_()),
-            ("incident_id", pa.string()),
-            ("warming", pa.bool_()),
-            ("top_field", pa.string()),
-            *((f"raw_{name}", pa.float64()) for name in scorers),
-        ]
-    )
+def scores_schema(scorers: Sequence[str], *, texts: bool = False) -> pa.Schema:
+    """Columns of the scores file: the row's number, then those of the results.
+
+    Args:
+        scorers: Names of the scorers, each of which has a column.
+        texts: Whether the stream has text columns.
+    """
+    return pa.schema([_ROW, *Results.table_schema(scorers, texts=texts)])
 
 
 def scores_table(rows: Range, results: Sequence[Results], schema: pa.Schema) -> pa.Table:
@@ -51,27 +43,8 @@ def embeddings_table(rows: Range, results: Sequence[Results]) -> pa.Table:
 
 
 def _scores(results: Results, schema: pa.Schema) -> pa.Table:
-    batch = results.batch
-    columns: Mapping[str, pa.Array | FloatArray] = {
-        "row": batch.offset,
-        "key": batch.keys,
-        "event_time": batch.event_time,
-        "score": results.score,
-        "p_value": results.p_value,
-        "raw": results.raw,
-        "anomaly": results.anomaly,
-        "incident_id": pa.array(results.incident_id, pa.string()),
-        "warming": results.warming,
-        "top_field": _top_fields(results),
-        **{f"raw_{name}": column for name, column in results.raw_scores.items()},
-    }
+    columns = {"row": pa.array(results.batch.offset), **results.columns()}
     return pa.table([columns[name] for name in schema.names], schema=schema)
-
-
-def _top_fields(results: Results) -> pa.Array:
-    known = (results.top_field >= 0) & (results.top_field < len(results.parts))
-    places = pa.array(results.top_field, mask=~known)
-    return pa.array(results.parts, pa.string()).take(places)
 
 
 def _embeddings(results: Results) -> pa.Table:

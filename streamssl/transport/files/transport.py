@@ -43,10 +43,12 @@ class FileTransport:
 
     Args:
         input: CSV, Parquet or JSON Lines, by suffix.
-        output: Scores, one row per input row, CSV or Parquet by suffix. Beside it appear
-            `<stem>.dlq.jsonl` (the rows that could not be read) and `<stem>.journal.jsonl`.
+        output: Scores, one row per input row, CSV, Parquet or JSON Lines by suffix. Beside it
+            appear `<stem>.dlq.jsonl` (the rows that could not be read) and
+            `<stem>.journal.jsonl`.
         embeddings: Where vectors go, CSV excluded; None: nowhere.
         scorers: Names of the scorers, each of which has a column.
+        texts: Whether the stream has text columns.
         csv: How the input is written, where it is CSV.
 
     Raises:
@@ -60,6 +62,7 @@ class FileTransport:
         *,
         embeddings: Path | None = None,
         scorers: Sequence[str] = (),
+        texts: bool = False,
         csv: CsvOptions | None = None,
     ) -> None:
         self._csv = csv
@@ -70,7 +73,7 @@ class FileTransport:
         self.embeddings = embeddings
         self.dead_letters = output.with_name(f"{output.stem}.dlq.jsonl")
         self.journal_file = output.with_name(f"{output.stem}.journal.jsonl")
-        self._schema = scores_schema(scorers)
+        self._schema = scores_schema(scorers, texts=texts)
         self._journal: list[JournalRecord] = []
         self._committed: int | None = None
         self._position = 0

@@ -8,6 +8,8 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
+import msgspec
+import numpy as np
 import pyarrow as pa
 import pyarrow.csv as arrow_csv
 import pyarrow.parquet as pq
@@ -73,8 +75,6 @@ class TableWriter(abc.ABC):
         path: The file.
     """
 
-    _writer: arrow_csv.CSVWriter | pq.ParquetWriter
-
     def __init__(self, path: Path) -> None:
         self._file = DraftFile(path)
 
@@ -84,18 +84,24 @@ class TableWriter(abc.ABC):
 
     def publish(self) -> None:
         """Finish the file and give it its name."""
-        self._writer.close()
+        self._finish()
         self._file.publish()
 
     def discard(self) -> None:
         """Close and remove the draft; what was there under its name stays."""
         with contextlib.suppress(OSError):
-            self._writer.close()
+            self._finish()
         self._file.discard()
+
+    @abc.abstractmethod
+    def _finish(self) -> None:
+        """Write what the format has at its end."""
 
 
 class CsvWriter(TableWriter):
     """CSV with one header line; nulls are empty, text is quoted where needed.
+
+    Maps and lists are JSON texts.
 
     Args:
         path: The file.
@@ -106,11 +112,39 @@ class CsvWriter(TableWriter):
         super().__init__(path)
         self._file.stream.write(_header(schema.names))
         options = arrow_csv.WriteOptions(include_header=False, quoting_style="needed")
+        self._nested = [at for at, kind in enumerate(schema.types) if pa.types.is_nested(kind)]
+        for at in self._nested:
+            schema = schema.set(at, schema.field(at).with_type(pa.string()))
         self._writer = arrow_csv.CSVWriter(self._file.stream, schema, write_options=options)
 
     def write(self, table: pa.Table) -> None:
         """Write a table's rows to the draft."""
+        for at in self._nested:
+            table = table.set_column(at, table.field(at).name, json_texts(table.column(at)))
         self._writer.write_table(table)
+
+    def _finish(self) -> None:
+        self._writer.close()
+
+
+class JsonLinesWriter(TableWriter):
+    """JSON Lines: one object a row, whose maps are objects; what is null stands as null.
+
+    Args:
+        path: The file.
+        schema: Its columns.
+    """
+
+    def __init__(self, path: Path, schema: pa.Schema) -> None:  # noqa: ARG002 - the writers' own
+        super().__init__(path)
+        self._encode = msgspec.json.Encoder().encode_lines
+
+    def write(self, table: pa.Table) -> None:
+        """Write a table's rows to the draft."""
+        self._file.stream.write(self._encode(table.to_pylist(maps_as_pydicts="strict")))
+
+    def _finish(self) -> None:
+        """Lines need no end."""
 
 
 class ParquetWriter(TableWriter):
@@ -142,11 +176,29 @@ class ParquetWriter(TableWriter):
         self._write_group()
         super().publish()
 
+    def _finish(self) -> None:
+        self._writer.close()
+
     def _write_group(self) -> None:
         if self._waiting:
             self._writer.write_table(pa.concat_tables(self._waiting).combine_chunks())
             self._waiting.clear()
             self._num_rows = self._num_bytes = 0
+
+
+def json_texts(column: pa.ChunkedArray) -> pa.Array:
+    """Maps and lists as JSON texts, null where null."""
+    rows = column.is_valid().to_numpy().nonzero()[0]
+    texts = pa.array(
+        [
+            msgspec.json.encode(cell).decode()
+            for cell in column.take(pa.array(rows)).to_pylist(maps_as_pydicts="strict")
+        ],
+        pa.string(),
+    )
+    place = np.full(len(column), -1)
+    place[rows] = np.arange(len(rows))
+    return texts.take(pa.array(place, mask=place < 0))
 
 
 def _header(names: list[str]) -> bytes:

@@ -9,15 +9,13 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 
 import numpy as np
-
-from streamssl.codecs.dead_letters import Fault
-from streamssl.data.events import BoolArray, FloatArray
+import numpy.typing as npt
 
 MILLISECONDS_ABOVE = 1e11
 _YEAR_1, _YEAR_10000 = -62_135_596_800.0, 253_402_300_800.0
 
 
-def epoch_seconds(numbers_B: FloatArray) -> FloatArray:
+def epoch_seconds(numbers_B: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
     """Seconds since 1970 from seconds, or from milliseconds where beyond 1e11 in size.
 
     Example:
@@ -36,7 +34,7 @@ def iso_seconds(text: str) -> float:
     return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
 
 
-def parse_times(values: Sequence[float | str]) -> FloatArray:
+def parse_times(values: Sequence[float | str]) -> npt.NDArray[np.float64]:
     """Seconds since 1970 from numbers and ISO 8601 texts; NaN where a text is no time."""
     if str not in set(map(type, values)):
         return epoch_seconds(np.array(values, np.float64))
@@ -45,11 +43,6 @@ def parse_times(values: Sequence[float | str]) -> FloatArray:
     return np.where(np.isnan(numbers), texts, epoch_seconds(numbers))
 
 
-def bad_times(time_B: FloatArray) -> BoolArray:
+def bad_times(time_B: npt.NDArray[np.float64]) -> npt.NDArray[np.bool_]:
     """True where a time is not within the years 1 to 9999 (NaN is not)."""
     return ~((time_B >= _YEAR_1) & (time_B < _YEAR_10000))
-
-
-def bad_time_fault() -> Fault:
-    """The fault of such a time."""
-    return Fault("bad_time", "neither seconds or milliseconds since 1970 nor ISO 8601")

@@ -6,11 +6,10 @@ B = rows.
 from __future__ import annotations
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 from pyarrow import types
-
-from streamssl.data.events import FloatArray
 
 _UNITS = {"s": 1.0, "ms": 1e3, "us": 1e6, "ns": 1e9}
 
@@ -68,7 +67,7 @@ def is_moment(kind: pa.DataType) -> bool:
     return bool(types.is_timestamp(kind) or types.is_date(kind))
 
 
-def float64(column: pa.Array) -> FloatArray:
+def float64(column: pa.Array) -> npt.NDArray[np.float64]:
     """`[B]` numbers, NaN where null."""
     if types.is_dictionary(column.type):
         column = column.dictionary_decode()
@@ -90,7 +89,7 @@ def number_texts(column: pa.Array) -> pa.StringArray:
     return pa.array(numbers_B.astype(str), pa.utf8(), mask=np.isnan(numbers_B))
 
 
-def moment_seconds(column: pa.Array) -> FloatArray:
+def moment_seconds(column: pa.Array) -> npt.NDArray[np.float64]:
     """`[B]` seconds since 1970 of timestamps or dates, NaN where null."""
     if types.is_dictionary(column.type):
         column = column.dictionary_decode()

@@ -1,0 +1,70 @@
+"""Which unused columns of a file look like the time or the key of its events."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from streamssl.codecs.cells import numbers, texts
+from streamssl.codecs.table_fields import SAMPLE_ROWS, column_names
+from streamssl.config.sections import InputConfig
+from streamssl.data.channels import Choice
+
+_KEY = re.compile(
+    r"(?i)(^|[\W_])(asset|device|equipment|host|id|key|machine|motor|node|pump|sensor|serial|"
+    r"station|tag|turbine|unit|vehicle)(s|id|no|name|[\W_]|$)"
+)
+_LABEL = re.compile(r"(?i)label|class|status|state|note|comment|mode|type|quality|alarm|error")
+# A key comes back: this many rows or more for each on average.
+ROWS_PER_KEY = 4
+
+
+def option_hints(
+    sample: pa.RecordBatch | None,
+    choice: Choice,
+    *,
+    input: InputConfig,  # noqa: A002 (the YAML section's name)
+) -> tuple[str, ...]:
+    """A sentence for each option of `replay` that seems to fit and is not given.
+
+    Args:
+        sample: The table's first rows; None where it has none, or holds messages.
+        choice: The columns that events have, and why the others are none.
+        input: Which columns are time and key.
+    """
+    times = [name for name, reason, _ in choice.left_out if reason == "time"]
+    hints = []
+    if input.time_field is None and times:
+        hints.append(f"column {times[0]!r} looks like a time: --time-column {times[0]}")
+    keys = sorted(_repeating(choice) if sample is None else _keys(sample.slice(0, SAMPLE_ROWS)))
+    if input.key_field is None and keys:
+        name = keys[0][-1]
+        hints.append(f"column {name!r} looks like a key: --key-column {name}")
+    return tuple(hints)
+
+
+def _repeating(choice: Choice) -> Iterator[tuple[bool, int, str]]:
+    """Fields with texts that repeat and that are named like no label, the likeliest first."""
+    for place, (name, reason, _) in enumerate(choice.left_out):
+        if reason == "key" and (_KEY.search(name) or not _LABEL.search(name)):
+            yield not _KEY.search(name), place, name
+
+
+def _keys(sample: pa.RecordBatch) -> Iterator[tuple[bool, int, str]]:
+    """Columns whose values come back and are no measurements; the likeliest sorts first."""
+    for name in column_names(sample.schema):
+        column, described = sample.column(name), sample.schema.field(name)
+        values, no_number_B = numbers(column, described)
+        is_named = bool(_KEY.search(name))
+        is_text = bool(2 * no_number_B.sum() > len(column))
+        is_whole = is_named and bool(np.all(values == np.round(values)))
+        if not (is_text or is_whole):
+            continue
+        num_keys = pc.count_distinct(texts(column)).as_py()
+        is_key = is_named or (num_keys > 1 and not _LABEL.search(name))
+        if is_key and ROWS_PER_KEY * num_keys <= len(column):
+            yield not is_named, -num_keys, name

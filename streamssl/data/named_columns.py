@@ -1,0 +1,223 @@
+"""Named columns of a table to the columns of events, each checked, with errors that name them.
+
+B = events, C = numbers of an event.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+from pyarrow import types
+
+from streamssl.data.arrow_types import float64, is_moment, is_number, is_text, moment_seconds
+from streamssl.data.times import bad_times, epoch_seconds, parse_times
+
+NUM_SAMPLE = 200
+MAX_NAMES_SHOWN = 20
+# A column that is none has in its place why: its cells are of several kinds, say.
+Named = Mapping[str, pa.Array | str]
+
+
+class Roles(NamedTuple):
+    """What the columns of a table are to events; None: to be found out.
+
+    Attributes:
+        time: Name of the event times.
+        key: Name of the keys, None where there are none.
+        fields: Names of the numbers.
+        texts: Names of the text columns.
+    """
+
+    time: str | None
+    key: str | None
+    fields: Sequence[str] | None
+    texts: Sequence[str]
+
+
+def array_of(column: Any) -> pa.Array | str:
+    """A column as Arrow has it (NaN of pandas is null), or why it is none."""
+    try:
+        found = pa.array(column, from_pandas=True)
+    except (pa.ArrowInvalid, pa.ArrowTypeError, pa.ArrowNotImplementedError, OverflowError) as no:
+        return " ".join(str(no).split())[:200]
+    return found.combine_chunks() if isinstance(found, pa.ChunkedArray) else found
+
+
+def event_columns(named: Named, roles: Roles, num_rows: int) -> dict[str, Any]:
+    """Keys, times, names and values of events, and their texts.
+
+    Raises:
+        TypeError: A column holds another type.
+        ValueError: A column is missing, or a cell cannot be.
+    """
+    time = roles.time if roles.time is not None else _only_moment(named, roles)
+    others = {time, roles.key, *roles.texts}
+    fields = roles.fields if roles.fields is not None else _number_names(named, others)
+    return {
+        "keys": keys_of(named, roles.key, num_rows),
+        "event_time": None if time is None else seconds(time, _column(named, time)),
+        "fields": tuple(map(str, fields)),
+        "values_BC": _block(named, [*map(str, fields)], num_rows),
+        "texts": _texts(named, roles.texts),
+    }
+
+
+def keys_of(named: Named, key: str | None, num_rows: int) -> pa.StringArray:
+    """`[B]` keys as texts; the empty string where there is none."""
+    if key is None:
+        return pa.repeat(pa.scalar("", pa.utf8()), num_rows)
+    return _as_texts(key, _column(named, key)).fill_null("")
+
+
+def seconds(name: str, column: pa.Array) -> npt.NDArray[np.float64]:
+    """`[B]` seconds since 1970 of times in any form.
+
+    Raises:
+        TypeError: The column holds no times.
+        ValueError: A cell is missing or no time.
+    """
+    kind = column.type.value_type if types.is_dictionary(column.type) else column.type
+    if is_moment(kind):
+        time_B = moment_seconds(column)
+    elif is_number(kind) and not types.is_boolean(kind):
+        time_B = epoch_seconds(float64(column))
+    elif is_text(kind):
+        time_B = parse_times(column.cast(pa.utf8()).fill_null("").to_pylist())
+    else:
+        raise _wrong_type(name, column, "times")
+    bad = np.flatnonzero(bad_times(time_B))
+    if len(bad):
+        raise ValueError(
+            f"{name!r} holds no time in {_rows(bad)}: {column[int(bad[0])].as_py()!r}; write "
+            "timestamps, seconds or milliseconds since 1970, or ISO 8601"
+        )
+    return time_B
+
+
+def warn_of_unsorted(keys: pa.StringArray, time_B: npt.NDArray[np.float64]) -> None:
+    """Warn where the times of a key go back: events are taken in the order given."""
+    if not (np.diff(time_B) < 0.0).any():
+        return
+    code_B = keys.dictionary_encode().indices.to_numpy(zero_copy_only=False)
+    order = np.argsort(code_B, kind="stable")
+    back_B = (np.diff(time_B[order]) < 0.0) & (np.diff(code_B[order]) == 0)
+    rows = np.sort(order[1:][back_B])
+    if len(rows):
+        warnings.warn(
+            f"times go back in {_rows(rows)}: events are scored in the order given; sort them by "
+            "time first if they did not come in this order",
+            stacklevel=4,
+        )
+
+
+def _block(named: Named, fields: list[str], num_rows: int) -> npt.NDArray[np.float64]:
+    values_BC = np.empty((num_rows, len(fields)))
+    for place, name in enumerate(fields):
+        column = _column(named, name)
+        if not (is_number(column.type) or types.is_null(column.type)):
+            raise _wrong_type(name, column, "numbers")
+        values_BC[:, place] = float64(column)
+    return values_BC
+
+
+def _texts(named: Named, names: Sequence[str]) -> pa.RecordBatch | None:
+    columns = [_as_texts(name, _column(named, name)) for name in names]
+    return pa.RecordBatch.from_arrays(columns, names=list(names)) if names else None
+
+
+def _as_texts(name: str, column: pa.Array) -> pa.StringArray:
+    kind = column.type.value_type if types.is_dictionary(column.type) else column.type
+    if not (is_text(kind) or types.is_integer(kind) or types.is_null(kind)):
+        raise _wrong_type(name, column, "texts or whole numbers")
+    return column.cast(kind).cast(pa.utf8())
+
+
+def _column(named: Named, name: str) -> pa.Array:
+    if name not in named:
+        raise ValueError(f"there is no column {name!r}; {_listing(named)}")
+    found = named[name]
+    if isinstance(found, str):
+        raise TypeError(f"column {name!r} is no column of one type: {found}")
+    return found
+
+
+def _only_moment(named: Named, roles: Roles) -> str | None:
+    """The one column of timestamps that has no other role; None where there is none."""
+    taken = {roles.key, *roles.texts, *(roles.fields or ())}
+    found = [
+        name
+        for name, column in named.items()
+        if name not in taken and not isinstance(column, str) and is_moment(column.type)
+    ]
+    if len(found) > 1:
+        raise ValueError(f"{', '.join(map(repr, found))} hold timestamps: name one as time")
+    return found[0] if found else None
+
+
+def _number_names(named: Named, others: Collection[str | None]) -> list[str]:
+    """The columns of numbers among those without another role; labels and times are no numbers.
+
+    Raises:
+        TypeError: A column might be meant as numbers, but is none.
+        ValueError: No column holds numbers.
+    """
+    free = {name: column for name, column in named.items() if name not in others}
+    for name, column in free.items():
+        reason = column if isinstance(column, str) else _doubt(column)
+        if reason:
+            raise TypeError(
+                f"column {name!r} may be meant as numbers, but {reason}; convert it, drop it, or "
+                "name the fields without it"
+            )
+    names = [
+        name
+        for name, column in free.items()
+        if not isinstance(column, str) and is_number(column.type)
+    ]
+    if not names and free:
+        raise ValueError(f"no column holds numbers; {_listing(named)}")
+    return names
+
+
+def _doubt(column: pa.Array) -> str | None:
+    """Why a column that is no number is no label either, None where it is a label or a time."""
+    kind = column.type.value_type if types.is_dictionary(column.type) else column.type
+    if is_number(kind) or is_moment(kind) or types.is_null(kind):
+        return None
+    if not is_text(kind):
+        return f"holds {kind}"
+    sample = column.drop_null().slice(0, NUM_SAMPLE).to_pylist()
+    numeric = [text for text in sample if _is_float(text)]
+    return f"holds texts such as {numeric[0]!r}" if 2 * len(numeric) > len(sample) else None
+
+
+def _is_float(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
+
+
+def _wrong_type(name: str, column: pa.Array, wanted: str) -> TypeError:
+    return TypeError(
+        f"column {name!r} holds {column.type}, not {wanted}; convert it or leave it out"
+    )
+
+
+def _rows(rows: npt.NDArray[np.int64]) -> str:
+    return f"row {rows[0]}" + (f" (and {len(rows) - 1} more)" if len(rows) > 1 else "")
+
+
+def _listing(named: Named) -> str:
+    kinds = (
+        f"{name!r} ({'mixed' if isinstance(column, str) else column.type})"
+        for name, column in list(named.items())[:MAX_NAMES_SHOWN]
+    )
+    more = f" and {len(named) - MAX_NAMES_SHOWN} more" if len(named) > MAX_NAMES_SHOWN else ""
+    return f"the columns are {', '.join(kinds)}{more}" if named else "there are no columns"
