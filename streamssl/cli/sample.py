@@ -16,7 +16,7 @@ from streamssl.codecs.registry import build_codec
 from streamssl.codecs.remedies import remedy
 from streamssl.config import Config
 from streamssl.data.channels import Choice, against
-from streamssl.data.events import BoolArray, DeadLetter, EventBatch, FloatArray, Slice
+from streamssl.data.events import BadFields, BoolArray, DeadLetter, EventBatch, FloatArray, Slice
 
 MAX_SHOWN = 20
 # From so many events on, a key for every event is no chance.
@@ -45,6 +45,7 @@ def sample_report(config: Config, pieces: Sequence[Slice], *, now_s: float) -> l
         *_channels(config, decoder, choice, samples),
         *_keys(config, batch, choice),
         *_times(config, batch, now_s),
+        *_bad_fields([bad for part in decoded for bad in part.bad_fields]),
         *_dead_letters(letters, num_messages, len(batch)),
     ]
     place = f"{num_messages} messages of {len(pieces)} partitions"
@@ -63,7 +64,8 @@ def _channels(
     schema = choice.schema
     if schema is None:
         yield "channels: none, for no message of the sample has numbers in fields of its own"
-        yield "  name the codec in input.codec, and an array of numbers in input.values_field"
+        yield "  name the codec in input.codec, an array of numbers in input.values_field, or set"
+        yield "  input.numbers_as_text where they are written as text"
     else:
         how = "auto, by this sample" if decoder.named is None else "modality"
         yield f"channels: {_listed(schema.fields + schema.texts)} ({how})"
@@ -133,6 +135,18 @@ def _by_partition(batch: EventBatch) -> Iterator[BoolArray]:
 
 def _num_late(time_B: FloatArray) -> int:
     return int((np.diff(time_B) < 0).sum())
+
+
+def _bad_fields(found: Sequence[BadFields]) -> Iterator[str]:
+    """Fields that would count as missing (`input.on_bad_field: missing`), by reason."""
+    by_reason: dict[str, list[BadFields]] = defaultdict(list)
+    for bad in found:
+        by_reason[bad.reason].append(bad)
+    for reason, of_reason in sorted(by_reason.items()):
+        num_fields = sum(bad.num_fields for bad in of_reason)
+        first = of_reason[0].detail
+        yield f"bad fields: {num_fields} {reason}, counted as missing (first: {first})"
+        yield f"  {remedy(reason)}"
 
 
 def _dead_letters(

@@ -18,7 +18,7 @@ NUM_EVENTS = 40
 
 
 def event(number: int, **more: Any) -> dict[str, Any]:
-    return {"rpm": 9.5 - number % 3, "temp": 20.0 + number % 7, **more}
+    return {"rpm": 9.5 - number % 3, "temp": 20.0 + number % 7} | more
 
 
 def piece(values: list[Any], partition: int = 0, key: bytes | None = b"m0") -> Slice:
@@ -58,7 +58,7 @@ def test_channels_are_those_that_auto_would_take() -> None:
     told = report(piece(values))
     assert "channels: rpm, temp (auto" in told
     assert "without ts: looks like a timestamp: set input.time_field" in told
-    assert "without note: an object or a list" in told
+    assert "without note.x: in an object or a list" in told
     told = report(piece(values), modality={"fields": ["rpm", "pressure"]})
     assert "channels: rpm, pressure (modality)" in told
     assert "no message has pressure: correct the names in the section modality" in told
@@ -107,6 +107,19 @@ def test_would_be_dead_letters_are_told_by_reason_with_what_mends_them() -> None
     assert "partition 0, offset 40" in lines[bad_json]
     assert REMEDIES["bad_json"] in lines[bad_json + 1]
     assert REMEDIES["wrong_type"] in "\n".join(lines)
+
+
+def test_bad_fields_are_told_where_they_cost_only_themselves() -> None:
+    """Under `input.on_bad_field: missing` they are no dead letters, and no secret either."""
+    values = [event(i, rpm="x") if i % 2 else event(i) for i in range(NUM_EVENTS)]
+    lines = report(
+        piece(values),
+        input={"on_bad_field": "missing"},
+        modality={"fields": ["rpm", "temp"]},
+    ).splitlines()
+    (bad,) = [n for n, line in enumerate(lines) if line.startswith("  bad fields: 20 wrong_type")]
+    assert REMEDIES["wrong_type"] in lines[bad + 1]
+    assert "  dead letters: 0, and 40 events, of 40 messages" in lines
 
 
 def test_every_reason_has_a_remedy() -> None:

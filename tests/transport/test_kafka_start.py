@@ -74,7 +74,7 @@ def test_an_output_topic_with_too_few_partitions_is_refused(stream: Stream) -> N
     with stream.opened():
         pass
     admin = Admin(client_settings(stream.kafka))
-    admin.client.create_partitions({stream.topic: 5})
+    _grow(admin, stream, 5)
     admin.close()
     with pytest.raises(TransportUnavailableError, match="has 3 partitions but needs 5"):
         stream.transport(outputs=OutputsConfig(create_topics=False)).open()
@@ -86,7 +86,7 @@ def test_outputs_grow_with_the_input(stream: Stream) -> None:
     with stream.joined() as transport:
         worker = Worker(transport)
         worker.run(6)
-        _grow(transport, stream, 4)
+        _grow(transport._open.admin, stream, 4)
         _look_for_partitions(transport)
         stream.produce(range(6, 14))
         worker.run(8)
@@ -100,12 +100,12 @@ def test_a_partition_that_appears_begins_at_its_first_message(stream: Stream) ->
     with stream.joined(start="latest") as transport:
         while set(transport.lag()) != {0, 1, 2}:
             assert not transport.poll(10, 0.1)
-        _grow(transport, stream, 4)
+        _grow(transport._open.admin, stream, 4)
         stream.produce(range(6, 12))
         _look_for_partitions(transport)
         worker = Worker(transport)
         worker.run(6)
-        _grow(transport, stream, 5)
+        _grow(transport._open.admin, stream, 5)
     stream.produce(range(12, 20))
     with stream.joined(start="latest") as transport:  # a process that never knew it otherwise
         other = Worker(transport)
@@ -133,9 +133,11 @@ def test_a_broker_that_is_not_there_is_told_in_time(stream: Stream) -> None:
     assert time.monotonic() - began < 6.0
 
 
-def _grow(transport: KafkaTransport, stream: Stream, num_partitions: int) -> None:
-    """Add partitions to the input topic."""
-    transport._open.admin.client.create_partitions({stream.topic: num_partitions})
+def _grow(admin: Admin, stream: Stream, num_partitions: int) -> None:
+    """Add partitions to the input topic, and wait until the broker tells of them."""
+    admin.client.create_partitions({stream.topic: num_partitions})
+    while admin.num_partitions(stream.topic) < num_partitions:
+        time.sleep(0.05)
     stream.num_partitions = num_partitions
 
 
