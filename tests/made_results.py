@@ -32,6 +32,7 @@ def made_results(batch: EventBatch, **changes: Any) -> Results:
         severity=zeros,
         incident_id=[None] * num_rows,
         incident_state=zeros,
+        incident_field=zeros - 1,
         warming=np.zeros(num_rows, np.bool_),
         top_field=zeros,
         raw_scores={"gaussian": raw},
@@ -50,6 +51,8 @@ def made_explanation(batch: EventBatch, **changes: Any) -> Explanation:
     usual = Explanation(
         attribution_AP=np.full(shape, 1.0 / max(shape[1], 1)),
         expected=Values(batch.fields, np.zeros(shape), texts),
+        expected_low_AN=np.full(shape, -1.0),
+        expected_high_AN=np.full(shape, 1.0),
         actual=Values(batch.fields, batch.values_BC.astype(np.float64), texts),
         neighbours=[[] for _ in range(len(batch))],
     )

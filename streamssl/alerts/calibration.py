@@ -1,65 +1,251 @@
-"""From raw scores to p-values by the recent past of the stream.
+"""From evidence to p-values by the recent past of the stream.
 
-Each key has a decayed histogram of its raw scores; that of all keys helps while it is young. The
-p-value is the share of past scores above. In the tail (the largest 32 scores, at most 1 %) it falls
-as a power of the score, as fast as over the stretch of four times as many scores before: fitted to
-two quantiles, so that past faults do not hide the next one. It is strictly decreasing and never
-zero. Before there are scores to compare with, 1 / (1 + raw^2) stands in.
+Each key has two yardsticks for each kind of evidence: a local one of how far the evidence is from
+its own slow level, and a long one of the evidence itself. A p-value is the share of past values
+above; the long one is a second opinion within a factor of ten. Of several kinds of evidence the
+smallest p-value in relation to its weight counts. Before there is a past to compare with,
+1 / (1 + raw^2) stands in.
 
-B = events, K = keys, N = bins.
+B = events, K = keys, E = kinds of evidence.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from streamssl.alerts.tails import EpochTails
-from streamssl.arithmetic.histogram import NUM_BINS, add_scores, add_to_pool
+from streamssl.alerts.level import PLAIN_ROWS, LevelStep, LocalLevel
+from streamssl.alerts.tables import KNOTS, PRIOR_SCORES, SMALLEST_COUNT
+from streamssl.alerts.yardstick import Alarm, Yardstick
+from streamssl.arithmetic.histogram import NUM_BINS, log_position, value_at
 from streamssl.data.events import BoolArray, FloatArray, IntArray
 from streamssl.data.keys import KeyColumns, Runs
 
+# docs/research-log.md, "Constants of the arithmetic"
+SECOND_OPINION = 10.0
+MIDDLE = NUM_BINS / 2
+# p-values of the lowest and the highest step of the level
+LEVEL_KNOTS = [KNOTS.tolist().index(p) for p in (0.99, 0.01)]
+LEAST_SIGNAL = log_position(np.array([4.0]))[0]  # deviations at which a signal may alarm
+LEAST_STEP = 1.0  # bins that a row may always move the level
+SCREEN = KNOTS.tolist().index(0.05)  # p-value under which a signal is looked at
+PARTS = ("level", "local", "long")
+SETTLED_ROWS = 64
 
-class Calibration:
-    """Maps raw scores to p-values, per key, from scores of past epochs.
 
-    Args:
-        calibration_memory: Scores that the histograms remember.
-        calibration_warmup: Scores of a key before its p-values are trusted.
+@dataclass(frozen=True, slots=True)
+class Calibrated:
+    """p-values of a batch, and the keys' levels after it (not yet written).
+
+    Attributes:
+        p_B: Smallest weighted p-value, in (0, 1].
+        winner_B: Which evidence gave it.
+        level_BE: Local level of the evidence at each row.
+        step: The keys' levels after the batch.
     """
 
-    def __init__(self, *, calibration_memory: int = 2_000, calibration_warmup: int = 256) -> None:
-        self.memory, self.warmup = float(calibration_memory), calibration_warmup
-        self.columns = KeyColumns(scores=((NUM_BINS,), np.float32, 0.0), seen=((), np.int64, 0))
-        self.pool_N = np.zeros(NUM_BINS)
-        self._tails = EpochTails(self.columns)
+    p_B: FloatArray
+    winner_B: IntArray
+    level_BE: FloatArray
+    step: LevelStep
 
-    def p_value(self, slot_B: IntArray, raw_B: FloatArray) -> FloatArray:
-        """`[B]` chance of a score at least as large, in (0, 1]; changes nothing."""
-        runs = Runs(slot_B)
-        return self._tails.p_value(runs.slots, runs.group, raw_B, self.pool_N)
+
+class Calibration:
+    """Maps evidence to p-values, per key, from evidence of past epochs.
+
+    Args:
+        weights: Share of the alert budget of each kind of evidence; the first is the raw score.
+        calibration_memory: Values that the yardsticks remember.
+        calibration_warmup: Values of a key before its p-values are trusted.
+    """
+
+    def __init__(
+        self,
+        weights: Sequence[float] = (1.0,),
+        *,
+        calibration_memory: int = 20_000,
+        calibration_warmup: int = 256,
+    ) -> None:
+        self.weights, self.warmup = np.array(weights), calibration_warmup
+        num_evidence = len(self.weights)
+        self.level = LocalLevel(num_evidence=num_evidence)
+        self.local = Yardstick(num_evidence=num_evidence, memory=calibration_memory)
+        self.long = Yardstick(num_evidence=num_evidence, memory=calibration_memory)
+
+    def read(self, slot_B: IntArray, evidence_BE: FloatArray, fitted_B: BoolArray) -> Calibrated:
+        """p-values of events (each key's in order); changes nothing."""
+        runs, position_BE = Runs(slot_B), log_position(evidence_BE)
+        step = self.level.read(runs, position_BE, fitted_B, self._bounds(runs.slots))
+        about_BE = _about(position_BE, step.level_BE)
+        names = runs.slots * len(self.weights)
+        tables = self.local.tables(names)
+        p_B = tables.p_value(runs.group, about_BE[:, 0])
+        self._second_opinion(names, runs.group, position_BE[:, 0], p_B)
+        rows, p_R = self._without_level(names, runs.group, position_BE[:, 0], step.level_BE[:, 0])
+        p_B[rows] = p_R
+        p_B, winner_B = np.minimum(p_B / self.weights[0], 1.0), np.zeros(len(p_B), np.int64)
+        for e in range(1, len(self.weights)):
+            self._signal(e, runs, position_BE[:, e], about_BE[:, e], p_B, winner_B)
+        prior_K = np.exp((NUM_BINS * SMALLEST_COUNT - tables.total_K) / PRIOR_SCORES)
+        if prior_K.max(initial=0.0) > 0.0:
+            prior_B = prior_K[runs.group]
+            p_B = (1.0 - prior_B) * p_B + prior_B / (1.0 + evidence_BE[:, 0] ** 2)
+        return Calibrated(p_B, winner_B, step.level_BE, step)
+
+    def _second_opinion(
+        self, names: IntArray, group_B: IntArray, position_B: FloatArray, p_B: FloatArray
+    ) -> None:
+        """P = max(p_local, p_long / 10), in place; the long one is read where that can count."""
+        rows = np.flatnonzero(p_B < 1.0 / SECOND_OPINION)
+        if len(rows):
+            second_R = self.long.tables(names).p_value(group_B[rows], position_B[rows])
+            p_B[rows] = np.maximum(p_B[rows], second_R / SECOND_OPINION)
+
+    def _without_level(
+        self, names: IntArray, group_B: IntArray, position_B: FloatArray, level_B: FloatArray
+    ) -> tuple[IntArray, FloatArray]:
+        """Rows of keys without a level yet, and their p-values by the long yardstick."""
+        rows = np.flatnonzero(np.isnan(level_B))
+        if not len(rows):
+            return rows, np.empty(0)
+        return rows, self.long.tables(names).p_value(group_B[rows], position_B[rows])
+
+    def _signal(
+        self,
+        e: int,
+        runs: Runs,
+        position_B: FloatArray,
+        about_B: FloatArray,
+        p_B: FloatArray,
+        winner_B: IntArray,
+    ) -> None:
+        """Lower p-values, in place, where a signal is rare and its yardstick has seen enough."""
+        warm_K = self.local.warm(runs.slots, e, self.warmup)
+        screen_K = self.local.columns["table"][runs.slots, e, SCREEN]
+        screen_K = np.where(warm_K, screen_K, np.inf)
+        rows = np.flatnonzero((about_B >= screen_K[runs.group]) & (position_B >= LEAST_SIGNAL))
+        if not len(rows):
+            return
+        names, group_R = runs.slots * len(self.weights) + e, runs.group[rows]
+        p_R = self.local.tables(names).p_value(group_R, about_B[rows])
+        self._second_opinion(names, group_R, position_B[rows], p_R)
+        p_R /= self.weights[e]
+        lower_R = p_R < p_B[rows]
+        p_B[rows[lower_R]], winner_B[rows[lower_R]] = p_R[lower_R], e
+
+    def _bounds(self, slots: IntArray) -> FloatArray:
+        """`[K, 2, E]` how far a row may move the level: infinitely while the key is young."""
+        table_KEX = self.local.columns["table"][slots]
+        bounds_K2E = (table_KEX[:, :, LEVEL_KNOTS] - MIDDLE).transpose(0, 2, 1)
+        bounds_K2E[:, 0] = np.minimum(bounds_K2E[:, 0], -LEAST_STEP)
+        bounds_K2E[:, 1] = np.maximum(bounds_K2E[:, 1], LEAST_STEP)
+        young_KE = self.local.columns["seen"][slots] < PLAIN_ROWS
+        free = np.array([-np.inf, np.inf])[None, :, None]
+        return np.where(young_KE[:, None], free, bounds_K2E)
+
+    def write(self, step: LevelStep) -> None:
+        """Move the levels on to what `read` returned."""
+        self.level.write(step)
 
     def ready(self, slot_B: IntArray) -> BoolArray:
-        """`[B]` whether calibration has seen enough scores of the key."""
-        seen: BoolArray = self.columns["seen"][slot_B] >= self.warmup
-        return seen
+        """`[B]` whether calibration has seen enough of the key."""
+        ready_B: BoolArray = self.seen(slot_B) >= self.warmup
+        return ready_B
 
-    def learn(self, slot_B: IntArray, raw_B: FloatArray) -> None:
-        """Add an epoch's scores: every one of a fitted scorer, anomalies too."""
-        runs = Runs(slot_B)
-        add_scores(self.columns["scores"], runs, np.arange(len(raw_B)), raw_B, self.memory)
-        self.columns["seen"][runs.slots] += runs.counts
-        add_to_pool(self.pool_N, raw_B, self.memory)
-        self._tails.forget()
+    def seen(self, slot_B: IntArray) -> IntArray:
+        """`[B]` values of the key that the yardsticks have seen."""
+        return self.local.seen(slot_B * len(self.weights))
+
+    def learn(
+        self,
+        slot_B: IntArray,
+        age_B: IntArray,
+        evidence_BE: FloatArray,
+        level_BE: FloatArray,
+        alarms: Callable[[IntArray, IntArray], Alarm],
+    ) -> None:
+        """Take in an epoch's evidence of fitted scorers, anomalies too.
+
+        Args:
+            slot_B: Slots of the rows' keys.
+            age_B: Events of the key before each row.
+            evidence_BE: As it was read.
+            level_BE: As `read` gave it.
+            alarms: What counts as an alarm at weight 1 for keys of given slots and ages.
+        """
+        counted = np.flatnonzero(~np.isnan(level_BE[:, 0]))
+        slot_B, age_B, level_BE = slot_B[counted], age_B[counted], level_BE[counted]
+        position_BE, runs = log_position(evidence_BE[counted]), Runs(slot_B)
+        alarm = alarms(runs.slots, age_B[runs.order[runs.starts]])
+        alarm = alarm._replace(
+            p_KE=alarm.p_KE * self.weights, largest_p_KE=alarm.largest_p_KE * self.weights
+        )
+        self.local.learn(runs, age_B, _about(position_BE, level_BE), alarm)
+        self.long.learn(runs, age_B, position_BE, alarm)
+
+    def restart(self, e: int, slot_R: IntArray, value_R: FloatArray) -> FloatArray:
+        """Begin one kind of evidence anew for keys for which it means something else now.
+
+        Args:
+            e: Which kind.
+            slot_R: Slots of the keys' rows of an epoch.
+            value_R: What the evidence of these rows would be now.
+
+        Returns:
+            `[R]` the level to compare them with: their mean, the key's level from now on.
+        """
+        slots, group_R = np.unique(slot_R, return_inverse=True)
+        for yardstick in (self.local, self.long):
+            yardstick.clear(slots, e)
+        level_K = np.bincount(group_R, log_position(value_R)) / np.bincount(group_R)
+        self.level.columns["level"][slots, e] = level_K
+        return level_K[group_R]
+
+    def alarm_value(
+        self, e: int, slot_B: IntArray, level_B: FloatArray, p_B: FloatArray
+    ) -> FloatArray:
+        """`[B]` value of one kind of evidence at which its p-value alone would be an alarm.
+
+        Args:
+            e: Which kind.
+            slot_B: Slots of the rows' keys.
+            level_B: Its local level at each row.
+            p_B: p-value that is an alarm.
+        """
+        names, p_B = slot_B * len(self.weights) + e, p_B * self.weights[e]
+        local_B = self.local.tables(names).place(p_B) - MIDDLE + np.nan_to_num(level_B)
+        long_B = self.long.tables(names).place(np.minimum(SECOND_OPINION * p_B, KNOTS[0]))
+        return value_at(np.maximum(np.maximum(local_B, long_B), LEAST_SIGNAL))
+
+    def settle(self, slot_B: IntArray, evidence_BE: FloatArray, accepted: IntArray) -> None:
+        """Let the level of keys jump to where the evidence is: a shift was accepted.
+
+        Args:
+            slot_B: Slots of an epoch's rows.
+            evidence_BE: Of these rows.
+            accepted: Slots of the keys.
+        """
+        for slot in accepted.tolist():
+            rows = np.flatnonzero(slot_B == slot)[-SETTLED_ROWS:]
+            self.level.columns["level"][slot] = log_position(evidence_BE[rows]).mean(0)
+
+    def per_key(self) -> list[KeyColumns]:
+        """The columns of levels and yardsticks."""
+        return [getattr(self, name).columns for name in PARTS]
 
     def state_dict(self) -> dict[str, Any]:
-        """The histograms of every key and of all together."""
-        return {"columns": self.columns.state_dict(), "pool": self.pool_N.copy()}
+        """Levels and yardsticks of every key."""
+        return {name: getattr(self, name).state_dict() for name in PARTS}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Take over what `state_dict` gave."""
-        self.columns.load_state_dict(state["columns"])
-        self.pool_N = np.array(state["pool"])
-        self._tails.forget()
+        for name in PARTS:
+            getattr(self, name).load_state_dict(state[name])
+
+
+def _about(position_B: FloatArray, level_B: FloatArray) -> FloatArray:
+    """Places of the local yardstick: 160 bins and what the evidence is above its level."""
+    return MIDDLE + np.where(np.isnan(level_B), 0.0, position_B - level_B)

@@ -1,22 +1,33 @@
-"""Consecutive anomalies of a key form one incident, so that a long fault is one alert.
+"""Anomalies of a key that follow one another form one incident, and the budget counts incidents.
+
+A key spends a token for every incident; one comes back every 1 / budget events. Ten are free, each
+one after that asks for a p-value smaller by e, and at thirty nothing opens: the key is muted. An
+incident that lasts is accepted as the new normal.
 
 B = events, K = keys. Arrays with the suffix S are sorted by key, in order within a key.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from streamssl.data.events import BoolArray, IntArray
+from streamssl.data.events import BoolArray, FloatArray, IntArray
 from streamssl.data.keys import KeyColumns, Runs
 from streamssl.data.results import INCIDENT_STATES
 
-NONE, START, ONGOING, END = range(len(INCIDENT_STATES))
+NONE, START, ONGOING, END, ACCEPTED, MUTED = range(len(INCIDENT_STATES))
 NEVER = -1
+# docs/research-log.md, "Constants of the arithmetic"
+FREE_TOKENS = 10.0
+MOST_TOKENS = 30.0
+# What a key remembers: first event and last anomaly of its incident, and the tokens it spent.
+INTEGERS = ("offset", "index", "began", "last", "counted", "accepted")
+NUMBERS = ("opened_at", "spent")
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,65 +37,111 @@ class IncidentStep:
     Attributes:
         offset_B, index_B: Position of the first event of the row's incident, or -1.
         state_B: Index into `INCIDENT_STATES`.
+        anomaly_B: Which rows are anomalies: the p-value is up to the threshold.
+        threshold_B: p-value up to which the row would be an anomaly.
         slots: `[K]` keys of the batch.
-        open_K3: Their last incident: offset and index of its first event, age of its last anomaly.
+        integers_KX, numbers_KX: What they remember, in the order of `INTEGERS` and `NUMBERS`.
     """
 
     offset_B: IntArray
     index_B: IntArray
     state_B: IntArray
+    anomaly_B: BoolArray
+    threshold_B: FloatArray
     slots: IntArray
-    open_K3: IntArray
+    integers_KX: IntArray
+    numbers_KX: FloatArray
 
 
 class Incidents:
-    """Groups anomalies into incidents, per key.
+    """Groups anomalies into incidents, per key, within the budget of each key.
 
     Args:
         incident_gap: Normal events of the key that end an incident.
+        accepted_min, accepted_share, accepted_max: An incident is accepted after
+            min(max(min, share n), max) events, n the events of the key.
     """
 
-    def __init__(self, *, incident_gap: int = 32) -> None:
+    def __init__(
+        self,
+        *,
+        incident_gap: int = 32,
+        accepted_min: int = 500,
+        accepted_share: float = 0.2,
+        accepted_max: int = 3_000,
+    ) -> None:
         self.gap = incident_gap
-        self.columns = KeyColumns(open=((3,), np.int64, NEVER))
+        self.limits = (accepted_min, accepted_share, accepted_max)
+        self.columns = KeyColumns(
+            integers=((len(INTEGERS),), np.int64, NEVER), numbers=((len(NUMBERS),), np.float64, 0.0)
+        )
+
+    def accepted_after(self, age: Any) -> Any:
+        """Events of an incident, by events of the key, after which it is the new normal."""
+        least, share, most = self.limits
+        return np.minimum(np.maximum(least, share * age), max(least, most))
 
     def read(
-        self, slot_B: IntArray, age_B: IntArray, anomaly_B: BoolArray, position_B2: IntArray
+        self,
+        slot_B: IntArray,
+        age_B: IntArray,
+        p_B: FloatArray,
+        position_B2: IntArray,
+        budget: float,
     ) -> IncidentStep:
         """Incident of each row (each key's rows in order); changes nothing.
 
-        An incident starts at an anomaly with no other within the last `incident_gap` events of
-        its key; the normal event that completes the gap carries `end`.
+        An incident opens at p <= budget exp(-max(spent - 10, 0)) where no other is open, and is
+        open until `incident_gap` events pass without an anomaly; the event that completes the gap
+        carries `end`. The event at which one becomes the new normal carries `accepted`, one that
+        would open an incident but for the tokens `muted`.
 
         Args:
             slot_B: Slot of each row's key.
             age_B: Events of the key before the row.
-            anomaly_B: Which rows are anomalies.
+            p_B: p-values; 1 where none may alert.
             position_B2: Offset and index of each row.
+            budget: Incidents allowed, as a share of events.
         """
         runs = Runs(slot_B)
-        held_S3 = np.repeat(self.columns["open"][runs.slots], runs.counts, axis=0)
-        age_S, anomaly_S = age_B[runs.order], anomaly_B[runs.order]
-        last_S, before_S = _last_anomaly(runs, age_S, anomaly_S, held_S3[:, 2])
-        fresh_S = anomaly_S & ((before_S == NEVER) | (age_S - before_S > self.gap))
-        since_S = np.where(last_S == NEVER, self.gap + 1, age_S - last_S)
-        state_S = np.select(
-            [fresh_S, since_S < self.gap, since_S == self.gap], [START, ONGOING, END], NONE
-        )
-        first_S2 = _first_position(runs, fresh_S, position_B2, held_S3[:, :2])
-        end = runs.starts + runs.counts - 1
-        open_K3 = np.concatenate([first_S2[end], last_S[end, None]], axis=1)
-        shown_S2 = np.where(state_S[:, None] == NONE, NEVER, first_S2)
-        out = np.empty((len(slot_B), 3), np.int64)
-        out[runs.order] = np.concatenate([shown_S2, state_S[:, None]], axis=1)
-        return IncidentStep(out[:, 0], out[:, 1], out[:, 2], runs.slots, open_K3)
+        walk = _Walk(self, runs, budget, age_B, position_B2)
+        candidates = runs.order[p_B[runs.order] <= budget]
+        for row, key, p in zip(
+            candidates.tolist(),
+            runs.group[candidates].tolist(),
+            p_B[candidates].tolist(),
+            strict=True,
+        ):
+            walk.step(row, key, p)
+        return walk.finish()
 
     def write(self, step: IncidentStep) -> None:
         """Move on to what `read` returned."""
-        self.columns["open"][step.slots] = step.open_K3
+        self.columns["integers"][step.slots] = step.integers_KX
+        self.columns["numbers"][step.slots] = step.numbers_KX
+
+    def take_accepted(self, slots: IntArray) -> IntArray:
+        """Those of `slots` whose incident was accepted since the last call."""
+        place = INTEGERS.index("accepted")
+        found = slots[self.columns["integers"][slots, place] > 0]
+        self.columns["integers"][found, place] = NEVER
+        return found
+
+    def threshold(self, slots: IntArray, age_K: IntArray, budget: float) -> FloatArray:
+        """`[K]` p-value at which an incident of keys of some age would open."""
+        spent_K = self.columns["numbers"][slots, NUMBERS.index("spent")]
+        counted_K = self.columns["integers"][slots, INTEGERS.index("counted")]
+        spent_K -= budget * np.where(counted_K >= 0, age_K - counted_K, 0)
+        return budget * np.exp(-np.maximum(spent_K - FREE_TOKENS, 0.0))
+
+    def muted(self, slots: IntArray) -> BoolArray:
+        """`[K]` whether the keys had spent all their tokens at their last rare event."""
+        spent_K = self.columns["numbers"][slots, NUMBERS.index("spent")]
+        muted_K: BoolArray = spent_K > MOST_TOKENS - 1.0
+        return muted_K
 
     def state_dict(self) -> dict[str, Any]:
-        """Every key's last incident."""
+        """Every key's last incident and the tokens it spent."""
         return self.columns.state_dict()
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
@@ -92,29 +149,136 @@ class Incidents:
         self.columns.load_state_dict(state)
 
 
-def _carry(runs: Runs, marked_S: BoolArray) -> IntArray:
-    """Place of the last marked row so far of the same key, or -1."""
-    place_S = np.where(marked_S, np.arange(len(marked_S)), -1)
-    carried_S = np.maximum.accumulate(place_S) if len(place_S) else place_S
-    return np.where(carried_S >= np.repeat(runs.starts, runs.counts), carried_S, -1)
+@dataclass(slots=True)
+class _Key:
+    """What a key remembers, as plain numbers."""
+
+    offset: int
+    index: int
+    began: int
+    last: int
+    counted: int
+    accepted: int
+    opened_at: float
+    spent: float
 
 
-def _last_anomaly(
-    runs: Runs, age_S: IntArray, anomaly_S: BoolArray, held_S: IntArray
-) -> tuple[IntArray, IntArray]:
-    """Age of the key's last anomaly, up to each row and before it."""
-    place_S = _carry(runs, anomaly_S)
-    last_S = np.where(place_S >= 0, age_S[np.maximum(place_S, 0)], held_S)
-    before_S = np.empty_like(last_S)
-    before_S[1:] = last_S[:-1]
-    before_S[runs.starts] = held_S[runs.starts]
-    return last_S, before_S
+class _Walk:
+    """One pass over the rare rows of a batch, key by key."""
 
+    def __init__(
+        self,
+        incidents: Incidents,
+        runs: Runs,
+        budget: float,
+        age_B: IntArray,
+        position_B2: IntArray,
+    ) -> None:
+        self._incidents, self._runs, self._budget = incidents, runs, budget
+        self._age_B, self._position_B2 = age_B, position_B2
+        columns = incidents.columns
+        self._integers_KX = columns["integers"][runs.slots]
+        self._numbers_KX = columns["numbers"][runs.slots]
+        self._keys: dict[int, _Key] = {}
+        # Of each row that changes what its key remembers: the row, and what is remembered then.
+        self._changed: list[int] = []
+        self._memory: list[tuple[int, int, int, int, float, float]] = []
+        self._state_B = np.zeros(len(age_B), np.int64)
+        self._anomaly_B = np.zeros(len(age_B), bool)
 
-def _first_position(
-    runs: Runs, fresh_S: BoolArray, position_B2: IntArray, held_S2: IntArray
-) -> IntArray:
-    """Position of the first event of the key's newest incident at each row."""
-    place_S = _carry(runs, fresh_S)
-    source = runs.order[np.maximum(place_S, 0)]
-    return np.where(place_S[:, None] >= 0, position_B2[source], held_S2)
+    def _key(self, key: int) -> _Key:
+        if key not in self._keys:
+            self._keys[key] = _Key(
+                *self._integers_KX[key].tolist(), *self._numbers_KX[key].tolist()
+            )
+        return self._keys[key]
+
+    def step(self, row: int, key: int, p: float) -> None:
+        """Judge one rare row."""
+        memory, age = self._key(key), int(self._age_B[row])
+        if memory.counted >= 0:
+            memory.spent = max(0.0, memory.spent - self._budget * (age - memory.counted))
+        memory.counted = age
+        if memory.last != NEVER and age - memory.last <= self._incidents.gap:
+            self._go_on(memory, row, age, p)
+        elif memory.accepted == NEVER:
+            self._open(memory, row, age, p)
+        self._changed.append(row)
+        self._memory.append(
+            (memory.offset, memory.index, memory.last, age, memory.opened_at, memory.spent)
+        )
+
+    def _go_on(self, memory: _Key, row: int, age: int, p: float) -> None:
+        if age - memory.began >= self._incidents.accepted_after(age):
+            self._state_B[row], memory.accepted, memory.last = ACCEPTED, 1, NEVER
+        elif p <= memory.opened_at:
+            self._anomaly_B[row], memory.last = True, age
+
+    def _open(self, memory: _Key, row: int, age: int, p: float) -> None:
+        if memory.spent > MOST_TOKENS - 1.0:
+            self._state_B[row] = MUTED
+            return
+        threshold = self._budget * math.exp(-max(memory.spent - FREE_TOKENS, 0.0))
+        if p <= threshold:
+            memory.offset, memory.index = self._position_B2[row].tolist()
+            memory.began = memory.last = age
+            memory.opened_at, memory.spent = threshold, memory.spent + 1.0
+            self._state_B[row], self._anomaly_B[row] = START, True
+
+    def finish(self) -> IncidentStep:
+        """The rows between the rare ones, and what the keys remember."""
+        runs, gap = self._runs, self._incidents.gap
+        offset_S, index_S, last_S, counted_S, opened_at_S, spent_S = self._carried()
+        age_S = self._age_B[runs.order]
+        since_S = np.where(last_S == NEVER, gap + 1, age_S - last_S)
+        state_S = self._state_B[runs.order]
+        plain_S = np.select([since_S < gap, since_S == gap], [ONGOING, END], NONE)
+        state_S = np.where(state_S == NONE, plain_S, state_S)
+        idle_S = np.where(counted_S >= 0, age_S - counted_S, 0)
+        left_S = np.maximum(spent_S - self._budget * idle_S, 0.0)
+        fresh_S = self._budget * np.exp(-np.maximum(left_S - FREE_TOKENS, 0.0))
+        threshold_S = np.where(since_S < gap, opened_at_S, fresh_S)
+        shown_S = (state_S != NONE) & (state_S != MUTED)
+        integers, numbers = np.empty((3, len(age_S)), np.int64), np.empty(len(age_S))
+        columns = np.where(shown_S, offset_S, NEVER), np.where(shown_S, index_S, NEVER), state_S
+        integers[:, runs.order] = columns
+        numbers[runs.order] = threshold_S
+        for key, memory in self._keys.items():
+            self._integers_KX[key] = [getattr(memory, name) for name in INTEGERS]
+            self._numbers_KX[key] = [getattr(memory, name) for name in NUMBERS]
+        return IncidentStep(
+            integers[0],
+            integers[1],
+            integers[2],
+            self._anomaly_B,
+            numbers,
+            runs.slots,
+            self._integers_KX,
+            self._numbers_KX,
+        )
+
+    def _carried(self) -> tuple[Any, ...]:
+        """What each row's key remembers at it: since the last rare row, or from before."""
+        runs = self._runs
+        names = ("offset", "index", "last", "counted")
+        held = [self._integers_KX[:, INTEGERS.index(name)] for name in names]
+        held += [self._numbers_KX[:, NUMBERS.index(name)] for name in NUMBERS]
+        sorted_place = np.empty(len(runs.order), np.int64)
+        sorted_place[runs.order] = np.arange(len(runs.order))
+        place_S = np.full(len(runs.order), -1)
+        place_S[sorted_place[np.array(self._changed, np.int64)]] = np.arange(len(self._changed))
+        place_S = np.where(place_S >= 0, np.arange(len(place_S)), -1)
+        carried_S = np.maximum.accumulate(place_S) if len(place_S) else place_S
+        known_S = carried_S >= np.repeat(runs.starts, runs.counts)
+        which = np.zeros(len(runs.order), np.int64)
+        which[sorted_place[np.array(self._changed, np.int64)]] = np.arange(len(self._changed))
+        source_S = which[np.maximum(carried_S, 0)]
+        columns = list(zip(*self._memory, strict=True)) or [()] * len(held)
+        found = []
+        for before_K, changed in zip(held, columns, strict=True):
+            before_S = np.repeat(before_K, runs.counts)
+            if not len(changed):
+                found.append(before_S)
+                continue
+            found.append(np.where(known_S, np.array(changed)[source_S], before_S))
+        return tuple(found)

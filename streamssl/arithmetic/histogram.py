@@ -5,7 +5,6 @@ K = keys, B = events, N = bins, G = blocks of bins, W = bins of a block.
 
 from __future__ import annotations
 
-import copy
 from typing import Any
 
 import numpy as np
@@ -28,6 +27,11 @@ def log_position(score_B: FloatArray) -> FloatArray:
     return (np.log(np.maximum(score_B, LOWEST)) - np.log(LOWEST)) / BIN_WIDTH
 
 
+def value_at(position_B: FloatArray) -> FloatArray:
+    """`[B]` the score at a place: the inverse of `log_position`."""
+    return LOWEST * np.exp(position_B * BIN_WIDTH)
+
+
 def bin_of(score_B: FloatArray) -> IntArray:
     """`[B]` bin of each score: min(floor(place), 319).
 
@@ -41,6 +45,13 @@ def bin_of(score_B: FloatArray) -> IntArray:
 def add_scores(
     counts: npt.NDArray[Any], runs: Runs, rows_B: IntArray, score_B: FloatArray, memory: float
 ) -> None:
+    """`add_bins` of scores."""
+    add_bins(counts, runs, rows_B, bin_of(score_B), memory)
+
+
+def add_bins(
+    counts: npt.NDArray[Any], runs: Runs, rows_B: IntArray, bin_B: IntArray, memory: float
+) -> None:
     """Decay each key's histogram by the number n of its new scores, and add them.
 
     h <- (1 - 1/M)^n h + (counts of the new scores).
@@ -49,21 +60,26 @@ def add_scores(
         counts: `[num_slots, N]`, changed in place.
         runs: How the batch falls to keys.
         rows_B: Rows of the batch whose scores are added.
-        score_B: The scores of those rows.
+        bin_B: Bins of the scores of those rows.
         memory: M, scores after which an old one counts 1/e.
     """
     group_B = runs.group[rows_B]
     new_K = np.bincount(group_B, minlength=len(runs.slots))
     counts_KN = counts[runs.slots]
     counts_KN *= _decay(memory, new_K)[:, None].astype(counts.dtype)
-    np.add.at(counts_KN, (group_B, bin_of(score_B)), counts.dtype.type(1.0))
+    np.add.at(counts_KN, (group_B, bin_B), counts.dtype.type(1.0))
     counts[runs.slots] = counts_KN
 
 
 def add_to_pool(pool_N: FloatArray, score_B: FloatArray, memory: float) -> None:
     """The same for the one histogram of all keys: h <- (1 - 1/M)^n h + (new counts)."""
-    pool_N *= _decay(memory, len(score_B))
-    pool_N += np.bincount(bin_of(score_B), minlength=NUM_BINS)
+    add_bins_to_pool(pool_N, bin_of(score_B), memory)
+
+
+def add_bins_to_pool(pool_N: FloatArray, bin_B: IntArray, memory: float) -> None:
+    """`add_to_pool` of scores whose bins are known."""
+    pool_N *= _decay(memory, len(bin_B))
+    pool_N += np.bincount(bin_B, minlength=NUM_BINS)
 
 
 def _decay(memory: float, new: Any) -> Any:
@@ -99,7 +115,7 @@ class Above:
 
     def __init__(
         self,
-        counts_KN: Float32Array,
+        counts_KN: Float32Array | FloatArray,
         pool_N: FloatArray,
         share_K: FloatArray,
         *,
@@ -115,13 +131,9 @@ class Above:
         self.total_K = self._from_KG[:, 0]
 
     @classmethod
-    def joined(cls, first: Above, second: Above) -> Above:
-        """The histograms of one behind those of another, of the same pool and `every`."""
-        both = copy.copy(first)
-        for name in ("_own_KGW", "_share_K", "_from_KG"):
-            setattr(both, name, np.concatenate([getattr(first, name), getattr(second, name)]))
-        both.total_K = both._from_KG[:, 0]
-        return both
+    def of(cls, counts_KN: FloatArray) -> Above:
+        """Of own counts alone."""
+        return cls(counts_KN, np.zeros(NUM_BINS), np.zeros(len(counts_KN)))
 
     def around(self, group_B: IntArray, bin_B: IntArray) -> tuple[FloatArray, FloatArray]:
         """`[B]` A(b) and A(b + 1): what lies above the lower and above the upper edge of a bin.
@@ -135,13 +147,17 @@ class Above:
         rows = np.arange(len(bin_B))
         return beyond_B + within_BW[rows, place_B], beyond_B + within_BW[rows, place_B + 1]
 
-    def bin_under(self, wanted_K: FloatArray) -> IntArray:
-        """`[K]` max{b: A(b) > wanted}: the last bin with more above its lower edge; at least 0."""
-        rows = np.arange(len(wanted_K))
-        block_K = _last_over(self._from_KG, wanted_K)
-        within_KW = self._within(rows, block_K)
-        wanted_K = wanted_K - self._from_KG[rows, block_K + 1]
-        return block_K * BLOCK + _last_over(within_KW, wanted_K)
+    def bin_under(self, group_B: IntArray, wanted_B: FloatArray) -> IntArray:
+        """`[B]` max{b: A(b) > wanted}: the last bin with more above its lower edge; at least 0.
+
+        Args:
+            group_B: Which histogram.
+            wanted_B: How much is to lie above.
+        """
+        block_B = _last_over(self._from_KG[group_B], wanted_B)
+        within_BW = self._within(group_B, block_B)
+        wanted_B = wanted_B - self._from_KG[group_B, block_B + 1]
+        return block_B * BLOCK + _last_over(within_BW, wanted_B)
 
     def _within(self, group_B: IntArray, block_B: IntArray) -> FloatArray:
         """`[B, W + 1]` what lies above each edge of the block, of what is in the block."""
@@ -160,5 +176,6 @@ def _last_over(above_KX: FloatArray, wanted_K: FloatArray) -> IntArray:
 
 def quantile(above: Above, q: float) -> FloatArray:
     """`[K]` 1e-3 exp((b + 1) w), b = max{b: A(b) > (1 - q) A(0)}; infinite without any score."""
-    edge_K = LOWEST * np.exp((above.bin_under((1.0 - q) * above.total_K) + 1) * BIN_WIDTH)
+    rows, wanted_K = np.arange(len(above.total_K)), (1.0 - q) * above.total_K
+    edge_K = LOWEST * np.exp((above.bin_under(rows, wanted_K) + 1) * BIN_WIDTH)
     return np.where(above.total_K > 0, edge_K, np.inf)

@@ -16,7 +16,7 @@ from streamssl.checkpoint.errors import CheckpointError, CorruptCheckpointError
 from streamssl.checkpoint.snapshot import Arrays, Snapshot, snapshot
 from streamssl.version import __version__
 
-FORMAT = 2
+FORMAT = 3
 _ARRAYS = "state.safetensors"
 _MANIFEST = "manifest.json"
 _CHECKSUM = "manifest.json.sha256"

@@ -8,6 +8,8 @@ from typing import Annotated
 
 import typer
 
+from streamssl.alerts.budget import LARGEST_SHARE
+from streamssl.alerts.incidents import FREE_TOKENS, MOST_TOKENS
 from streamssl.cli.options import ConfigOption, SetOption
 from streamssl.config import Config, load_config, parse_budget
 
@@ -93,9 +95,11 @@ def _outputs(config: Config) -> Iterator[str]:
 
 def _budget(config: Config) -> str:
     budget = parse_budget(config.alerts.budget)
+    beyond = f"and {MOST_TOKENS:g} beyond that ({FREE_TOKENS:g} of them at the full budget)"
     if budget.share is None:
-        return f"{budget.per_day:g} incidents a day"
-    return f"{100 * budget.share:g} % of events"
+        most = f"never more than {100 * LARGEST_SHARE:g} % of the events"
+        return f"{budget.per_day:g} incidents a day over all keys, {most}, {beyond} a key"
+    return f"one incident in {1 / budget.share:,.0f} events of a key in the long run, {beyond}"
 
 
 def memory_report(config: Config, num_numbers: int) -> list[str]:

@@ -20,12 +20,14 @@ Named = dict[str, float | str | None]
 
 def explanation_fields(
     results: Results, at: int
-) -> tuple[dict[str, float], Named, Named, list[str]]:
-    """Attribution, expected, actual and neighbours of the explained event `at`, for JSON."""
+) -> tuple[dict[str, float], Named, Named, Named, Named, list[str]]:
+    """Attribution, expected (with its range), actual and neighbours of one event, for JSON."""
     why = results.explanation
     return (
         _shares(results, at),
-        {**_expected(why, at), **why.expected.texts[at]},
+        {**_numbers(why, why.expected.numbers_AN, at), **why.expected.texts[at]},
+        dict(_numbers(why, why.expected_low_AN, at)),
+        dict(_numbers(why, why.expected_high_AN, at)),
         {**_actual(why, at), **why.actual.texts[at]},
         why.neighbours[at],
     )
@@ -36,7 +38,9 @@ def explanation_cells(results: Results, at: int) -> dict[str, Any]:
     why = results.explanation
     return {
         "attribution": list(_shares(results, at).items()),
-        "expected": list(_expected(why, at).items()),
+        "expected": list(_numbers(why, why.expected.numbers_AN, at).items()),
+        "expected_low": list(_numbers(why, why.expected_low_AN, at).items()),
+        "expected_high": list(_numbers(why, why.expected_high_AN, at).items()),
         "actual": list(_actual(why, at).items()),
         "expected_text": list(why.expected.texts[at].items()),
         "actual_text": list(why.actual.texts[at].items()),
@@ -49,8 +53,8 @@ def _shares(results: Results, at: int) -> dict[str, float]:
     return dict(zip(results.parts, shares, strict=True))
 
 
-def _expected(why: Explanation, at: int) -> dict[str, float]:
-    return dict(zip(why.expected.fields, why.expected.numbers_AN[at].tolist(), strict=True))
+def _numbers(why: Explanation, numbers_AN: FloatArray, at: int) -> dict[str, float]:
+    return dict(zip(why.expected.fields, numbers_AN[at].tolist(), strict=True))
 
 
 def _actual(why: Explanation, at: int) -> dict[str, float]:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import repeat
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 import numpy as np
@@ -20,6 +20,7 @@ from streamssl.data.events import OutputRecord
 from streamssl.data.results import INCIDENT_STATES, SEVERITIES, Results
 
 KIND = "streamssl.score.v1"
+T = TypeVar("T")
 _MAP, _TEXT_MAP = (pa.map_(pa.utf8(), kind) for kind in (pa.float64(), pa.utf8()))
 _SCHEMA = pa.schema(
     {
@@ -33,12 +34,15 @@ _SCHEMA = pa.schema(
         "severity": pa.utf8(),
         "incident_id": pa.utf8(),
         "incident_state": pa.utf8(),
+        "incident_field": pa.utf8(),
         "threshold": pa.float64(),
         "warming": pa.bool_(),
         "top_field": pa.utf8(),
         "model": pa.struct({"name": pa.utf8(), "version": pa.utf8(), "epoch": pa.int64()}),
         "attribution": _MAP,
         "expected": _MAP,
+        "expected_low": _MAP,
+        "expected_high": _MAP,
         "actual": _MAP,
         "neighbours": pa.list_(pa.utf8()),
     }
@@ -75,6 +79,7 @@ class ScoreValue(msgspec.Struct, gc=False):
     severity: str
     incident_id: str | None
     incident_state: str
+    incident_field: str | None
     threshold: float
     warming: bool
     top_field: str
@@ -86,6 +91,8 @@ class AnomalyValue(ScoreValue, gc=False):
 
     attribution: dict[str, float]
     expected: Named
+    expected_low: Named
+    expected_high: Named
     actual: Named
     neighbours: list[str]
 
@@ -159,11 +166,12 @@ def _columns(results: Results) -> list[list[Any]]:
         _named(SEVERITIES, results.severity),
         results.incident_id,
         _named(INCIDENT_STATES, results.incident_state),
+        _named((*results.parts, None), results.incident_field),
         results.threshold.tolist(),
         results.warming.tolist(),
         _named(results.parts, results.top_field),
     ]
 
 
-def _named(names: Sequence[str], index_B: npt.NDArray[np.int64]) -> list[str]:
+def _named(names: Sequence[T], index_B: npt.NDArray[np.int64]) -> list[T]:
     return [names[index] for index in index_B.tolist()]

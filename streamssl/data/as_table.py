@@ -47,7 +47,8 @@ class AsTable(Columns):
     """Base of results: columns with a row an event, and explanations of some of them.
 
     A subclass has the fields `batch`, `parts`, `raw_scores`, `explained` and `explanation`, and
-    columns; those of whole numbers are places in `coded`, or of the parts (`top_field`).
+    columns; those of whole numbers are places in `coded`, or of the parts (`top_field`,
+    `incident_field`).
     """
 
     __slots__ = ()
@@ -68,7 +69,7 @@ class AsTable(Columns):
     def columns(self) -> dict[str, pa.Array]:
         """`[B]` columns by name; those of an explanation are null where there is none."""
         table: Any = self
-        names = {"top_field": table.parts, **self.coded}
+        names = {"top_field": table.parts, "incident_field": table.parts, **self.coded}
         schema = self.table_schema([*table.raw_scores], texts=table.batch.texts is not None)
         own = {n: getattr(self, n) for n in schema.names if hasattr(type(self), n)}
         found: dict[str, Any] = {
@@ -138,7 +139,7 @@ def _explained_kinds(kind: Any, *, texts: bool) -> dict[str, pa.DataType]:
     """Columns of an explanation."""
     found: dict[str, pa.DataType] = {}
     for field, hint in get_type_hints(kind).items():
-        name = field.removesuffix("_AP")
+        name = field.removesuffix("_AP").removesuffix("_AN")
         if isinstance(hint, type) and issubclass(hint, NamedValues):
             found[name] = NUMBERS
             found |= {f"{name}_text": TEXTS} if texts else {}
@@ -152,11 +153,12 @@ def _explained(explanation: Any, parts: Sequence[str]) -> dict[str, pa.Array]:
     found: dict[str, pa.Array] = {}
     for field in fields(explanation):
         value = getattr(explanation, field.name)
-        name = field.name.removesuffix("_AP")
+        name = field.name.removesuffix("_AP").removesuffix("_AN")
         if isinstance(value, NamedValues):
             found[name], found[f"{name}_text"] = value.maps()
         elif isinstance(value, np.ndarray):
-            found[name] = number_maps(parts, value)
+            numbers = field.name.endswith("_AN")
+            found[name] = number_maps(explanation.expected.fields if numbers else parts, value)
         else:
             found[name] = pa.array(value, pa.list_(pa.utf8()))
     return found

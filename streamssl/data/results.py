@@ -16,7 +16,7 @@ from streamssl.data.columns import Columns, take_rows
 from streamssl.data.events import BoolArray, EventBatch, Float32Array, FloatArray, IntArray
 
 SEVERITIES = ("none", "low", "medium", "high", "critical")
-INCIDENT_STATES = ("none", "start", "ongoing", "end")
+INCIDENT_STATES = ("none", "start", "ongoing", "end", "accepted", "muted")
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,12 +49,16 @@ class Explanation(Columns):
     Attributes:
         attribution_AP: `[A, P]` share per part, >= 0, each row sums to 1.
         expected: What the model expected.
+        expected_low_AN, expected_high_AN: Numbers between which one alone would have been no
+            anomaly, at the budget's level; NaN = unknown.
         actual: What came; a part need not be a field, nor a field a part.
         neighbours: ids of the nearest past events of the same stream, nearest first.
     """
 
     attribution_AP: FloatArray
     expected: Values
+    expected_low_AN: FloatArray
+    expected_high_AN: FloatArray
     actual: Values
     neighbours: list[list[str]]
 
@@ -77,6 +81,8 @@ class Results(AsTable):
         severity: `[B]` index into `SEVERITIES`.
         incident_id: per event, None outside incidents.
         incident_state: `[B]` index into `INCIDENT_STATES`.
+        incident_field: `[B]` index of the part that the incident's first anomalies name the most,
+            -1 outside incidents.
         warming: `[B]` True until the key's scorer is fitted and calibrated.
         top_field: `[B]` index of the part that contributes most to the score.
         raw_scores: One `[B]` column a scorer.
@@ -97,6 +103,7 @@ class Results(AsTable):
     severity: IntArray
     incident_id: list[str | None]
     incident_state: IntArray
+    incident_field: IntArray
     warming: BoolArray
     top_field: IntArray
     raw_scores: Mapping[str, FloatArray]
@@ -169,6 +176,9 @@ class EpochReport:
         num_learnt: Rows that the statistics learned (not gated).
         num_trained: Rows (fresh and replayed) that optimiser steps learned from.
         keys_warming: Keys, of `keys_active`, whose scorer is not fitted and calibrated yet.
+        keys_muted: Keys that spent all tokens of their budget: nothing opens until some come back.
+        num_rebased: Shifts that were accepted: levels that keys are compared with from now on.
+        is_timeless: Whether a budget of incidents a day cannot be kept: event time stands still.
         losses: Last loss of each objective.
         burst_step: Steps of the first training burst that were taken so far.
         burst_steps: All of that burst; 0 without networks.
@@ -190,6 +200,9 @@ class EpochReport:
     gradient_norm: float = float("nan")
     warmup_progress: float = 0.0
     alert_rate: float = 0.0
+    keys_muted: int = 0
+    num_rebased: int = 0
+    is_timeless: bool = False
     losses: Mapping[str, float] = field(default_factory=dict)
     burst_step: int = 0
     burst_steps: int = 0

@@ -83,6 +83,8 @@ class IncidentLog:
             incident.severity = max(incident.severity, int(results.severity[row]))
         if state not in (*QUIET_STATES, incident.state):
             incident.state = state
+            if results.incident_field[row] >= 0:
+                incident.field = results.parts[int(results.incident_field[row])]
             if self._pace.admits():
                 self._tell(results, row, incident_id, incident)
         if state == LAST_STATE:

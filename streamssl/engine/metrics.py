@@ -253,10 +253,16 @@ class MetricsReporter:
         summary.saw(results.batch.event_time)
         summary.warming += int(np.count_nonzero(results.warming))
         summary.anomalies += int(np.count_nonzero(results.anomaly))
-        starts = results.incident_state == INCIDENT_STATES.index("start")
-        num_starts = int(np.count_nonzero(starts))
+        num_of = np.bincount(results.incident_state, minlength=len(INCIDENT_STATES)).tolist()
+        num_starts, num_accepted, num_muted = (
+            num_of[INCIDENT_STATES.index(state)] for state in ("start", "accepted", "muted")
+        )
         summary.incidents += num_starts
+        summary.accepted += num_accepted
+        summary.muted += num_muted
         self._metrics.incidents.inc(num_starts)
+        self._metrics.incidents_accepted.inc(num_accepted)
+        self._metrics.muted_events.inc(num_muted)
         self._metrics.observe_results(results)
         self._metrics.event_latency.observe(np.full(num_events, latency_s))
         self._metrics.input_events.labels(self._topic, "scored").inc(num_events)

@@ -23,6 +23,7 @@ log = logging.getLogger(__name__)
 
 PROGRESS_EVERY_S = 30.0
 MAX_A_MINUTE = 10
+PACED = ("phase", "partitions", "shifts", "muted")
 # Steps of a burst that another process began, how far is not known.
 UNFINISHED = -1
 
@@ -41,12 +42,13 @@ class Story:
         self._dead_letters = DeadLetterLog(
             topic=config.input.topic, samples=config.telemetry.log_samples, clock=clock
         )
-        self._paces = {kind: Pace(MAX_A_MINUTE, clock=clock) for kind in ("phase", "partitions")}
+        self._paces = {kind: Pace(MAX_A_MINUTE, clock=clock) for kind in PACED}
         self._phase = "starting"
         self._begun_s = self._progress_s = clock()
         self._burst_step: int | None = None
         self._is_thinned = False
         self._space: str | None = None
+        self._keys_muted, self._is_timeless = 0, False
 
     @property
     def unreadable(self) -> str | None:
@@ -136,6 +138,7 @@ class Story:
 
     def epoch_closed(self, report: EpochReport) -> None:
         """An epoch was learnt; a line of its own for the first training burst."""
+        self._alerts(report)
         before, self._burst_step = self._burst_step, report.burst_step
         state = _burst_state(before, report.burst_step, report.burst_steps)
         losses = dict(report.losses)
@@ -163,6 +166,16 @@ class Story:
             warmup_progress=report.warmup_progress,
             losses=losses,
         )
+
+    def _alerts(self, report: EpochReport) -> None:
+        """Shifts that were accepted, keys that fell mute, a clock that stands still."""
+        if report.num_rebased and self._paces["shifts"].admits():
+            tell(log, "shifts_accepted", num=report.num_rebased, epoch=report.epoch)
+        if report.keys_muted > self._keys_muted and self._paces["muted"].admits():
+            tell(log, "keys_muted", num=report.keys_muted, num_before=self._keys_muted)
+        if report.is_timeless and not self._is_timeless:
+            tell(log, "clock_stands", budget=str(self._config.alerts.budget))
+        self._keys_muted, self._is_timeless = report.keys_muted, report.is_timeless
 
     def saved(self, written: Written) -> None:
         """A checkpoint was written."""

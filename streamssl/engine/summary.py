@@ -23,6 +23,8 @@ class Summary:
         samples_trained: Fresh and replayed samples that optimiser steps learnt from.
         anomalies: Events above the threshold.
         incidents: Runs of anomalies that began.
+        accepted: Incidents that lasted and became the new normal.
+        muted: Events that would have opened an incident but for the budget.
         warming: Events scored while their key was warming.
         keys: Keys with state, at the end of the epoch closed last.
         keys_warming: How many of these were warming then.
@@ -47,6 +49,8 @@ class Summary:
     samples_trained: int = 0
     anomalies: int = 0
     incidents: int = 0
+    accepted: int = 0
+    muted: int = 0
     warming: int = 0
     keys: int = 0
     keys_warming: int = 0

@@ -8,9 +8,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, ClassVar, NamedTuple, Protocol, Self
 
+import numpy as np
+
 from streamssl.config.root import Config
 from streamssl.config.sections import LearnerConfig
-from streamssl.data.events import BoolArray, EventBatch, IntArray, Schema
+from streamssl.data.events import BoolArray, EventBatch, FloatArray, IntArray, Schema
 from streamssl.data.inputs import InputSpec, LazyInputs
 from streamssl.data.keys import KeyColumns
 from streamssl.data.results import Values
@@ -71,6 +73,10 @@ class Modality(Protocol[M]):
     def expected(self, measured: M) -> Values:
         """What was expected in place of what came, in the input's units."""
         ...
+
+    def expected_spread(self, measured: M) -> FloatArray:
+        """`[A, N]` standard deviation of what is expected; by default unknown."""
+        return np.full_like(self.expected(measured).numbers_AN, np.nan)
 
     def actual(self, batch: EventBatch) -> Values:
         """What came, as an explanation shows it together with what was expected."""

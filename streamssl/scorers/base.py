@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Generic, Protocol, Self, TypeVar
+from typing import Any, ClassVar, Generic, Protocol, Self, TypeVar
 
 import numpy as np
 
@@ -47,12 +47,40 @@ class Measured(Columns):
         """`[B]` geometric mean of the evidence: exp(mean_v ln max(e_v, .001))."""
         return np.exp(np.log(np.maximum(self.evidence_BV, SMALLEST)).mean(1))
 
+    @property
+    def signals_BE(self) -> FloatArray:  # noqa: N802 - a shape suffix
+        """`[B, E]` further evidence for alerts, >= 0; by default there is none."""
+        return np.empty((len(self.slot_B), 0))
+
+    def suspect(self, winner_B: IntArray) -> IntArray:
+        """`[B]` part that stands out by the evidence that won, -1 where contributions must tell.
+
+        Args:
+            winner_B: 0 for the raw score, then the signals in their order.
+        """
+        return np.full(len(winner_B), -1)
+
     def part_scores(self) -> FloatArray:
         """`[B, P]` how anomalous each part of an event is by itself, >= 0."""
         raise NotImplementedError
 
 
 M = TypeVar("M", bound=Measured)
+
+
+@dataclass(frozen=True, slots=True)
+class Measurement(Generic[M]):
+    """What a core says of a batch's events.
+
+    Attributes:
+        learnt: Of their context as it came: the published score, and what is learned.
+        judged: Of a cleaned context: alerts and explanations. The same where nothing was cleaned.
+        advance: What the core's own per-key state moves on to; None where it has none.
+    """
+
+    learnt: M
+    judged: M
+    advance: Any = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,11 +186,31 @@ class SharedScorer(Scorer, Protocol):
 
 
 class Core(Scorer, Protocol[M]):
-    """A modality's own scorer: it measures first, and everything else follows from that."""
+    """A modality's own scorer: it measures first, and everything else follows from that.
 
-    def measure(self, context: Any, own_B: IntArray) -> M:
+    Attributes:
+        signal_weights: Share of the alert budget of each further signal that it measures, by name.
+    """
+
+    signal_weights: ClassVar[Mapping[str, float]] = {}
+
+    def measure(self, context: Any, own_B: IntArray) -> Measurement[M]:
         """What the statistics say of events in their context; changes nothing."""
         ...
+
+    def write(
+        self,
+        advance: Any,  # noqa: ARG002 - the interface's
+    ) -> None:
+        """Move per-key state on to `Measurement.advance`; by default there is none."""
+        return
+
+    def restarted(
+        self,
+        measured: M,  # noqa: ARG002 - the interface's
+    ) -> Mapping[str, tuple[IntArray, FloatArray]]:
+        """Signals that mean something else since the last `learn`: their rows, as they are now."""
+        return {}
 
     def fitted(self, measured: M) -> BoolArray:
         """`[B]` whether what stands behind each row's score is ready."""

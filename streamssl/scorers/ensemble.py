@@ -10,13 +10,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import Any, NamedTuple, cast
 
 import numpy as np
 
 from streamssl.alerts.budget import AlertBudget
 from streamssl.alerts.calibration import Calibration
-from streamssl.alerts.incidents import START, Incidents, IncidentStep
+from streamssl.alerts.incident_fields import FieldStep, IncidentFields
+from streamssl.alerts.incidents import Incidents, IncidentStep
+from streamssl.alerts.level import LevelStep
+from streamssl.alerts.yardstick import Alarm
 from streamssl.config.budget import parse_budget
 from streamssl.config.sections import AlertsConfig, ScorersConfig
 from streamssl.data.columns import Columns
@@ -28,7 +31,7 @@ from streamssl.scorers.base import (
     SMALLEST,
     Admitted,
     Core,
-    Measured,
+    Measurement,
     Scorer,
     ScorerSizes,
     Seen,
@@ -47,9 +50,13 @@ class Scored(Columns):
         event_time_B: Seconds.
         scores_BS: Raw score of each scorer that is switched on, in the order of `SCORERS`.
         raw_B: Fused.
-        p_B: Calibrated.
+        evidence_BE: What alerts go by: the fused score of a cleaned context, then the signals.
+        level_BE: Local level of each at the row.
+        winner_B: Which of them has the smallest weighted p-value.
+        p_B: That p-value.
         fitted_B: Whether the scorers were ready.
         warming_B: Whether the score is too young for alerts.
+        threshold_B: p-value up to which the row is an anomaly.
         anomaly_B: Whether the score passed the threshold.
         incident_state_B: Index into `INCIDENT_STATES`.
     """
@@ -58,9 +65,13 @@ class Scored(Columns):
     event_time_B: FloatArray
     scores_BS: FloatArray
     raw_B: FloatArray
+    evidence_BE: FloatArray
+    level_BE: FloatArray
+    winner_B: IntArray
     p_B: FloatArray
     fitted_B: BoolArray
     warming_B: BoolArray
+    threshold_B: FloatArray
     anomaly_B: BoolArray
     incident_state_B: IntArray
 
@@ -68,6 +79,14 @@ class Scored(Columns):
     def slots(self) -> IntArray:
         """`[B]` slot of each event's key."""
         return self.seen.measured.slot_B
+
+
+class AlertStep(NamedTuple):
+    """The keys' levels and incidents after a batch, and what these are about (not yet written)."""
+
+    levels: LevelStep
+    incidents: IncidentStep
+    fields: FieldStep
 
 
 class Ensemble:
@@ -90,67 +109,113 @@ class Ensemble:
         alerts: AlertsConfig,
     ) -> None:
         shared = {name: kind.build(scorers, sizes) for name, kind in SCORERS.items()}
-        self.core, self._num_parts = core, sizes.num_parts
+        self.core, self._core_name, self._num_parts = core, core_name, sizes.num_parts
         self.scorers: dict[str, Scorer] = {core_name: core, **shared}
         self.memory = cast(MemoryScorer, shared["memory"])
         sections = {core_name: scorers.core} | {name: getattr(scorers, name) for name in SCORERS}
         self.names = tuple(name for name in self.scorers if sections[name].enabled)
         weight_S = np.array([sections[name].weight for name in self.names])
         self.weight_S = weight_S / max(weight_S.sum(), 1e-300)
+        signals = tuple(core.signal_weights.values())
         self.calibration = Calibration(
+            (RAW_WEIGHT if signals else 1.0, *signals),
             calibration_memory=alerts.calibration_memory,
             calibration_warmup=alerts.calibration_warmup,
         )
-        self.incidents = Incidents(incident_gap=alerts.incident_gap)
+        gate = scorers.gate
+        self.incidents = Incidents(
+            incident_gap=alerts.incident_gap,
+            accepted_min=gate.quarantine_min,
+            accepted_share=gate.quarantine_share,
+            accepted_max=gate.quarantine_max,
+        )
+        self.incident_fields = IncidentFields()
         # Age of a key up to which its context is not wholly of this stream.
         self.bridged = KeyColumns(until=((), np.int64, 0))
         budget = parse_budget(alerts.budget)
         self.own = OwnKeys(own_keys=scorers.own_keys)
-        self.gate = Gate(**scorers.gate.model_dump())
+        self.gate = Gate(**gate.model_dump())
         # These learn even where they are switched off: the core gates, the memory names
         # neighbours. Without embeddings there is nothing to remember.
         self._always = (core_name, "memory") if sizes.embedding else (core_name,)
         self.budget = AlertBudget(share=budget.share, per_day=budget.per_day)
 
-    def measure(self, slot_B: IntArray, context: Any) -> Measured:
+    def measure(self, slot_B: IntArray, context: Any) -> Measurement[Any]:
         """What the core says of events in their context, without a network; changes nothing."""
         return self.core.measure(context, self.own.columns["entry"][slot_B])
 
     def read(
         self,
-        measured: Any,
+        measurement: Measurement[Any],
         residual_BR: Float32Array,
         embedding_BD: Float32Array,
         position_B3: IntArray,
         event_time_B: FloatArray,
-    ) -> tuple[Scored, IncidentStep]:
+    ) -> tuple[Scored, LevelStep, IncidentStep]:
         """Judge events (each key's in order) that `measure` measured; changes nothing.
 
         raw = exp(sum_s w_s ln max(r_s, .001)) over the scorers' raw scores r, sum_s w_s = 1.
         """
+        measured = measurement.learnt
         seen = Seen(position_B3, measured, residual_BR, embedding_BD)
         scores_BS = np.stack([self.scorers[name].score(seen) for name in self.names], axis=1)
         raw_B = np.exp(np.log(np.maximum(scores_BS, SMALLEST)) @ self.weight_S)
-        p_B = self.calibration.p_value(measured.slot_B, raw_B)
         learnt_B = self.gate.columns["learnt"][measured.slot_B] >= FITTED_ROWS
         fitted_B = self.core.fitted(measured) & learnt_B
+        evidence_BE = self._evidence(measurement, raw_B)
+        found = self.calibration.read(measured.slot_B, evidence_BE, fitted_B)
         warming_B = ~(fitted_B & self.calibration.ready(measured.slot_B))
         warming_B |= measured.age_B < self.bridged["until"][measured.slot_B]
-        anomaly_B = (p_B <= self.budget.threshold()) & ~warming_B
-        step = self.incidents.read(measured.slot_B, measured.age_B, anomaly_B, position_B3[:, 1:])
-        scored = Scored(
-            seen, event_time_B, scores_BS, raw_B, p_B, fitted_B, warming_B, anomaly_B, step.state_B
+        incidents = self.incidents.read(
+            measured.slot_B,
+            measured.age_B,
+            np.where(warming_B, 1.0, found.p_B),
+            position_B3[:, 1:],
+            self.budget.threshold(),
         )
-        return scored, step
+        scored = Scored(
+            seen=seen,
+            event_time_B=event_time_B,
+            scores_BS=scores_BS,
+            raw_B=raw_B,
+            evidence_BE=evidence_BE,
+            level_BE=found.level_BE,
+            winner_B=found.winner_B,
+            p_B=found.p_B,
+            fitted_B=fitted_B,
+            warming_B=warming_B,
+            threshold_B=incidents.threshold_B,
+            anomaly_B=incidents.anomaly_B,
+            incident_state_B=incidents.state_B,
+        )
+        return scored, found.step, incidents
+
+    def _evidence(self, measurement: Measurement[Any], raw_B: FloatArray) -> FloatArray:
+        """`[B, E]` the fused score with the core's share from a cleaned context, and signals."""
+        learnt, judged, cleaned_B = measurement.learnt, measurement.judged, raw_B
+        if judged is not learnt and self._core_name in self.names:
+            cleaned_B = raw_B * (judged.raw / learnt.raw) ** self.weight_S[0]
+        return np.concatenate([cleaned_B[:, None], judged.signals_BE], axis=1)
+
+    def write(self, step: AlertStep) -> None:
+        """Move levels and incidents on to what `read` and the results returned."""
+        self.calibration.write(step.levels)
+        self.incidents.write(step.incidents)
+        self.incident_fields.write(step.fields)
 
     def num_warming(self, slots: IntArray) -> int:
         """How many of these keys have learnt or calibrated too few scores for alerts."""
         learnt = self.gate.columns["learnt"][slots] >= FITTED_ROWS
         return int((~(learnt & self.calibration.ready(slots))).sum())
 
+    def num_muted(self, slots: IntArray) -> int:
+        """How many of these keys spent so many tokens that nothing opens."""
+        return int(self.incidents.muted(slots).sum())
+
     def carry(self, slots: IntArray, until_K: IntArray) -> None:
         """Let keys go on in another stream: without their incidents, warming up to an age."""
         self.incidents.columns.clear(slots)
+        self.incident_fields.columns.clear(slots)
         self.bridged["until"][slots] = until_K
 
     def admit(self, rows: Scored) -> Admitted:
@@ -163,22 +228,44 @@ class Ensemble:
         own_B = entry_K[measured.slot_B]
         return Admitted(learn_B, own_B, moved, assigned, self.own.num_entries)
 
-    def learn(
-        self, rows: Scored, admitted: Admitted, passed_s: float, generator: np.random.Generator
-    ) -> None:
+    def learn(self, rows: Scored, admitted: Admitted, generator: np.random.Generator) -> int:
         """Learn an epoch's rows that were admitted; calibration and budget learn all.
 
         Args:
             rows: In (partition, offset, index) order.
             admitted: What `admit` said of them.
-            passed_s: Event time since the epoch before, in seconds.
             generator: Source of random choices.
+
+        Returns:
+            Shifts that were accepted as the new normal.
         """
         for scorer in self._learning():
             scorer.learn(rows.seen, admitted, generator)
-        self.calibration.learn(rows.slots[rows.fitted_B], rows.raw_B[rows.fitted_B])
-        started = int((rows.incident_state_B == START).sum())
-        self.budget.learn(passed_s, rows.anomaly_B, started)
+        fitted = rows.take(np.flatnonzero(rows.fitted_B))
+        slot_B, age_B = fitted.slots, fitted.seen.measured.age_B
+        evidence_BE, level_BE = fitted.evidence_BE.copy(), fitted.level_BE.copy()
+        restarted, num_rebased = self.core.restarted(fitted.seen.measured), 0
+        for e, name in enumerate(self.core.signal_weights, start=1):
+            if name in restarted and len(restarted[name][0]):
+                again, value_R = restarted[name]
+                num_rebased += len(np.unique(slot_B[again]))
+                evidence_BE[again, e] = value_R
+                level_BE[again, e] = self.calibration.restart(e, slot_B[again], value_R)
+        self.calibration.learn(slot_B, age_B, evidence_BE, level_BE, self._alarm)
+        accepted = self.incidents.take_accepted(np.unique(slot_B))
+        self.calibration.settle(slot_B, fitted.evidence_BE, accepted)
+        self.budget.learn(rows.event_time_B, rows.anomaly_B)
+        return num_rebased + len(accepted)
+
+    def _alarm(self, slots: IntArray, age_K: IntArray) -> Alarm:
+        """What counts as an alarm for keys now."""
+        budget = self.budget.threshold()
+        return Alarm(
+            p_KE=self.incidents.threshold(slots, age_K, budget)[:, None],
+            largest_p_KE=np.full((len(slots), 1), budget),
+            gap=self.incidents.gap,
+            accepted_K=self.incidents.accepted_after(age_K),
+        )
 
     def _learning(self) -> list[Scorer]:
         named = self.scorers.items()
@@ -192,11 +279,20 @@ class Ensemble:
                 total_AP += weight * self.scorers[name].contributions(scored.seen)
         return attribution.as_shares(total_AP)
 
+    def alarm_size(self, anomalies: Scored) -> FloatArray:
+        """`[A]` deviations at which a single part would be an anomaly; NaN where none says so."""
+        if INNOVATION not in self.core.signal_weights:
+            return np.full(len(anomalies.p_B), np.nan)
+        e = 1 + [*self.core.signal_weights].index(INNOVATION)
+        level_A, p_A = anomalies.level_BE[:, e], anomalies.threshold_B
+        return self.calibration.alarm_value(e, anomalies.slots, level_A, p_A)
+
     def per_key(self) -> list[KeyColumns]:
         """The per-key columns of all scorers and of the alert layer."""
         own = [columns for scorer in self.scorers.values() for columns in scorer.per_key()]
-        layers = (self.gate, self.own, self.calibration, self.incidents)
-        return [*own, *(layer.columns for layer in layers), self.bridged]
+        layers = (self.gate, self.own, self.incidents, self.incident_fields)
+        columns = [layer.columns for layer in layers]
+        return [*own, *columns, self.bridged, *self.calibration.per_key()]
 
     def bytes_per_own_key(self) -> int:
         """Bytes that a key takes more where it owns an entry."""
@@ -215,4 +311,6 @@ class Ensemble:
             getattr(self, name).load_state_dict(state[name])
 
 
-LAYERS = ("gate", "own", "calibration", "incidents", "bridged", "budget")
+RAW_WEIGHT = 0.75
+INNOVATION = "innovation"  # the signal whose unit is the deviation of what is expected
+LAYERS = ("gate", "own", "calibration", "incidents", "incident_fields", "bridged", "budget")

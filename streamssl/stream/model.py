@@ -6,22 +6,23 @@ B = events.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 import crc32c
 import numpy as np
 
-from streamssl.alerts.incidents import IncidentStep
 from streamssl.config.root import Config
-from streamssl.data.events import BoolArray, EventBatch, IntArray, Schema
+from streamssl.data.events import EventBatch, IntArray, Schema
 from streamssl.data.inputs import LazyInputs, NoInputs, take_inputs
 from streamssl.data.results import Decisions, EpochReport, Results
-from streamssl.learner import AbsentLearner, Inference, Learner, LearnReport
+from streamssl.learner import AbsentLearner, Inference, Learner
 from streamssl.modalities import Modality, modality_of
 from streamssl.objectives import check_objectives
-from streamssl.scorers import Admitted, Measured, ScorerSizes
-from streamssl.scorers.ensemble import Ensemble, Scored
+from streamssl.scorers import Admitted, Measurement, ScorerSizes
+from streamssl.scorers.ensemble import AlertStep, Ensemble, Scored
 from streamssl.stream.key_table import KeyTable
+from streamssl.stream.report import num_keys, of_learning, of_statistics
 from streamssl.stream.results import ResultsBuilder
 from streamssl.stream.rows import OpenEpoch, pick_hash
 from streamssl.stream.statistics_thread import StatisticsThread
@@ -51,7 +52,7 @@ class Judged(NamedTuple):
     scored: Scored
     inputs: LazyInputs
     advance: Any
-    incidents: IncidentStep
+    alerts: AlertStep
     fresh_slots: IntArray
 
 
@@ -128,7 +129,7 @@ class StreamModel:
         )
         position_B3 = np.stack([batch.partition, batch.offset, batch.index], axis=1)
         with self._stage("calibrate"):
-            scored, incidents = self.ensemble.read(
+            scored, levels, incidents = self.ensemble.read(
                 measured,
                 inference.residual_BR,
                 inference.embedding_BD,
@@ -136,8 +137,12 @@ class StreamModel:
                 batch.event_time,
             )
         with self._stage("attribute"):
-            results = self._results.build(batch, scored, incidents, epoch=epoch, space=self.space)
-        return Judged(results, scored, inputs, advance, incidents, fresh)
+            judged = replace(scored, seen=replace(scored.seen, measured=measured.judged))
+            results, fields = self._results.build(
+                batch, judged, incidents, epoch=epoch, space=self.space
+            )
+        alerts = AlertStep(levels, incidents, fields)
+        return Judged(results, scored, inputs, (advance, measured.advance), alerts, fresh)
 
     def _inputs(self, rows: Any, num_events: int) -> LazyInputs:
         if not self.config.learner.enabled:
@@ -148,15 +153,17 @@ class StreamModel:
         with self._stage("embed"):
             return self.learner.infer(inputs)
 
-    def _measure(self, slot_B: IntArray, context: Any) -> Measured:
+    def _measure(self, slot_B: IntArray, context: Any) -> Measurement[Any]:
         with self._stage("score"):
             return self.ensemble.measure(slot_B, context)
 
     def advance(self, batch: EventBatch, epoch: int) -> Results:
         """Score a batch, move the context on and keep the rows for the epoch's end."""
         judged = self.judge(batch, epoch)
-        self.modality.write(judged.advance)
-        self.ensemble.incidents.write(judged.incidents)
+        context, core = judged.advance
+        self.modality.write(context)
+        self.modality.core.write(core)
+        self.ensemble.write(judged.alerts)
         pick_B = pick_hash(judged.scored.seen.position_B3, self.config.app.seed, epoch)
         self.open.add(judged.scored, judged.inputs, pick_B, self._input_share())
         return judged.results
@@ -187,7 +194,10 @@ class StreamModel:
         slot_B, fresh = self.keys.lookup(batch)
         # Whose rows the epoch does not have goes on without an entry of its own.
         self.ensemble.own.columns["entry"][fresh] = 0
-        self.modality.write(self.modality.read(slot_B, batch).advance)
+        reading = self.modality.read(slot_B, batch)
+        measured = self.ensemble.measure(slot_B, reading.context)
+        self.modality.write(reading.advance)
+        self.modality.core.write(measured.advance)
 
     def discard(self, partition: int, from_offset: int) -> None:
         """Forget rows that were never committed, and the keys that only they had."""
@@ -208,14 +218,19 @@ class StreamModel:
     def close(self, epoch: int, decisions: Decisions) -> EpochReport:
         """Learn the open epoch's rows: the statistics, then the networks; then drop old keys."""
         if not len(self.open):
-            return EpochReport(epoch, 0, keys_evicted=len(self.keys.release()), **self._num_keys())
+            return EpochReport(
+                epoch,
+                0,
+                keys_evicted=len(self.keys.release()),
+                **num_keys(self.keys, self.ensemble),
+            )
         rows, inputs = self.open.rows()
-        passed_s = self.time.learn(rows.scored.event_time_B)
+        self.time.learn(rows.scored.event_time_B)
         admitted = self.ensemble.admit(rows.scored)
         learn_B = admitted.learn_B
         self.num_learnt += int(learn_B.sum())
         offered_B = learn_B & (rows.pick_B < self._input_share() * decisions.learn_rate)
-        report, _ = self._statistics_thread.run(
+        report, num_rebased = self._statistics_thread.run(
             lambda: self.learner.learn(
                 take_inputs(inputs, rows.input_B[offered_B]),
                 rows.scored.event_time_B[offered_B],
@@ -225,7 +240,7 @@ class StreamModel:
                 now_s=self.time.now_s,
                 backlog=decisions.backlog,
             ),
-            lambda: self._learn_statistics(rows.scored, admitted, passed_s, epoch),
+            lambda: self._learn_statistics(rows.scored, admitted, epoch),
         )
         self.open = OpenEpoch()
         self.num_seen += len(learn_B)
@@ -234,15 +249,22 @@ class StreamModel:
         evicted = self._evict()
         self.digest = crc32c.crc32c(np.ascontiguousarray(rows.scored.raw_B).data, self.digest)
         self.digest ^= self.learner.weights_digest()
-        return self._report(epoch, rows.scored, learn_B, offered_B, report, evicted)
+        has_networks = self.config.learner.enabled
+        return EpochReport(
+            epoch=epoch,
+            num_thinned=int((learn_B & ~offered_B).sum()) if has_networks else 0,
+            keys_evicted=evicted,
+            **num_keys(self.keys, self.ensemble),
+            **of_learning(report, self.learner),
+            **of_statistics(rows.scored, learn_B, self.ensemble, num_rebased),
+        )
 
-    def _learn_statistics(
-        self, rows: Scored, admitted: Admitted, passed_s: float, epoch: int
-    ) -> None:
-        """Let the scorers and the modality learn."""
+    def _learn_statistics(self, rows: Scored, admitted: Admitted, epoch: int) -> int:
+        """Let the scorers and the modality learn; returns how many shifts were accepted."""
         generator = np.random.default_rng([self.config.app.seed, epoch, 2])
-        self.ensemble.learn(rows, admitted, passed_s, generator)
+        num_rebased = self.ensemble.learn(rows, admitted, generator)
         self.modality.learn(rows.seen.measured, admitted.learn_B)
+        return num_rebased
 
     def _input_share(self) -> float:
         """Share of an epoch's rows whose inputs are kept for the networks."""
@@ -279,39 +301,3 @@ class StreamModel:
         self.learner.load_state_dict(dict(state["learner"]))
         self.ensemble.load_state_dict(state["ensemble"])
         self.open = OpenEpoch()
-
-    def _num_keys(self) -> dict[str, Any]:
-        slots = self.keys.slots()
-        return {"keys_active": len(slots), "keys_warming": self.ensemble.num_warming(slots)}
-
-    def _report(
-        self,
-        epoch: int,
-        scored: Scored,
-        learn_B: BoolArray,
-        offered_B: BoolArray,
-        learned: LearnReport,
-        evicted: int,
-    ) -> EpochReport:
-        seen = self.ensemble.calibration.columns["seen"][scored.slots]
-        warmup = self.config.alerts.calibration_warmup
-        return EpochReport(
-            epoch=epoch,
-            num_events=len(learn_B),
-            num_learnt=int(learn_B.sum()),
-            num_gated=int((~learn_B).sum()),
-            num_thinned=int((learn_B & ~offered_B).sum()) if self.config.learner.enabled else 0,
-            num_trained=learned.num_trained,
-            num_steps=learned.num_steps,
-            num_steps_nonfinite=learned.num_steps_nonfinite,
-            **self._num_keys(),
-            keys_evicted=evicted,
-            replay_records=self.learner.replay_records,
-            replay_bytes=self.learner.replay_bytes,
-            gradient_norm=learned.gradient_norm,
-            warmup_progress=float(np.minimum(seen / warmup, 1.0).mean()),
-            alert_rate=self.ensemble.budget.rate(),
-            losses=dict(learned.losses),
-            burst_step=self.learner.burst_step,
-            burst_steps=self.learner.burst_steps,
-        )

@@ -10,8 +10,9 @@ from typing import Any
 import numpy as np
 
 from streamssl.alerts.budget import severity
+from streamssl.alerts.incident_fields import FieldStep
 from streamssl.alerts.incidents import NONE, IncidentStep
-from streamssl.data.events import EventBatch, IntArray
+from streamssl.data.events import EventBatch, FloatArray, IntArray
 from streamssl.data.results import Explanation, Results
 from streamssl.modalities import Modality
 from streamssl.scorers.ensemble import Ensemble, Scored
@@ -38,25 +39,28 @@ class ResultsBuilder:
         *,
         epoch: int,
         space: str,
-    ) -> Results:
+    ) -> tuple[Results, FieldStep]:
         """What is published of a batch; anomalies carry an explanation."""
         explained = np.flatnonzero(scored.anomaly_B)
         explanation = self._explanation(batch, scored, explained)
         top_field = scored.seen.measured.top_B.copy()
         top_field[explained] = explanation.attribution_AP.argmax(1)
-        threshold = self._ensemble.budget.threshold()
-        return Results(
+        incident_field, step = self._ensemble.incident_fields.read(
+            scored.slots, incidents.state_B, scored.anomaly_B, top_field
+        )
+        results = Results(
             batch=batch,
             parts=self._modality.parts,
             epoch=epoch,
             score=1.0 - scored.p_B,
             p_value=scored.p_B,
             raw=scored.raw_B,
-            threshold=np.full(len(batch), 1.0 - threshold),
+            threshold=1.0 - scored.threshold_B,
             anomaly=scored.anomaly_B,
-            severity=severity(scored.p_B, scored.anomaly_B, threshold),
+            severity=severity(scored.p_B, scored.anomaly_B, scored.threshold_B),
             incident_id=_incident_ids(batch, incidents),
             incident_state=incidents.state_B,
+            incident_field=incident_field,
             warming=scored.warming_B,
             top_field=top_field,
             raw_scores=dict(zip(self._ensemble.names, scored.scores_BS.T, strict=True)),
@@ -65,6 +69,7 @@ class ResultsBuilder:
             embedding_BD=scored.seen.embedding_BD,
             space=space,
         )
+        return results, step
 
     def _explanation(self, batch: EventBatch, scored: Scored, explained: IntArray) -> Explanation:
         """Of the rows explained; of none it is always the same, and most batches have none."""
@@ -75,9 +80,14 @@ class ResultsBuilder:
         return self._nothing
 
     def _explain(self, batch: EventBatch, anomalies: Scored) -> Explanation:
+        measured = anomalies.seen.measured
+        expected, size_A1 = self._modality.expected(measured), self._ensemble.alarm_size(anomalies)
+        room_AN = size_A1[:, None] * self._modality.expected_spread(measured)
         return Explanation(
-            attribution_AP=self._ensemble.attribution(anomalies),
-            expected=self._modality.expected(anomalies.seen.measured),
+            attribution_AP=_blamed(self._ensemble.attribution(anomalies), anomalies),
+            expected=expected,
+            expected_low_AN=expected.numbers_AN - room_AN,
+            expected_high_AN=expected.numbers_AN + room_AN,
             actual=self._modality.actual(batch),
             neighbours=self._nearest(batch.topic, anomalies),
         )
@@ -89,6 +99,15 @@ class ResultsBuilder:
         embedding_AD = anomalies.seen.embedding_BD
         nearest: IntArray = self._ensemble.memory.nearest(embedding_AD, self._neighbours)
         return [[f"{topic}/{p}/{o}/{i}" for p, o, i in row] for row in nearest.tolist()]
+
+
+def _blamed(share_AP: FloatArray, anomalies: Scored) -> FloatArray:
+    """Half of the blame goes to the part that stands out by the evidence that alarmed."""
+    suspect_A = anomalies.seen.measured.suspect(anomalies.winner_B)
+    rows = np.flatnonzero(suspect_A >= 0)
+    share_AP[rows] *= 0.5
+    share_AP[rows, suspect_A[rows]] += 0.5
+    return share_AP
 
 
 def _incident_ids(batch: EventBatch, incidents: IncidentStep) -> list[str | None]:

@@ -210,6 +210,19 @@ class Metrics:
             "anomalies_total", "Anomalies published.", "severity", values=SEVERITIES[1:]
         )
         self.incidents = c.counter("incidents_total", "Incidents opened.")
+        self.incidents_accepted = c.counter(
+            "incidents_accepted_total", "Incidents that lasted, and became the new normal."
+        )
+        self.muted_events = c.counter(
+            "muted_events_total", "Events that would have opened an incident but for the budget."
+        )
+        self.keys_muted = c.gauge(
+            "keys_muted", "Keys that spent their alert budget: nothing opens until some comes back."
+        )
+        self.rebased = c.counter(
+            "rebased_levels_total",
+            "Levels that became the new normal of a key's channels or score.",
+        )
         self.anomaly_threshold = c.gauge(
             "anomaly_threshold", "Score from which the newest event would have been an anomaly."
         )
@@ -256,13 +269,14 @@ class Metrics:
         gauges = (
             *("gradient_norm", "warmup_progress"),
             *("alert_rate", "replay_records", "replay_bytes"),
-            *("keys_active", "keys_warming"),
+            *("keys_active", "keys_warming", "keys_muted"),
         )
         for name in gauges:
             value = getattr(report, name)
             if not math.isnan(value):  # Unknown in this epoch: the last known figure stands.
                 getattr(self, name).set(value)
         self.keys_evicted.inc(report.keys_evicted)
+        self.rebased.inc(report.num_rebased)
 
     def observe_spread(self, spread: Spread) -> None:
         """Note how far embeddings are spread: the next scrape tells it."""

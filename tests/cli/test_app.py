@@ -152,7 +152,7 @@ def test_validate_tells_what_and_how_much(cli: Callable[..., Outcome]) -> None:
     assert "sensor.yaml is valid" in told.out
     outputs = "sensors.scores (json), sensors.embeddings (arrow), sensors.dlq, sensors.spaces"
     assert f"{outputs}, sensors.journal\n" in told.out
-    assert "0.1 % of events" in told.out
+    assert "at most one incident in 1,000 events of a key in the long run" in told.out
     assert "each key (38 columns)" in told.out
     assert cli("validate", "-c", SENSOR, "--channels", "38").out == told.out
 

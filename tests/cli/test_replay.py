@@ -31,8 +31,8 @@ from streamssl.stream import StreamLearner
 from streamssl.transport.files import FileTransport, InputFileError
 
 EVERY = ["row", "key", "event_time", "score", "p_value", "raw", "threshold", "anomaly", "severity"]
-EVERY += ["incident_id", "incident_state", "warming", "top_field"]
-WHY = ["attribution", "expected", "actual", "neighbours"]
+EVERY += ["incident_id", "incident_state", "incident_field", "warming", "top_field"]
+WHY = ["attribution", "expected", "expected_low", "expected_high", "actual", "neighbours"]
 COLUMNS = [*EVERY, "raw_gaussian", "raw_residual", *WHY]
 # Small networks, so that each replay takes well under a second.
 QUICK = ["learner.hidden=8", "learner.embedding=4", "learner.projection=4", "learn.burst_steps=4"]

@@ -77,10 +77,13 @@ def results(num_events: int = 3, **changes: Any) -> Results:
 GOLDEN = (
     b'{"id":"plant/4/101/0","key":"","event_time":1700000001.0,"score":0.875,"p_value":0.125,'
     b'"raw":1.5,"anomaly":true,"severity":"high","incident_id":"i-1","incident_state":"start",'
+    b'"incident_field":null,'
     b'"threshold":0.999,"warming":false,"top_field":"pressure",'
     b'"model":{"name":"app","version":"0.1.0","epoch":7},'
     b'"attribution":{"temperature":0.25,"pressure":0.75},'
     b'"expected":{"temperature":1.5,"pressure":null},'
+    b'"expected_low":{"temperature":-1.0,"pressure":-1.0},'
+    b'"expected_high":{"temperature":1.0,"pressure":1.0},'
     b'"actual":{"temperature":0.1,"pressure":null},"neighbours":["plant/4/9/0"]}'
 )
 
@@ -164,6 +167,8 @@ def test_texts_of_an_explanation() -> None:
     explanation = dataclasses.replace(
         usual.explanation,
         expected=Values(("pressure",), np.array([[np.nan]]), [{"city": "Rome", "ok": None}]),
+        expected_low_AN=np.array([[np.nan]]),
+        expected_high_AN=np.array([[np.nan]]),
         actual=Values(FIELDS, np.array([[0.1, 2.0]]), [{"city": "Oslo", "ok": "é"}]),
     )
     batch = dataclasses.replace(usual.batch, texts=texts)

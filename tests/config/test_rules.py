@@ -90,7 +90,7 @@ def test_broken_rules_of_several_sections_are_told_together() -> None:
     """Each with its whole path and the place that it was given at; `Config` alone tells as much."""
     values = {"kafka": {"sasl_mechanism": "PLAIN"}, "modality": {"fields": []}}
     with pytest.raises(ConfigError) as caught:
-        load_config(values, ["alerts.calibration_warmup=9999"], environ={})
+        load_config(values, ["alerts.calibration_warmup=99999"], environ={})
     assert [(p.path, p.where) for p in caught.value.problems] == [
         ("kafka.sasl_mechanism", ""),
         ("modality.fields", ""),

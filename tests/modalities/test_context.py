@@ -6,7 +6,7 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from streamssl.data.events import Float32Array, IntArray
+from streamssl.data.events import FloatArray, IntArray
 from streamssl.modalities.sensor.context import EMA_SPANS, SensorContext
 from streamssl.modalities.sensor.features import Features
 from streamssl.modalities.sensor.normaliser import Normaliser
@@ -23,7 +23,7 @@ def fresh(num_keys: int) -> tuple[SensorContext, Normaliser]:
     return context, normaliser
 
 
-def feed(slot: IntArray, values: Float32Array, cuts: list[int]) -> list[Features]:
+def feed(slot: IntArray, values: FloatArray, cuts: list[int]) -> list[Features]:
     """Read and write rows in pieces."""
     context, normaliser = fresh(3)
     out, begin, turn = [], 0, 0
@@ -42,7 +42,7 @@ def test_cuts_change_no_bit(seed: int, cuts: list[int]) -> None:
     """Windows, averages and leaky units are the same however rows are cut, missing ones too."""
     generator = np.random.default_rng(seed)
     slot = generator.integers(0, 3, 120)
-    values = generator.normal(size=(120, CHANNELS)).astype(np.float32)
+    values = generator.normal(size=(120, CHANNELS))
     values[generator.random(values.shape) < 0.3] = np.nan
     whole, pieces = Features.concat(feed(slot, values, [120])), feed(slot, values, cuts)
     joined = Features.concat(pieces)
@@ -52,7 +52,7 @@ def test_cuts_change_no_bit(seed: int, cuts: list[int]) -> None:
 
 def test_a_missing_value_is_held() -> None:
     """A missing value counts as the channel's last one; before the first there is none."""
-    values = np.array([[NAN, 1.0], [2.0, NAN], [NAN, NAN], [3.0, 4.0]], np.float32)
+    values = np.array([[NAN, 1.0], [2.0, NAN], [NAN, NAN], [3.0, 4.0]])
     features = feed(np.zeros(4, np.int64), values, [4])[0]
     held = np.array([[NAN, 1.0], [2.0, 1.0], [2.0, 1.0], [3.0, 4.0]], np.float32)
     np.testing.assert_array_equal(features.recent_BNC[:, -1], held)
@@ -63,7 +63,7 @@ def test_a_missing_value_is_held() -> None:
 def test_averages_equal_the_recurrence() -> None:
     """The recurrence h <- h + rate (x - h), from the channel's first value on, over many rows."""
     generator = np.random.default_rng(1)
-    values = generator.normal(size=(200, CHANNELS)).astype(np.float32) + 5
+    values = generator.normal(size=(200, CHANNELS)) + 5
     values[:7, 1] = np.nan
     found = Features.concat(feed(np.zeros(200, np.int64), values, [33]))
     for number, span in enumerate(EMA_SPANS):
@@ -80,7 +80,7 @@ def test_keys_do_not_mix() -> None:
     """A key's context is what it would be alone."""
     generator = np.random.default_rng(2)
     slot = np.arange(90) % 3
-    values = generator.normal(size=(90, CHANNELS)).astype(np.float32)
+    values = generator.normal(size=(90, CHANNELS))
     together = Features.concat(feed(slot, values, [17])).take(slot == 1)
     alone = Features.concat(feed(np.ones(30, np.int64), values[slot == 1], [30]))
     np.testing.assert_array_equal(together.recent_BNC, alone.recent_BNC)

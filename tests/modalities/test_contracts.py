@@ -30,7 +30,8 @@ class Used:
             own_B = np.zeros(len(rows), np.int64)
             measured = self.modality.core.measure(reading.context, own_B)
             self.modality.write(reading.advance)
-            self.modality.learn(measured, np.ones(len(rows), np.bool_))
+            self.modality.core.write(measured.advance)
+            self.modality.learn(measured.learnt, np.ones(len(rows), np.bool_))
 
     def fresh(self) -> Modality[Any]:
         """One that has seen nothing, with room for the keys."""

@@ -21,7 +21,7 @@ def test_values_near_the_end_of_float32_are_bounded_without_a_warning() -> None:
     for columns in [*modality.per_key(), *modality.core.per_key()]:
         columns.ensure(1)
     measured = modality.core.measure(modality.read(slots, far).context, slots)
-    modality.learn(measured, np.ones(2, np.bool_))
+    modality.learn(measured.learnt, np.ones(2, np.bool_))
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         inputs = modality.inputs(modality.read(slots, near).rows)[:]

@@ -12,7 +12,7 @@ import numpy as np
 
 from streamssl.data.events import BoolArray, FloatArray, IntArray
 from streamssl.data.keys import KeyColumns
-from streamssl.scorers.base import FITTED_ROWS, Admitted, Core, Seen
+from streamssl.scorers.base import FITTED_ROWS, Admitted, Core, Measurement, Seen
 from tests.toy.features import NUM_CODES, ToyContext, ToyMeasured
 
 
@@ -26,7 +26,7 @@ class ToyCore(Core[ToyMeasured]):
     def __init__(self, *, num_texts: int) -> None:
         self.counts_KN = np.zeros((num_texts, NUM_CODES))
 
-    def measure(self, context: ToyContext, own_B: IntArray) -> ToyMeasured:
+    def measure(self, context: ToyContext, own_B: IntArray) -> Measurement[ToyMeasured]:
         """-log((n_code + 1/N) / (n + 1)) of texts, log(1 + z^2) of numbers."""
         total_K1 = self.counts_KN.sum(1, keepdims=True)
         chance_KN = (self.counts_KN + 1.0 / NUM_CODES) / (total_K1 + 1.0)
@@ -35,7 +35,7 @@ class ToyCore(Core[ToyMeasured]):
         far_BC = np.log1p(context.standardised() ** 2)
         odd_BP = np.concatenate([far_BC, rare_BK], axis=1)
         norm_B1 = np.sqrt((odd_BP**2).sum(1, keepdims=True))
-        return ToyMeasured(
+        measured = ToyMeasured(
             slot_B=context.slot_B,
             age_B=context.age_B,
             entry_B=np.zeros_like(own_B),
@@ -46,6 +46,7 @@ class ToyCore(Core[ToyMeasured]):
             mean_BC=context.mean_BC,
             codes_BK=context.codes_BK,
         )
+        return Measurement(measured, measured)
 
     def fitted(self, measured: ToyMeasured) -> BoolArray:
         """`[B]` whether enough events were counted."""

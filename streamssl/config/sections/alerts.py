@@ -14,10 +14,11 @@ class AlertsConfig(Section):
     """From scores to incidents."""
 
     budget: float | str = Field(
-        0.001, description="Alerts allowed: a share of events, or incidents as `20/day`."
+        0.001,
+        description="Incidents allowed: as a share of a key's events, or of all keys as `20/day`.",
     )
     calibration_memory: Count = Field(
-        2_000, description="Scores that calibration remembers: a past fault hides the next so long."
+        20_000, description="Scores of a key that calibration remembers."
     )
     calibration_warmup: Count = Field(256, description="Scores of a fitted key before alerts.")
     incident_gap: Count = Field(32, description="Normal events of the key that end an incident.")

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
@@ -23,15 +23,25 @@ from streamssl.modalities.sensor.normaliser import Normaliser
 EMA_SPANS = (64, 16)
 
 
-@dataclass(frozen=True, slots=True)
-class Advance:
-    """The context after a batch, not yet written: per-key rows in the order of `slots`."""
+class Memory(NamedTuple):
+    """What some keys remember: their last rows, moving averages and leaky units.
 
-    slots: IntArray
-    counts: IntArray
+    Attributes:
+        age_K: Events of each key.
+        window_KTC, ema_KF, leaky_KH: As the columns have them.
+    """
+
+    age_K: IntArray
     window_KTC: Float32Array
     ema_KF: FloatArray
     leaky_KH: FloatArray
+
+
+class Advance(NamedTuple):
+    """The context after a batch, not yet written: per-key rows in the order of `slots`."""
+
+    slots: IntArray
+    memory: Memory
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,8 +107,9 @@ class SensorContext:
     def __init__(self, *, num_channels: int, steps: int, recent: int, seed: int) -> None:
         self.steps, self.recent = steps, recent
         self.leaky = LeakyUnits(num_channels=num_channels, seed=seed)
-        rates = [2.0 / (span + 1.0) for span in EMA_SPANS]
-        self._ema = EmaScan(np.repeat(rates, num_channels))
+        self.spans = EMA_SPANS
+        self.ema_rate_F = np.repeat([2.0 / (span + 1.0) for span in EMA_SPANS], num_channels)
+        self._ema = EmaScan(self.ema_rate_F)
         self._leaky = EmaScan(self.leaky.rate_H)
         self.columns = KeyColumns(
             age=((), np.int64, 0),
@@ -107,45 +118,68 @@ class SensorContext:
             leaky=((self.leaky.num_units,), np.float64, 0.0),
         )
 
+    def memory(self, slots: IntArray) -> Memory:
+        """What the keys in `slots` remember."""
+        return Memory(*(self.columns[name][slots] for name in ("age", "window", "ema", "leaky")))
+
     def read(
-        self, slot_B: IntArray, values_BC: Float32Array, normaliser: Normaliser
+        self,
+        slot_B: IntArray,
+        values_BC: FloatArray,
+        normaliser: Normaliser,
+        memory: Memory | None = None,
     ) -> tuple[Features, History, Advance]:
         """Each event in its context, its rows, and the context after the batch.
 
         Rows of one key are in the order of its events. Where a value is missing the channel's
         last one is carried forward.
+
+        Args:
+            slot_B: Slots of the events' keys.
+            values_BC: Their values.
+            normaliser: The statistics of the keys.
+            memory: What the keys remember, ascending by slot; None for what was written.
         """
-        runs, columns = Runs(slot_B), self.columns
+        runs = Runs(slot_B)
+        if memory is None:
+            memory = self.memory(runs.slots)
         center_KC, scale_KC = normaliser.statistics(runs.slots)
-        rows_LC, place_B = self._extend(runs, values_BC)
+        rows_LC, place_B = self.extend(runs, values_BC, memory.window_KTC)
         recent_BNC = last_rows(rows_LC, place_B, self.recent)
         filled_BC = recent_BNC[:, -1]
-        ema_BF, ema_KF = self._averages(runs, filled_BC, rows_LC[place_B - 1])
+        ema_BF, ema_KF = self._averages(runs, filled_BC, rows_LC[place_B - 1], memory)
         center_BC, scale_BC = center_KC[runs.group], scale_KC[runs.group]
         drive_BH = self.leaky.drive(np.nan_to_num((filled_BC - center_BC) / scale_BC, nan=0.0))
         leaky_BH, leaky_KH = self._leaky.run(
             runs,
-            columns["leaky"][runs.slots],
-            columns["age"][runs.slots] % BLOCK,
+            memory.leaky_KH,
+            memory.age_K % BLOCK,
             drive_BH,
         )
-        age_B = columns["age"][slot_B] + runs.rank
         features = Features(
-            slot_B, age_B, recent_BNC, ema_BF, leaky_BH.astype(np.float32), center_BC, scale_BC
+            slot_B=slot_B,
+            age_B=memory.age_K[runs.group] + runs.rank,
+            values_BC=values_BC,
+            recent_BNC=recent_BNC,
+            ema_BF=ema_BF,
+            leaky_BH=leaky_BH.astype(np.float32),
+            center_BC=center_BC,
+            scale_BC=scale_BC,
         )
         history = History(rows_LC, runs.counts + self.steps, place_B, center_KC, scale_KC)
         window_KTC = last_rows(rows_LC, place_B[runs.last], self.steps)
-        return features, history, Advance(runs.slots, runs.counts, window_KTC, ema_KF, leaky_KH)
+        after = Memory(memory.age_K + runs.counts, window_KTC, ema_KF, leaky_KH)
+        return features, history, Advance(runs.slots, after)
 
     def write(self, advance: Advance) -> None:
         """Move the context on to what `read` returned."""
-        columns, slots = self.columns, advance.slots
-        columns["age"][slots] += advance.counts
-        columns["window"][slots] = advance.window_KTC
-        columns["ema"][slots] = advance.ema_KF
-        columns["leaky"][slots] = advance.leaky_KH
+        names = ("age", "window", "ema", "leaky")
+        for name, values in zip(names, advance.memory, strict=True):
+            self.columns[name][advance.slots] = values
 
-    def _extend(self, runs: Runs, values_BC: Float32Array) -> tuple[Float32Array, IntArray]:
+    def extend(
+        self, runs: Runs, values_BC: FloatArray, window_KTC: Float32Array
+    ) -> tuple[Float32Array, IntArray]:
         """Each key's last rows followed by its new ones, and the places of the new ones."""
         steps, num_keys = self.steps, len(runs.slots)
         place_sorted = (
@@ -153,7 +187,7 @@ class SensorContext:
         )
         begin_K = runs.starts + np.arange(num_keys) * steps
         extended = np.empty((len(runs.order) + num_keys * steps, values_BC.shape[1]), np.float32)
-        extended[begin_K[:, None] + np.arange(steps)] = self.columns["window"][runs.slots]
+        extended[begin_K[:, None] + np.arange(steps)] = window_KTC
         extended[place_sorted] = values_BC[runs.order]
         if np.isnan(values_BC).any():
             extended = _carry_forward(extended, begin_K + steps - 1, place_sorted)
@@ -162,7 +196,7 @@ class SensorContext:
         return extended, place_B
 
     def _averages(
-        self, runs: Runs, filled_BC: Float32Array, before_BC: Float32Array
+        self, runs: Runs, filled_BC: Float32Array, before_BC: Float32Array, memory: Memory
     ) -> tuple[Float32Array, FloatArray]:
         """Moving averages of the channels; each starts at the channel's first value."""
         unseen_BC, copies = np.isnan(filled_BC), (1, len(EMA_SPANS))
@@ -170,8 +204,8 @@ class SensorContext:
         x_BC = np.where(unseen_BC, 0.0, filled_BC) if unseen_BC.any() else filled_BC
         average_BF, ema_KF = self._ema.run(
             runs,
-            self.columns["ema"][runs.slots],
-            self.columns["age"][runs.slots] % BLOCK,
+            memory.ema_KF,
+            memory.age_K % BLOCK,
             np.tile(x_BC, copies),
             np.tile(first_BC, copies) if first_BC.any() else None,
         )

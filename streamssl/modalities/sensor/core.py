@@ -10,7 +10,7 @@ B = events, C = channels, F = features.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -20,14 +20,19 @@ from streamssl.arithmetic.tiles import tile_rows
 from streamssl.data.events import BoolArray, Float32Array, FloatArray, IntArray
 from streamssl.data.keys import KeyColumns, Runs
 from streamssl.modalities.sensor import explanation
+from streamssl.modalities.sensor.cleaning import CleanedContext
+from streamssl.modalities.sensor.context import SensorContext
 from streamssl.modalities.sensor.features import Features, SensorMeasured
 from streamssl.modalities.sensor.gaussians import EVIDENCE, SensorGaussians
+from streamssl.modalities.sensor.levels import ChannelLevels, Signals
+from streamssl.modalities.sensor.normaliser import Normaliser
 from streamssl.scorers import attribution
-from streamssl.scorers.base import FITTED_ROWS, Admitted, Core, Seen
+from streamssl.scorers.base import FITTED_ROWS, Admitted, Core, Measurement, Seen
 
 # docs/research-log.md, "Constants of the arithmetic"
 UNREAD_STRIDE = 4
 STUDENT_QUANTILE = 0.9
+PARTS = ("gaussians", "levels", "cleaned")
 SHARED_LEAD = 2.0  # times as many rows, with which the shared entry scores in place of a young one
 
 
@@ -36,31 +41,52 @@ class SensorCore(Core[SensorMeasured]):
 
     Args:
         num_channels: C.
-        leaky_CH: Input weights of the leaky units.
+        context, normaliser: What the keys remember, and their statistics.
         max_features: Longest feature vector.
         seed: Seed of the projections.
     """
+
+    signal_weights: ClassVar[Mapping[str, float]] = {"innovation": 0.1, "level": 0.3, "quiet": 0.05}
 
     def __init__(
         self,
         *,
         num_channels: int,
-        leaky_CH: FloatArray,
+        context: SensorContext,
+        normaliser: Normaliser,
         max_features: int = 256,
         seed: int = 0,
     ) -> None:
-        self.leaky_CH = leaky_CH
+        self._context, self.leaky_CH = context, context.leaky.weight_CH
         self.gaussians = SensorGaussians(
             num_channels=num_channels,
-            num_units=leaky_CH.shape[1],
+            num_units=context.leaky.num_units,
             max_features=max_features,
             seed=seed,
         )
+        self.levels = ChannelLevels(num_channels=num_channels)
+        self.cleaned = CleanedContext(
+            context=context, normaliser=normaliser, gaussians=self.gaussians
+        )
         self.columns = KeyColumns(student=((NUM_BINS,), np.float32, 0.0))
 
-    def measure(self, context: Features, own_B: IntArray) -> SensorMeasured:
+    def measure(self, context: Features, own_B: IntArray) -> Measurement[SensorMeasured]:
         """Distances of the events to what was learned so far; changes nothing."""
-        entry_B, vectors = self._scoring_entries(own_B), self.gaussians.vectors
+        runs, entry_B = Runs(context.slot_B), self._scoring_entries(own_B)
+        age_K = context.age_B[runs.order[runs.starts]]
+        signals, levels = self.levels.read(runs, age_K, context.values_BC)
+        plain = self._measured(context, entry_B, own_B, signals)
+        found = self.cleaned.read(context, entry_B, plain.innovation_B)
+        if found is None:
+            return Measurement(plain, plain, (levels, None))
+        rows, clean, advance = found
+        part = self._measured(clean, entry_B[rows], own_B[rows], signals.take(rows))
+        return Measurement(plain, plain.with_rows(rows, part), (levels, advance))
+
+    def _measured(
+        self, context: Features, entry_B: IntArray, own_B: IntArray, signals: Signals
+    ) -> SensorMeasured:
+        vectors = self.gaussians.vectors
         measured = SensorMeasured(
             slot_B=context.slot_B,
             age_B=context.age_B,
@@ -72,6 +98,10 @@ class SensorCore(Core[SensorMeasured]):
             leaky_BF=context.leaky_BH,
             center_BC=context.center_BC,
             scale_BC=context.scale_BC,
+            values_BC=context.values_BC,
+            innovation_B=np.zeros(len(context)),
+            channel_B=np.zeros(len(context), np.int64),
+            signals=signals,
             evidence_BV=np.empty((len(context), len(EVIDENCE))),
             top_B=np.zeros(len(context), np.int64),
         )
@@ -81,10 +111,20 @@ class SensorCore(Core[SensorMeasured]):
             if kind == "lagged":
                 score_B, gradient_BF = bank.distances_and_gradients(tiling, x_BF[kind])
                 measured.top_B[:] = self._top_channels(gradient_BF, entry_B)
+                size_BC = self.gaussians.sizes(gradient_BF, entry_B)
+                measured.channel_B[:] = size_BC.argmax(1)
+                measured.innovation_B[:] = size_BC.max(1)
             else:
                 score_B = bank.distances(tiling, x_BF[kind])
             measured.evidence_BV[:, column] = score_B
         return measured
+
+    def write(self, advance: Any) -> None:
+        """Move levels and cleaned contexts on to what `measure` gave."""
+        levels, cleaned = advance
+        self.levels.write(levels)
+        if cleaned is not None:
+            self.cleaned.write(cleaned)
 
     def _top_channels(self, gradient_BF: Float32Array, entry_B: IntArray) -> IntArray:
         """`[B]` channel with the largest contribution to the lagged distance.
@@ -121,6 +161,10 @@ class SensorCore(Core[SensorMeasured]):
         """`[A, C]` newest values that the lagged distance's Gaussian predicts."""
         return explanation.expected(self.gaussians, measured)
 
+    def expected_spread(self, measured: SensorMeasured) -> FloatArray:
+        """`[A, C]` standard deviations of these values."""
+        return explanation.expected_spread(self.gaussians, measured)
+
     def bytes_per_own_key(self) -> int:
         """Bytes of one entry of every Gaussian."""
         return self.gaussians.bytes_per_entry()
@@ -146,8 +190,25 @@ class SensorCore(Core[SensorMeasured]):
             weight_B[rows],
             refresh=shared_read,
         )
+        self._learn_levels(measured)
         owners = slice(None) if (own_B > 0).all() else own_B > 0
         self._learn_rows(measured.take(owners), own_B[owners], learn_B[owners], weight_B[owners])
+
+    def restarted(self, measured: SensorMeasured) -> Mapping[str, tuple[IntArray, FloatArray]]:
+        """Rows of keys that have another level since they were measured, as they are now."""
+        return {"level": self.levels.rescored(measured.slot_B, measured.values_BC)}
+
+    def _learn_levels(self, measured: SensorMeasured) -> None:
+        """Learn all rows' levels; contexts that agree again become one."""
+        slots, first = np.unique(measured.slot_B, return_index=True)
+        self.levels.learn(
+            measured.slot_B,
+            measured.values_BC,
+            measured.signals,
+            lambda slots: self._context.columns["window"][slots],
+            np.clip(0.2 * measured.age_B[first], 500, 3000),
+        )
+        self.cleaned.settle(slots)
 
     def _learn_rows(
         self,
@@ -184,14 +245,16 @@ class SensorCore(Core[SensorMeasured]):
             self.gaussians.begin_entry(entry, measured.center_BC[row], measured.scale_BC[row])
 
     def per_key(self) -> list[KeyColumns]:
-        """The students' running quantiles."""
-        return [self.columns]
+        """The students' running quantiles, levels and cleaned contexts."""
+        return [self.columns, self.levels.columns, self.cleaned.columns]
 
     def state_dict(self) -> dict[str, Any]:
         """The Gaussians and the students' running quantiles."""
-        return {"gaussians": self.gaussians.state_dict(), "columns": self.columns.state_dict()}
+        parts = {name: getattr(self, name).state_dict() for name in PARTS}
+        return {"columns": self.columns.state_dict(), **parts}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Take over Gaussians and quantiles, between epochs."""
-        self.gaussians.load_state_dict(state["gaussians"])
+        for name in PARTS:
+            getattr(self, name).load_state_dict(state[name])
         self.columns.load_state_dict(state["columns"])

@@ -72,6 +72,21 @@ def channels_of_units(
     return size_AC * tiled_matmul(part_AH, size_CH.T)
 
 
+def expected_spread(gaussians: SensorGaussians, measured: SensorMeasured) -> FloatArray:
+    """`[A, C]` standard deviations of what `expected` gives: 1 / sqrt(P_jj), in the input's units.
+
+    For channels that are projected: that of the key.
+    """
+    bank, scale_AC = gaussians["lagged"], measured.scale_BC
+    if gaussians.vectors["lagged"].projected:
+        return scale_AC
+    newest = slice(-scale_AC.shape[1], None)
+    entry_A, shared_A1 = measured.entry_B, (measured.entry_B == 0)[:, None]
+    precision_AC = np.maximum(bank.precision_EF[entry_A, newest], SMALLEST)
+    spread_AC = 1.0 / (np.sqrt(precision_AC) * bank.inverse_scale_EF[entry_A, newest])
+    return np.where(shared_A1, spread_AC * scale_AC, spread_AC)
+
+
 def expected(gaussians: SensorGaussians, measured: SensorMeasured) -> FloatArray:
     """`[A, C]` newest values that the lagged Gaussian predicts from everything else.
 

@@ -11,7 +11,12 @@ import numpy as np
 
 from streamssl.data.columns import Columns
 from streamssl.data.events import Float32Array, FloatArray, IntArray
+from streamssl.modalities.sensor.levels import Signals
 from streamssl.scorers.base import Measured
+
+# docs/research-log.md, "Constants of the arithmetic"
+SMALLEST_SIGNAL = 0.5  # deviations under which all are the same
+FAR_OFF = 6.0  # deviations at which a reading stands out by itself
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +26,7 @@ class Features(Columns):
     Attributes:
         slot_B: Slot of each event's key.
         age_B: Events of the key before this one.
+        values_BC: The values as they came, NaN = missing.
         recent_BNC: The key's last N rows, oldest first, the channel's last value carried
             forward where one is missing; NaN where a channel has not been seen yet.
         ema_BF: Moving averages of the channels, slow then fast; NaN like the rows.
@@ -31,6 +37,7 @@ class Features(Columns):
 
     slot_B: IntArray
     age_B: IntArray
+    values_BC: FloatArray
     recent_BNC: Float32Array
     ema_BF: Float32Array
     leaky_BH: Float32Array
@@ -50,6 +57,10 @@ class SensorMeasured(Measured):
         newest_BC: The rows themselves, last values carried forward; NaN where never seen.
         averaged_BF, lagged_BF, leaky_BF: The feature vectors.
         center_BC, scale_BC: The key's statistics at that time.
+        values_BC: The values as they came, NaN = missing.
+        innovation_B, channel_B: How far the channel that stands out the most is from what all
+            else says, in deviations; and which it is.
+        signals: Of the levels.
     """
 
     newest_BC: Float32Array
@@ -58,6 +69,29 @@ class SensorMeasured(Measured):
     leaky_BF: Float32Array
     center_BC: FloatArray
     scale_BC: FloatArray
+    values_BC: FloatArray
+    innovation_B: FloatArray
+    channel_B: IntArray
+    signals: Signals
+
+    @property
+    def signals_BE(self) -> FloatArray:  # noqa: N802 - a shape suffix
+        """`[B, 3]` the largest innovation, distance from the usual levels, and quietness."""
+        sizes_B3 = np.concatenate([self.innovation_B[:, None], self.signals.size_B2], axis=1)
+        return np.maximum(sizes_B3, SMALLEST_SIGNAL)
+
+    def suspect(self, winner_B: IntArray) -> IntArray:
+        """`[B]` channel that stands out by the evidence that won, -1 where none does by itself."""
+        own_B = np.where(self.innovation_B >= FAR_OFF, self.channel_B, -1)
+        found_B4 = np.column_stack([own_B, self.channel_B, self.signals.channel_B2])
+        found_B: IntArray = found_B4[np.arange(len(winner_B)), winner_B]
+        return found_B
+
+    def with_rows(self, rows: IntArray, part: SensorMeasured) -> SensorMeasured:
+        """The same with other values at some rows."""
+        order = np.arange(len(self.slot_B))
+        order[rows] = len(order) + np.arange(len(rows))
+        return SensorMeasured.concat([self, part]).take(order)
 
     def standardised(self) -> FloatArray:
         """`[B, C]` z = (x - m) / s, newest rows in their channels' units; 0 where never seen."""

@@ -11,9 +11,11 @@ from typing import Any
 import numpy as np
 
 from streamssl.arithmetic.tiles import tile_rows
-from streamssl.data.events import BoolArray, Float32Array, FloatArray
+from streamssl.data.events import BoolArray, Float32Array, FloatArray, IntArray
 from streamssl.modalities.sensor.features import SensorMeasured
 from streamssl.modalities.sensor.vectors import ChannelVector, num_lags, num_last
+from streamssl.scorers.attribution import SMALLEST
+from streamssl.scorers.base import FITTED_ROWS
 from streamssl.scorers.gaussian_bank import Distances, GaussianBank
 
 EVIDENCE = ("averaged", "lagged", "leaky", "student")
@@ -63,6 +65,32 @@ class SensorGaussians:
         """Distances of one kind, and their gradients by the standardised features."""
         x_BF = self.features(measured, measured.entry_B == 0)[kind]
         return self.banks[kind].distances_and_gradients(tile_rows(measured.entry_B), x_BF)
+
+    def innovations(
+        self, flat_BX: Float32Array, entry_B: IntArray, center_BC: FloatArray, scale_BC: FloatArray
+    ) -> tuple[Float32Array, Float32Array]:
+        """`[B, F]` P z of lagged rows, and `[B, C]` |P z|_c / sqrt(P_cc) of the newest values."""
+        vector, bank = self.vectors["lagged"], self.banks["lagged"]
+        shared_B = entry_B == 0
+        if shared_B.any():
+            z_BX = vector.standardise(flat_BX, center_BC, scale_BC)
+            flat_BX = z_BX if shared_B.all() else flat_BX.copy()
+            flat_BX[shared_B] = z_BX[shared_B]
+        gradient_BF = bank.distances_and_gradients(tile_rows(entry_B), flat_BX).gradient_BF
+        return gradient_BF, self.sizes(gradient_BF, entry_B)
+
+    def sizes(self, gradient_BF: Float32Array, entry_B: IntArray) -> Float32Array:
+        """`[B, C]` |v_c| / sqrt(P_cc), v = P z at the newest values.
+
+        It is 0 where vectors are projected, and where too few rows were learned.
+        """
+        vector, bank = self.vectors["lagged"], self.banks["lagged"]
+        if vector.projected:
+            return np.zeros((len(entry_B), vector.num_channels), np.float32)
+        newest = slice(-vector.num_channels, None)
+        root_BC = np.sqrt(np.maximum(bank.precision_EF[entry_B, newest], np.float32(SMALLEST)))
+        fitted_B1 = bank.fitted(FITTED_ROWS)[entry_B, None]
+        return (np.abs(gradient_BF[:, newest]) / root_BC * fitted_B1).astype(np.float32)
 
     def projection(self, kind: str) -> Float32Array | None:
         """`[X, F]` the projection that a kind's vector goes through, None for none."""

@@ -12,7 +12,14 @@ import numpy as np
 
 from streamssl.config.root import Config
 from streamssl.config.sections import LearnerConfig, SensorConfig
-from streamssl.data.events import BoolArray, EventBatch, Float32Array, IntArray, Schema
+from streamssl.data.events import (
+    BoolArray,
+    EventBatch,
+    Float32Array,
+    FloatArray,
+    IntArray,
+    Schema,
+)
 from streamssl.data.inputs import Inputs, InputSpec, LazyInputs
 from streamssl.data.keys import KeyColumns
 from streamssl.data.results import Values
@@ -87,7 +94,8 @@ class SensorModality(Modality[SensorMeasured]):
         )
         self.core = SensorCore(
             num_channels=num_channels,
-            leaky_CH=self.context.leaky.weight_CH,
+            context=self.context,
+            normaliser=self.normaliser,
             max_features=max_features,
             seed=seed,
         )
@@ -106,7 +114,7 @@ class SensorModality(Modality[SensorMeasured]):
 
     def read(self, slot_B: IntArray, batch: EventBatch) -> Reading:
         """Events in their context; changes nothing."""
-        values_BC = batch.values_BC.astype(np.float32)
+        values_BC = batch.values_BC.astype(np.float64)
         features, history, advance = self.context.read(slot_B, values_BC, self.normaliser)
         return Reading(features, history, advance)
 
@@ -126,6 +134,10 @@ class SensorModality(Modality[SensorMeasured]):
     def expected(self, measured: SensorMeasured) -> Values:
         """The channels' newest values that the lagged distance's Gaussian predicts."""
         return Values(self.parts, self.core.expected(measured), _no_texts(len(measured.slot_B)))
+
+    def expected_spread(self, measured: SensorMeasured) -> FloatArray:
+        """`[A, C]` standard deviation of the newest values, in view of all else."""
+        return self.core.expected_spread(measured)
 
     def actual(self, batch: EventBatch) -> Values:
         """The channels' values as they came."""

@@ -38,6 +38,26 @@ STREAM: Table = {
         "Keys defeat their purpose: `without_key`, `several_partitions` or `short_lived`; once "
         "each.",
     ),
+    "keys_muted": (
+        "WARNING",
+        "{num} keys spent their alert budget: nothing opens for them until some comes back, one "
+        "incident in 1 / budget events",
+        "num num_before",
+        "More keys than before are muted: faults or noise fill their budget (`alerts.budget`).",
+    ),
+    "shifts_accepted": (
+        "INFO",
+        "{num} shifts were accepted as the new normal in epoch {epoch}",
+        "num epoch",
+        "Levels that lasted are what keys are compared with from now on.",
+    ),
+    "clock_stands": (
+        "WARNING",
+        "event time does not advance, so that {budget} cannot be kept: 0.001 of the events counts "
+        "instead; set input.time_field, or give alerts.budget as a share",
+        "budget",
+        "A budget of incidents a day needs event times; once, until they advance again.",
+    ),
     "training_burst": (
         "INFO",
         "the first training burst {state}: {burst_step} of {burst_steps} steps",

@@ -1,0 +1,168 @@
+"""A slow local level of the evidence of each key: what drifts is compared with its own recent past.
+
+B = rows, K = keys, E = kinds of evidence.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from streamssl.data.events import BoolArray, FloatArray, IntArray
+from streamssl.data.keys import KeyColumns, Runs
+
+# docs/research-log.md, "Constants of the arithmetic"
+BLOCK = 64
+SPAN = 128.0
+GAIN = 1.0 - (1.0 - 1.0 / SPAN) ** BLOCK
+PLAIN_ROWS = 64  # rows of a key over which the level is their plain mean
+LONG = 64  # rows of a key in one batch from which it is walked by itself
+
+
+@dataclass(frozen=True, slots=True)
+class LevelStep:
+    """Levels of a batch's rows, and the keys' state after it (not yet written)."""
+
+    level_BE: FloatArray
+    slots: IntArray
+    count_K: IntArray
+    level_KE: FloatArray
+    sum_KE: FloatArray
+
+
+class LocalLevel:
+    """m <- m + (1 - (127/128)^64) mean(clip(l - m, low, high)) every 64 rows of a key.
+
+    Over the first 64 rows it is their plain mean. A row far off moves it by the bound over 128.
+
+    Args:
+        num_evidence: E.
+    """
+
+    def __init__(self, *, num_evidence: int) -> None:
+        row = (num_evidence,)
+        self.columns = KeyColumns(
+            count=((), np.int64, 0), level=(row, np.float64, 0.0), sum=(row, np.float64, 0.0)
+        )
+
+    def read(
+        self, runs: Runs, value_BE: FloatArray, fitted_B: BoolArray, bounds_K2E: FloatArray
+    ) -> LevelStep:
+        """The level before each row, by rows of the key before it; changes nothing.
+
+        It is NaN over a key's first 64 rows.
+
+        Args:
+            runs: How the rows fall to keys.
+            value_BE: l, logarithms of the evidence.
+            fitted_B: Which rows count; all of a key do, or none.
+            bounds_K2E: Lowest and highest l - m that is taken as it is.
+        """
+        columns, slots = self.columns, runs.slots
+        count_K, level_KE, sum_KE = (columns[name][slots] for name in ("count", "level", "sum"))
+        counted_K = fitted_B[runs.order[runs.starts]]
+        walk = _Walk(count_K, counted_K, level_KE, sum_KE, bounds_K2E)
+        level_BE = np.empty_like(value_BE)
+        long_K = runs.counts > LONG
+        for key in np.flatnonzero(long_K).tolist():
+            begin = runs.starts[key]
+            rows = runs.order[begin : begin + runs.counts[key]]
+            level_BE[rows] = walk.one_key(key, value_BE[rows])
+        if not long_K.all():
+            walk.many_keys(np.flatnonzero(~long_K[runs.group]), runs, value_BE, level_BE)
+        count_K = count_K + np.where(counted_K, runs.counts, 0)
+        sum_KE[~counted_K] = columns["sum"][slots[~counted_K]]
+        return LevelStep(level_BE, slots, count_K, level_KE, sum_KE)
+
+    def write(self, step: LevelStep) -> None:
+        """Move on to what `read` returned."""
+        for name, value in (
+            ("count", step.count_K),
+            ("level", step.level_KE),
+            ("sum", step.sum_KE),
+        ):
+            self.columns[name][step.slots] = value
+
+    def state_dict(self) -> dict[str, Any]:
+        """Every key's levels."""
+        return self.columns.state_dict()
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Take over what `state_dict` gave."""
+        self.columns.load_state_dict(state)
+
+
+class _Walk:
+    """Block after block of each key: the level stands within one, and moves at its end.
+
+    Distances of a block are added up one after another from the held sum on, so that no bit
+    depends on how polls cut the stream.
+    """
+
+    def __init__(
+        self,
+        count_K: IntArray,
+        counted_K: BoolArray,
+        level_KE: FloatArray,
+        sum_KE: FloatArray,
+        bounds_K2E: FloatArray,
+    ) -> None:
+        self._count_K, self._counted_K = count_K, counted_K
+        self._level_KE, self._sum_KE = level_KE, sum_KE
+        self._low_KE, self._high_KE = bounds_K2E[:, 0], bounds_K2E[:, 1]
+
+    def one_key(self, key: int, value_RE: FloatArray) -> FloatArray:
+        """`[R, E]` levels of the rows of one key, which are many; the key moves on."""
+        found_RE = np.empty_like(value_RE)
+        done, low_E, high_E = int(self._count_K[key]), self._low_KE[key], self._high_KE[key]
+        row, counted = 0, bool(self._counted_K[key])
+        while row < len(value_RE):
+            stop = min(row + BLOCK - done % BLOCK, len(value_RE))
+            level_E = self._level_KE[key]
+            found_RE[row:stop] = level_E if done >= BLOCK else np.nan
+            if counted:
+                off_RE = np.empty((stop - row + 1, value_RE.shape[1]))
+                off_RE[0] = self._sum_KE[key]
+                np.subtract(value_RE[row:stop], level_E, out=off_RE[1:])
+                np.maximum(off_RE[1:], low_E, out=off_RE[1:])
+                np.minimum(off_RE[1:], high_E, out=off_RE[1:])
+                self._sum_KE[key] = np.cumsum(off_RE, axis=0)[-1]
+                done += stop - row
+                if done % BLOCK == 0:
+                    self._move(np.array([key]), np.array([done]))
+            row = stop
+        return found_RE
+
+    def many_keys(
+        self, rows: IntArray, runs: Runs, value_BE: FloatArray, level_BE: FloatArray
+    ) -> None:
+        """Levels of rows of many keys, block by block of all of them at once; the keys move on."""
+        place_B = (self._count_K % BLOCK)[runs.group[rows]] + runs.rank[rows]
+        block_B = place_B // BLOCK
+        order = np.argsort(block_B, kind="stable")
+        for turn in np.split(order, np.flatnonzero(np.diff(block_B[order])) + 1):
+            block, rows_T = int(block_B[turn[0]]), rows[turn]
+            keys, group_T = np.unique(runs.group[rows_T], return_inverse=True)
+            level_XE, place_T = self._level_KE[keys], place_B[turn] % BLOCK
+            known_X = self._count_K[keys] // BLOCK + block * self._counted_K[keys] > 0
+            level_BE[rows_T] = np.where(known_X[:, None], level_XE, np.nan)[group_T]
+            off_TE = value_BE[rows_T] - level_XE[group_T]
+            off_TE = np.maximum(off_TE, self._low_KE[keys][group_T])
+            grid = np.zeros((len(keys), BLOCK + 1, value_BE.shape[1]))
+            grid[:, 0] = self._sum_KE[keys]
+            grid[group_T, place_T + 1] = np.minimum(off_TE, self._high_KE[keys][group_T])
+            self._sum_KE[keys] = np.cumsum(grid, axis=1)[:, -1]
+            full = np.zeros(len(keys), bool)
+            full[group_T[place_T == BLOCK - 1]] = True
+            full &= self._counted_K[keys]
+            done_X = (self._count_K[keys] // BLOCK + block + 1) * BLOCK
+            self._move(keys[full], done_X[full])
+
+    def _move(self, keys: IntArray, done_X: IntArray) -> None:
+        """The level of keys whose block is over, after so many rows."""
+        gain_X = np.where(done_X <= PLAIN_ROWS, BLOCK / done_X, GAIN)
+        self._level_KE[keys] += gain_X[:, None] * self._sum_KE[keys] / BLOCK
+        self._sum_KE[keys] = 0.0
