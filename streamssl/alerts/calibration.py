@@ -176,14 +176,13 @@ class Calibration:
             level_BE: As `read` gave it.
             alarms: What counts as an alarm at weight 1 for keys of given slots and ages.
         """
-        counted = np.flatnonzero(~np.isnan(level_BE[:, 0]))
-        slot_B, age_B, level_BE = slot_B[counted], age_B[counted], level_BE[counted]
-        position_BE, runs = log_position(evidence_BE[counted]), Runs(slot_B)
+        position_BE, runs = log_position(evidence_BE), Runs(slot_B)
         alarm = alarms(runs.slots, age_B[runs.order[runs.starts]])
         alarm = alarm._replace(
             p_KE=alarm.p_KE * self.weights, largest_p_KE=alarm.largest_p_KE * self.weights
         )
-        self.local.learn(runs, age_B, _about(position_BE, level_BE), alarm)
+        known_B = ~np.isnan(level_BE[:, 0])
+        self.local.learn(runs, age_B, _about(position_BE, level_BE), alarm, known_B)
         self.long.learn(runs, age_B, position_BE, alarm)
 
     def restart(self, e: int, slot_R: IntArray, value_R: FloatArray) -> FloatArray:

@@ -95,7 +95,14 @@ class Yardstick:
         array = self.columns[column]
         return array.reshape(-1, *array.shape[2:])
 
-    def learn(self, keys: Runs, age_B: IntArray, position_BE: FloatArray, alarm: Alarm) -> None:
+    def learn(
+        self,
+        keys: Runs,
+        age_B: IntArray,
+        position_BE: FloatArray,
+        alarm: Alarm,
+        known_B: BoolArray | None = None,
+    ) -> None:
         """Take in an epoch's places, bounded and with runs thinned.
 
         Args:
@@ -103,6 +110,7 @@ class Yardstick:
             age_B: Events of the key before each row.
             position_BE: Places, in bins.
             alarm: What counts as rare.
+            known_B: Rows that have a place; None for all. The others are seen, and enter nothing.
         """
         if not len(age_B):
             return
@@ -122,6 +130,8 @@ class Yardstick:
             most_R = np.maximum(RUN_SHARE * first_KE[group_R, kind_R], 1.0)
             rank_R = self._ranks(names_KE[group_R, kind_R], age_B[rare], alarm.gap)
             kept_BE[rare, kind_R] = (rank_R < most_R) | normal_KE[group_R, kind_R]
+        if known_B is not None:
+            kept_BE &= known_B[:, None]
         bin_BE = np.minimum(position_BE, bound_KE[keys.group]).clip(0, NUM_BINS - 1)
         self._add(names_KE[keys.group], bin_BE.astype(np.int64), kept_BE)
         self.columns["seen"][keys.slots] += keys.counts[:, None]

@@ -140,5 +140,5 @@ def test_the_files_are_what_they_say(tmp_path: Path) -> None:
     assert path.name == "checkpoint-000000000005"
     assert load_file(path / "state.safetensors")["net.w"].tolist() == [1.0, 1.0]
     manifest = json.loads((path / "manifest.json").read_text(), parse_constant=pytest.fail)
-    assert manifest["format"] == 2
+    assert manifest["format"] == 3
     assert manifest["files"]["state.safetensors"]["size"] > 0

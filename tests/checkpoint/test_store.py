@@ -123,12 +123,12 @@ def test_another_format_is_an_error(tmp_path: Path) -> None:
     """A checkpoint of another format version is never skipped as if it were corrupt."""
     put(tmp_path, 1)
     path = put(tmp_path, 2)
-    manifest = json.loads((path / "manifest.json").read_text()) | {"format": 3}
+    manifest = json.loads((path / "manifest.json").read_text()) | {"format": 4}
     text = json.dumps(manifest).encode()
     (path / "manifest.json").write_bytes(text)
     checksum = f"{hashlib.sha256(text).hexdigest()}  manifest.json\n"
     (path / "manifest.json.sha256").write_text(checksum)
-    with pytest.raises(CheckpointError, match="format 3"):
+    with pytest.raises(CheckpointError, match="format 4"):
         load_newest(tmp_path)
 
 
