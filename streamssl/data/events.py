@@ -14,7 +14,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from streamssl.data.constructors import FromColumns, hint
-from streamssl.data.ranges import check_range
+from streamssl.data.ranges import check_range, warn_of_rounding
 
 FloatArray = npt.NDArray[np.float64]
 Float32Array = npt.NDArray[np.float32]
@@ -177,6 +177,7 @@ def check_batch(batch: EventBatch) -> EventBatch:
     check_range(batch.fields, batch.values_BC)
     if batch.values_BC.dtype == np.float64:
         return batch
+    warn_of_rounding(batch.fields, batch.values_BC)
     return replace(batch, values_BC=batch.values_BC.astype(np.float64))
 
 

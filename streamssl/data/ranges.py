@@ -5,6 +5,7 @@ B = events, C = numbers of an event.
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 from typing import Any
 
@@ -13,6 +14,9 @@ import numpy.typing as npt
 
 # The largest number that an event may hold: what the networks read are float32.
 LARGEST = float(np.finfo(np.float32).max)
+# Steps of float32 that changes must be larger than, or they are lost in rounding.
+LEAST_STEPS = 16.0
+EXACT = 2.0**24  # whole numbers up to here are exact in float32
 
 
 def is_beyond(values_BC: npt.NDArray[Any]) -> npt.NDArray[np.bool_]:
@@ -35,3 +39,16 @@ def check_range(fields: Sequence[str], values_BC: npt.NDArray[Any]) -> None:
             f"field {fields[place]!r} is {values_BC[row, place]} in row {row}{more}; "
             f"write NaN for a missing number, or one within +-{LARGEST:.2g}"
         )
+
+
+def warn_of_rounding(fields: Sequence[str], values_BC: npt.NDArray[Any]) -> None:
+    """Say of a channel in float32 that its level is so large that its changes are rounded away."""
+    highest_C = np.nan_to_num(np.abs(values_BC)).max(0, initial=0.0)
+    for place in np.flatnonzero(highest_C >= EXACT).tolist():
+        step = np.spacing(highest_C[place])
+        if np.nanstd(values_BC[:, place].astype(np.float64)) < LEAST_STEPS * step:
+            warnings.warn(
+                f"field {fields[place]!r} has a level of {highest_C[place]:.3g}, which float32 "
+                f"holds in steps of {step:g}: smaller changes are lost; give float64",
+                stacklevel=4,
+            )
