@@ -28,6 +28,8 @@ MOST_TOKENS = 30.0
 # What a key remembers: first event and last anomaly of its incident, and the tokens it spent.
 INTEGERS = ("offset", "index", "began", "last", "counted", "accepted")
 NUMBERS = ("opened_at", "spent")
+CARRIED = ("offset", "index", "last", "counted")
+NOTHING = (float("nan"),) * (len(CARRIED) + len(NUMBERS))
 
 
 @dataclass(frozen=True, slots=True)
@@ -257,28 +259,17 @@ class _Walk:
             self._numbers_KX,
         )
 
-    def _carried(self) -> tuple[Any, ...]:
-        """What each row's key remembers at it: since the last rare row, or from before."""
+    def _carried(self) -> FloatArray:
+        """`[6, B]` what each row's key remembers at it: since the last rare row, or from before."""
         runs = self._runs
-        names = ("offset", "index", "last", "counted")
-        held = [self._integers_KX[:, INTEGERS.index(name)] for name in names]
-        held += [self._numbers_KX[:, NUMBERS.index(name)] for name in NUMBERS]
-        sorted_place = np.empty(len(runs.order), np.int64)
-        sorted_place[runs.order] = np.arange(len(runs.order))
-        place_S = np.full(len(runs.order), -1)
-        place_S[sorted_place[np.array(self._changed, np.int64)]] = np.arange(len(self._changed))
-        place_S = np.where(place_S >= 0, np.arange(len(place_S)), -1)
-        carried_S = np.maximum.accumulate(place_S) if len(place_S) else place_S
-        known_S = carried_S >= np.repeat(runs.starts, runs.counts)
-        which = np.zeros(len(runs.order), np.int64)
-        which[sorted_place[np.array(self._changed, np.int64)]] = np.arange(len(self._changed))
-        source_S = which[np.maximum(carried_S, 0)]
-        columns = list(zip(*self._memory, strict=True)) or [()] * len(held)
-        found = []
-        for before_K, changed in zip(held, columns, strict=True):
-            before_S = np.repeat(before_K, runs.counts)
-            if not len(changed):
-                found.append(before_S)
-                continue
-            found.append(np.where(known_S, np.array(changed)[source_S], before_S))
-        return tuple(found)
+        changed_B = np.full(len(runs.order), NEVER)
+        changed_B[self._changed] = np.arange(len(self._changed))
+        changed_S = changed_B[runs.order]
+        place_S = np.where(changed_S == NEVER, NEVER, np.arange(len(changed_S)))
+        latest_S = np.maximum.accumulate(place_S) if len(place_S) else place_S
+        own_S1 = (latest_S >= np.repeat(runs.starts, runs.counts))[:, None]
+        memory_X6 = np.array([*self._memory, NOTHING])
+        integers = [self._integers_KX[:, INTEGERS.index(name)] for name in CARRIED]
+        numbers = [self._numbers_KX[:, place] for place in range(len(NUMBERS))]
+        held_S6 = np.repeat(np.stack([*integers, *numbers], axis=1), runs.counts, axis=0)
+        return np.where(own_S1, memory_X6[changed_S[latest_S]], held_S6).T
