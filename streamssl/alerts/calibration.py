@@ -28,10 +28,13 @@ from streamssl.data.keys import KeyColumns, Runs
 SECOND_OPINION = 10.0
 MIDDLE = NUM_BINS / 2
 # p-values of the lowest and the highest step of the level
-LEVEL_KNOTS = [KNOTS.tolist().index(p) for p in (0.99, 0.01)]
-LEAST_SIGNAL = log_position(np.array([4.0]))[0]  # deviations at which a signal may alarm
+LEVEL_SHARES = (0.99, 0.01)
+LEVEL_KNOTS = [KNOTS.tolist().index(p) for p in LEVEL_SHARES]
+LEAST_SIGNAL = 4.0  # deviations at which a signal may alarm
+LEAST_PLACE = float(log_position(np.array([LEAST_SIGNAL]))[0])
 LEAST_STEP = 1.0  # bins that a row may always move the level
-SCREEN = KNOTS.tolist().index(0.05)  # p-value under which a signal is looked at
+SCREEN = 0.05  # p-value under which a signal is looked at
+SCREEN_KNOT = KNOTS.tolist().index(SCREEN)
 PARTS = ("level", "local", "long")
 SETTLED_ROWS = 64
 
@@ -124,9 +127,9 @@ class Calibration:
     ) -> None:
         """Lower p-values, in place, where a signal is rare and its yardstick has seen enough."""
         warm_K = self.local.warm(runs.slots, e, self.warmup)
-        screen_K = self.local.columns["table"][runs.slots, e, SCREEN]
+        screen_K = self.local.columns["table"][runs.slots, e, SCREEN_KNOT]
         screen_K = np.where(warm_K, screen_K, np.inf)
-        rows = np.flatnonzero((about_B >= screen_K[runs.group]) & (position_B >= LEAST_SIGNAL))
+        rows = np.flatnonzero((about_B >= screen_K[runs.group]) & (position_B >= LEAST_PLACE))
         if not len(rows):
             return
         names, group_R = runs.slots * len(self.weights) + e, runs.group[rows]
@@ -217,7 +220,7 @@ class Calibration:
         names, p_B = slot_B * len(self.weights) + e, p_B * self.weights[e]
         local_B = self.local.tables(names).place(p_B) - MIDDLE + np.nan_to_num(level_B)
         long_B = self.long.tables(names).place(np.minimum(SECOND_OPINION * p_B, KNOTS[0]))
-        return value_at(np.maximum(np.maximum(local_B, long_B), LEAST_SIGNAL))
+        return value_at(np.maximum(np.maximum(local_B, long_B), LEAST_PLACE))
 
     def settle(self, slot_B: IntArray, evidence_BE: FloatArray, accepted: IntArray) -> None:
         """Let the level of keys jump to where the evidence is: a shift was accepted.

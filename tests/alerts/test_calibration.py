@@ -171,6 +171,20 @@ def test_the_rarest_evidence_by_its_weight_wins() -> None:
     assert found.p_B[2] == pytest.approx(found.p_B[1] * SIGNALS[2] / SIGNALS[0])
 
 
+@pytest.mark.parametrize("p", [1e-2, 1e-3, 1e-6])
+def test_the_value_of_an_alarm_is_one(p: float) -> None:
+    """A signal that has it reaches just the p-value that was asked for, one below it does not."""
+    generator = np.random.default_rng(20)
+    history = History(SIGNALS).seen(usual(4 * 5_000, generator).reshape(-1, 4))
+    rows_BE = np.full((3, 4), 2.0)
+    level_B = history.read(rows_BE[:1]).level_BE[:, 2]
+    (value,) = history.calibration.alarm_value(2, slots(1), level_B, np.array([p]))
+    rows_BE[:, 2] = 0.98 * value, value, 1.02 * value
+    found = history.p(rows_BE)
+    assert found[1] == pytest.approx(p)
+    assert found[0] > p > found[2]
+
+
 def test_a_signal_of_under_four_deviations_never_alarms() -> None:
     """However quiet it was before: a signal is in deviations, and three are nothing."""
     generator = np.random.default_rng(13)

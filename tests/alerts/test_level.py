@@ -1,4 +1,4 @@
-"""The local level: a bounded step every 16 rows of a key, wherever reads are cut."""
+"""The local level: a bounded step every 64 rows of a key, wherever reads are cut."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ def test_cuts_change_no_bit(seed: int, cuts: list[int], late: int) -> None:
 
 
 def test_the_first_rows_are_their_plain_mean() -> None:
-    """Over 16 rows there is no level; then it is the mean of 16, 32, 48 and 64 rows."""
+    """Over the first block of rows there is no level; then it is the mean of all of them."""
     value_N = np.random.default_rng(1).normal(size=PLAIN_ROWS + BLOCK)
     level_NE = feed(fresh(1), *alone(value_N))
     assert np.isnan(level_NE[:BLOCK]).all()
@@ -84,7 +84,7 @@ def test_the_first_rows_are_their_plain_mean() -> None:
 
 
 def test_equals_the_recurrence() -> None:
-    """Every 16 rows of a key m <- m + (1 - (127/128)^16) mean(clip(l - m, +-b))."""
+    """Every 64 rows of a key m <- m + (1 - (127/128)^64) mean(clip(l - m, +-b))."""
     value_N = np.random.default_rng(2).normal(size=160 * BLOCK) * 3.0
     level_NE = feed(fresh(1), *alone(value_N), cuts=(33,))
     expected = 0.0
