@@ -92,7 +92,9 @@ class Calibration:
         p_B, winner_B = np.minimum(p_B / self.weights[0], 1.0), np.zeros(len(p_B), np.int64)
         for e in range(1, len(self.weights)):
             self._signal(e, runs, position_BE[:, e], about_BE[:, e], p_B, winner_B)
-        prior_K = np.exp((NUM_BINS * SMALLEST_COUNT - tables.total_K) / PRIOR_SCORES)
+        # A key's first rows have no level, so that they are seen but not counted.
+        num_K = np.maximum(tables.total_K - NUM_BINS * SMALLEST_COUNT, self.local.seen(names))
+        prior_K = np.exp(-num_K / PRIOR_SCORES)
         if prior_K.max(initial=0.0) > 0.0:
             prior_B = prior_K[runs.group]
             p_B = (1.0 - prior_B) * p_B + prior_B / (1.0 + evidence_BE[:, 0] ** 2)
