@@ -252,14 +252,19 @@ def test_one_odd_record_key_leaves_its_neighbours_alone() -> None:
     ]
 
 
+TIMES = 64
+
+
 def test_bad_messages_leave_no_garbage() -> None:
     """A slice is freed when it is done with: waiting for a collection would hold its memory."""
     reader = decoder(["a"])
     gc.collect()
     gc.disable()
     try:
-        decode(reader, {"a": 1}, b"{", {"a": "x"}, b'{"d":' + b"[" * DEEP, b"\xff")
-        assert gc.collect() == 0
+        for _ in range(TIMES):
+            decode(reader, {"a": 1}, b"{", {"a": "x"}, b'{"d":' + b"[" * DEEP, b"\xff")
+        # Other threads of the process may leave a few objects, but not one for each slice.
+        assert gc.collect() < TIMES
     finally:
         gc.enable()
 
