@@ -16,6 +16,7 @@ from typing import Any
 
 import numpy as np
 
+from streamssl.arithmetic.acceptance import ACCEPTANCE, Acceptance
 from streamssl.data.events import BoolArray, FloatArray, IntArray
 from streamssl.data.keys import KeyColumns, Runs
 from streamssl.data.results import INCIDENT_STATES
@@ -60,28 +61,20 @@ class Incidents:
 
     Args:
         incident_gap: Normal events of the key that end an incident.
-        accepted_min, accepted_share, accepted_max: An incident is accepted after
-            min(max(min, share n), max) events, n the events of the key.
+        acceptance: Events after which an incident is accepted, by the events of the key.
     """
 
     def __init__(
         self,
         *,
         incident_gap: int = 32,
-        accepted_min: int = 500,
-        accepted_share: float = 0.2,
-        accepted_max: int = 3_000,
+        acceptance: Acceptance = ACCEPTANCE,
     ) -> None:
         self.gap = incident_gap
-        self.limits = (accepted_min, accepted_share, accepted_max)
+        self.acceptance = acceptance
         self.columns = KeyColumns(
             integers=((len(INTEGERS),), np.int64, NEVER), numbers=((len(NUMBERS),), np.float64, 0.0)
         )
-
-    def accepted_after(self, age: Any) -> Any:
-        """Events of an incident, by events of the key, after which it is the new normal."""
-        least, share, most = self.limits
-        return np.minimum(np.maximum(least, share * age), max(least, most))
 
     def read(
         self,
@@ -211,7 +204,7 @@ class _Walk:
         )
 
     def _go_on(self, memory: _Key, row: int, age: int, p: float) -> None:
-        if age - memory.began >= self._incidents.accepted_after(age):
+        if age - memory.began >= self._incidents.acceptance.after(age):
             self._state_B[row], memory.accepted, memory.last = ACCEPTED, 1, NEVER
         elif p <= memory.opened_at:
             self._anomaly_B[row], memory.last = True, age

@@ -16,6 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from streamssl.alerts.tables import NUM_COLUMNS, Tables, tables_of
+from streamssl.arithmetic.acceptance import lasting
 from streamssl.arithmetic.histogram import NUM_BINS, add_bins_to_pool
 from streamssl.data.events import BoolArray, FloatArray, IntArray
 from streamssl.data.keys import KeyColumns, Runs
@@ -27,7 +28,6 @@ RUN_SHARE = 0.5
 REFRESH_MAX = 32  # scores after which a table is made anew; a young one after a sixteenth
 REFRESH_SHARE = 16
 GROWTH = 4.0  # memories after which a histogram's weights are scaled back
-ORDINARY_SHARE = 0.25
 NEVER = -1
 
 
@@ -140,12 +140,12 @@ class Yardstick:
     def _new_normal(self, keys: Runs, rare_BE: BoolArray, accepted_K: FloatArray) -> BoolArray:
         """`[K, E]` whether what was rare has become common: c >= the rows of an accepted run.
 
-        c <- max(0, c + rare rows - ordinary rows / 4), over an epoch.
+        c as `acceptance.lasting` gives it, over an epoch.
         """
         num_KE = np.zeros((len(keys.slots), self.num_evidence))
         np.add.at(num_KE, keys.group, rare_BE)
-        gained_KE = num_KE - ORDINARY_SHARE * (keys.counts[:, None] - num_KE)
-        lasting_KE = np.maximum(self.columns["lasting"][keys.slots] + gained_KE, 0.0)
+        held_KE = self.columns["lasting"][keys.slots]
+        lasting_KE = lasting(held_KE, num_KE, keys.counts[:, None] - num_KE)
         self.columns["lasting"][keys.slots] = np.minimum(lasting_KE, 2.0 * accepted_K[:, None])
         normal_KE: BoolArray = lasting_KE >= accepted_K[:, None]
         return normal_KE

@@ -45,13 +45,6 @@ def bin_of(score_B: FloatArray) -> IntArray:
 def add_scores(
     counts: npt.NDArray[Any], runs: Runs, rows_B: IntArray, score_B: FloatArray, memory: float
 ) -> None:
-    """`add_bins` of scores."""
-    add_bins(counts, runs, rows_B, bin_of(score_B), memory)
-
-
-def add_bins(
-    counts: npt.NDArray[Any], runs: Runs, rows_B: IntArray, bin_B: IntArray, memory: float
-) -> None:
     """Decay each key's histogram by the number n of its new scores, and add them.
 
     h <- (1 - 1/M)^n h + (counts of the new scores).
@@ -60,14 +53,14 @@ def add_bins(
         counts: `[num_slots, N]`, changed in place.
         runs: How the batch falls to keys.
         rows_B: Rows of the batch whose scores are added.
-        bin_B: Bins of the scores of those rows.
+        score_B: The scores of those rows.
         memory: M, scores after which an old one counts 1/e.
     """
     group_B = runs.group[rows_B]
     new_K = np.bincount(group_B, minlength=len(runs.slots))
     counts_KN = counts[runs.slots]
     counts_KN *= _decay(memory, new_K)[:, None].astype(counts.dtype)
-    np.add.at(counts_KN, (group_B, bin_B), counts.dtype.type(1.0))
+    np.add.at(counts_KN, (group_B, bin_of(score_B)), counts.dtype.type(1.0))
     counts[runs.slots] = counts_KN
 
 
@@ -90,15 +83,14 @@ def _decay(memory: float, new: Any) -> Any:
 class Above:
     """How much of each key's histogram lies above the lower edge of a bin.
 
-    A_k(b) = sum over bins j >= b of h_k(j) + f_k h_pool(j) + e: own counts, the pool's times a
-    factor, and the same count in every bin. Blocks of bins are added up first, and bins only in
+    A_k(b) = sum over bins j >= b of h_k(j) + f_k h_pool(j): own counts, and the pool's times a
+    factor. Blocks of bins are added up first, and bins only in
     the blocks that are asked for. What a key gives does not depend on the others.
 
     Args:
         counts_KN: Own counts.
         pool_N: Those of all keys.
         share_K: f, how often the pool counts; 0 leaves it out.
-        every: e, added to every bin.
 
     Attributes:
         total_K: A_k(0), all of it.
@@ -118,14 +110,12 @@ class Above:
         counts_KN: Float32Array | FloatArray,
         pool_N: FloatArray,
         share_K: FloatArray,
-        *,
-        every: float = 0.0,
     ) -> None:
         self._own_KGW = counts_KN.reshape(-1, NUM_BLOCKS, BLOCK)
         self._pool_GW = pool_N.reshape(NUM_BLOCKS, BLOCK)
-        self._share_K, self._every = share_K, every
+        self._share_K = share_K
         block_KG = np.einsum("kgw->kg", self._own_KGW).astype(np.float64)
-        block_KG += share_K[:, None] * self._pool_GW.sum(1) + BLOCK * every
+        block_KG += share_K[:, None] * self._pool_GW.sum(1)
         self._from_KG = np.zeros((len(counts_KN), NUM_BLOCKS + 1))
         np.cumsum(block_KG[:, ::-1], axis=1, out=self._from_KG[:, -2::-1])
         self.total_K = self._from_KG[:, 0]
@@ -162,7 +152,7 @@ class Above:
     def _within(self, group_B: IntArray, block_B: IntArray) -> FloatArray:
         """`[B, W + 1]` what lies above each edge of the block, of what is in the block."""
         count_BW = self._own_KGW[group_B, block_B].astype(np.float64)
-        count_BW += self._share_K[group_B, None] * self._pool_GW[block_B] + self._every
+        count_BW += self._share_K[group_B, None] * self._pool_GW[block_B]
         above_BW = np.zeros((len(group_B), BLOCK + 1))
         np.cumsum(count_BW[:, ::-1], axis=1, out=above_BW[:, -2::-1])
         return above_BW

@@ -122,19 +122,15 @@ class Ensemble:
             calibration_memory=alerts.calibration_memory,
             calibration_warmup=alerts.calibration_warmup,
         )
-        gate = scorers.gate
+        self.gate = Gate(**scorers.gate.model_dump())
         self.incidents = Incidents(
-            incident_gap=alerts.incident_gap,
-            accepted_min=gate.quarantine_min,
-            accepted_share=gate.quarantine_share,
-            accepted_max=gate.quarantine_max,
+            incident_gap=alerts.incident_gap, acceptance=self.gate.acceptance
         )
         self.incident_fields = IncidentFields()
         # Age of a key up to which its context is not wholly of this stream.
         self.bridged = KeyColumns(until=((), np.int64, 0))
         budget = parse_budget(alerts.budget)
         self.own = OwnKeys(own_keys=scorers.own_keys)
-        self.gate = Gate(**gate.model_dump())
         # These learn even where they are switched off: the core gates, the memory names
         # neighbours. Without embeddings there is nothing to remember.
         self._always = (core_name, "memory") if sizes.embedding else (core_name,)
@@ -264,7 +260,7 @@ class Ensemble:
             p_KE=self.incidents.threshold(slots, age_K, budget)[:, None],
             largest_p_KE=np.full((len(slots), 1), budget),
             gap=self.incidents.gap,
-            accepted_K=self.incidents.accepted_after(age_K),
+            accepted_K=self.gate.acceptance.after(age_K),
         )
 
     def _learning(self) -> list[Scorer]:

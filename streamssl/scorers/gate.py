@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from streamssl.arithmetic.acceptance import Acceptance
 from streamssl.arithmetic.histogram import NUM_BINS, Above, add_scores, add_to_pool, quantile
 from streamssl.arithmetic.moments import MEMORY_ROWS
 from streamssl.arithmetic.scan import BLOCK, EmaScan
@@ -47,7 +48,7 @@ class Gate:
         quarantine_max: int = 3_000,
     ) -> None:
         self.quantile = quantile
-        self.limits = (quarantine_min, quarantine_share, quarantine_max)
+        self.acceptance = Acceptance(quarantine_min, quarantine_share, quarantine_max)
         self.pool_N = np.zeros(NUM_BINS)
         self.columns = KeyColumns(
             learnt=((), np.float64, 0.0),
@@ -79,7 +80,7 @@ class Gate:
         old_B = learnt_K[runs.group] >= FITTED_ROWS
         quarantine_B = (self._shares(runs, over_B) >= QUARANTINE) & old_B
         accepted_B = (
-            self._durations(runs, quarantine_B) >= self._accepted_after(learnt_K)[runs.group]
+            self._durations(runs, quarantine_B) >= self.acceptance.after(learnt_K)[runs.group]
         )
         free_B = learnt_K[runs.group] + runs.rank < FITTED_ROWS
         learn_B = np.where(quarantine_B, accepted_B, ~over_B | free_B)
@@ -111,11 +112,6 @@ class Gate:
         duration_B = np.empty_like(duration_S)
         duration_B[runs.order] = duration_S
         return duration_B
-
-    def _accepted_after(self, learnt_K: FloatArray) -> FloatArray:
-        """`[K]` events of quarantine: min(max(least, share n), most), n the rows learnt."""
-        least, share, most = self.limits
-        return np.minimum(np.maximum(least, share * learnt_K), max(least, most))
 
     def _remember(self, runs: Runs, score_B: FloatArray, open_B: BoolArray) -> None:
         """Add the scores of rows outside quarantine to the key's and the pool's histogram."""

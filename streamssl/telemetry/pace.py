@@ -39,7 +39,7 @@ class Pace:
 
     def take_held_back(self, *, ending: bool = False) -> int:
         """Lines held back in the minute that is over (or the one that is not, at the end)."""
-        if not (ending or self._is_over()):
+        if not (self._num_held_back and (ending or self._is_over())):
             return 0
         num, self._num_held_back = self._num_held_back, 0
         return num

@@ -19,6 +19,7 @@ from streamssl.alerts.incidents import (
     START,
     Incidents,
 )
+from streamssl.arithmetic.acceptance import Acceptance
 from streamssl.data.events import FloatArray, IntArray
 from streamssl.data.keys import Runs
 
@@ -84,7 +85,7 @@ class Walked:
 
     def __init__(self, num_keys: int = 1, accepted_min: int = 500, accepted_max: int = 3_000):
         self.incidents = Incidents(
-            incident_gap=GAP, accepted_min=accepted_min, accepted_max=accepted_max
+            incident_gap=GAP, acceptance=Acceptance(accepted_min, 0.2, accepted_max)
         )
         self.incidents.columns.ensure(num_keys)
         self.age_K = np.zeros(num_keys, np.int64)
@@ -234,7 +235,7 @@ def test_an_incident_that_lasts_is_accepted() -> None:
 
 def test_old_keys_take_longer_to_accept() -> None:
     """min(max(least, share n), most) events, n the events of the key."""
-    after = Incidents().accepted_after(np.array([100, 5_000, 100_000]))
+    after = Incidents().acceptance.after(np.array([100, 5_000, 100_000]))
     assert after.tolist() == [500.0, 1_000.0, 3_000.0]
 
 

@@ -7,9 +7,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from streamssl.data.events import Float32Array, FloatArray, IntArray
+from streamssl.arithmetic.acceptance import Acceptance
+from streamssl.config.settings import load_config
+from streamssl.data.events import Float32Array, FloatArray, IntArray, Schema
 from streamssl.data.keys import Runs
 from streamssl.modalities.sensor.levels import FAR, KNOWN_ROWS, ChannelLevels, Signals, first_look
+from streamssl.modalities.sensor.modality import SensorModality
 
 CHANNELS, STEPS, EPOCH = 3, 33, 64
 
@@ -291,3 +294,11 @@ def test_the_state_carries_everything() -> None:
     other.window_KTC, other.age_K = fed.window_KTC.copy(), fed.age_K.copy()
     values_BC = noise(300, seed=29) + np.array([0.0, 40.0, 0.0])
     np.testing.assert_array_equal(fed.run(values_BC).size_B2, other.run(values_BC).size_B2)
+
+
+def test_the_configured_acceptance_is_the_levels_too() -> None:
+    """`scorers.gate.quarantine_*` says for statistics, incidents and levels alike what lasts."""
+    gate = {"quarantine_min": 70, "quarantine_share": 0.1, "quarantine_max": 90}
+    config = load_config({"scorers": {"gate": gate}}, environ={})
+    modality = SensorModality.build(config, Schema(("a", "b")))
+    assert modality.core.acceptance == Acceptance(70, 0.1, 90)

@@ -14,6 +14,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from streamssl.arithmetic.acceptance import ACCEPTANCE, Acceptance
 from streamssl.arithmetic.histogram import NUM_BINS, Above, add_scores, quantile
 from streamssl.arithmetic.moments import MEMORY_ROWS
 from streamssl.arithmetic.tiles import tile_rows
@@ -42,6 +43,7 @@ class SensorCore(Core[SensorMeasured]):
     Args:
         num_channels: C.
         context, normaliser: What the keys remember, and their statistics.
+        acceptance: Rows after which another level is one of a key's, by its events.
         max_features: Longest feature vector.
         seed: Seed of the projections.
     """
@@ -54,9 +56,11 @@ class SensorCore(Core[SensorMeasured]):
         num_channels: int,
         context: SensorContext,
         normaliser: Normaliser,
+        acceptance: Acceptance = ACCEPTANCE,
         max_features: int = 256,
         seed: int = 0,
     ) -> None:
+        self.acceptance = acceptance
         self._context, self.leaky_CH = context, context.leaky.weight_CH
         self.gaussians = SensorGaussians(
             num_channels=num_channels,
@@ -206,7 +210,7 @@ class SensorCore(Core[SensorMeasured]):
             measured.values_BC,
             measured.signals,
             lambda slots: self._context.columns["window"][slots],
-            np.clip(0.2 * measured.age_B[first], 500, 3000),
+            self.acceptance.after(measured.age_B[first]),
         )
         self.cleaned.settle(slots)
 

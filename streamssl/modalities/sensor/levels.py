@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 
+from streamssl.arithmetic.acceptance import lasting
 from streamssl.arithmetic.moments import MEMORY_ROWS, learning_rate
 from streamssl.arithmetic.scan import BLOCK, EmaScan
 from streamssl.data.columns import Columns
@@ -239,7 +240,7 @@ class ChannelLevels:
         columns["weight"][slot_F, 0] = first_F
 
     def _candidates(
-        self, runs: Runs, values_BC: FloatArray, z_BC: FloatArray, accepted_after: Any
+        self, runs: Runs, values_BC: FloatArray, z_BC: FloatArray, accepted_after: FloatArray
     ) -> tuple[BoolArray, BoolArray]:
         """Rows at a level that may become a mode, and far rows elsewhere."""
         columns = self.columns
@@ -273,7 +274,7 @@ class ChannelLevels:
         if z_RC.shape[1]:
             near_R = far_R & (np.minimum(z_RC, CAP).mean(1) <= 2.0)
         num_near = int(near_R.sum())
-        count = max(0.0, count + num_near - 0.25 * (len(far_R) - num_near))
+        count = float(lasting(count, num_near, len(far_R) - num_near))
         if num_near:
             level_C = np.where(
                 np.isnan(level_C), _quantile(values_RC[near_R][None], 0.5)[0], level_C

@@ -10,6 +10,7 @@ from typing import Any, Self
 
 import numpy as np
 
+from streamssl.arithmetic.acceptance import ACCEPTANCE, Acceptance
 from streamssl.config.root import Config
 from streamssl.config.sections import LearnerConfig, SensorConfig
 from streamssl.data.events import (
@@ -66,6 +67,7 @@ class SensorModality(Modality[SensorMeasured]):
         section: The modality's section.
         seed: Seed of the leaky units and projections.
         max_features: Longest feature vector of the core.
+        acceptance: Rows after which another level is one of a key's.
     """
 
     network_type = SensorNetwork
@@ -77,6 +79,7 @@ class SensorModality(Modality[SensorMeasured]):
         section: SensorConfig,
         seed: int,
         max_features: int = 256,
+        acceptance: Acceptance = ACCEPTANCE,
     ) -> None:
         num_channels = len(fields)
         self.parts, self.window = fields, section.window
@@ -96,6 +99,7 @@ class SensorModality(Modality[SensorMeasured]):
             num_channels=num_channels,
             context=self.context,
             normaliser=self.normaliser,
+            acceptance=acceptance,
             max_features=max_features,
             seed=seed,
         )
@@ -105,11 +109,13 @@ class SensorModality(Modality[SensorMeasured]):
         """A modality of these channels that has seen nothing."""
         section = config.modality
         assert isinstance(section, SensorConfig)
+        gate = config.scorers.gate
         return cls(
             fields=schema.fields,
             section=section,
             seed=config.app.seed,
             max_features=config.scorers.max_features,
+            acceptance=Acceptance(gate.quarantine_min, gate.quarantine_share, gate.quarantine_max),
         )
 
     def read(self, slot_B: IntArray, batch: EventBatch) -> Reading:
