@@ -59,7 +59,9 @@ def test_the_story_of_a_run_reads_in_order(tmp_path: Path) -> None:
     assert named(first, "dead_letters")[-1]["reasons"]["bad_json"] > 1
     starts = [x for x in named(first, "incident") if x["incident_state"] == "start"]
     ends = [x for x in named(first, "incident") if x["incident_state"] == "end"]
-    assert "a" in {line["top_field"] for line in starts}
+    # At a budget of 2 % noise opens incidents of its own, which are small.
+    grave = [line for line in starts if line["severity"] in ("high", "critical")]
+    assert {line["top_field"] for line in grave} == {"a"}
     assert {line["incident_id"] for line in ends} <= {line["incident_id"] for line in starts}
     assert all(line["anomalies"] >= 1 and line["seconds"] >= 0 for line in ends)
 
