@@ -58,18 +58,25 @@ class GaussianBank(MomentBank):
     Args:
         num_features: F.
         ridge: Added to the diagonal of the correlation matrix.
+        early_F: Features whose ridge is larger while an entry is young, by a factor of
+            1 + early / rows; None for none.
 
     Attributes:
+        origin_EF: What was taken off the rows: a flat feature's deviation goes by its level.
         unrefreshed_E: Weight learned since the whitening was renewed.
         inverse_scale_EF: s.
         whiten_EFF: L^-T, so that z' L^-T is white; 0 where nothing was learned.
         precision_EF: Diagonal of P.
     """
 
-    def __init__(self, *, num_features: int, ridge: float) -> None:
+    def __init__(
+        self, *, num_features: int, ridge: float, early_F: FloatArray | None = None
+    ) -> None:
         super().__init__(num_features=num_features)
+        self.early_F = np.zeros(num_features) if early_F is None else early_F
         self.ridge = ridge + LEAST_RIDGE
         self.unrefreshed_E = np.zeros(0)
+        self.origin_EF = np.zeros((0, num_features))
         self.inverse_scale_EF = np.ones((0, num_features), np.float32)
         self.whiten_EFF = np.zeros((0, num_features, num_features), np.float32)
         self.precision_EF = np.zeros((0, num_features), np.float32)
@@ -82,7 +89,7 @@ class GaussianBank(MomentBank):
     def ensure(self, num_entries: int) -> None:
         """Have at least `num_entries` entries; new ones have learned nothing."""
         super().ensure(num_entries)
-        for name in ("unrefreshed_E", "whiten_EFF", "precision_EF"):
+        for name in ("unrefreshed_E", "origin_EF", "whiten_EFF", "precision_EF"):
             setattr(self, name, extended(getattr(self, name), num_entries))
         self.inverse_scale_EF = extended(self.inverse_scale_EF, num_entries, fill=1.0)
 
@@ -181,14 +188,16 @@ class GaussianBank(MomentBank):
             self.refresh(np.flatnonzero(self.unrefreshed_E >= due_E))
 
     def refresh(self, entries: IntArray) -> None:
-        """Renew the whitening L^-T of `entries`: L L' = s C s + ridge I (Cholesky)."""
+        """Renew the whitening L^-T of `entries`: L L' = s C s + diag(ridge) (Cholesky)."""
         if not len(entries):
             return
         covariance = self.covariance_EFF[entries].astype(np.float64)
         variance = np.diagonal(covariance, axis1=1, axis2=2)
-        scale = deviation(self.mean_EF[entries], variance)
+        scale = deviation(self.mean_EF[entries] + self.origin_EF[entries], variance)
         correlation = covariance / (scale[:, :, None] * scale[:, None, :])
-        correlation += self.ridge * np.eye(self.num_features)
+        early_E1 = 1.0 / np.maximum(self.weight_E[entries], 1.0)[:, None]
+        ridge_EF = self.ridge * (1.0 + self.early_F * early_E1)
+        correlation += ridge_EF[:, :, None] * np.eye(self.num_features)
         lower = torch.from_numpy(np.linalg.cholesky(correlation))
         one = torch.eye(self.num_features, dtype=lower.dtype)
         inverse = torch.linalg.solve_triangular(lower, one, upper=False).numpy()

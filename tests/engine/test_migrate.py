@@ -191,6 +191,8 @@ def test_what_still_fits_is_kept(world: ChannelWorld) -> None:
     for name in ("mean", "var", "count"):
         kept, was = (s["modality"]["normaliser"]["columns"][name] for s in (new, old))
         np.testing.assert_array_equal(kept[:, 1:], was[:, [2, 0]])
+    kept, was = (s["modality"]["origins"]["origin"] for s in (new, old))
+    np.testing.assert_array_equal(kept[:, 1:], was[:, [2, 0]])
     kept, was = (s["modality"]["context"]["window"] for s in (new, old))
     steps = min(kept.shape[1], was.shape[1])
     np.testing.assert_array_equal(kept[:, -steps:, 1:], was[:, -steps:][..., [2, 0]])

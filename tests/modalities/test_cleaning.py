@@ -62,8 +62,10 @@ def windows(learner: StreamLearner, slot: int = 0) -> tuple[Float32Array, Float3
     assert learner._model is not None
     slots = np.array([slot])
     assert isinstance(learner._model.modality, SensorModality)
-    plain = learner._model.modality.context.memory(slots).window_KTC[0]
-    return plain, cleaned(learner).memory(slots).window_KTC[0]
+    context = learner._model.modality.context
+    origin_C = context.origins.of(slots)[0].astype(np.float32)
+    plain = context.memory(slots).window_KTC[0]
+    return origin_C + plain, origin_C + cleaned(learner).memory(slots).window_KTC[0]
 
 
 @cache

@@ -10,6 +10,7 @@ from streamssl.data.events import FloatArray, IntArray
 from streamssl.modalities.sensor.context import EMA_SPANS, SensorContext
 from streamssl.modalities.sensor.features import Features
 from streamssl.modalities.sensor.normaliser import Normaliser
+from streamssl.modalities.sensor.origins import OriginsOfBatch
 
 STEPS, CHANNELS = 5, 2
 NAN = float("nan")
@@ -20,16 +21,25 @@ def fresh(num_keys: int) -> tuple[SensorContext, Normaliser]:
     normaliser = Normaliser(num_channels=CHANNELS)
     context.columns.ensure(num_keys)
     normaliser.columns.ensure(num_keys)
+    context.origins.columns.ensure(num_keys)
     return context, normaliser
+
+
+def at_zero(slots: IntArray) -> FloatArray:
+    """Keys whose channels' origins are 0."""
+    return np.zeros((len(slots), CHANNELS))
 
 
 def feed(slot: IntArray, values: FloatArray, cuts: list[int]) -> list[Features]:
     """Read and write rows in pieces."""
     context, normaliser = fresh(3)
+    origins = context.origins
     out, begin, turn = [], 0, 0
     while begin < len(slot):
         part = slice(begin, begin + cuts[turn % len(cuts)])
-        features, _, advance = context.read(slot[part], values[part], normaliser)
+        features, _, advance = context.read(
+            slot[part], values[part], normaliser, OriginsOfBatch(origins.columns)
+        )
         context.write(advance)
         out.append(features)
         begin, turn = part.stop, turn + 1
@@ -95,8 +105,8 @@ def test_the_normaliser_equals_mean_and_deviation() -> None:
     values = (generator.normal(size=(4_000, 2)) * [2.0, 0.1] + [1e4, -3.0]).astype(np.float32)
     values[::3, 1] = np.nan
     for part in np.split(values, 8):
-        normaliser.learn(np.zeros(len(part), np.int64), part)
-    center, scale = normaliser.statistics(np.array([0]))
+        normaliser.learn(np.zeros(len(part), np.int64), part, at_zero)
+    center, scale = normaliser.statistics(np.array([0]), np.zeros((1, 2)))
     np.testing.assert_allclose(center[0], np.nanmean(values, 0, dtype=float), rtol=1e-3)
     np.testing.assert_allclose(scale[0], np.nanstd(values, 0, dtype=float), rtol=0.05)
 
@@ -105,6 +115,7 @@ def test_a_flat_channel_has_a_scale() -> None:
     """A constant channel is scaled by a twentieth of its size, so that it is never infinite."""
     normaliser = Normaliser(num_channels=2)
     normaliser.columns.ensure(1)
-    normaliser.learn(np.zeros(300, np.int64), np.full((300, 2), [0.1, 400.0], np.float32))
-    _, scale = normaliser.statistics(np.array([0]))
+    rows = np.full((300, 2), [0.1, 400.0], np.float32)
+    normaliser.learn(np.zeros(300, np.int64), rows, at_zero)
+    _, scale = normaliser.statistics(np.array([0]), np.zeros((1, 2)))
     np.testing.assert_allclose(scale[0], [0.05, 20.0], rtol=1e-3)

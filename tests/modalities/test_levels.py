@@ -13,6 +13,7 @@ from streamssl.data.events import Float32Array, FloatArray, IntArray, Schema
 from streamssl.data.keys import Runs
 from streamssl.modalities.sensor.levels import FAR, KNOWN_ROWS, ChannelLevels, Signals, first_look
 from streamssl.modalities.sensor.modality import SensorModality
+from streamssl.modalities.sensor.origins import Origins
 
 CHANNELS, STEPS, EPOCH = 3, 33, 64
 
@@ -21,7 +22,9 @@ class Fed:
     """Levels of some keys, and what a context would remember beside them."""
 
     def __init__(self, num_keys: int = 1, num_channels: int = CHANNELS) -> None:
-        self.levels = ChannelLevels(num_channels=num_channels)
+        origins = Origins(num_channels=num_channels)
+        origins.columns.ensure(num_keys)
+        self.levels = ChannelLevels(num_channels=num_channels, origins=origins)
         self.levels.columns.ensure(num_keys)
         self.window_KTC = np.full((num_keys, STEPS, num_channels), np.nan, np.float32)
         self.age_K = np.zeros(num_keys, np.int64)

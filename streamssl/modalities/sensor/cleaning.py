@@ -116,7 +116,7 @@ class CleanedContext:
         slots = slots[columns["cleaned_at"][slots] != NEVER]
         if not len(slots):
             return
-        _, scale_KC = self._normaliser.statistics(slots)
+        _, scale_KC = self._normaliser.statistics(slots, self._context.origins.of(slots))
         copies = columns["ema"].shape[1] // scale_KC.shape[1]
         away_KF = np.abs(columns["ema"][slots] - plain["ema"][slots])
         level_KF = np.abs(away_KF) / np.tile(scale_KC, copies)
@@ -172,7 +172,9 @@ class CleanedContext:
     ) -> tuple[Features, Advance]:
         """Events with their values as they came in a context of clean rows."""
         context = self._context
-        clean, _, advance = context.read(plain.slot_B, clean_RC, self._normaliser, memory)
+        clean, _, advance = context.read(
+            plain.slot_B, clean_RC, self._normaliser, plain.origins, memory
+        )
         came_RC = np.where(np.isnan(plain.values_BC), clean_RC, plain.values_BC).astype(np.float32)
         recent_RNC = clean.recent_BNC.copy()
         recent_RNC[:, -1] = came_RC

@@ -18,6 +18,7 @@ from streamssl.data.keys import KeyColumns, Runs
 from streamssl.modalities.sensor.features import Features
 from streamssl.modalities.sensor.leaky import LeakyUnits
 from streamssl.modalities.sensor.normaliser import Normaliser
+from streamssl.modalities.sensor.origins import Origins, OriginsOfBatch
 
 # docs/research-log.md, "Constants of the arithmetic"
 EMA_SPANS = (64, 16)
@@ -106,6 +107,7 @@ class SensorContext:
 
     def __init__(self, *, num_channels: int, steps: int, recent: int, seed: int) -> None:
         self.steps, self.recent = steps, recent
+        self.origins = Origins(num_channels=num_channels)
         self.leaky = LeakyUnits(num_channels=num_channels, seed=seed)
         self.spans = EMA_SPANS
         self.ema_rate_F = np.repeat([2.0 / (span + 1.0) for span in EMA_SPANS], num_channels)
@@ -127,6 +129,7 @@ class SensorContext:
         slot_B: IntArray,
         values_BC: FloatArray,
         normaliser: Normaliser,
+        origins: OriginsOfBatch,
         memory: Memory | None = None,
     ) -> tuple[Features, History, Advance]:
         """Each event in its context, its rows, and the context after the batch.
@@ -136,14 +139,15 @@ class SensorContext:
 
         Args:
             slot_B: Slots of the events' keys.
-            values_BC: Their values.
+            values_BC: Their values, about their origins.
             normaliser: The statistics of the keys.
+            origins: Of the keys.
             memory: What the keys remember, ascending by slot; None for what was written.
         """
         runs = Runs(slot_B)
         if memory is None:
             memory = self.memory(runs.slots)
-        center_KC, scale_KC = normaliser.statistics(runs.slots)
+        center_KC, scale_KC = normaliser.statistics(runs.slots, origins.of(runs.slots))
         rows_LC, place_B = self.extend(runs, values_BC, memory.window_KTC)
         recent_BNC = last_rows(rows_LC, place_B, self.recent)
         filled_BC = recent_BNC[:, -1]
@@ -165,6 +169,7 @@ class SensorContext:
             leaky_BH=leaky_BH.astype(np.float32),
             center_BC=center_BC,
             scale_BC=scale_BC,
+            origins=origins,
         )
         history = History(rows_LC, runs.counts + self.steps, place_B, center_KC, scale_KC)
         window_KTC = last_rows(rows_LC, place_B[runs.last], self.steps)

@@ -68,7 +68,7 @@ class SensorCore(Core[SensorMeasured]):
             max_features=max_features,
             seed=seed,
         )
-        self.levels = ChannelLevels(num_channels=num_channels)
+        self.levels = ChannelLevels(num_channels=num_channels, origins=context.origins)
         self.cleaned = CleanedContext(
             context=context, normaliser=normaliser, gaussians=self.gaussians
         )
@@ -106,6 +106,7 @@ class SensorCore(Core[SensorMeasured]):
             innovation_B=np.zeros(len(context)),
             channel_B=np.zeros(len(context), np.int64),
             signals=signals,
+            origins=context.origins,
             evidence_BV=np.empty((len(context), len(EVIDENCE))),
             top_B=np.zeros(len(context), np.int64),
         )
@@ -163,7 +164,8 @@ class SensorCore(Core[SensorMeasured]):
 
     def expected(self, measured: SensorMeasured) -> FloatArray:
         """`[A, C]` newest values that the lagged distance's Gaussian predicts."""
-        return explanation.expected(self.gaussians, measured)
+        about_AC = explanation.expected(self.gaussians, measured)
+        return about_AC + measured.origins.of(measured.slot_B)
 
     def expected_spread(self, measured: SensorMeasured) -> FloatArray:
         """`[A, C]` standard deviations of these values."""
@@ -196,6 +198,8 @@ class SensorCore(Core[SensorMeasured]):
         )
         self._learn_levels(measured)
         owners = slice(None) if (own_B > 0).all() else own_B > 0
+        slots, first = np.unique(measured.slot_B[owners], return_index=True)
+        self.gaussians.set_origins(own_B[owners][first], self._context.origins.of(slots))
         self._learn_rows(measured.take(owners), own_B[owners], learn_B[owners], weight_B[owners])
 
     def restarted(self, measured: SensorMeasured) -> Mapping[str, tuple[IntArray, FloatArray]]:

@@ -12,6 +12,7 @@ import numpy as np
 from streamssl.data.columns import Columns
 from streamssl.data.events import Float32Array, FloatArray, IntArray
 from streamssl.modalities.sensor.levels import Signals
+from streamssl.modalities.sensor.origins import OriginsOfBatch
 from streamssl.scorers.base import Measured
 
 # docs/research-log.md, "Constants of the arithmetic"
@@ -26,13 +27,14 @@ class Features(Columns):
     Attributes:
         slot_B: Slot of each event's key.
         age_B: Events of the key before this one.
-        values_BC: The values as they came, NaN = missing.
+        values_BC: The values as they came, about their origins, NaN = missing.
         recent_BNC: The key's last N rows, oldest first, the channel's last value carried
             forward where one is missing; NaN where a channel has not been seen yet.
         ema_BF: Moving averages of the channels, slow then fast; NaN like the rows.
         leaky_BH: Leaky random units of the normalised rows.
         center_BC: Running mean of the key's channels (of the past epochs).
         scale_BC: Running standard deviation of the same rows, > 0.
+        origins: Of the batch's keys.
     """
 
     slot_B: IntArray
@@ -43,6 +45,7 @@ class Features(Columns):
     leaky_BH: Float32Array
     center_BC: FloatArray
     scale_BC: FloatArray
+    origins: OriginsOfBatch
 
     def __len__(self) -> int:
         """Number of events."""
@@ -57,10 +60,11 @@ class SensorMeasured(Measured):
         newest_BC: The rows themselves, last values carried forward; NaN where never seen.
         averaged_BF, lagged_BF, leaky_BF: The feature vectors.
         center_BC, scale_BC: The key's statistics at that time.
-        values_BC: The values as they came, NaN = missing.
+        values_BC: The values as they came, about their origins, NaN = missing.
         innovation_B, channel_B: How far the channel that stands out the most is from what all
             else says, in deviations; and which it is.
         signals: Of the levels.
+        origins: Of the keys of the batch; of joined ones, of the last batch's.
     """
 
     newest_BC: Float32Array
@@ -73,6 +77,7 @@ class SensorMeasured(Measured):
     innovation_B: FloatArray
     channel_B: IntArray
     signals: Signals
+    origins: OriginsOfBatch
 
     @property
     def signals_BE(self) -> FloatArray:  # noqa: N802 - a shape suffix

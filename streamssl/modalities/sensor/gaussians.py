@@ -20,6 +20,7 @@ from streamssl.scorers.gaussian_bank import Distances, GaussianBank
 
 EVIDENCE = ("averaged", "lagged", "leaky", "student")
 # docs/research-log.md, "Constants of the arithmetic"
+EARLY_ROWS = 300.0
 RIDGES = {"averaged": 0.3, "lagged": 0.01, "leaky": 0.1, "student": 0.01}
 
 
@@ -43,8 +44,20 @@ class SensorGaussians:
         sizes = {name: vector.num_features for name, vector in self.vectors.items()}
         sizes["leaky"] = num_units
         self.banks = {
-            kind: GaussianBank(num_features=sizes[kind], ridge=RIDGES[kind]) for kind in EVIDENCE
+            kind: GaussianBank(
+                num_features=sizes[kind], ridge=RIDGES[kind], early_F=self._early(kind)
+            )
+            for kind in EVIDENCE
         }
+
+    def _early(self, kind: str) -> FloatArray | None:
+        """The rows before the newest count less while little is known."""
+        vector = self.vectors.get(kind)
+        if vector is None or vector.projected:
+            return None
+        early_FC = np.full((vector.num_blocks, vector.num_channels), EARLY_ROWS)
+        early_FC[: vector.num_blocks - vector.num_rows] = early_FC[-1] = 0.0
+        return early_FC.ravel()
 
     def __getitem__(self, kind: str) -> GaussianBank:
         """The bank of one of `EVIDENCE`."""
@@ -109,6 +122,13 @@ class SensorGaussians:
             center_F = np.tile(center_C, blocks) if blocks else np.zeros(size)
             scale_F = np.tile(scale_C, blocks) if blocks else np.ones(size)
             bank.seed_entry(entry, center_F, scale_F)
+
+    def set_origins(self, entries: IntArray, origin_KC: FloatArray) -> None:
+        """Tell what was taken off the rows of entries that keys own."""
+        for kind, bank in self.banks.items():
+            vector = self.vectors.get(kind)
+            if vector and not vector.projected:
+                bank.origin_EF[entries] = np.tile(origin_KC, vector.num_blocks)
 
     def bytes_per_entry(self) -> int:
         """Bytes of one entry of every bank."""

@@ -21,6 +21,7 @@ from streamssl.arithmetic.scan import BLOCK, EmaScan
 from streamssl.data.columns import Columns
 from streamssl.data.events import BoolArray, Float32Array, FloatArray, IntArray
 from streamssl.data.keys import KeyColumns, Runs
+from streamssl.modalities.sensor.origins import Origins
 
 # docs/research-log.md, "Constants of the arithmetic"
 NUM_MODES = 4
@@ -29,7 +30,7 @@ USUAL = 4.0  # deviations up to which a row moves a scale as it is
 FAR = 6.0  # deviations from every mode at which a row may belong to another
 CAP = 20.0  # most that one channel says about which mode is the nearest
 FARTHEST = 20.0
-SMALLEST_SHARE = 1e-10  # of a level: its float64 says no more
+SMALLEST_SHARE = 1e-12  # of a level: its float64 says no more
 STEP_CAP = 8.0
 LIVELY_SPAN = 32.0
 QUIET_FLOOR = 0.01
@@ -65,15 +66,17 @@ class LevelsAdvance:
 
 
 class ChannelLevels:
-    """Modes, scales and liveliness of channels, per key.
+    """Modes, scales and liveliness of channels, per key; all about the keys' origins.
 
     Args:
         num_channels: C.
+        origins: Of the keys.
     """
 
-    def __init__(self, *, num_channels: int) -> None:
+    def __init__(self, *, num_channels: int, origins: Origins) -> None:
         row = (num_channels,)
         self.restarted: list[int] = []
+        self._origins = origins
         self._lively = EmaScan(np.full(num_channels, 2.0 / (LIVELY_SPAN + 1.0)))
         self.columns = KeyColumns(
             count=(row, np.float64, 0.0),
@@ -98,7 +101,7 @@ class ChannelLevels:
         Args:
             runs: How the rows fall to keys.
             age_K: Events of the keys before the batch.
-            values_BC: As they came, NaN = missing.
+            values_BC: As they came, about their origins, NaN = missing.
         """
         columns, slots = self.columns, runs.slots
         change_BC, last_KC = self._changes(runs, values_BC)
@@ -188,7 +191,7 @@ class ChannelLevels:
 
     def _scales(self, slots: IntArray) -> FloatArray:
         """`[K, C]` scale of each channel, at least what float64 can tell at its level."""
-        level_KC = np.abs(self.columns["center"][slots]).max(1)
+        level_KC = np.abs(self.columns["center"][slots] + self._origins.of(slots)[:, None]).max(1)
         return np.maximum(self.columns["scale"][slots], SMALLEST_SHARE * level_KC + 1e-300)
 
     def learn(
@@ -203,7 +206,7 @@ class ChannelLevels:
 
         Args:
             slot_B: Slots of the rows' keys, each key's rows in order.
-            values_BC: As they came.
+            values_BC: As they came, about their origins.
             signals: What `read` gave of them.
             window: Gives the last rows `[T, C]` of the keys in given slots, for a first look.
             accepted_after: `[K]` rows after which another level is one of the key's modes.

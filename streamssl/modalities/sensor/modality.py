@@ -31,6 +31,7 @@ from streamssl.modalities.sensor.features import SensorMeasured
 from streamssl.modalities.sensor.leaky import SQUASH
 from streamssl.modalities.sensor.network import SensorNetwork
 from streamssl.modalities.sensor.normaliser import Normaliser
+from streamssl.modalities.sensor.origins import Origins, OriginsOfBatch
 from streamssl.modalities.sensor.vectors import num_recent
 
 
@@ -120,9 +121,9 @@ class SensorModality(Modality[SensorMeasured]):
 
     def read(self, slot_B: IntArray, batch: EventBatch) -> Reading:
         """Events in their context; changes nothing."""
-        values_BC = batch.values_BC.astype(np.float64)
-        features, history, advance = self.context.read(slot_B, values_BC, self.normaliser)
-        return Reading(features, history, advance)
+        values_BC, origins = self.context.origins.read(slot_B, batch.values_BC)
+        features, history, advance = self.context.read(slot_B, values_BC, self.normaliser, origins)
+        return Reading(features, history, (advance, origins))
 
     def inputs(self, rows: History) -> SensorWindows:
         """The last rows of each event's key, standardised."""
@@ -149,9 +150,11 @@ class SensorModality(Modality[SensorMeasured]):
         """The channels' values as they came."""
         return Values(self.parts, batch.values_BC.astype(np.float64), _no_texts(len(batch)))
 
-    def write(self, advance: Advance) -> None:
-        """Move the context on."""
-        self.context.write(advance)
+    def write(self, advance: tuple[Advance, OriginsOfBatch]) -> None:
+        """Move context and origins on."""
+        context, origins = advance
+        self.context.write(context)
+        self.context.origins.write(origins)
 
     def ages(self, slots: IntArray) -> IntArray:
         """`[K]` events that the context of each key has seen."""
@@ -159,20 +162,25 @@ class SensorModality(Modality[SensorMeasured]):
 
     def learn(self, measured: SensorMeasured, learn_B: BoolArray) -> None:
         """Move the running statistics on by an epoch's rows that the gate let through."""
-        self.normaliser.learn(measured.slot_B[learn_B], measured.newest_BC[learn_B])
+        origins = self.context.origins.of
+        self.normaliser.learn(measured.slot_B[learn_B], measured.newest_BC[learn_B], origins)
 
     def per_key(self) -> list[KeyColumns]:
         """The columns of statistics and context; the core lists its own."""
-        return [self.normaliser.columns, self.context.columns]
+        return [self.normaliser.columns, self.context.columns, self.context.origins.columns]
 
     def state_dict(self) -> dict[str, Any]:
-        """The normaliser's statistics and every key's context."""
-        return {"normaliser": self.normaliser.state_dict(), "context": self.context.state_dict()}
+        """The normaliser's statistics and every key's context and origins."""
+        return {name: part.state_dict() for name, part in self._stateful().items()}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Take over statistics and contexts, of the same channels and window."""
-        self.normaliser.load_state_dict(state["normaliser"])
-        self.context.load_state_dict(state["context"])
+        for name, part in self._stateful().items():
+            part.load_state_dict(state[name])
+
+    def _stateful(self) -> dict[str, Normaliser | SensorContext | Origins]:
+        context = self.context
+        return {"normaliser": self.normaliser, "context": context, "origins": context.origins}
 
 
 def _no_texts(num_events: int) -> list[dict[str, str | None]]:

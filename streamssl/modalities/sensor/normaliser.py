@@ -5,7 +5,7 @@ K = keys, B = events, C = channels.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -33,30 +33,41 @@ class Normaliser:
         )
         self._pool = np.zeros((3, 1, num_channels))
 
-    def statistics(self, slots: IntArray) -> tuple[FloatArray, FloatArray]:
+    def statistics(self, slots: IntArray, origin_KC: FloatArray) -> tuple[FloatArray, FloatArray]:
         """`[K, C]` center and scale of the keys in `slots`; the scale is 1 before any row.
+
+        The center is about the key's origin, the moments of all keys are about 0.
 
         m = w m_k + (1 - w) m_0 and v = w v_k + (1 - w) (v_0 + w (m_k - m_0)^2), w = n / (n + 8)
         for a key of n rows; m_0, v_0 of all keys. The scale is `deviation(m, v)`.
+
+        Args:
+            slots: Of the keys.
+            origin_KC: Their channels' origins.
         """
         count, mean, var = (self.columns[name][slots] for name in ("count", "mean", "var"))
         pool_count, pool_mean, pool_var = self._pool
+        pool_mean = pool_mean - origin_KC
         weight = count / np.maximum(count + np.where(pool_count > 0, PRIOR_ROWS, 0.0), 1e-300)
         center = weight * mean + (1.0 - weight) * pool_mean
         difference = mean - pool_mean
         spread = weight * var + (1.0 - weight) * (pool_var + weight * difference * difference)
         known = (count > 0) | (pool_count > 0)
-        return np.where(known, center, 0.0), np.where(known, deviation(center, spread), 1.0)
+        return np.where(known, center, 0.0), np.where(
+            known, deviation(center + origin_KC, spread), 1.0
+        )
 
-    def learn(self, slot_B: IntArray, x_BC: Float32Array) -> None:
-        """Learn rows (NaN = missing) in the given order."""
+    def learn(
+        self, slot_B: IntArray, x_BC: Float32Array, origins: Callable[[IntArray], FloatArray]
+    ) -> None:
+        """Learn rows (NaN = missing) in the given order, as they are about the keys' origins."""
         if not len(slot_B):
             return
         x, columns, runs = x_BC.astype(np.float64), self.columns, Runs(slot_B)
-        pool = Runs(np.zeros_like(slot_B))
-        self._pool = _blend(self._pool, _moments(pool, x))
+        new = _moments(runs, x)
+        self._pool = _blend(self._pool, _together(new, origins(runs.slots)))
         old = np.stack([columns[name][runs.slots] for name in STATISTICS])
-        for name, value in zip(STATISTICS, _blend(old, _moments(runs, x)), strict=True):
+        for name, value in zip(STATISTICS, _blend(old, new), strict=True):
             columns[name][runs.slots] = value
 
     def state_dict(self) -> dict[str, Any]:
@@ -80,6 +91,16 @@ def _moments(runs: Runs, x_BC: FloatArray) -> FloatArray:
     return np.stack(
         [count, mean, np.add.reduceat(centred * centred, runs.starts, axis=0) / divisor]
     )
+
+
+def _together(moments: FloatArray, origin_KC: FloatArray) -> FloatArray:
+    """`[3, 1, C]` moments of the rows of all keys, about 0."""
+    count, mean, variance = moments
+    total = np.maximum(count.sum(0), 1.0)
+    level = mean + origin_KC
+    center = (count * level).sum(0) / total
+    variance = (count * (variance + (level - center) ** 2)).sum(0) / total
+    return np.stack([count.sum(0), center, variance])[:, None]
 
 
 def _blend(old: FloatArray, new: FloatArray) -> FloatArray:

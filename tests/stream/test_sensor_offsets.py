@@ -1,0 +1,51 @@
+"""The published score does not know where a channel's zero is, and forgets early nonsense."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from streamssl.data.events import FloatArray
+from tests.stream.test_ordinary_input import plain, run, with_faults
+
+ROWS = 2_500
+
+
+def exact(x: FloatArray) -> FloatArray:
+    """Readings that float64 holds about any level up to 1e11."""
+    return np.round(x * 1024.0) / 1024.0
+
+
+def stream() -> FloatArray:
+    """Three channels; a fault of one."""
+    return exact(with_faults(plain(ROWS, seed=21), (2_200,), 10.0))
+
+
+@pytest.mark.parametrize("offset", [1e9, -1e11])
+def test_raw_is_the_same_about_any_level(offset: float) -> None:
+    """A deviation of 1 about 1e11 is scored as about 0; what is expected is in the user's units."""
+    x = stream()
+    moved = x.copy()
+    moved[:, 1] += offset
+    here, there = run(x), run(moved)
+    fitted = slice(256, None)  # before, lags that were never seen are flat, and 5 % of a level wide
+    np.testing.assert_allclose(there.raw[fitted], here.raw[fitted], rtol=1e-2)
+    np.testing.assert_array_equal(there.anomaly, here.anomaly)
+    assert here.anomaly[2_200:2_220].any()
+    wanted, found = here.explanation, there.explanation
+    for name in ("expected_low_AN", "expected_high_AN"):
+        numbers = getattr(found, name)[:, 1] - offset
+        np.testing.assert_allclose(numbers, getattr(wanted, name)[:, 1], atol=0.05)
+    came = found.actual.numbers_AN[:, 1] - offset
+    np.testing.assert_array_equal(came, wanted.actual.numbers_AN[:, 1])
+
+
+@pytest.mark.parametrize("row", [0, 1])
+@pytest.mark.parametrize("value", [-9999.0, 1e9])
+def test_an_impossible_first_reading_is_forgotten(row: int, value: float) -> None:
+    """As one of the first two values of a channel: later scores are as without it."""
+    x = stream()
+    spoiled = x.copy()
+    spoiled[row, 1] = value
+    later = slice(300, None)
+    np.testing.assert_allclose(run(spoiled).raw[later], run(x).raw[later], rtol=0.2)
