@@ -129,7 +129,7 @@ class _Walk:
                 np.subtract(value_RE[row:stop], level_E, out=off_RE[1:])
                 np.maximum(off_RE[1:], low_E, out=off_RE[1:])
                 np.minimum(off_RE[1:], high_E, out=off_RE[1:])
-                self._sum_KE[key] = np.cumsum(off_RE, axis=0)[-1]
+                self._sum_KE[key] = np.add.accumulate(off_RE, axis=0)[-1]
                 done += stop - row
                 if done % BLOCK == 0:
                     self._move(np.array([key]), np.array([done]))

@@ -110,7 +110,7 @@ class EmaScan:
             for start in range(0, len(sum_LD), BLOCK):
                 block = sum_LD[start : start + BLOCK]
                 block[0] += base_D
-                np.cumsum(block, axis=0, out=block)
+                np.add.accumulate(block, axis=0, out=block)
                 base_D = block[-1] * self.shrink_TD[-1]
             sum_BD[rows] = sum_LD[phase:]
             last_KD[key] = base_D if len(sum_LD) % BLOCK == 0 else sum_LD[-1]

@@ -76,6 +76,15 @@ class KeyColumns:
         for column in self._arrays.values():
             column[targets] = column[sources]
 
+    def rows(self, slots: IntArray) -> dict[str, npt.NDArray[Any]]:
+        """Copies of the rows of `slots`, by the columns' names."""
+        return {name: self._arrays[name][slots] for name in self._specs}
+
+    def put(self, slots: IntArray, rows: Mapping[str, npt.NDArray[Any]]) -> None:
+        """Write the rows of `slots`."""
+        for name, values in rows.items():
+            self._arrays[name][slots] = values
+
     def bytes_per_key(self) -> int:
         """Bytes of one row of all columns."""
         return sum(
@@ -108,6 +117,11 @@ class KeyColumns:
             self._arrays[name] = grown
 
 
+def of_rows(value_KC: npt.NDArray[Any], group_B: IntArray) -> npt.NDArray[Any]:
+    """`[B, C]` what each row's key has; of a single key `[1, C]`, which broadcasts."""
+    return value_KC if len(value_KC) == 1 else value_KC[group_B]
+
+
 class Runs:
     """How the rows of a batch fall to keys, for arithmetic over all keys at once.
 
@@ -124,8 +138,14 @@ class Runs:
     """
 
     def __init__(self, slot_B: IntArray) -> None:
+        row_B = np.arange(len(slot_B))
+        if len(slot_B) and (slot_B == slot_B[0]).all():
+            self.slots, self.counts = slot_B[:1].copy(), np.array([len(slot_B)])
+            self.starts, self.group = np.zeros(1, np.int64), np.zeros_like(row_B)
+            self.order = self.rank = row_B
+            return
         self.order = np.argsort(slot_B, kind="stable")
-        sorted_B, row_B = slot_B[self.order], np.arange(len(slot_B))
+        sorted_B = slot_B[self.order]
         begins_B = np.ones(len(slot_B), bool)
         np.not_equal(sorted_B[1:], sorted_B[:-1], out=begins_B[1:])
         self.starts = np.flatnonzero(begins_B)

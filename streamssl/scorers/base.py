@@ -6,7 +6,7 @@ D = embedding size.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar, Generic, Protocol, Self, TypeVar
 
@@ -66,6 +66,7 @@ class Measured(Columns):
 
 
 M = TypeVar("M", bound=Measured)
+Array = TypeVar("Array", FloatArray, IntArray)
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,13 +75,35 @@ class Measurement(Generic[M]):
 
     Attributes:
         learnt: Of their context as it came: the published score, and what is learned.
-        judged: Of a cleaned context: alerts and explanations. The same where nothing was cleaned.
+        again: Rows that a cleaned context shows otherwise, for alerts and explanations, and these
+            in it; None where there are none.
         advance: What the core's own per-key state moves on to; None where it has none.
     """
 
     learnt: M
-    judged: M
+    again: tuple[IntArray, M] | None = None
     advance: Any = None
+
+    def judged(self, column: Callable[[M], Array]) -> Array:
+        """`[B, ...]` a column of the events as they are judged."""
+        value = column(self.learnt)
+        if self.again is not None:
+            rows, again = self.again
+            value = value.copy()
+            value[rows] = column(again)
+        return value
+
+    def judged_at(self, rows: IntArray) -> M:
+        """Some events as they are judged."""
+        found = self.learnt.take(rows)
+        if self.again is None:
+            return found
+        others, again = self.again
+        place = np.searchsorted(others, rows).clip(0, len(others) - 1)
+        same = np.flatnonzero(others[place] == rows)
+        order = np.arange(len(rows))
+        order[same] = len(rows) + np.arange(len(same))
+        return type(found).concat([found, again.take(place[same])]).take(order)
 
 
 @dataclass(frozen=True, slots=True)
@@ -208,8 +231,17 @@ class Core(Scorer, Protocol[M]):
     def restarted(
         self,
         measured: M,  # noqa: ARG002 - the interface's
+        rows: IntArray,  # noqa: ARG002 - the interface's
     ) -> Mapping[str, tuple[IntArray, FloatArray]]:
-        """Signals that mean something else since the last `learn`: their rows, as they are now."""
+        """Signals of some rows that mean something else since the last `learn`.
+
+        Args:
+            measured: An epoch's rows.
+            rows: Which of them count.
+
+        Returns:
+            By the signal's name: places among `rows`, and their values as they are now.
+        """
         return {}
 
     def fitted(self, measured: M) -> BoolArray:

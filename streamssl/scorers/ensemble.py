@@ -188,10 +188,13 @@ class Ensemble:
 
     def _evidence(self, measurement: Measurement[Any], raw_B: FloatArray) -> FloatArray:
         """`[B, E]` the fused score with the core's share from a cleaned context, and signals."""
-        learnt, judged, cleaned_B = measurement.learnt, measurement.judged, raw_B
-        if judged is not learnt and self._core_name in self.names:
-            cleaned_B = raw_B * (judged.raw / learnt.raw) ** self.weight_S[0]
-        return np.concatenate([cleaned_B[:, None], judged.signals_BE], axis=1)
+        judged_B = raw_B
+        if measurement.again is not None and self._core_name in self.names:
+            rows, again = measurement.again
+            judged_B = raw_B.copy()
+            judged_B[rows] *= (again.raw / measurement.learnt.raw[rows]) ** self.weight_S[0]
+        signals_BE = measurement.judged(lambda measured: measured.signals_BE)
+        return np.concatenate([judged_B[:, None], signals_BE], axis=1)
 
     def write(self, step: AlertStep) -> None:
         """Move levels and incidents on to what `read` and the results returned."""
@@ -237,10 +240,11 @@ class Ensemble:
         """
         for scorer in self._learning():
             scorer.learn(rows.seen, admitted, generator)
-        fitted = rows.take(np.flatnonzero(rows.fitted_B))
-        slot_B, age_B = fitted.slots, fitted.seen.measured.age_B
-        evidence_BE, level_BE = fitted.evidence_BE.copy(), fitted.level_BE.copy()
-        restarted, num_rebased = self.core.restarted(fitted.seen.measured), 0
+        fitted, measured = np.flatnonzero(rows.fitted_B), rows.seen.measured
+        slot_B, age_B = measured.slot_B[fitted], measured.age_B[fitted]
+        plain_BE, level_BE = rows.evidence_BE[fitted], rows.level_BE[fitted]
+        evidence_BE = plain_BE.copy()
+        restarted, num_rebased = self.core.restarted(measured, fitted), 0
         for e, name in enumerate(self.core.signal_weights, start=1):
             if name in restarted and len(restarted[name][0]):
                 again, value_R = restarted[name]
@@ -249,7 +253,7 @@ class Ensemble:
                 level_BE[again, e] = self.calibration.restart(e, slot_B[again], value_R)
         self.calibration.learn(slot_B, age_B, evidence_BE, level_BE, self._alarm)
         accepted = self.incidents.take_accepted(np.unique(slot_B))
-        self.calibration.settle(slot_B, fitted.evidence_BE, accepted)
+        self.calibration.settle(slot_B, plain_BE, accepted)
         self.budget.learn(rows.event_time_B, rows.anomaly_B)
         return num_rebased + len(accepted)
 

@@ -6,7 +6,6 @@ B = events.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import Any, NamedTuple
 
 import crc32c
@@ -137,9 +136,8 @@ class StreamModel:
                 batch.event_time,
             )
         with self._stage("attribute"):
-            judged = replace(scored, seen=replace(scored.seen, measured=measured.judged))
             results, fields = self._results.build(
-                batch, judged, incidents, epoch=epoch, space=self.space
+                batch, scored, measured, incidents, epoch=epoch, space=self.space
             )
         alerts = AlertStep(levels, incidents, fields)
         return Judged(results, scored, inputs, (advance, measured.advance), alerts, fresh)

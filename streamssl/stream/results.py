@@ -5,6 +5,7 @@ A = explained events, B = events, P = parts.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -15,6 +16,7 @@ from streamssl.alerts.incidents import NONE, IncidentStep
 from streamssl.data.events import EventBatch, FloatArray, IntArray
 from streamssl.data.results import Explanation, Results
 from streamssl.modalities import Modality
+from streamssl.scorers import Measurement
 from streamssl.scorers.ensemble import Ensemble, Scored
 
 
@@ -35,6 +37,7 @@ class ResultsBuilder:
         self,
         batch: EventBatch,
         scored: Scored,
+        measurement: Measurement[Any],
         incidents: IncidentStep,
         *,
         epoch: int,
@@ -42,8 +45,8 @@ class ResultsBuilder:
     ) -> tuple[Results, FieldStep]:
         """What is published of a batch; anomalies carry an explanation."""
         explained = np.flatnonzero(scored.anomaly_B)
-        explanation = self._explanation(batch, scored, explained)
-        top_field = scored.seen.measured.top_B.copy()
+        explanation = self._explanation(batch, scored, measurement, explained)
+        top_field = measurement.judged(lambda measured: measured.top_B).copy()
         top_field[explained] = explanation.attribution_AP.argmax(1)
         incident_field, step = self._ensemble.incident_fields.read(
             scored.slots, incidents.state_B, scored.anomaly_B, top_field
@@ -71,13 +74,22 @@ class ResultsBuilder:
         )
         return results, step
 
-    def _explanation(self, batch: EventBatch, scored: Scored, explained: IntArray) -> Explanation:
+    def _explanation(
+        self,
+        batch: EventBatch,
+        scored: Scored,
+        measurement: Measurement[Any],
+        explained: IntArray,
+    ) -> Explanation:
         """Of the rows explained; of none it is always the same, and most batches have none."""
-        if len(explained):
-            return self._explain(batch.take(explained), scored.take(explained))
-        if self._nothing is None:
-            self._nothing = self._explain(batch.take(explained), scored.take(explained))
-        return self._nothing
+        if self._nothing is not None and not len(explained):
+            return self._nothing
+        anomalies = scored.take(explained)
+        seen = replace(anomalies.seen, measured=measurement.judged_at(explained))
+        found = self._explain(batch.take(explained), replace(anomalies, seen=seen))
+        if not len(explained):
+            self._nothing = found
+        return found
 
     def _explain(self, batch: EventBatch, anomalies: Scored) -> Explanation:
         measured = anomalies.seen.measured

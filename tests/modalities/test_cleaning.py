@@ -11,15 +11,10 @@ from hypothesis import strategies as st
 
 from streamssl.data.events import EventBatch, Float32Array, FloatArray, IntArray
 from streamssl.data.results import Results
-from streamssl.modalities.sensor.cleaning import (
-    NEVER,
-    SETTLED_EVENTS,
-    TOKEN_EVENTS,
-    TOKENS,
-    CleanedContext,
-    expected_steps,
-)
+from streamssl.modalities.sensor.cleaning import CleanedContext
+from streamssl.modalities.sensor.expectation import expected_steps
 from streamssl.modalities.sensor.modality import SensorModality
+from streamssl.modalities.sensor.stretch import NEVER, TOKEN_EVENTS, TOKENS
 from streamssl.stream import StreamLearner
 from tests.stream.runs import assert_same, run_cut
 from tests.stream.streams import batch_of
@@ -62,10 +57,11 @@ def windows(learner: StreamLearner, slot: int = 0) -> tuple[Float32Array, Float3
     assert learner._model is not None
     slots = np.array([slot])
     assert isinstance(learner._model.modality, SensorModality)
-    context = learner._model.modality.context
-    origin_C = context.origins.of(slots)[0].astype(np.float32)
-    plain = context.memory(slots).window_KTC[0]
-    return origin_C + plain, origin_C + cleaned(learner).memory(slots).window_KTC[0]
+    plain, columns = learner._model.modality.context, cleaned(learner).columns
+    origin_C = plain.origins.of(slots)[0].astype(np.float32)
+    came = plain.memory(slots).window_KTC[0, -plain.recent :]
+    clean = came if columns["far_at"][slot] == NEVER else columns["window"][slot]
+    return origin_C + came, origin_C + clean
 
 
 @cache
@@ -154,9 +150,9 @@ def test_two_contexts_that_agree_again_are_one() -> None:
     """Some hundred events after the last bad reading a key has its plain context alone."""
     at = TRAINED - 200
     learner, _ = run(spoiled([at], 1, 40.0)[: at + 150])
-    assert cleaned(learner).columns["cleaned_at"][0] == at
-    learner, _ = run(spoiled([at], 1, 40.0)[: at + 150 + 256 + SETTLED_EVENTS])
-    assert cleaned(learner).columns["cleaned_at"][0] == NEVER
+    assert cleaned(learner).columns["far_at"][0] == at
+    learner, _ = run(spoiled([at], 1, 40.0)[: at + 300])
+    assert cleaned(learner).columns["far_at"][0] == NEVER
 
 
 def test_a_missing_value_is_none_to_be_cleaned() -> None:

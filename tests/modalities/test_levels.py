@@ -7,13 +7,17 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from streamssl.arithmetic.acceptance import Acceptance
+from streamssl.arithmetic.acceptance import ACCEPTANCE, Acceptance
 from streamssl.config.settings import load_config
 from streamssl.data.events import Float32Array, FloatArray, IntArray, Schema
 from streamssl.data.keys import Runs
-from streamssl.modalities.sensor.levels import FAR, KNOWN_ROWS, ChannelLevels, Signals, first_look
+from streamssl.modalities.sensor.candidates import FAR
+from streamssl.modalities.sensor.features import Signals
+from streamssl.modalities.sensor.levels import ChannelLevels
+from streamssl.modalities.sensor.liveliness import Liveliness
 from streamssl.modalities.sensor.modality import SensorModality
 from streamssl.modalities.sensor.origins import Origins
+from streamssl.modalities.sensor.robust import KNOWN_ROWS, first_level, first_step
 
 CHANNELS, STEPS, EPOCH = 3, 33, 64
 
@@ -23,9 +27,13 @@ class Fed:
 
     def __init__(self, num_keys: int = 1, num_channels: int = CHANNELS) -> None:
         origins = Origins(num_channels=num_channels)
-        origins.columns.ensure(num_keys)
-        self.levels = ChannelLevels(num_channels=num_channels, origins=origins)
-        self.levels.columns.ensure(num_keys)
+        self.levels = ChannelLevels(
+            num_channels=num_channels, acceptance=ACCEPTANCE, origins=origins
+        )
+        self.lively = Liveliness(num_channels=num_channels)
+        for columns in (self.levels.columns, self.lively.columns, origins.columns):
+            columns.ensure(num_keys)
+        self.restarted: list[int] = []
         self.window_KTC = np.full((num_keys, STEPS, num_channels), np.nan, np.float32)
         self.age_K = np.zeros(num_keys, np.int64)
 
@@ -33,20 +41,23 @@ class Fed:
         """Signals of rows; they are remembered but not learnt."""
         slot_B = np.zeros(len(values_BC), np.int64) if slot_B is None else slot_B
         runs = Runs(slot_B)
-        signals, advance = self.levels.read(runs, self.age_K[runs.slots], values_BC)
-        self.levels.write(advance)
+        far_B, far_at_B = self.levels.read(runs, values_BC)
+        quiet_B, quiet_at_B, advance = self.lively.read(runs, self.age_K[runs.slots], values_BC)
+        self.lively.write(advance)
         self.age_K[runs.slots] += runs.counts
         for slot in runs.slots.tolist():
             rows_TC = np.concatenate([self.window_KTC[slot], values_BC[slot_B == slot]])
             self.window_KTC[slot] = rows_TC[-STEPS:]
-        return signals
+        return Signals(np.stack([far_B, quiet_B], 1), np.stack([far_at_B, quiet_at_B], 1))
 
     def epoch(self, values_BC: FloatArray, slot_B: IntArray | None = None) -> Signals:
         """Read rows and learn them."""
         slot_B = np.zeros(len(values_BC), np.int64) if slot_B is None else slot_B
+        runs = Runs(slot_B)
+        age_B = self.age_K[slot_B] + runs.rank
         signals = self.read(values_BC, slot_B)
-        accepted_after = np.full(len(np.unique(slot_B)), 500.0)
-        self.levels.learn(slot_B, values_BC, signals, self._window, accepted_after)
+        self.restarted = self.levels.learn(slot_B, age_B, values_BC, self._window).tolist()
+        self.lively.learn(runs, self._window)
         return signals
 
     def run(self, values_BC: FloatArray, slot_B: IntArray | None = None) -> Signals:
@@ -157,6 +168,37 @@ def test_recurring_modes_are_learnt(length: int) -> None:
     assert far(fed.read(between_BC))[0] > FAR
 
 
+@pytest.mark.parametrize("length", [90, 250])
+def test_three_modes_in_turn_are_all_learnt(length: int) -> None:
+    """While one of them is followed, rows of the third neither take it back nor widen a scale."""
+    levels_MC = np.array([[0.0, 0.0, 0.0], [20.0, 3.0, 20.0], [-10.0, 30.0, -10.0]])
+    mode_B = (np.arange(12_000) // length) % 3
+    fed = Fed()
+    signals = fed.run(noise(12_000, seed=30) + levels_MC[mode_B])
+    assert (far(signals)[10_000:] > FAR).mean() < 0.01
+    np.testing.assert_allclose(fed.levels.columns["scale"][0], 1.0, rtol=0.25)
+    fault_BC = noise(3, seed=31) + levels_MC + np.array([0.0, 10.0, 0.0])
+    assert (far(fed.read(fault_BC)) > FAR).all()
+
+
+def test_noise_that_grows_widens_the_scale() -> None:
+    """Rows far off that are not alike are no level: the channel is noisier than it was."""
+    fed, values_BC = Fed(num_channels=1), noise(6_000, seed=32, num_channels=1)
+    values_BC[2_000:] = 20.0 + 10.0 * (values_BC[2_000:] - 20.0)
+    fed.run(values_BC)
+    assert (fed.levels.columns["weight"][0] > 0).sum() == 1
+    assert fed.levels.columns["scale"][0, 0] > 4.0
+
+
+def test_a_new_level_of_a_single_channel_widens_no_scale() -> None:
+    """All of its rows are at it, the outer ones too."""
+    fed, values_BC = Fed(num_channels=1), noise(2_400, seed=33, num_channels=1)
+    values_BC[1_200:] += 40.0
+    fed.run(values_BC)
+    assert (fed.levels.columns["weight"][0] > 0).sum() == 2
+    assert fed.levels.columns["scale"][0, 0] == pytest.approx(1.0, rel=0.25)
+
+
 def test_a_level_that_stays_is_told_and_judged_about_from_then_on() -> None:
     """After so many rows it is a mode; the key begins anew, and its rows are near."""
     fed, told = Fed(), []
@@ -165,12 +207,11 @@ def test_a_level_that_stays_is_told_and_judged_about_from_then_on() -> None:
     for number in range(0, 1_280, EPOCH):
         rows_BC = shifted_BC[number : number + EPOCH]
         signals = fed.epoch(rows_BC)
-        if fed.levels.restarted:
+        if fed.restarted:
             told.append(number + EPOCH)
             assert (far(signals) > FAR).all()
-            rows, far_R = fed.levels.rescored(np.zeros(EPOCH, np.int64), rows_BC)
-            assert rows.tolist() == list(range(EPOCH))
-            assert (far_R < FAR).all()
+            assert fed.restarted == [0]
+            assert (fed.levels.distances(np.zeros(EPOCH, np.int64), rows_BC) < FAR).all()
     assert len(told) == 1
     assert 500 <= told[0] <= 500 + 2 * EPOCH
     assert (far(fed.read(noise(200, seed=14) + np.array([0.0, 40.0, 0.0]))) < FAR).all()
@@ -227,10 +268,12 @@ def test_rows_without_any_value_say_nothing() -> None:
     """They are near, move no level, and leave the last value where it was."""
     fed, nothing_BC = Fed(), np.full((40, CHANNELS), np.nan)
     fed.run(noise(640, seed=22))
-    before = {name: fed.levels.columns[name].copy() for name in ("center", "scale", "last")}
+    before = {name: fed.levels.columns[name].copy() for name in ("center", "scale")}
+    last = fed.lively.columns["last"].copy()
     assert (far(fed.epoch(nothing_BC)) == 0.0).all()
     for name, column in before.items():
         np.testing.assert_array_equal(fed.levels.columns[name], column, err_msg=name)
+    np.testing.assert_array_equal(fed.lively.columns["last"], last)
     assert np.isfinite(fed.epoch(noise(64, seed=23)).size_B2).all()
 
 
@@ -247,7 +290,7 @@ def test_a_first_look_is_robust() -> None:
     rows_FTC = np.random.default_rng(25).normal(5.0, 2.0, (1, 3_000, 2))
     rows_FTC[0, :1_000, 1] = np.nan
     rows_FTC[0, ::20, 0] = 1e9
-    center_FC, scale_FC, step_FC = first_look(rows_FTC)
+    (center_FC, scale_FC), step_FC = first_level(rows_FTC), first_step(rows_FTC)
     np.testing.assert_allclose(center_FC, 5.0, atol=0.3)
     np.testing.assert_allclose(scale_FC, 2.0, rtol=0.25)
     np.testing.assert_allclose(step_FC, 2.0 * 2.0 / np.sqrt(np.pi), rtol=0.8)
@@ -270,10 +313,10 @@ def test_cuts_change_no_bit(cuts: list[int], seed: int) -> None:
         parts.append(pieces.read(values_BC[part], slot_B[part]))
         done = part.stop
     joined = Signals.concat(parts)
-    for name in ("size_B2", "channel_B2", "change_BC", "lively_BC"):
+    for name in ("size_B2", "channel_B2"):
         np.testing.assert_array_equal(getattr(joined, name), getattr(found, name), err_msg=name)
-    for name, column in whole.levels.state_dict().items():
-        np.testing.assert_array_equal(pieces.levels.columns[name], column, err_msg=name)
+    for name, column in whole.lively.state_dict().items():
+        np.testing.assert_array_equal(pieces.lively.columns[name], column, err_msg=name)
 
 
 def test_keys_do_not_mix() -> None:
@@ -294,6 +337,7 @@ def test_the_state_carries_everything() -> None:
     fed, other = Fed(), Fed()
     fed.run(noise(700, seed=28))
     other.levels.load_state_dict(fed.levels.state_dict())
+    other.lively.load_state_dict(fed.lively.state_dict())
     other.window_KTC, other.age_K = fed.window_KTC.copy(), fed.age_K.copy()
     values_BC = noise(300, seed=29) + np.array([0.0, 40.0, 0.0])
     np.testing.assert_array_equal(fed.run(values_BC).size_B2, other.run(values_BC).size_B2)
@@ -304,4 +348,4 @@ def test_the_configured_acceptance_is_the_levels_too() -> None:
     gate = {"quarantine_min": 70, "quarantine_share": 0.1, "quarantine_max": 90}
     config = load_config({"scorers": {"gate": gate}}, environ={})
     modality = SensorModality.build(config, Schema(("a", "b")))
-    assert modality.core.acceptance == Acceptance(70, 0.1, 90)
+    assert modality.core.levels.acceptance == Acceptance(70, 0.1, 90)

@@ -46,7 +46,7 @@ class ToyCore(Core[ToyMeasured]):
             mean_BC=context.mean_BC,
             codes_BK=context.codes_BK,
         )
-        return Measurement(measured, measured)
+        return Measurement(measured)
 
     def fitted(self, measured: ToyMeasured) -> BoolArray:
         """`[B]` whether enough events were counted."""

@@ -111,8 +111,8 @@ class SensorContext:
         self.leaky = LeakyUnits(num_channels=num_channels, seed=seed)
         self.spans = EMA_SPANS
         self.ema_rate_F = np.repeat([2.0 / (span + 1.0) for span in EMA_SPANS], num_channels)
-        self._ema = EmaScan(self.ema_rate_F)
-        self._leaky = EmaScan(self.leaky.rate_H)
+        self.ema_scan = EmaScan(self.ema_rate_F)
+        self.leaky_scan = EmaScan(self.leaky.rate_H)
         self.columns = KeyColumns(
             age=((), np.int64, 0),
             window=((steps, num_channels), np.float32, np.nan),
@@ -130,7 +130,6 @@ class SensorContext:
         values_BC: FloatArray,
         normaliser: Normaliser,
         origins: OriginsOfBatch,
-        memory: Memory | None = None,
     ) -> tuple[Features, History, Advance]:
         """Each event in its context, its rows, and the context after the batch.
 
@@ -142,19 +141,17 @@ class SensorContext:
             values_BC: Their values, about their origins.
             normaliser: The statistics of the keys.
             origins: Of the keys.
-            memory: What the keys remember, ascending by slot; None for what was written.
         """
         runs = Runs(slot_B)
-        if memory is None:
-            memory = self.memory(runs.slots)
+        memory = self.memory(runs.slots)
         center_KC, scale_KC = normaliser.statistics(runs.slots, origins.of(runs.slots))
-        rows_LC, place_B = self.extend(runs, values_BC, memory.window_KTC)
+        rows_LC, place_B = extend(runs, values_BC, memory.window_KTC)
         recent_BNC = last_rows(rows_LC, place_B, self.recent)
         filled_BC = recent_BNC[:, -1]
         ema_BF, ema_KF = self._averages(runs, filled_BC, rows_LC[place_B - 1], memory)
         center_BC, scale_BC = center_KC[runs.group], scale_KC[runs.group]
         drive_BH = self.leaky.drive(np.nan_to_num((filled_BC - center_BC) / scale_BC, nan=0.0))
-        leaky_BH, leaky_KH = self._leaky.run(
+        leaky_BH, leaky_KH = self.leaky_scan.run(
             runs,
             memory.leaky_KH,
             memory.age_K % BLOCK,
@@ -182,24 +179,6 @@ class SensorContext:
         for name, values in zip(names, advance.memory, strict=True):
             self.columns[name][advance.slots] = values
 
-    def extend(
-        self, runs: Runs, values_BC: FloatArray, window_KTC: Float32Array
-    ) -> tuple[Float32Array, IntArray]:
-        """Each key's last rows followed by its new ones, and the places of the new ones."""
-        steps, num_keys = self.steps, len(runs.slots)
-        place_sorted = (
-            np.arange(len(runs.order)) + (np.repeat(np.arange(num_keys), runs.counts) + 1) * steps
-        )
-        begin_K = runs.starts + np.arange(num_keys) * steps
-        extended = np.empty((len(runs.order) + num_keys * steps, values_BC.shape[1]), np.float32)
-        extended[begin_K[:, None] + np.arange(steps)] = window_KTC
-        extended[place_sorted] = values_BC[runs.order]
-        if np.isnan(values_BC).any():
-            extended = _carry_forward(extended, begin_K + steps - 1, place_sorted)
-        place_B = np.empty_like(place_sorted)
-        place_B[runs.order] = place_sorted
-        return extended, place_B
-
     def _averages(
         self, runs: Runs, filled_BC: Float32Array, before_BC: Float32Array, memory: Memory
     ) -> tuple[Float32Array, FloatArray]:
@@ -207,7 +186,7 @@ class SensorContext:
         unseen_BC, copies = np.isnan(filled_BC), (1, len(EMA_SPANS))
         first_BC = np.isnan(before_BC) & ~unseen_BC
         x_BC = np.where(unseen_BC, 0.0, filled_BC) if unseen_BC.any() else filled_BC
-        average_BF, ema_KF = self._ema.run(
+        average_BF, ema_KF = self.ema_scan.run(
             runs,
             memory.ema_KF,
             memory.age_K % BLOCK,
@@ -226,6 +205,26 @@ class SensorContext:
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Take over every key's context; the window must be as long."""
         self.columns.load_state_dict(state)
+
+
+def extend(
+    runs: Runs, values_BC: FloatArray, window_KTC: Float32Array
+) -> tuple[Float32Array, IntArray]:
+    """Each key's last rows followed by its new ones, and the places of the new ones.
+
+    Where a value is missing the channel's last one is carried forward.
+    """
+    (num_keys, steps, num_channels), num_rows = window_KTC.shape, len(runs.order)
+    place_sorted = np.arange(num_rows) + (np.repeat(np.arange(num_keys), runs.counts) + 1) * steps
+    begin_K = runs.starts + np.arange(num_keys) * steps
+    extended = np.empty((num_rows + num_keys * steps, num_channels), np.float32)
+    extended[begin_K[:, None] + np.arange(steps)] = window_KTC
+    extended[place_sorted] = values_BC[runs.order]
+    if np.isnan(values_BC).any():
+        extended = _carry_forward(extended, begin_K + steps - 1, place_sorted)
+    place_B = np.empty_like(place_sorted)
+    place_B[runs.order] = place_sorted
+    return extended, place_B
 
 
 def _carry_forward(extended: Float32Array, last_K: IntArray, place_B: IntArray) -> Float32Array:

@@ -23,17 +23,17 @@ from streamssl.data.keys import KeyColumns, Runs
 from streamssl.modalities.sensor import explanation
 from streamssl.modalities.sensor.cleaning import CleanedContext
 from streamssl.modalities.sensor.context import SensorContext
-from streamssl.modalities.sensor.features import Features, SensorMeasured
+from streamssl.modalities.sensor.features import FAR_OFF, Features, SensorMeasured, Signals
 from streamssl.modalities.sensor.gaussians import EVIDENCE, SensorGaussians
-from streamssl.modalities.sensor.levels import ChannelLevels, Signals
-from streamssl.modalities.sensor.normaliser import Normaliser
+from streamssl.modalities.sensor.levels import ChannelLevels
+from streamssl.modalities.sensor.liveliness import Liveliness
 from streamssl.scorers import attribution
 from streamssl.scorers.base import FITTED_ROWS, Admitted, Core, Measurement, Seen
 
 # docs/research-log.md, "Constants of the arithmetic"
 UNREAD_STRIDE = 4
 STUDENT_QUANTILE = 0.9
-PARTS = ("gaussians", "levels", "cleaned")
+PARTS = ("gaussians", "levels", "liveliness", "cleaned")
 SHARED_LEAD = 2.0  # times as many rows, with which the shared entry scores in place of a young one
 
 
@@ -42,7 +42,7 @@ class SensorCore(Core[SensorMeasured]):
 
     Args:
         num_channels: C.
-        context, normaliser: What the keys remember, and their statistics.
+        context: What the keys remember.
         acceptance: Rows after which another level is one of a key's, by its events.
         max_features: Longest feature vector.
         seed: Seed of the projections.
@@ -55,12 +55,10 @@ class SensorCore(Core[SensorMeasured]):
         *,
         num_channels: int,
         context: SensorContext,
-        normaliser: Normaliser,
         acceptance: Acceptance = ACCEPTANCE,
         max_features: int = 256,
         seed: int = 0,
     ) -> None:
-        self.acceptance = acceptance
         self._context, self.leaky_CH = context, context.leaky.weight_CH
         self.gaussians = SensorGaussians(
             num_channels=num_channels,
@@ -68,24 +66,30 @@ class SensorCore(Core[SensorMeasured]):
             max_features=max_features,
             seed=seed,
         )
-        self.levels = ChannelLevels(num_channels=num_channels, origins=context.origins)
-        self.cleaned = CleanedContext(
-            context=context, normaliser=normaliser, gaussians=self.gaussians
+        self.levels = ChannelLevels(
+            num_channels=num_channels, acceptance=acceptance, origins=context.origins
         )
+        self.liveliness = Liveliness(num_channels=num_channels)
+        self._restarted = np.zeros(0, np.int64)
+        self.cleaned = CleanedContext(context=context, gaussians=self.gaussians)
         self.columns = KeyColumns(student=((NUM_BINS,), np.float32, 0.0))
 
     def measure(self, context: Features, own_B: IntArray) -> Measurement[SensorMeasured]:
         """Distances of the events to what was learned so far; changes nothing."""
         runs, entry_B = Runs(context.slot_B), self._scoring_entries(own_B)
         age_K = context.age_B[runs.order[runs.starts]]
-        signals, levels = self.levels.read(runs, age_K, context.values_BC)
+        far_B, far_channel_B = self.levels.read(runs, context.values_BC)
+        quiet_B, channel_B, lively = self.liveliness.read(runs, age_K, context.values_BC)
+        signals = Signals(
+            np.stack([far_B, quiet_B], axis=1), np.stack([far_channel_B, channel_B], axis=1)
+        )
         plain = self._measured(context, entry_B, own_B, signals)
-        found = self.cleaned.read(context, entry_B, plain.innovation_B)
+        found = self.cleaned.read(context, entry_B, plain.innovation_B >= FAR_OFF)
         if found is None:
-            return Measurement(plain, plain, (levels, None))
+            return Measurement(plain, advance=(lively, None))
         rows, clean, advance = found
-        part = self._measured(clean, entry_B[rows], own_B[rows], signals.take(rows))
-        return Measurement(plain, plain.with_rows(rows, part), (levels, advance))
+        again = self._measured(clean, entry_B[rows], own_B[rows], signals.take(rows))
+        return Measurement(plain, (rows, again), (lively, advance))
 
     def _measured(
         self, context: Features, entry_B: IntArray, own_B: IntArray, signals: Signals
@@ -125,9 +129,9 @@ class SensorCore(Core[SensorMeasured]):
         return measured
 
     def write(self, advance: Any) -> None:
-        """Move levels and cleaned contexts on to what `measure` gave."""
-        levels, cleaned = advance
-        self.levels.write(levels)
+        """Move liveliness and cleaned contexts on to what `measure` gave."""
+        lively, cleaned = advance
+        self.liveliness.write(lively)
         if cleaned is not None:
             self.cleaned.write(cleaned)
 
@@ -202,21 +206,26 @@ class SensorCore(Core[SensorMeasured]):
         self.gaussians.set_origins(own_B[owners][first], self._context.origins.of(slots))
         self._learn_rows(measured.take(owners), own_B[owners], learn_B[owners], weight_B[owners])
 
-    def restarted(self, measured: SensorMeasured) -> Mapping[str, tuple[IntArray, FloatArray]]:
+    def restarted(
+        self, measured: SensorMeasured, rows: IntArray
+    ) -> Mapping[str, tuple[IntArray, FloatArray]]:
         """Rows of keys that have another level since they were measured, as they are now."""
-        return {"level": self.levels.rescored(measured.slot_B, measured.values_BC)}
+        places = np.flatnonzero(np.isin(measured.slot_B[rows], self._restarted))
+        again = rows[places]
+        size_R = self.levels.distances(measured.slot_B[again], measured.values_BC[again])
+        return {"level": (places, size_R)}
 
     def _learn_levels(self, measured: SensorMeasured) -> None:
-        """Learn all rows' levels; contexts that agree again become one."""
-        slots, first = np.unique(measured.slot_B, return_index=True)
-        self.levels.learn(
-            measured.slot_B,
-            measured.values_BC,
-            measured.signals,
-            lambda slots: self._context.columns["window"][slots],
-            self.acceptance.after(measured.age_B[first]),
+        """Learn all rows' levels and liveliness."""
+
+        def window(slots: IntArray) -> Float32Array:
+            rows_KTC: Float32Array = self._context.columns["window"][slots]
+            return rows_KTC
+
+        self._restarted = self.levels.learn(
+            measured.slot_B, measured.age_B, measured.values_BC, window
         )
-        self.cleaned.settle(slots)
+        self.liveliness.learn(Runs(measured.slot_B), window)
 
     def _learn_rows(
         self,
@@ -254,7 +263,7 @@ class SensorCore(Core[SensorMeasured]):
 
     def per_key(self) -> list[KeyColumns]:
         """The students' running quantiles, levels and cleaned contexts."""
-        return [self.columns, self.levels.columns, self.cleaned.columns]
+        return [self.columns, *(getattr(self, name).columns for name in PARTS[1:])]
 
     def state_dict(self) -> dict[str, Any]:
         """The Gaussians and the students' running quantiles."""

@@ -11,13 +11,26 @@ import numpy as np
 
 from streamssl.data.columns import Columns
 from streamssl.data.events import Float32Array, FloatArray, IntArray
-from streamssl.modalities.sensor.levels import Signals
 from streamssl.modalities.sensor.origins import OriginsOfBatch
 from streamssl.scorers.base import Measured
 
 # docs/research-log.md, "Constants of the arithmetic"
 SMALLEST_SIGNAL = 0.5  # deviations under which all are the same
 FAR_OFF = 6.0  # deviations at which a reading stands out by itself
+
+
+@dataclass(frozen=True, slots=True)
+class Signals(Columns):
+    """How far a batch's rows are from what their keys' channels usually do.
+
+    Attributes:
+        size_B2: Largest distance from the nearest mode, max_c |x - m| / s, and largest quietness:
+            how much calmer than usual a channel has been, in deviations, 0 if livelier.
+        channel_B2: The channels that have them.
+    """
+
+    size_B2: FloatArray
+    channel_B2: IntArray
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,12 +104,6 @@ class SensorMeasured(Measured):
         found_B4 = np.column_stack([own_B, self.channel_B, self.signals.channel_B2])
         found_B: IntArray = found_B4[np.arange(len(winner_B)), winner_B]
         return found_B
-
-    def with_rows(self, rows: IntArray, part: SensorMeasured) -> SensorMeasured:
-        """The same with other values at some rows."""
-        order = np.arange(len(self.slot_B))
-        order[rows] = len(order) + np.arange(len(rows))
-        return SensorMeasured.concat([self, part]).take(order)
 
     def standardised(self) -> FloatArray:
         """`[B, C]` z = (x - m) / s, newest rows in their channels' units; 0 where never seen."""

@@ -99,7 +99,6 @@ class SensorModality(Modality[SensorMeasured]):
         self.core = SensorCore(
             num_channels=num_channels,
             context=self.context,
-            normaliser=self.normaliser,
             acceptance=acceptance,
             max_features=max_features,
             seed=seed,
