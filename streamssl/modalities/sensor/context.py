@@ -17,7 +17,7 @@ from streamssl.data.events import Float32Array, FloatArray, IntArray
 from streamssl.data.keys import KeyColumns, Runs
 from streamssl.modalities.sensor.features import Features
 from streamssl.modalities.sensor.leaky import LeakyUnits
-from streamssl.modalities.sensor.normaliser import Normaliser
+from streamssl.modalities.sensor.normaliser import BOUND, Normaliser
 from streamssl.modalities.sensor.origins import Origins, OriginsOfBatch
 
 # docs/research-log.md, "Constants of the arithmetic"
@@ -74,6 +74,12 @@ class History:
 
     def _repeated(self, values_KC: Float32Array) -> Float32Array:
         return np.repeat(values_KC, self.counts_K, axis=0)
+
+
+def _standardised(rows_BC: Float32Array, center_BC: FloatArray, scale_BC: FloatArray) -> FloatArray:
+    """`[B, C]` (x - m) / s, 0 where never seen."""
+    z_BC: FloatArray = np.nan_to_num((rows_BC - center_BC) / scale_BC, nan=0.0)
+    return z_BC
 
 
 def pieces(rows_LC: Float32Array, steps: int) -> Float32Array:
@@ -134,7 +140,7 @@ class SensorContext:
         """Each event in its context, its rows, and the context after the batch.
 
         Rows of one key are in the order of its events. Where a value is missing the channel's
-        last one is carried forward.
+        last one is carried forward; what is further off than a channel's bounds is at them.
 
         Args:
             slot_B: Slots of the events' keys.
@@ -145,17 +151,19 @@ class SensorContext:
         runs = Runs(slot_B)
         memory = self.memory(runs.slots)
         center_KC, scale_KC = normaliser.statistics(runs.slots, origins.of(runs.slots))
+        center_BC, scale_BC = center_KC[runs.group], scale_KC[runs.group]
         rows_LC, place_B = extend(runs, values_BC, memory.window_KTC)
+        z_BC = _standardised(rows_LC[place_B], center_BC, scale_BC)
+        if max(z_BC.max(initial=0.0), -z_BC.min(initial=0.0)) > BOUND:
+            room_BC = (normaliser.bounds(runs.slots) * scale_KC)[runs.group]
+            bounded_BC = np.clip(values_BC, center_BC - room_BC, center_BC + room_BC)
+            rows_LC, place_B = extend(runs, bounded_BC, memory.window_KTC)
+            z_BC = _standardised(rows_LC[place_B], center_BC, scale_BC)
         recent_BNC = last_rows(rows_LC, place_B, self.recent)
         filled_BC = recent_BNC[:, -1]
         ema_BF, ema_KF = self._averages(runs, filled_BC, rows_LC[place_B - 1], memory)
-        center_BC, scale_BC = center_KC[runs.group], scale_KC[runs.group]
-        drive_BH = self.leaky.drive(np.nan_to_num((filled_BC - center_BC) / scale_BC, nan=0.0))
         leaky_BH, leaky_KH = self.leaky_scan.run(
-            runs,
-            memory.leaky_KH,
-            memory.age_K % BLOCK,
-            drive_BH,
+            runs, memory.leaky_KH, memory.age_K % BLOCK, self.leaky.drive(z_BC)
         )
         features = Features(
             slot_B=slot_B,

@@ -16,6 +16,8 @@ from streamssl.data.keys import KeyColumns, Runs
 
 # docs/research-log.md, "Constants of the arithmetic"
 PRIOR_ROWS = 8.0
+BOUND = 1_000.0  # deviations at which a value is cut off, so that it does not fill the covariances
+BOUND_ROWS = 256  # rows of a channel before
 STATISTICS = ("count", "mean", "var")
 
 
@@ -56,6 +58,10 @@ class Normaliser:
         return np.where(known, center, 0.0), np.where(
             known, deviation(center + origin_KC, spread), 1.0
         )
+
+    def bounds(self, slots: IntArray) -> FloatArray:
+        """`[K, C]` deviations up to which a value counts; of young channels without an end."""
+        return np.where(self.columns["count"][slots] < BOUND_ROWS, np.inf, BOUND)
 
     def learn(
         self, slot_B: IntArray, x_BC: Float32Array, origins: Callable[[IntArray], FloatArray]
