@@ -139,27 +139,18 @@ class _Walk:
     def many_keys(
         self, rows: IntArray, runs: Runs, value_BE: FloatArray, level_BE: FloatArray
     ) -> None:
-        """Levels of rows of many keys, block by block of all of them at once; the keys move on."""
-        place_B = (self._count_K % BLOCK)[runs.group[rows]] + runs.rank[rows]
-        block_B = place_B // BLOCK
-        order = np.argsort(block_B, kind="stable")
-        for turn in np.split(order, np.flatnonzero(np.diff(block_B[order])) + 1):
-            block, rows_T = int(block_B[turn[0]]), rows[turn]
-            keys, group_T = np.unique(runs.group[rows_T], return_inverse=True)
-            level_XE, place_T = self._level_KE[keys], place_B[turn] % BLOCK
-            known_X = self._count_K[keys] // BLOCK + block * self._counted_K[keys] > 0
-            level_BE[rows_T] = np.where(known_X[:, None], level_XE, np.nan)[group_T]
-            off_TE = value_BE[rows_T] - level_XE[group_T]
-            off_TE = np.maximum(off_TE, self._low_KE[keys][group_T])
-            grid = np.zeros((len(keys), BLOCK + 1, value_BE.shape[1]))
-            grid[:, 0] = self._sum_KE[keys]
-            grid[group_T, place_T + 1] = np.minimum(off_TE, self._high_KE[keys][group_T])
-            self._sum_KE[keys] = np.cumsum(grid, axis=1)[:, -1]
-            full = np.zeros(len(keys), bool)
-            full[group_T[place_T == BLOCK - 1]] = True
-            full &= self._counted_K[keys]
-            done_X = (self._count_K[keys] // BLOCK + block + 1) * BLOCK
-            self._move(keys[full], done_X[full])
+        """Levels of first rows of many keys, then of second rows, and so on; the keys move on."""
+        rank_R, done_K = runs.rank[rows], self._count_K.copy()
+        rows = rows[np.argsort(rank_R, kind="stable")]
+        for turn in np.split(rows, np.cumsum(np.bincount(rank_R))[:-1]):
+            keys = runs.group[turn]
+            level_TE = self._level_KE[keys]
+            level_BE[turn] = np.where(done_K[keys, None] >= BLOCK, level_TE, np.nan)
+            off_TE = np.maximum(value_BE[turn] - level_TE, self._low_KE[keys])
+            self._sum_KE[keys] += np.minimum(off_TE, self._high_KE[keys])
+            done_K[keys] += self._counted_K[keys]
+            full = keys[self._counted_K[keys] & (done_K[keys] % BLOCK == 0)]
+            self._move(full, done_K[full])
 
     def _move(self, keys: IntArray, done_X: IntArray) -> None:
         """The level of keys whose block is over, after so many rows."""

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import numpy as np
 
-from streamssl.arithmetic.histogram import Above
 from streamssl.data.events import FloatArray, IntArray
 
 # docs/research-log.md, "Constants of the arithmetic"
@@ -97,23 +96,35 @@ def tables_of(counts_KN: FloatArray, seen_K: IntArray, pool_KN: FloatArray) -> F
     """
     factor_K1 = POOL_SCORES * np.exp(-seen_K / POOL_SCORES)[:, None]
     share_KN = pool_KN / np.maximum(pool_KN.sum(1, keepdims=True), 1.0)
-    above = Above.of(counts_KN + factor_K1 * share_KN + SMALLEST_COUNT)
+    counts_KN = counts_KN + factor_K1 * share_KN + SMALLEST_COUNT
+    from_KN = np.add.accumulate(counts_KN[:, ::-1], axis=1)[:, ::-1]
+    total_K1 = from_KN[:, :1]
     # At a knot, so that p falls strictly where the tail begins.
-    least_K1 = np.clip(TAIL_SCORES / above.total_K, *TAIL_SHARES)[:, None]
+    least_K1 = np.clip(TAIL_SCORES / total_K1, *TAIL_SHARES)
     tail_share_K1 = KNOTS[(least_K1 <= KNOTS).sum(1, keepdims=True) - 1]
     knots_KQ = np.broadcast_to(KNOTS, (len(seen_K), len(KNOTS)))
     wanted_KX = np.concatenate([knots_KQ, tail_share_K1, SPREAD * tail_share_K1], axis=1)
-    rows = np.repeat(np.arange(len(seen_K)), wanted_KX.shape[1])
-    place_KX = place_above(above, rows, wanted_KX.reshape(-1)).reshape(wanted_KX.shape)
+    place_KX = places_above(from_KN, wanted_KX)
     tail_K1, wider_K1 = place_KX[:, -2:-1], place_KX[:, -1:]
     scale_K1 = np.maximum(tail_K1 - wider_K1, 1.0) / np.log(SPREAD)
-    columns = (place_KX[:, :-2], tail_share_K1, tail_K1, scale_K1, above.total_K[:, None])
-    return np.concatenate(columns, axis=1)
+    return np.concatenate((place_KX[:, :-2], tail_share_K1, tail_K1, scale_K1, total_K1), axis=1)
 
 
-def place_above(above: Above, row_B: IntArray, share_B: FloatArray) -> FloatArray:
-    """`[B]` place, in bins, above which each share of the scores of a histogram lies."""
-    wanted_B = share_B * above.total_K[row_B]
-    bin_B = above.bin_under(row_B, wanted_B)
-    here_B, next_B = above.around(row_B, bin_B)
-    return bin_B + (here_B - wanted_B) / (here_B - next_B)
+def places_above(from_KN: FloatArray, share_KX: FloatArray) -> FloatArray:
+    """`[K, X]` place, in bins, above which each share of the scores of a histogram lies.
+
+    Args:
+        from_KN: Scores in each bin and all above it, falling.
+        share_KX: In (0, 1).
+    """
+    num_bins, row_K1 = from_KN.shape[1], np.arange(len(from_KN))[:, None]
+    total_K1 = from_KN[:, :1]
+    # One rising line of all histograms: 1 - share above, and the histogram's number before it.
+    line = (row_K1 + (1.0 - from_KN / total_K1)).reshape(-1)
+    after_KX = np.searchsorted(line, row_K1 + (1.0 - share_KX), side="right")
+    bin_KX = np.clip(after_KX - 1 - row_K1 * num_bins, 0, num_bins - 1)
+    here_KX = np.take_along_axis(from_KN, bin_KX, axis=1)
+    next_KX = np.take_along_axis(from_KN, np.minimum(bin_KX + 1, num_bins - 1), axis=1)
+    next_KX = np.where(bin_KX + 1 < num_bins, next_KX, 0.0)
+    places_KX: FloatArray = bin_KX + (here_KX - share_KX * total_K1) / (here_KX - next_KX)
+    return places_KX

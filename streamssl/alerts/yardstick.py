@@ -25,8 +25,8 @@ from streamssl.data.keys import KeyColumns, Runs
 POOL_MEMORY = 2_000.0
 BOUND = 3.2  # half a decade: bounded at the alarm itself an entry could never raise it
 RUN_SHARE = 0.5
-REFRESH_MAX = 32  # scores after which a table is made anew; a young one after a sixteenth
-REFRESH_SHARE = 16
+REFRESH_MAX = 64  # scores after which a table is made anew; a young one after an eighth
+REFRESH_SHARE = 8
 GROWTH = 4.0  # memories after which a histogram's weights are scaled back
 NEVER = -1
 
@@ -119,13 +119,12 @@ class Yardstick:
         tables = self.tables(names_KE.reshape(-1))
         bound_KE = tables.place((alarm.p_KE / BOUND).reshape(-1)).reshape(names_KE.shape)
         rare_KE = tables.place(alarm.largest_p_KE.reshape(-1)).reshape(names_KE.shape)
-        rare_BE = position_BE >= rare_KE[keys.group]
-        normal_KE = self._new_normal(keys, rare_BE, alarm.accepted_K)
+        rare, kind_R = np.nonzero(position_BE >= rare_KE[keys.group])
+        group_R = keys.group[rare]
+        normal_KE = self._new_normal(keys, group_R, kind_R, alarm.accepted_K)
         bound_KE[normal_KE] = np.inf
         kept_BE = np.ones(position_BE.shape, bool)
-        rare, kind_R = np.nonzero(rare_BE)
         if len(rare):
-            group_R = keys.group[rare]
             first_KE = alarm.largest_p_KE * tables.total_K.reshape(names_KE.shape)
             most_R = np.maximum(RUN_SHARE * first_KE[group_R, kind_R], 1.0)
             rank_R = self._ranks(names_KE[group_R, kind_R], age_B[rare], alarm.gap)
@@ -137,13 +136,15 @@ class Yardstick:
         self.columns["seen"][keys.slots] += keys.counts[:, None]
         self._refresh(names_KE.reshape(-1))
 
-    def _new_normal(self, keys: Runs, rare_BE: BoolArray, accepted_K: FloatArray) -> BoolArray:
+    def _new_normal(
+        self, keys: Runs, group_R: IntArray, kind_R: IntArray, accepted_K: FloatArray
+    ) -> BoolArray:
         """`[K, E]` whether what was rare has become common: c >= the rows of an accepted run.
 
         c as `acceptance.lasting` gives it, over an epoch.
         """
         num_KE = np.zeros((len(keys.slots), self.num_evidence))
-        np.add.at(num_KE, keys.group, rare_BE)
+        np.add.at(num_KE, (group_R, kind_R), 1.0)
         held_KE = self.columns["lasting"][keys.slots]
         lasting_KE = lasting(held_KE, num_KE, keys.counts[:, None] - num_KE)
         self.columns["lasting"][keys.slots] = np.minimum(lasting_KE, 2.0 * accepted_K[:, None])

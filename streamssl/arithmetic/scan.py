@@ -65,7 +65,7 @@ class EmaScan:
         """
         place_B = phase_K[runs.group] + runs.rank
         phase_B = place_B % BLOCK
-        term_BD = self.gain_TD[phase_B]
+        term_BD = np.take(self.gain_TD, phase_B, axis=0)
         if first_BD is not None:
             np.copyto(term_BD, 1.0 / self.shrink_TD[phase_B], where=first_BD)
         term_BD *= x_BD
@@ -75,7 +75,7 @@ class EmaScan:
             self._add_by_block(np.flatnonzero(long_K), runs, place_B, term_BD, last_KD)
         if not long_K.all():
             self._add_by_rank(~long_K[runs.group], runs, phase_B, term_BD, last_KD)
-        term_BD *= self.shrink_TD[phase_B]
+        term_BD *= np.take(self.shrink_TD, phase_B, axis=0)
         return term_BD, last_KD
 
     def _add_by_rank(
@@ -102,15 +102,17 @@ class EmaScan:
     ) -> None:
         """Terms become sums, in place: `BLOCK` rows of each key at a time."""
         for key in keys.tolist():
-            begin = runs.starts[key]
-            rows = runs.order[begin : begin + runs.counts[key]]
+            begin, count = runs.starts[key], int(runs.counts[key])
+            rows = runs.order[begin : begin + count]
             phase = int(place_B[rows[0]])
-            sum_LD = np.concatenate([np.zeros((phase, sum_BD.shape[1])), sum_BD[rows]])
+            alone = len(runs.slots) == 1
+            sum_LD = sum_BD if alone else sum_BD[rows]
             base_D = last_KD[key]
-            for start in range(0, len(sum_LD), BLOCK):
-                block = sum_LD[start : start + BLOCK]
+            for start in range(-phase, count, BLOCK):
+                block = sum_LD[max(start, 0) : start + BLOCK]
                 block[0] += base_D
                 np.add.accumulate(block, axis=0, out=block)
                 base_D = block[-1] * self.shrink_TD[-1]
-            sum_BD[rows] = sum_LD[phase:]
-            last_KD[key] = base_D if len(sum_LD) % BLOCK == 0 else sum_LD[-1]
+            if not alone:
+                sum_BD[rows] = sum_LD
+            last_KD[key] = base_D if (phase + count) % BLOCK == 0 else sum_LD[-1]

@@ -77,11 +77,17 @@ class AsTable(Columns):
             "event_time": table.batch.event_time,
             **{n: named(c, names[n]) if n in names else c for n, c in own.items()},
             **{f"raw_{name}": column for name, column in table.raw_scores.items()},
-            **_spread(
-                _explained(table.explanation, table.parts), table.explained, len(table.batch)
-            ),
         }
-        return {f.name: _as_array(found[f.name], f.type) for f in schema}
+        num_rows = len(table.batch)
+        if len(table.explained):
+            why = _explained(table.explanation, table.parts)
+            found |= _spread(why, table.explained, num_rows)
+        return {
+            f.name: _as_array(found[f.name], f.type)
+            if f.name in found
+            else pa.nulls(num_rows, f.type)
+            for f in schema
+        }
 
     def to_arrow(self) -> pa.Table:
         """One row an event: its id, key and time, what was found, and of anomalies why.
@@ -168,8 +174,6 @@ def _spread(
     columns: Mapping[str, pa.Array], rows_A: npt.NDArray[np.int64], num_rows: int
 ) -> dict[str, pa.Array]:
     """`[B]` columns that have the values of some rows, null elsewhere."""
-    if not len(rows_A):
-        return {name: pa.nulls(num_rows, column.type) for name, column in columns.items()}
     place_B = np.full(num_rows, -1)
     place_B[rows_A] = np.arange(len(rows_A))
     index = pa.array(place_B, mask=place_B < 0)

@@ -45,6 +45,15 @@ class LocalHost(Host):
         """Where the learner stands now."""
         return LearnerStatus.of(self._learner)
 
+    @property
+    def num_open_events(self) -> int:
+        """Rows of the open epoch; asked for often."""
+        return self._learner.num_open_events
+
+    def target(self) -> int:
+        """Events at which the open epoch is full; asked for often."""
+        return self._learner.target()
+
     def check_alive(self) -> None:
         """It lives as long as this process."""
 
