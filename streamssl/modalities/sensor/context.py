@@ -17,7 +17,7 @@ from streamssl.data.events import Float32Array, FloatArray, IntArray
 from streamssl.data.keys import KeyColumns, Runs
 from streamssl.modalities.sensor.features import Features
 from streamssl.modalities.sensor.leaky import LeakyUnits
-from streamssl.modalities.sensor.normaliser import BOUND, Normaliser
+from streamssl.modalities.sensor.normaliser import YOUNG_BOUND, Normaliser
 from streamssl.modalities.sensor.origins import Origins, OriginsOfBatch
 
 # docs/research-log.md, "Constants of the arithmetic"
@@ -154,7 +154,7 @@ class SensorContext:
         center_BC, scale_BC = center_KC[runs.group], scale_KC[runs.group]
         rows_LC, place_B = extend(runs, values_BC, memory.window_KTC)
         z_BC = _standardised(rows_LC[place_B], center_BC, scale_BC)
-        if max(z_BC.max(initial=0.0), -z_BC.min(initial=0.0)) > BOUND:
+        if max(z_BC.max(initial=0.0), -z_BC.min(initial=0.0)) > YOUNG_BOUND:
             room_BC = (normaliser.bounds(runs.slots) * scale_KC)[runs.group]
             bounded_BC = np.clip(values_BC, center_BC - room_BC, center_BC + room_BC)
             rows_LC, place_B = extend(runs, bounded_BC, memory.window_KTC)

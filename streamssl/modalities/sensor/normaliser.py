@@ -17,7 +17,9 @@ from streamssl.data.keys import KeyColumns, Runs
 # docs/research-log.md, "Constants of the arithmetic"
 PRIOR_ROWS = 8.0
 BOUND = 1_000.0  # deviations at which a value is cut off, so that it does not fill the covariances
-BOUND_ROWS = 256  # rows of a channel before
+YOUNG_BOUND = 20.0  # the same while all rows are learned
+YOUNG_ROWS = 256
+FIRST_ROWS = 24  # rows of a channel before it has a bound
 STATISTICS = ("count", "mean", "var")
 
 
@@ -60,8 +62,10 @@ class Normaliser:
         )
 
     def bounds(self, slots: IntArray) -> FloatArray:
-        """`[K, C]` deviations up to which a value counts; of young channels without an end."""
-        return np.where(self.columns["count"][slots] < BOUND_ROWS, np.inf, BOUND)
+        """`[K, C]` deviations up to which a value counts: the first ones without an end."""
+        count_KC = self.columns["count"][slots]
+        bound_KC = np.where(count_KC < YOUNG_ROWS, YOUNG_BOUND, BOUND)
+        return np.where(count_KC < FIRST_ROWS, np.inf, bound_KC)
 
     def learn(
         self, slot_B: IntArray, x_BC: Float32Array, origins: Callable[[IntArray], FloatArray]
