@@ -22,6 +22,7 @@ CAP = 20.0  # most that one channel says of how far a row is from a level
 # Mean of the channels' deviations up to which a row is at a level: of one channel, and of many.
 NEAR_ONE = 6.0
 NEAR_MANY = 2.0
+AT_MOST = 9.0  # deviations of a single channel
 NUM_TRIED = 16  # rows of which the one with the most like it begins a candidate
 NUM_OTHERS = 3  # further levels at which rows of an epoch may lie
 DENSE_ROWS = 8
@@ -117,13 +118,13 @@ class Candidates:
 def _at(
     level_C: FloatArray, values_RC: FloatArray, scale_C: FloatArray, known_C: BoolArray
 ) -> BoolArray:
-    """`[R]` rows at a level, on the mean of the channels that are known."""
+    """`[R]` rows at a level: on the mean of the channels that are known, and none of them far."""
     with np.errstate(invalid="ignore", over="ignore"):
         z_RC = np.abs(np.nan_to_num((values_RC - level_C) / scale_C, nan=0.0))[:, known_C]
     if not z_RC.shape[1]:
         return np.zeros(len(values_RC), bool)
     near = NEAR_MANY + (NEAR_ONE - NEAR_MANY) / np.sqrt(z_RC.shape[1])
-    at_R: BoolArray = np.minimum(z_RC, CAP).mean(1) <= near
+    at_R: BoolArray = (np.minimum(z_RC, CAP).mean(1) <= near) & (z_RC.max(1) <= AT_MOST)
     return at_R
 
 

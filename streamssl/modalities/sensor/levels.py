@@ -28,6 +28,9 @@ USUAL = 4.0  # deviations up to which a row moves a scale as it is
 FARTHEST = 20.0
 SMALLEST_SHARE = 1e-12  # of a level: its float64 says no more
 LARGEST_INVERSE = 1e38  # that float32 holds
+LIVELY_SHARE = 1.0 / 16.0
+LIVELY_SCALE = 0.5
+WAKING_ROWS = 3  # of an epoch in which a flat channel moved, from which it has a scale
 YOUNG_ROWS = 1_024  # of a key, up to which every row is learnt
 STRIDE = 4  # then one in so many
 
@@ -126,6 +129,7 @@ class ChannelLevels:
         )
         self._learn_modes(runs, mode_B, z_BC, worth_B * ~far_B)
         self._learn_scales(runs, z_BC, worth_B * ~level_B, wild_B)
+        self._wake(runs, values_BC, mode_B, (np.abs(z_BC) >= FARTHEST) & ~level_B[:, None], worth_B)
         return accepted
 
     def _begin(self, runs: Runs, values_BC: FloatArray, worth_B: FloatArray, window: Any) -> None:
@@ -180,7 +184,34 @@ class ChannelLevels:
         mean_KC /= np.maximum(new_KC, 1.0)
         rate_KC = learning_rate(np.maximum(columns["count"][slots], 1.0), new_KC)
         rate_KC = np.minimum(rate_KC, 1.0)
-        columns["scale"][slots] = self.scales(slots) * np.sqrt(1.0 + rate_KC * (mean_KC - 1.0))
+        after_KC = self.scales(slots) * np.sqrt(1.0 + rate_KC * (mean_KC - 1.0))
+        columns["scale"][slots] = np.where(columns["scale"][slots] > 0.0, after_KC, 0.0)
+
+    def _wake(
+        self,
+        runs: Runs,
+        values_BC: FloatArray,
+        mode_B: IntArray,
+        moved_BC: BoolArray,
+        worth_B: FloatArray,
+    ) -> None:
+        """Channels that were flat and move again and again have a scale: d (rows moved / rows)^1/2.
+
+        d is the median of how far they moved; at least d / 2 where they do in a sixteenth of the
+        rows.
+        """
+        columns, slots = self.columns, runs.slots
+        flat_KC = (columns["scale"][slots] == 0.0) & (columns["count"][slots] >= KNOWN_ROWS)
+        if not flat_KC.any():
+            return
+        num_KC = np.add.reduceat(moved_BC[runs.order], runs.starts, axis=0, dtype=np.int64)
+        for key, channel in np.argwhere(flat_KC & (num_KC >= WAKING_ROWS)).tolist():
+            rows = np.flatnonzero((runs.group == key) & moved_BC[:, channel])
+            center_R = columns["center"][slots[key], mode_B[rows], channel]
+            moved = float(np.median(np.abs(values_BC[rows, channel] - center_R)))
+            share = min(worth_B[rows].sum() / columns["count"][slots[key], channel], 1.0)
+            least = LIVELY_SCALE if len(rows) >= LIVELY_SHARE * runs.counts[key] else 0.0
+            columns["scale"][slots[key], channel] = moved * max(least, np.sqrt(share))
 
     def state_dict(self) -> dict[str, Any]:
         """Modes and scales of every key."""
