@@ -6,80 +6,23 @@ the default configuration otherwise. A fault moves one channel for 20 rows.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import Any
+from collections.abc import Callable
 
 import numpy as np
-import pyarrow as pa
 import pytest
 
-from streamssl.data.events import EventBatch, FloatArray
-from streamssl.data.results import INCIDENT_STATES, Results
-from streamssl.stream import StreamLearner
-
-OFF: dict[str, dict[str, Any]] = {
-    "learner": {"enabled": False},
-    "scorers": {"residual": {"enabled": False}, "memory": {"enabled": False}},
-    "outputs": {"embeddings": {"enabled": False}},
-}
-LEVELS = np.array([35.0, 8.0, 61.0])
-BUDGET = 0.001
-START_S = 1.79e9
-FAULT_ROWS = 20
-
-
-def noise(num_rows: int, num_channels: int = 3, seed: int = 0) -> FloatArray:
-    """`[rows, channels]` readings about 0 of deviation 1, each .7 of the last one and something."""
-    steps = np.random.default_rng(seed).normal(size=(num_rows, num_channels)) * np.sqrt(0.51)
-    x = np.zeros((num_rows, num_channels))
-    for row in range(1, num_rows):
-        x[row] = 0.7 * x[row - 1] + steps[row]
-    return x
-
-
-def plain(num_rows: int, seed: int = 0) -> FloatArray:
-    """Three channels about their levels."""
-    return noise(num_rows, seed=seed) + LEVELS
-
-
-def with_faults(x: FloatArray, starts: Sequence[int], size: float, channel: int = 1) -> FloatArray:
-    """The same with faults of one channel."""
-    for start in starts:
-        x[start : start + FAULT_ROWS, channel] += size
-    return x
-
-
-def run(
-    x: FloatArray,
-    *,
-    event_time: FloatArray | None = None,
-    keys: list[str] | None = None,
-    budget: float | str = BUDGET,
-) -> Results:
-    """What is said of a stream, row by row."""
-    rows = np.arange(len(x))
-    batch = EventBatch(
-        "plant",
-        np.zeros_like(rows),
-        rows,
-        np.zeros_like(rows),
-        pa.array(keys or ["pump"] * len(x), pa.string()),
-        (START_S + rows if event_time is None else event_time).astype(np.float64),
-        tuple(f"c{channel}" for channel in range(x.shape[1])),
-        x,
-    )
-    alerts = {"budget": budget, "neighbours": 0}
-    return StreamLearner.from_config({**OFF, "alerts": alerts}).process(batch)
-
-
-def seen(results: Results, starts: Sequence[int], rows: int = FAULT_ROWS + 5) -> list[bool]:
-    """Whether each fault has an anomaly."""
-    return [bool(results.anomaly[start : start + rows].any()) for start in starts]
-
-
-def incidents(results: Results) -> int:
-    """Incidents that were opened."""
-    return int((results.incident_state == INCIDENT_STATES.index("start")).sum())
+from streamssl.data.events import FloatArray
+from streamssl.data.results import INCIDENT_STATES
+from tests.stream.ordinary import (
+    FAULT_ROWS,
+    START_S,
+    incidents,
+    noise,
+    plain,
+    run,
+    seen,
+    with_faults,
+)
 
 
 def test_glitches_are_each_one_alert_that_names_the_field() -> None:
@@ -148,6 +91,17 @@ def test_two_operating_modes_are_learnt(length: int) -> None:
     for start in starts:
         faulty[start : start + 60] = True
     assert results.anomaly[num_rows // 2 :][~faulty[num_rows // 2 :]].mean() < 0.01
+
+
+def test_three_operating_modes_in_turn_are_learnt() -> None:
+    """The third is not taken for noise while the second is followed."""
+    num_rows, length = 24_000, 250
+    levels = np.array([[35.0, 8.0, 61.0], [60.0, 14.0, 30.0], [10.0, 30.0, 45.0]])
+    mode = (np.arange(num_rows) // length) % 3
+    starts = [int(q * num_rows) // length * length + length // 2 for q in (0.6, 0.75, 0.9)]
+    results = run(with_faults(levels[mode] + 0.5 * noise(num_rows, seed=16), starts, 5.0))
+    assert seen(results, starts) == [True] * 3
+    assert results.anomaly[num_rows // 2 :].mean() < 0.01
 
 
 @pytest.mark.parametrize("channels", [[2], [0, 1, 2]], ids=["one", "all"])

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from streamssl.data.events import FloatArray
-from tests.stream.test_ordinary_input import plain, run, with_faults
+from tests.stream.ordinary import plain, run, with_faults
 
 ROWS = 2_500
 
