@@ -119,21 +119,22 @@ class _Walk:
         found_RE = np.empty_like(value_RE)
         done, low_E, high_E = int(self._count_K[key]), self._low_KE[key], self._high_KE[key]
         row, counted = 0, bool(self._counted_K[key])
+        level_E, sum_E = self._level_KE[key], self._sum_KE[key]
         while row < len(value_RE):
             stop = min(row + BLOCK - done % BLOCK, len(value_RE))
-            level_E = self._level_KE[key]
             found_RE[row:stop] = level_E if done >= BLOCK else np.nan
             if counted:
-                off_RE = np.empty((stop - row + 1, value_RE.shape[1]))
-                off_RE[0] = self._sum_KE[key]
-                np.subtract(value_RE[row:stop], level_E, out=off_RE[1:])
-                np.maximum(off_RE[1:], low_E, out=off_RE[1:])
-                np.minimum(off_RE[1:], high_E, out=off_RE[1:])
-                self._sum_KE[key] = np.add.accumulate(off_RE, axis=0)[-1]
+                off_RE = value_RE[row:stop] - level_E
+                np.maximum(off_RE, low_E, out=off_RE)
+                np.minimum(off_RE, high_E, out=off_RE)
+                off_RE[0] += sum_E
+                sum_E = np.add.accumulate(off_RE, axis=0)[-1]
                 done += stop - row
                 if done % BLOCK == 0:
-                    self._move(np.array([key]), np.array([done]))
+                    level_E += (BLOCK / done if done <= PLAIN_ROWS else GAIN) * sum_E / BLOCK
+                    sum_E = np.zeros_like(sum_E)
             row = stop
+        self._sum_KE[key] = sum_E
         return found_RE
 
     def many_keys(

@@ -15,8 +15,8 @@ from streamssl.data.events import BoolArray, FloatArray, IntArray
 from streamssl.data.keys import Runs
 
 # docs/research-log.md, "Constants of the arithmetic"
-BLOCK = 16
-LARGEST_RATE = 1.0 - 1e-9
+BLOCK = 32
+LARGEST_RATE = 1.0 - 1e-6
 LONG = 64  # rows of a key in one batch from which its sums are added up block by block
 
 
