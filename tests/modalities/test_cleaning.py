@@ -139,6 +139,15 @@ def test_under_a_shift_the_tokens_run_out_and_it_is_taken_in() -> None:
     assert replaced.tolist() == list(range(int(TOKENS)))
 
 
+def test_impossible_readings_beyond_the_tokens_count_up_to_the_bounds() -> None:
+    """Without a token they are remembered as the plain context has them, and no further off."""
+    learner, _ = run(spoiled(slice(TRAINED + 470, None), 1, 1e9))
+    came, remembered = windows(learner)
+    assert np.abs(came[:, 1]).max() < 1e5
+    assert np.abs(remembered[:, 1]).max() <= np.abs(came[:, 1]).max()
+    np.testing.assert_array_equal(remembered[-5:], came[-5:])
+
+
 def test_a_token_comes_back() -> None:
     """One of each channel every 32 events of the key."""
     first, second = TRAINED + 300, TRAINED + 300 + int(3 * TOKEN_EVENTS) // 2

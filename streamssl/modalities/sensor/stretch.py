@@ -84,8 +84,10 @@ class Stretch:
     ) -> None:
         self._context, self._gaussians = context, gaussians
         self._plain, self._entry_R, self.apart = plain, entry_R, apart
-        self._runs = Runs(plain.slot_B)
-        self._rows_LC, self._place_R = extend(self._runs, plain.values_BC, apart.window)
+        self._runs, self._newest_RC = Runs(plain.slot_B), plain.recent_BNC[:, -1]
+        # As the plain context has them: within the channels' bounds.
+        values_RC = np.where(np.isnan(plain.values_BC), np.nan, self._newest_RC)
+        self._rows_LC, self._place_R = extend(self._runs, values_RC, apart.window)
         self._num_back = gaussians.vectors["lagged"].num_rows
         self._pull_RF, size_RC = self._innovations(np.arange(len(entry_R)))
         self._todo_R = size_RC.max(1, initial=0.0) >= FAR_OFF
@@ -151,7 +153,7 @@ class Stretch:
 
     def _finish(self) -> tuple[BoolArray, Features]:
         plain, context = self._plain, self._context
-        clean_RC, newest_RC = self._rows_LC[self._place_R], plain.recent_BNC[:, -1]
+        clean_RC, newest_RC = self._rows_LC[self._place_R], self._newest_RC
         came_RC = np.where(np.isnan(plain.values_BC), clean_RC, newest_RC)
         moved = np.flatnonzero((_difference(newest_RC, clean_RC) != 0.0).any(1))
         self._far_R[moved] = True
