@@ -44,12 +44,13 @@ class Figures:
     Attributes:
         rates: Events per second of each round.
         cpu_us: Processor time an event, both processes together.
-        start_s: Processor time of each round's run over few rows.
+        few_s, many_s: Processor time of each round's replays of few and of many rows.
     """
 
     rates: list[float] = field(default_factory=list)
     cpu_us: list[float] = field(default_factory=list)
-    start_s: list[float] = field(default_factory=list)
+    few_s: list[float] = field(default_factory=list)
+    many_s: list[float] = field(default_factory=list)
 
 
 class TimedDaemon(MeasuredDaemon):
@@ -91,14 +92,13 @@ def run_daemon(bed: Bed, tree: Path, figures: Figures) -> None:
 def run_replay(folder: Path, num_rows: int, tree: Path, figures: Figures) -> None:
     """Score a file of 38 channels; what few rows take at the least does not count.
 
-    Of all rounds, because start-up takes seconds, and differs by more than what is measured.
+    The least of all rounds: start-up takes seconds, and differs by more than what is measured.
     """
-    few, many = (_replay_cpu_s(folder, count, tree) for count in (FEW_ROWS, num_rows + FEW_ROWS))
-    before_s = min(figures.start_s, default=few)
-    figures.start_s.append(few)
-    shift_us = 1e6 * (before_s - min(figures.start_s)) / num_rows
-    figures.cpu_us = [cpu_us + shift_us for cpu_us in figures.cpu_us]
-    figures.cpu_us.append(1e6 * (many - min(figures.start_s)) / num_rows)
+    few_s, many_s = (_replay_cpu_s(folder, n, tree) for n in (FEW_ROWS, num_rows + FEW_ROWS))
+    figures.few_s.append(few_s)
+    figures.many_s.append(many_s)
+    least_s = min(figures.few_s)
+    figures.cpu_us = [1e6 * (many_s - least_s) / num_rows for many_s in figures.many_s]
 
 
 def _replay_cpu_s(folder: Path, num_rows: int, tree: Path) -> float:

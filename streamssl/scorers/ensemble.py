@@ -9,21 +9,19 @@ B = events, A = explained events, P = parts, S = scorers, R = residuals, D = emb
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any, NamedTuple, cast
+from typing import Any, cast
 
 import numpy as np
 
 from streamssl.alerts.budget import AlertBudget
 from streamssl.alerts.calibration import Calibration
-from streamssl.alerts.incident_fields import FieldStep, IncidentFields
+from streamssl.alerts.incident_fields import IncidentFields
 from streamssl.alerts.incidents import Incidents, IncidentStep
 from streamssl.alerts.level import LevelStep
 from streamssl.alerts.yardstick import Alarm
 from streamssl.config.budget import parse_budget
 from streamssl.config.sections import AlertsConfig, ScorersConfig
-from streamssl.data.columns import Columns
-from streamssl.data.events import BoolArray, Float32Array, FloatArray, IntArray
+from streamssl.data.events import Float32Array, FloatArray, IntArray
 from streamssl.data.keys import KeyColumns
 from streamssl.scorers import SCORERS, attribution
 from streamssl.scorers.base import (
@@ -39,54 +37,7 @@ from streamssl.scorers.base import (
 from streamssl.scorers.gate import Gate
 from streamssl.scorers.memory import MemoryScorer
 from streamssl.scorers.own_keys import OwnKeys
-
-
-@dataclass(frozen=True, slots=True)
-class Scored(Columns):
-    """Judged events; kept until the epoch ends, then learned.
-
-    Attributes:
-        seen: What the scorers looked at.
-        event_time_B: Seconds.
-        scores_BS: Raw score of each scorer that is switched on, in the order of `SCORERS`.
-        raw_B: Fused.
-        evidence_BE: What alerts go by: the fused score of a cleaned context, then the signals.
-        level_BE: Local level of each at the row.
-        winner_B: Which of them has the smallest weighted p-value.
-        p_B: That p-value.
-        fitted_B: Whether the scorers were ready.
-        warming_B: Whether the score is too young for alerts.
-        threshold_B: p-value up to which the row is an anomaly.
-        anomaly_B: Whether the score passed the threshold.
-        incident_state_B: Index into `INCIDENT_STATES`.
-    """
-
-    seen: Seen[Any]
-    event_time_B: FloatArray
-    scores_BS: FloatArray
-    raw_B: FloatArray
-    evidence_BE: FloatArray
-    level_BE: FloatArray
-    winner_B: IntArray
-    p_B: FloatArray
-    fitted_B: BoolArray
-    warming_B: BoolArray
-    threshold_B: FloatArray
-    anomaly_B: BoolArray
-    incident_state_B: IntArray
-
-    @property
-    def slots(self) -> IntArray:
-        """`[B]` slot of each event's key."""
-        return self.seen.measured.slot_B
-
-
-class AlertStep(NamedTuple):
-    """The keys' levels and incidents after a batch, and what these are about (not yet written)."""
-
-    levels: LevelStep
-    incidents: IncidentStep
-    fields: FieldStep
+from streamssl.scorers.scored import AlertStep, Scored
 
 
 class Ensemble:

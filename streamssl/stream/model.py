@@ -6,7 +6,7 @@ B = events.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import Any
 
 import crc32c
 import numpy as np
@@ -19,11 +19,12 @@ from streamssl.learner import AbsentLearner, Inference, Learner
 from streamssl.modalities import Modality, modality_of
 from streamssl.objectives import check_objectives
 from streamssl.scorers import Admitted, Measurement, ScorerSizes
-from streamssl.scorers.ensemble import AlertStep, Ensemble, Scored
+from streamssl.scorers.ensemble import Ensemble
+from streamssl.scorers.scored import AlertStep, Scored
 from streamssl.stream.key_table import KeyTable
 from streamssl.stream.report import num_keys, of_learning, of_statistics
 from streamssl.stream.results import ResultsBuilder
-from streamssl.stream.rows import OpenEpoch, pick_hash
+from streamssl.stream.rows import Judged, OpenEpoch, pick_hash
 from streamssl.stream.statistics_thread import StatisticsThread
 from streamssl.stream.stream_time import StreamTime
 from streamssl.telemetry.stages import Stages
@@ -42,17 +43,6 @@ def modality_for(config: Config) -> type[Modality[Any]]:
     if config.learner.enabled:
         check_objectives(config.objectives, modality.network_type, config.modality.kind)
     return modality
-
-
-class Judged(NamedTuple):
-    """A batch as the frozen state judged it, and the context after it (not yet written)."""
-
-    results: Results
-    scored: Scored
-    inputs: LazyInputs
-    advance: Any
-    alerts: AlertStep
-    fresh_slots: IntArray
 
 
 class StreamModel:

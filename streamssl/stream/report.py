@@ -11,7 +11,8 @@ import numpy as np
 
 from streamssl.data.events import BoolArray
 from streamssl.learner import AbsentLearner, Learner, LearnReport
-from streamssl.scorers.ensemble import Ensemble, Scored
+from streamssl.scorers.ensemble import Ensemble
+from streamssl.scorers.scored import Scored
 from streamssl.stream.key_table import KeyTable
 
 

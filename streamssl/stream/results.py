@@ -17,7 +17,8 @@ from streamssl.data.events import EventBatch, FloatArray, IntArray
 from streamssl.data.results import Explanation, Results
 from streamssl.modalities import Modality
 from streamssl.scorers import Measurement
-from streamssl.scorers.ensemble import Ensemble, Scored
+from streamssl.scorers.ensemble import Ensemble
+from streamssl.scorers.scored import Scored
 
 
 class ResultsBuilder:

@@ -1,4 +1,4 @@
-"""The rows of an open epoch, and the hashed picks among them.
+"""A judged batch, the rows of an open epoch, and the hashed picks among them.
 
 B = events.
 """
@@ -6,6 +6,7 @@ B = events.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -13,10 +14,22 @@ import numpy.typing as npt
 from streamssl.data.columns import Columns
 from streamssl.data.events import BoolArray, FloatArray, IntArray
 from streamssl.data.inputs import Inputs, LazyInputs, concat_inputs
-from streamssl.scorers.ensemble import Scored
+from streamssl.data.results import Results
+from streamssl.scorers.scored import AlertStep, Scored
 
 UINT64_MAX = float(2**64)
 MOST_RUNS = 64  # of partitions in a piece, up to which cutting costs less than copying
+
+
+class Judged(NamedTuple):
+    """A batch as the frozen state judged it, and the context after it (not yet written)."""
+
+    results: Results
+    scored: Scored
+    inputs: LazyInputs
+    advance: Any
+    alerts: AlertStep
+    fresh_slots: IntArray
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,31 +16,22 @@ from streamssl.modalities.sensor.expectation import expected_steps
 from streamssl.modalities.sensor.modality import SensorModality
 from streamssl.modalities.sensor.stretch import NEVER, TOKEN_EVENTS, TOKENS
 from streamssl.stream import StreamLearner
+from tests.stream.ordinary import OFF, noise
 from tests.stream.runs import assert_same, run_cut
 from tests.stream.streams import batch_of
 
-OFF = {
-    "learner": {"enabled": False},
-    "scorers": {"residual": {"enabled": False}, "memory": {"enabled": False}},
-    "outputs": {"embeddings": {"enabled": False}},
-    "alerts": {"neighbours": 0},
-    "learn": {"every": 256},
-}
+CONFIG = {**OFF, "alerts": {"neighbours": 0}, "learn": {"every": 256}}
 TRAINED = 2_000
 
 
 def ar_noise(num_rows: int, num_channels: int = 3, seed: int = 0) -> FloatArray:
     """Readings of deviation 1 that remember .7 of the last one, about 20, 30, 40, ..."""
-    steps = np.random.default_rng(seed).normal(size=(num_rows, num_channels)) * np.sqrt(0.51)
-    x = np.zeros((num_rows, num_channels))
-    for row in range(1, num_rows):
-        x[row] = 0.7 * x[row - 1] + steps[row]
-    return x + 10.0 * np.arange(2, 2 + num_channels)
+    return noise(num_rows, num_channels, seed) + 10.0 * np.arange(2, 2 + num_channels)
 
 
 def run(values: FloatArray, key: IntArray | None = None) -> tuple[StreamLearner, Results]:
     """A learner that has seen it all, and what it said."""
-    learner = StreamLearner.from_config(OFF)
+    learner = StreamLearner.from_config(CONFIG)
     key = np.zeros(len(values), np.int64) if key is None else key
     return learner, learner.process(batch_of(values, key))
 
@@ -202,7 +193,7 @@ def whole() -> tuple[EventBatch, Results, int]:
     values[950:970, 1] -= 25.0
     values[900::90, 2] = np.nan
     batch = batch_of(values, np.random.default_rng(5).integers(0, 2, 1_100))
-    learner = StreamLearner.from_config(OFF)
+    learner = StreamLearner.from_config(CONFIG)
     results = learner.process(batch)
     assert cleaned(learner).columns["spent"].any()
     return batch, results, learner.state_crc32c()
@@ -213,7 +204,7 @@ def whole() -> tuple[EventBatch, Results, int]:
 def test_cuts_change_no_bit(cuts: list[int]) -> None:
     """However the same events are cut into reads, they are cleaned alike to the last bit."""
     batch, results, digest = whole()
-    learner = StreamLearner.from_config(OFF)
+    learner = StreamLearner.from_config(CONFIG)
     assert_same(run_cut(learner, batch, cuts), results)
     assert learner.state_crc32c() == digest
 

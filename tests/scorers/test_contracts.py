@@ -14,7 +14,7 @@ from streamssl.checkpoint.snapshot import snapshot
 from streamssl.data.events import EventBatch
 from streamssl.data.results import Decisions
 from streamssl.scorers import SCORERS, Scorer, Seen
-from streamssl.scorers.ensemble import Scored
+from streamssl.scorers.scored import Scored
 from streamssl.stream.model import StreamModel
 from streamssl.telemetry.stages import Stages
 from tests.modalities.examples import EXAMPLES

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
 from streamssl.arithmetic.scan import BLOCK, EmaScan
+from streamssl.arithmetic.tiles import Floats
 from streamssl.data.events import Float32Array, FloatArray, IntArray
 from streamssl.data.keys import KeyColumns, Runs
 from streamssl.modalities.sensor.features import Features
@@ -215,17 +216,16 @@ class SensorContext:
         self.columns.load_state_dict(state)
 
 
-def extend(
-    runs: Runs, values_BC: FloatArray, window_KTC: Float32Array
-) -> tuple[Float32Array, IntArray]:
+def extend(runs: Runs, values_BC: FloatArray, window_KTC: Floats) -> tuple[Floats, IntArray]:
     """Each key's last rows followed by its new ones, and the places of the new ones.
 
-    Where a value is missing the channel's last one is carried forward.
+    Where a value is missing the channel's last one is carried forward. Rows are as precise as the
+    last ones.
     """
     (num_keys, steps, num_channels), num_rows = window_KTC.shape, len(runs.order)
     place_sorted = np.arange(num_rows) + (np.repeat(np.arange(num_keys), runs.counts) + 1) * steps
     begin_K = runs.starts + np.arange(num_keys) * steps
-    extended = np.empty((num_rows + num_keys * steps, num_channels), np.float32)
+    extended = np.empty((num_rows + num_keys * steps, num_channels), window_KTC.dtype)
     extended[begin_K[:, None] + np.arange(steps)] = window_KTC
     extended[place_sorted] = values_BC[runs.order]
     if np.isnan(values_BC).any():
@@ -235,7 +235,7 @@ def extend(
     return extended, place_B
 
 
-def _carry_forward(extended: Float32Array, last_K: IntArray, place_B: IntArray) -> Float32Array:
+def _carry_forward(extended: Floats, last_K: IntArray, place_B: IntArray) -> Floats:
     """Last observation carried forward: missing values of new rows become the key's last ones."""
     source = np.where(np.isnan(extended), 0, np.arange(len(extended))[:, None])
     source[last_K] = last_K[:, None]

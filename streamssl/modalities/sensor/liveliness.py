@@ -17,6 +17,7 @@ import numpy as np
 from streamssl.arithmetic.moments import learning_rate
 from streamssl.data.events import BoolArray, Float32Array, FloatArray, IntArray
 from streamssl.data.keys import KeyColumns, Runs, of_rows
+from streamssl.modalities.sensor.context import extend
 from streamssl.modalities.sensor.robust import KNOWN_ROWS, STEP_CAP, first_step
 
 # docs/research-log.md, "Constants of the arithmetic"
@@ -87,7 +88,8 @@ class Liveliness:
         """|x - x_before| of the sorted rows, bounded, and the keys' last values."""
         rows_SC, last_KC = values_BC[runs.order], after["last"]
         if np.isnan(rows_SC.sum()):
-            rows_SC = _carried(runs, rows_SC, last_KC)
+            rows_LC, place_B = extend(runs, values_BC, last_KC[:, None])
+            rows_SC = rows_LC[place_B[runs.order]]
         change_SC = np.empty_like(rows_SC)
         np.subtract(rows_SC[1:], rows_SC[:-1], out=change_SC[1:])
         change_SC[runs.starts] = rows_SC[runs.starts] - last_KC
@@ -227,14 +229,3 @@ class Blocks:
             closes_R, value_S[self._block_R], before_S[self._block_R]
         )
         return found_B, np.where(self.open_K, before_S[self.last_K], value_S[self.last_K])
-
-
-def _carried(runs: Runs, rows_SC: FloatArray, held_KC: FloatArray) -> FloatArray:
-    """Missing values of sorted rows become the key's last ones."""
-    size = len(rows_SC)
-    place_SC = np.where(np.isnan(rows_SC), -1, np.arange(size)[:, None])
-    np.maximum.accumulate(place_SC, axis=0, out=place_SC)
-    begin_S = np.repeat(runs.starts, runs.counts)
-    own_SC = place_SC >= begin_S[:, None]
-    filled_SC = np.take_along_axis(rows_SC, np.maximum(place_SC, 0), axis=0)
-    return np.where(own_SC, filled_SC, np.repeat(held_KC, runs.counts, axis=0))
