@@ -9,6 +9,8 @@ K = keys, B = events, L = places on a key's timeline, D = averaged values.
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from streamssl.data.events import BoolArray, FloatArray, IntArray
@@ -63,56 +65,64 @@ class EmaScan:
         Returns:
             `[B, D]` averages, and `[K, D]` sums.
         """
-        place_B = phase_K[runs.group] + runs.rank
-        phase_B = place_B % BLOCK
-        term_BD = np.take(self.gain_TD, phase_B, axis=0)
-        if first_BD is not None:
-            np.copyto(term_BD, 1.0 / self.shrink_TD[phase_B], where=first_BD)
-        term_BD *= x_BD
-        last_KD = sum_KD.copy()
         long_K = runs.counts > LONG
-        if long_K.any():
-            self._add_by_block(np.flatnonzero(long_K), runs, place_B, term_BD, last_KD)
-        if not long_K.all():
-            self._add_by_rank(~long_K[runs.group], runs, phase_B, term_BD, last_KD)
-        term_BD *= np.take(self.shrink_TD, phase_B, axis=0)
-        return term_BD, last_KD
+        if len(long_K) == 1 and long_K[0]:
+            average_BD, last_D = self._by_block(sum_KD[0], int(phase_K[0]), x_BD, first_BD)
+            return average_BD, last_D[None]
+        average_BD, last_KD = np.empty(x_BD.shape), sum_KD.copy()
+        for key in np.flatnonzero(long_K).tolist():
+            rows = runs.order[runs.starts[key] : runs.starts[key] + runs.counts[key]]
+            first_LD = None if first_BD is None else first_BD[rows]
+            average_BD[rows], last_KD[key] = self._by_block(
+                sum_KD[key], int(phase_K[key]), x_BD[rows], first_LD
+            )
+        short = np.flatnonzero(~long_K[runs.group])
+        if len(short):
+            phase_S = (phase_K[runs.group[short]] + runs.rank[short]) % BLOCK
+            first_SD = None if first_BD is None else first_BD[short]
+            sum_SD = self._terms(phase_S, x_BD[short], first_SD)
+            self._add_by_rank(runs.group[short], runs.rank[short], phase_S, sum_SD, last_KD)
+            average_BD[short] = sum_SD * self.shrink_TD[phase_S]
+        return average_BD, last_KD
+
+    def _terms(self, phases: Any, x_BD: FloatArray, first_BD: BoolArray | None) -> FloatArray:
+        """What each row adds to its scaled sum; `phases` picks rows of the powers."""
+        term_BD: FloatArray = self.gain_TD[phases] * x_BD
+        if first_BD is not None and first_BD.any():
+            np.copyto(term_BD, 1.0 / self.shrink_TD[phases] * x_BD, where=first_BD)
+        return term_BD
+
+    def _by_block(
+        self, base_D: FloatArray, phase: int, x_LD: FloatArray, first_LD: BoolArray | None
+    ) -> tuple[FloatArray, FloatArray]:
+        """Averages of one key's rows, `BLOCK` at a time, and its sum after the last."""
+        average_LD = np.empty(x_LD.shape)
+        for start in range(-phase, len(x_LD), BLOCK):
+            rows = slice(max(start, 0), start + BLOCK)
+            phases = slice(rows.start - start, rows.start - start + len(x_LD[rows]))
+            first_TD = None if first_LD is None else first_LD[rows]
+            sum_TD = self._terms(phases, x_LD[rows], first_TD)
+            sum_TD[0] += base_D
+            np.add.accumulate(sum_TD, axis=0, out=sum_TD)
+            base_D = sum_TD[-1]
+            if phases.stop == BLOCK:
+                base_D = base_D * self.shrink_TD[-1]
+            np.multiply(sum_TD, self.shrink_TD[phases], out=average_LD[rows])
+        return average_LD, base_D
 
     def _add_by_rank(
         self,
-        rows_B: BoolArray,
-        runs: Runs,
-        phase_B: IntArray,
-        sum_BD: FloatArray,
+        group_S: IntArray,
+        rank_S: IntArray,
+        phase_S: IntArray,
+        sum_SD: FloatArray,
         last_KD: FloatArray,
     ) -> None:
         """Terms become sums, in place: first rows of all keys, then second rows, and so on."""
-        rows = np.flatnonzero(rows_B)
-        rows = rows[np.argsort(runs.rank[rows], kind="stable")]
-        for turn in np.split(rows, np.cumsum(np.bincount(runs.rank[rows]))[:-1]):
-            keys = runs.group[turn]
-            sum_TD = sum_BD[turn]
-            sum_TD += last_KD[keys]
-            sum_BD[turn] = sum_TD
-            sum_TD[phase_B[turn] == BLOCK - 1] *= self.shrink_TD[-1]
-            last_KD[keys] = sum_TD
-
-    def _add_by_block(
-        self, keys: IntArray, runs: Runs, place_B: IntArray, sum_BD: FloatArray, last_KD: FloatArray
-    ) -> None:
-        """Terms become sums, in place: `BLOCK` rows of each key at a time."""
-        for key in keys.tolist():
-            begin, count = runs.starts[key], int(runs.counts[key])
-            rows = runs.order[begin : begin + count]
-            phase = int(place_B[rows[0]])
-            alone = len(runs.slots) == 1
-            sum_LD = sum_BD if alone else sum_BD[rows]
-            base_D = last_KD[key]
-            for start in range(-phase, count, BLOCK):
-                block = sum_LD[max(start, 0) : start + BLOCK]
-                block[0] += base_D
-                np.add.accumulate(block, axis=0, out=block)
-                base_D = block[-1] * self.shrink_TD[-1]
-            if not alone:
-                sum_BD[rows] = sum_LD
-            last_KD[key] = base_D if (phase + count) % BLOCK == 0 else sum_LD[-1]
+        rows = np.argsort(rank_S, kind="stable")
+        for turn in np.split(rows, np.cumsum(np.bincount(rank_S))[:-1]):
+            sum_TD = sum_SD[turn]
+            sum_TD += last_KD[group_S[turn]]
+            sum_SD[turn] = sum_TD
+            sum_TD[phase_S[turn] == BLOCK - 1] *= self.shrink_TD[-1]
+            last_KD[group_S[turn]] = sum_TD

@@ -44,6 +44,8 @@ def tile_rows(group_B: IntArray, rows: int = GROUP_TILE) -> Tiling:
         >>> tiling.group_N, tiling.row_NR.tolist()
         (array([5, 7]), [[1, 1], [0, 2]])
     """
+    if len(group_B) and (group_B == group_B[0]).all():
+        return _tile_one(int(group_B[0]), len(group_B), rows)
     order = np.argsort(group_B, kind="stable")
     groups, counts = np.unique(group_B, return_counts=True)
     tiles = -(-counts // rows)
@@ -55,6 +57,15 @@ def tile_rows(group_B: IntArray, rows: int = GROUP_TILE) -> Tiling:
     place_B = np.empty_like(place_sorted)
     place_B[order] = place_sorted
     return Tiling(row.reshape(-1, rows), np.repeat(groups, tiles), place_B)
+
+
+def _tile_one(group: int, num_rows: int, rows: int) -> Tiling:
+    """The tiling of a batch of one group: its rows in order, padded with the first."""
+    place_B = np.arange(num_rows)
+    row = np.zeros(-(-num_rows // rows) * rows, np.int64)
+    row[:num_rows] = place_B
+    row_NR = row.reshape(-1, rows)
+    return Tiling(row_NR, np.full(len(row_NR), group), place_B)
 
 
 def tiled_matmul(x_BF: Floats, weight_FG: Floats) -> Floats:
@@ -82,6 +93,8 @@ def grouped_matmul(
         group_N: As `tile_rows` gives it.
         weight_EFF: One matrix a group.
     """
+    if len(group_N) and group_N[0] == group_N[-1]:
+        return np.matmul(x_NRF, weight_EFF[group_N[0]])
     product_NRF = np.empty_like(x_NRF)
     groups, starts = np.unique(group_N, return_index=True)
     stops = [*starts.tolist(), len(group_N)][1:]

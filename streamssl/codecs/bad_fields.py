@@ -62,6 +62,8 @@ class FieldPolicy:
             masks = {"wrong_type": wrong_BC, **masks}
         judged = Judged({}, {})
         for reason, bad_BC in masks.items():
+            if not bad_BC.any():
+                continue
             for row in np.flatnonzero(bad_BC.any(axis=1)).tolist():
                 fault = Fault(reason, detail(reason, row, int(bad_BC[row].argmax())))
                 if self.keeps:

@@ -133,9 +133,11 @@ class TableDecoder:
         for row, fault in judged.faults.items():
             faults.setdefault(row, fault)
         kept.update(judged.kept)
-        absent_BC = np.isnan(values_BC) & self._required
-        for place in np.flatnonzero(absent_BC.any(0)).tolist():
-            _add_faults(absent_BC[:, place], "missing_field", fields[place], columns[place], faults)
+        if self._required:
+            absent_BC = np.isnan(values_BC)
+            for place in np.flatnonzero(absent_BC.any(0)).tolist():
+                absent_B = absent_BC[:, place]
+                _add_faults(absent_B, "missing_field", fields[place], columns[place], faults)
         return values_BC
 
     def _texts(

@@ -138,6 +138,8 @@ def number_maps(names: Sequence[str], values_AN: npt.NDArray[np.float64]) -> pa.
 def named(place_B: npt.NDArray[np.int64], names: Sequence[str]) -> pa.Array:
     """`[B]` names by their places, null where there is no such place."""
     known = (place_B >= 0) & (place_B < len(names))
+    if not known.any():
+        return pa.nulls(len(place_B), pa.utf8())
     return pa.array(names, pa.utf8()).take(pa.array(place_B, mask=~known))
 
 

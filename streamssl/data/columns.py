@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import fields
+from functools import cache
 from typing import Any, Self, get_type_hints
 
 import numpy as np
@@ -92,7 +93,13 @@ def _concat(values: Sequence[Any]) -> Any:
 
 
 def _items(table: Any) -> list[tuple[str, Any]]:
-    return [(f.name, getattr(table, f.name)) for f in fields(table)]
+    kind: Any = type(table)  # mypy takes a class for what its objects are: without a hash
+    return [(name, getattr(table, name)) for name in _names(kind)]
+
+
+@cache
+def _names(kind: Any) -> tuple[str, ...]:
+    return tuple(field.name for field in fields(kind))
 
 
 def _as_kind(kind: Any, value: Any) -> Any:

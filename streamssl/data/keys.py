@@ -156,6 +156,10 @@ class Runs:
         self.group[self.order] = group_B
         self.rank[self.order] = row_B - self.starts[group_B]
 
+    def sorted(self, value_B: npt.NDArray[Any]) -> npt.NDArray[Any]:
+        """The rows sorted by slot; of a single key they are as they came, and the same array."""
+        return value_B if len(self.slots) == 1 else value_B[self.order]
+
     @property
     def last(self) -> IntArray:
         """`[K]` last row of each key."""

@@ -90,8 +90,8 @@ class ChannelWatch:
                     self._note_others(self._decoder.others(piece, self._known))
         num_events = sum(len(batch) for _, batch in parts)
         if num_events:
-            present = [np.count_nonzero(~np.isnan(batch.values_BC), axis=0) for _, batch in parts]
-            self._note_present(num_events, np.sum(present, axis=0))
+            missing = [np.isnan(batch.values_BC).sum(axis=0) for _, batch in parts]
+            self._note_present(num_events, num_events - np.sum(missing, axis=0))
 
     def missing_share(self, first: int, stop: int | None) -> float:
         """Share of missing values among recent events, of channels by their places."""

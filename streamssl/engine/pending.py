@@ -133,6 +133,9 @@ def decode(
 def below(decoded: Decoded, offset: int) -> Decoded:
     """What was decoded from messages below `offset`."""
     num_rows = int(np.searchsorted(decoded.batch.offset, offset))
+    batch = decoded.batch
+    if num_rows < len(batch):
+        batch = batch.take(slice(0, num_rows))
     letters = tuple(d for d in decoded.dead_letters if d.message.offset < offset)
     noted = tuple(bad for bad in decoded.bad_fields if bad.offset < offset)
-    return Decoded(decoded.batch.take(slice(0, num_rows)), letters, decoded.schema, noted)
+    return Decoded(batch, letters, decoded.schema, noted)

@@ -235,6 +235,7 @@ class GaussianBank(MomentBank):
         for name in STATE:
             check_shape(name, state[name], getattr(self, name).shape[1:])
             setattr(self, name, np.array(state[name]))
+        self.ensure(len(self.weight_E))
         self.precision_EF = np.zeros((len(self.weight_E), self.num_features), np.float32)
         self._renew_precision(np.arange(len(self.weight_E)))
 

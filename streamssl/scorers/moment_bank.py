@@ -11,8 +11,8 @@ import numpy as np
 import numpy.typing as npt
 
 from streamssl.arithmetic.moments import learning_rate
-from streamssl.data.events import Float32Array, FloatArray
-from streamssl.data.keys import Runs
+from streamssl.data.events import Float32Array, FloatArray, IntArray
+from streamssl.data.keys import Runs, of_rows
 
 # docs/research-log.md, "Constants of the arithmetic"
 FARTHEST = 1e15  # of a row from the mean, while it is learned: squares stay within float32
@@ -56,38 +56,41 @@ class MomentBank:
         Returns:
             `[K]` weight that each entry gained.
         """
-        entry_K, row_B = runs.slots, runs.order
-        total_K = np.maximum(np.add.reduceat(weight_B[row_B], runs.starts), 1e-300)
+        entry_K, group_S = runs.slots, runs.sorted(runs.group)
+        weight_S = runs.sorted(weight_B)
+        total_K = np.maximum(np.add.reduceat(weight_S, runs.starts), 1e-300)
         self.weight_E[entry_K] += total_K
         rate_K = learning_rate(self.weight_E[entry_K], total_K)
-        group_B = runs.group[row_B]
-        share_B1 = (weight_B[row_B] / total_K[group_B]).astype(np.float32)[:, None]
+        share_S1 = (weight_S / of_rows(total_K, group_S)).astype(np.float32)[:, None]
         about_KF = self.mean_EF[entry_K].astype(np.float32)
-        centred_BF = _centred(x_BF[row_B], about_KF[group_B])
-        move_KF = np.add.reduceat(centred_BF * share_B1, runs.starts, axis=0)
-        centred_BF -= move_KF[group_B]
-        centred_BF *= np.sqrt(share_B1 * rate_K[group_B, None].astype(np.float32))
+        # Rows G of each entry, and behind them one for the shift of its mean.
+        rows_LF = np.empty((len(x_BF) + len(entry_K), self.num_features), np.float32)
+        place = slice(-1) if len(entry_K) == 1 else np.arange(len(x_BF)) + group_S
+        centred_SF = _centred(runs.sorted(x_BF), of_rows(about_KF, group_S), out=rows_LF[place])
+        move_KF = np.add.reduceat(centred_SF * share_S1, runs.starts, axis=0)
+        centred_SF -= of_rows(move_KF, group_S)
+        rate_K1 = rate_K[:, None].astype(np.float32)
+        centred_SF *= np.sqrt(share_S1 * of_rows(rate_K1, group_S))
         shift_KF = about_KF - self.mean_EF[entry_K] + move_KF
         self.mean_EF[entry_K] += rate_K[:, None] * shift_KF
         shift_KF *= np.sqrt(rate_K * (1.0 - rate_K))[:, None]
-        keep_K = (1.0 - rate_K).astype(np.float32)
-        self._add_products(runs, centred_BF, shift_KF.astype(np.float32), keep_K)
+        if len(entry_K) > 1:
+            rows_LF[place] = centred_SF
+        stops_K = runs.starts + runs.counts + np.arange(len(entry_K))
+        rows_LF[stops_K] = shift_KF
+        self._add_products(entry_K, rows_LF, stops_K + 1, (1.0 - rate_K).astype(np.float32))
         return total_K
 
     def _add_products(
-        self, runs: Runs, centred_BF: Float32Array, shift_KF: Float32Array, keep_K: Float32Array
+        self, entry_K: IntArray, rows_LF: Float32Array, stop_K: IntArray, keep_K: Float32Array
     ) -> None:
-        """C <- keep C + G' G for the rows G of each entry, the shift of its mean among them."""
-        starts = runs.starts + np.arange(len(runs.starts))
-        stops = starts + runs.counts
-        rows = np.empty((len(centred_BF) + len(starts), self.num_features), np.float32)
-        rows[np.arange(len(centred_BF)) + runs.group[runs.order]] = centred_BF
-        rows[stops] = shift_KF
-        bounds = zip(runs.slots.tolist(), starts.tolist(), (stops + 1).tolist(), strict=True)
-        for (entry, start, stop), keep in zip(bounds, keep_K, strict=True):
-            covariance, gram = self.covariance_EFF[entry], rows[start:stop].T @ rows[start:stop]
+        """C <- keep C + G' G for the rows G of each entry, that stand one entry after another."""
+        start = 0
+        for entry, stop, keep in zip(entry_K.tolist(), stop_K.tolist(), keep_K, strict=True):
+            covariance, rows = self.covariance_EFF[entry], rows_LF[start:stop]
             covariance *= keep
-            covariance += gram
+            covariance += rows.T @ rows
+            start = stop
 
     def seed_entry(
         self, entry: int, center_F: FloatArray, scale_F: FloatArray, rows: float = SEED_ROWS
@@ -115,10 +118,10 @@ def extended(
     return np.concatenate([array, np.full((missing, *array.shape[1:]), fill, array.dtype)])
 
 
-def _centred(x_BF: Float32Array, mean_BF: Float32Array) -> Float32Array:
-    """Rows about their mean, in place; a missing value counts as the mean."""
+def _centred(x_BF: Float32Array, mean_BF: Float32Array, out: Float32Array) -> Float32Array:
+    """Rows about their mean; a missing value counts as the mean."""
     with np.errstate(over="ignore"):
-        x_BF -= mean_BF
-        if np.isnan(x_BF.sum()):
-            np.nan_to_num(x_BF, copy=False, nan=0.0)
-    return np.clip(x_BF, -FARTHEST, FARTHEST, out=x_BF)
+        np.subtract(x_BF, mean_BF, out=out)
+        if np.isnan(out.sum()):
+            np.nan_to_num(out, copy=False, nan=0.0)
+    return np.clip(out, -FARTHEST, FARTHEST, out=out)

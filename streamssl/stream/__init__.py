@@ -276,7 +276,9 @@ class StreamLearner:
     def _pieces(self, model: StreamModel, batch: EventBatch) -> list[EventBatch]:
         """The batch in pieces of which the inputs take bounded memory; at least one."""
         rows = min(CHUNK_ROWS, max(1, CHUNK_BYTES // model.modality.spec.num_bytes))
-        begins = range(0, max(len(batch), 1), rows)
+        if len(batch) <= rows:
+            return [batch]
+        begins = range(0, len(batch), rows)
         return [batch.take(slice(begin, begin + rows)) for begin in begins]
 
     def _for(self, batch: EventBatch) -> StreamModel:

@@ -115,6 +115,9 @@ def _by_partition(pieces: list[OpenRows]) -> list[OpenRows]:
         starts = [0, *(1 + np.flatnonzero(np.diff(partition_B))).tolist()]
         if len(starts) > MOST_RUNS:  # Interleaved, not one partition after another.
             return pieces
+        if len(starts) == 1:
+            cut.append((int(partition_B[0]) if len(partition_B) else -1, rows))
+            continue
         stops = [*starts[1:], len(partition_B)]
         cut += [
             (int(partition_B[start]) if stop > start else -1, rows.take(slice(start, stop)))

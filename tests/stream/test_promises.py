@@ -114,6 +114,27 @@ def test_resuming_at_an_epoch_changes_no_bit(
 
 
 @every_modality
+def test_resuming_changes_no_bit_where_keys_come_and_go(example: Example, tmp_path: Path) -> None:
+    """Statistics that go from one key to another begin as they would have."""
+    sections = {
+        "modality": {"max_keys": 4, "kind": example.kind, **example.section},
+        "scorers": {"own_keys": 2, "residual": {"enabled": True, "weight": 0.5}},
+    }
+    learner, batch = StreamLearner(example.config(**sections)), example.batch(900, num_keys=9)
+    for start in range(0, 900, 150):
+        learner.save(tmp_path)
+        resumed = StreamLearner(example.config(**sections))
+        resumed.load(tmp_path)
+        piece = batch.take(slice(start, start + 150))
+        results = [one.process(piece) for one in (learner, resumed)]
+        assert_same(*results)
+        reports = [one.close_epoch(Decisions("end")) for one in (learner, resumed)]
+        assert reports[0].keys_evicted == reports[1].keys_evicted
+        assert learner.state_crc32c() == resumed.state_crc32c()
+    assert reports[0].keys_active == 4
+
+
+@every_modality
 def test_score_and_embed_change_nothing(example: Example) -> None:
     """The reading verbs leave the learner as it was, unknown keys included."""
     read, plain, batch = new(example), new(example), events_of(example.kind)

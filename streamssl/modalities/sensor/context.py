@@ -79,8 +79,8 @@ class History:
 
 def _standardised(rows_BC: Float32Array, center_BC: FloatArray, scale_BC: FloatArray) -> FloatArray:
     """`[B, C]` (x - m) / s, 0 where never seen."""
-    z_BC: FloatArray = np.nan_to_num((rows_BC - center_BC) / scale_BC, nan=0.0)
-    return z_BC
+    z_BC: FloatArray = (rows_BC - center_BC) / scale_BC
+    return z_BC if np.isfinite(z_BC.sum()) else np.nan_to_num(z_BC, copy=False, nan=0.0)
 
 
 def pieces(rows_LC: Float32Array, steps: int) -> Float32Array:
@@ -227,7 +227,7 @@ def extend(runs: Runs, values_BC: FloatArray, window_KTC: Floats) -> tuple[Float
     begin_K = runs.starts + np.arange(num_keys) * steps
     extended = np.empty((num_rows + num_keys * steps, num_channels), window_KTC.dtype)
     extended[begin_K[:, None] + np.arange(steps)] = window_KTC
-    extended[place_sorted] = values_BC[runs.order]
+    extended[place_sorted] = runs.sorted(values_BC)
     if np.isnan(values_BC).any():
         extended = _carry_forward(extended, begin_K + steps - 1, place_sorted)
     place_B = np.empty_like(place_sorted)

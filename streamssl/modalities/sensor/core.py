@@ -259,6 +259,9 @@ class SensorCore(Core[SensorMeasured]):
             bank.ensure(admitted.num_entries)
         for slot, entry in admitted.assigned:
             row = int(np.flatnonzero(measured.slot_B == slot)[0])
+            self.gaussians.set_origins(
+                np.array([entry]), self._context.origins.of(np.array([slot]))
+            )
             self.gaussians.begin_entry(entry, measured.center_BC[row], measured.scale_BC[row])
 
     def per_key(self) -> list[KeyColumns]:

@@ -47,9 +47,9 @@ def block_means(x_BTC: Tensor, sizes: list[int]) -> Tensor:
     for size, group in groupby(sizes):
         num_blocks = len([*group])
         end = begin + num_blocks * size
-        shape = (len(x_BTC), num_blocks, size, x_BTC.shape[2])
-        blocks = x_BTC[:, begin:end].reshape(shape)
-        parts.append(reduce(torch.add, blocks.unbind(2)) / size)
+        rows = x_BTC[:, begin:end]
+        blocks = rows.reshape(len(x_BTC), num_blocks, size, x_BTC.shape[2])
+        parts.append(rows if size == 1 else reduce(torch.add, blocks.unbind(2)) / size)
         begin = end
     return torch.cat(parts, 1)
 

@@ -136,7 +136,7 @@ class ChannelLevels:
         """Count values; a channel that has enough begins with its median and its robust scale."""
         columns, slots = self.columns, runs.slots
         before_KC = columns["count"][slots]
-        worth_SC = (~np.isnan(values_BC) * worth_B[:, None])[runs.order]
+        worth_SC = runs.sorted(~np.isnan(values_BC) * worth_B[:, None])
         after_KC = before_KC + np.add.reduceat(worth_SC, runs.starts, axis=0)
         columns["count"][slots] = after_KC
         fresh_KC = (before_KC < KNOWN_ROWS) & (after_KC >= KNOWN_ROWS)
@@ -157,13 +157,13 @@ class ChannelLevels:
         """Move each mode by its rows' bounded distances."""
         columns, slots = self.columns, runs.slots
         scale_KC, weight_KM = self.scales(slots), columns["weight"][slots]
-        num_K = np.add.reduceat(worth_B[runs.order], runs.starts)
+        num_K = np.add.reduceat(runs.sorted(worth_B), runs.starts)
         weight_KM *= ((1.0 - 1.0 / MEMORY_ROWS) ** num_K)[:, None]
         bounded_BC = np.clip(z_BC, -USUAL, USUAL)
         for mode in np.unique(mode_B).tolist():
-            worth_S = np.where(mode_B == mode, worth_B, 0.0)[runs.order]
+            worth_S = runs.sorted(np.where(mode_B == mode, worth_B, 0.0))
             new_K = np.add.reduceat(worth_S, runs.starts)
-            moved_SC = bounded_BC[runs.order] * worth_S[:, None]
+            moved_SC = runs.sorted(bounded_BC) * worth_S[:, None]
             sum_KC = np.add.reduceat(moved_SC, runs.starts, axis=0)
             weight_KM[:, mode] += new_K
             rate_K = learning_rate(weight_KM[:, mode], new_K)
@@ -178,9 +178,9 @@ class ChannelLevels:
         columns, slots = self.columns, runs.slots
         bound_B1 = np.where(wild_B, CAP, USUAL)[:, None]
         square_BC = np.minimum(np.abs(z_BC), bound_B1) ** 2
-        worth_SC = ((z_BC != 0.0) * worth_B[:, None])[runs.order]
+        worth_SC = runs.sorted((z_BC != 0.0) * worth_B[:, None])
         new_KC = np.add.reduceat(worth_SC, runs.starts, axis=0)
-        mean_KC = np.add.reduceat(square_BC[runs.order] * worth_SC, runs.starts, axis=0)
+        mean_KC = np.add.reduceat(runs.sorted(square_BC) * worth_SC, runs.starts, axis=0)
         mean_KC /= np.maximum(new_KC, 1.0)
         rate_KC = learning_rate(np.maximum(columns["count"][slots], 1.0), new_KC)
         rate_KC = np.minimum(rate_KC, 1.0)
@@ -204,7 +204,7 @@ class ChannelLevels:
         flat_KC = (columns["scale"][slots] == 0.0) & (columns["count"][slots] >= KNOWN_ROWS)
         if not flat_KC.any():
             return
-        num_KC = np.add.reduceat(moved_BC[runs.order], runs.starts, axis=0, dtype=np.int64)
+        num_KC = np.add.reduceat(runs.sorted(moved_BC), runs.starts, axis=0, dtype=np.int64)
         for key, channel in np.argwhere(flat_KC & (num_KC >= WAKING_ROWS)).tolist():
             rows = np.flatnonzero((runs.group == key) & moved_BC[:, channel])
             center_R = columns["center"][slots[key], mode_B[rows], channel]

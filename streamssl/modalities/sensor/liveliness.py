@@ -86,16 +86,16 @@ class Liveliness:
         self, runs: Runs, values_BC: FloatArray, after: Mapping[str, Any]
     ) -> tuple[FloatArray, FloatArray]:
         """|x - x_before| of the sorted rows, bounded, and the keys' last values."""
-        rows_SC, last_KC = values_BC[runs.order], after["last"]
+        rows_SC, last_KC = runs.sorted(values_BC), after["last"]
         if np.isnan(rows_SC.sum()):
             rows_LC, place_B = extend(runs, values_BC, last_KC[:, None])
-            rows_SC = rows_LC[place_B[runs.order]]
+            rows_SC = rows_LC[runs.sorted(place_B)]
         change_SC = np.empty_like(rows_SC)
         np.subtract(rows_SC[1:], rows_SC[:-1], out=change_SC[1:])
         change_SC[runs.starts] = rows_SC[runs.starts] - last_KC
         np.abs(change_SC, out=change_SC)
         bound_KC = np.where(after["step"] > 0.0, STEP_CAP * after["step"], np.finfo(np.float32).max)
-        np.minimum(change_SC, of_rows(bound_KC, runs.group[runs.order]), out=change_SC)
+        np.minimum(change_SC, of_rows(bound_KC, runs.sorted(runs.group)), out=change_SC)
         if np.isnan(change_SC.sum()):
             np.nan_to_num(change_SC, copy=False, nan=0.0)
         return change_SC, rows_SC[runs.starts + runs.counts - 1]
@@ -199,8 +199,8 @@ class Blocks:
         self._runs, last_K = runs, (phase_K + runs.counts - 1) // BLOCK
         self.last_K = np.cumsum(last_K + 1) - 1
         self.group_S = np.repeat(np.arange(len(phase_K)), last_K + 1)
-        group_R = runs.group[runs.order]
-        place_R = phase_K[group_R] + runs.rank[runs.order]
+        group_R = runs.sorted(runs.group)
+        place_R = phase_K[group_R] + runs.sorted(runs.rank)
         self._place_R, first_K = place_R % BLOCK, self.last_K - last_K
         self._block_R = first_K[group_R] + place_R // BLOCK
         self.full_S = np.ones(len(self.group_S), bool)
@@ -212,10 +212,20 @@ class Blocks:
         """`[S, C]` sums of sorted rows, one after another from what the open blocks hold on."""
         sum_SC = np.zeros((len(self.group_S), value_RC.shape[1]))
         sum_SC[self._first_K] = held_KC
+        if len(self.last_K) == 1 and len(value_RC):
+            self._add_one(sum_SC, value_RC)
+            return sum_SC
         order = np.argsort(self._place_R, kind="stable")
         for turn in np.split(order, np.flatnonzero(np.diff(self._place_R[order])) + 1):
             sum_SC[self._block_R[turn]] += value_RC[turn]
         return sum_SC
+
+    def _add_one(self, sum_SC: FloatArray, value_RC: FloatArray) -> None:
+        """The rows of a single key, in place: the first of all blocks, then the second ones."""
+        for turn in range(BLOCK):
+            block, begin = divmod(turn - int(self._place_R[0]), BLOCK)
+            rows_SC = value_RC[begin::BLOCK]
+            sum_SC[-block : len(rows_SC) - block] += rows_SC
 
     def latest(self, value_F: Any, held_K: Any) -> tuple[Any, Any]:
         """`[B]` value of the last whole block up to each row, and `[K]` after the batch."""

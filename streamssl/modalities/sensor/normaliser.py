@@ -12,7 +12,7 @@ import numpy as np
 
 from streamssl.arithmetic.moments import deviation, learning_rate
 from streamssl.data.events import Float32Array, FloatArray, IntArray
-from streamssl.data.keys import KeyColumns, Runs
+from streamssl.data.keys import KeyColumns, Runs, of_rows
 
 # docs/research-log.md, "Constants of the arithmetic"
 PRIOR_ROWS = 8.0
@@ -92,12 +92,12 @@ class Normaliser:
 
 def _moments(runs: Runs, x_BC: FloatArray) -> FloatArray:
     """`[3, K, C]` count, mean and variance of each key's rows, in two passes."""
-    rows = x_BC[runs.order]
+    rows = runs.sorted(x_BC)
     valid = ~np.isnan(rows)
     count = np.add.reduceat(valid.astype(np.float64), runs.starts, axis=0)
     divisor = np.maximum(count, 1.0)
     mean = np.add.reduceat(np.where(valid, rows, 0.0), runs.starts, axis=0) / divisor
-    centred = np.where(valid, rows - np.repeat(mean, runs.counts, axis=0), 0.0)
+    centred = np.where(valid, rows - of_rows(mean, runs.sorted(runs.group)), 0.0)
     return np.stack(
         [count, mean, np.add.reduceat(centred * centred, runs.starts, axis=0) / divisor]
     )

@@ -51,7 +51,8 @@ class OriginsOfBatch:
             place_K = np.minimum(place_K, len(self.decided.slots) - 1)
             found_K = self.decided.slots[place_K] == slots
             origin_KC[found_K] = self.decided.origin_KC[place_K[found_K]]
-        return np.nan_to_num(origin_KC, copy=False, nan=0.0)
+        origin_KC[np.isnan(origin_KC)] = 0.0
+        return origin_KC
 
 
 class Origins:
