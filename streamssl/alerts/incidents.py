@@ -2,7 +2,8 @@
 
 A key spends a token for every incident; one comes back every 1 / budget events. Ten are free, each
 one after that asks for a p-value smaller by e, and at thirty nothing opens: the key is muted. An
-incident that lasts is accepted as the new normal.
+incident that goes on asks for more, too: after f > 16 anomalies for a p-value smaller by
+(f / 16)^2. One that lasts is accepted as the new normal.
 
 B = events, K = keys. Arrays with the suffix S are sorted by key, in order within a key.
 """
@@ -26,8 +27,9 @@ NEVER = -1
 # docs/research-log.md, "Constants of the arithmetic"
 FREE_TOKENS = 10.0
 MOST_TOKENS = 30.0
-# What a key remembers: first event and last anomaly of its incident, and the tokens it spent.
-INTEGERS = ("offset", "index", "began", "last", "counted", "accepted")
+FREE_ANOMALIES = 16.0
+# What a key remembers: first event and last rare one of its incident, and the tokens it spent.
+INTEGERS = ("offset", "index", "began", "last", "counted", "accepted", "flagged")
 NUMBERS = ("opened_at", "spent")
 CARRIED = ("offset", "index", "last", "counted")
 NOTHING = (float("nan"),) * (len(CARRIED) + len(NUMBERS))
@@ -87,7 +89,7 @@ class Incidents:
         """Incident of each row (each key's rows in order); changes nothing.
 
         An incident opens at p <= budget exp(-max(spent - 10, 0)) where no other is open, and is
-        open until `incident_gap` events pass without an anomaly; the event that completes the gap
+        open until `incident_gap` events pass without a rare one; the event that completes the gap
         carries `end`. The event at which one becomes the new normal carries `accepted`, one that
         would open an incident but for the tokens `muted`.
 
@@ -154,8 +156,13 @@ class _Key:
     last: int
     counted: int
     accepted: int
+    flagged: int
     opened_at: float
     spent: float
+
+    def threshold(self) -> float:
+        """p-value up to which an event of the open incident is an anomaly."""
+        return self.opened_at * float(_asked(self.flagged))
 
 
 class _Walk:
@@ -180,6 +187,7 @@ class _Walk:
         self._memory: list[tuple[int, int, int, int, float, float]] = []
         self._state_B = np.zeros(len(age_B), np.int64)
         self._anomaly_B = np.zeros(len(age_B), bool)
+        self._asked_B = np.full(len(age_B), np.nan)  # of the rare rows of open incidents
 
     def _key(self, key: int) -> _Key:
         if key not in self._keys:
@@ -200,14 +208,16 @@ class _Walk:
             self._open(memory, row, age, p)
         self._changed.append(row)
         self._memory.append(
-            (memory.offset, memory.index, memory.last, age, memory.opened_at, memory.spent)
+            (memory.offset, memory.index, memory.last, age, memory.threshold(), memory.spent)
         )
 
     def _go_on(self, memory: _Key, row: int, age: int, p: float) -> None:
         if age - memory.began >= self._incidents.acceptance.after(age):
             self._state_B[row], memory.accepted, memory.last = ACCEPTED, 1, NEVER
         elif p <= memory.opened_at:
-            self._anomaly_B[row], memory.last = True, age
+            memory.last, self._asked_B[row] = age, memory.threshold()
+            if p <= self._asked_B[row]:
+                self._anomaly_B[row], memory.flagged = True, memory.flagged + 1
 
     def _open(self, memory: _Key, row: int, age: int, p: float) -> None:
         if memory.spent > MOST_TOKENS - 1.0:
@@ -216,7 +226,7 @@ class _Walk:
         threshold = self._budget * math.exp(-max(memory.spent - FREE_TOKENS, 0.0))
         if p <= threshold:
             memory.offset, memory.index = self._position_B2[row].tolist()
-            memory.began = memory.last = age
+            memory.began, memory.last, memory.flagged = age, age, 1
             memory.opened_at, memory.spent = threshold, memory.spent + 1.0
             self._state_B[row], self._anomaly_B[row] = START, True
 
@@ -233,6 +243,8 @@ class _Walk:
         left_S = np.maximum(spent_S - self._budget * idle_S, 0.0)
         fresh_S = self._budget * np.exp(-np.maximum(left_S - FREE_TOKENS, 0.0))
         threshold_S = np.where(since_S < gap, opened_at_S, fresh_S)
+        asked_S = self._asked_B[runs.order]
+        threshold_S = np.where(np.isnan(asked_S), threshold_S, asked_S)
         shown_S = (state_S != NONE) & (state_S != MUTED)
         integers, numbers = np.empty((3, len(age_S)), np.int64), np.empty(len(age_S))
         columns = np.where(shown_S, offset_S, NEVER), np.where(shown_S, index_S, NEVER), state_S
@@ -263,6 +275,13 @@ class _Walk:
         own_S1 = (latest_S >= np.repeat(runs.starts, runs.counts))[:, None]
         memory_X6 = np.array([*self._memory, NOTHING])
         integers = [self._integers_KX[:, INTEGERS.index(name)] for name in CARRIED]
-        numbers = [self._numbers_KX[:, place] for place in range(len(NUMBERS))]
+        opened_at_K, spent_K = self._numbers_KX.T
+        flagged_K = self._integers_KX[:, INTEGERS.index("flagged")]
+        numbers = [opened_at_K * _asked(flagged_K), spent_K]
         held_S6 = np.repeat(np.stack([*integers, *numbers], axis=1), runs.counts, axis=0)
         return np.where(own_S1, memory_X6[changed_S[latest_S]], held_S6).T
+
+
+def _asked(flagged: Any) -> Any:
+    """By what the threshold of an incident falls, after so many anomalies."""
+    return np.minimum(1.0, FREE_ANOMALIES / np.maximum(flagged, 1)) ** 2

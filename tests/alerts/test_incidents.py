@@ -38,6 +38,7 @@ class Rules:
     opened_at: float = 0.0
     spent: float = 0.0
     counted: int = 0
+    flagged: int = 0
     accepted: bool = False
     rows: list[tuple[int, int, float, bool]] = field(default_factory=list)
 
@@ -46,6 +47,7 @@ class Rules:
         is_open = self.last >= 0 and self.age - self.last <= GAP
         left = max(0.0, self.spent - BUDGET * (self.age - self.counted))
         state, anomaly = NONE, False
+        asked, rare = self._asked(), is_open and p <= self.opened_at
         if p <= BUDGET:
             self.spent, self.counted = left, self.age
             state, anomaly = self._go_on(p) if is_open else self._open(p, left)
@@ -53,7 +55,8 @@ class Rules:
         if state == NONE and since <= GAP:
             state = END if since == GAP else ONGOING
         left = max(0.0, self.spent - BUDGET * (self.age - self.counted))
-        threshold = self.opened_at if since < GAP else BUDGET * math.exp(-max(left - 10.0, 0.0))
+        asked = asked if rare else self._asked()
+        threshold = asked if since < GAP else BUDGET * math.exp(-max(left - 10.0, 0.0))
         shown = self.began if state not in (NONE, MUTED) else -1
         self.rows.append((state, shown, threshold, anomaly))
         self.age += 1
@@ -62,10 +65,14 @@ class Rules:
         if self.age - self.began >= self.accepted_after:
             self.accepted, self.last = True, -1
             return ACCEPTED, False
-        if p <= self.opened_at:
-            self.last = self.age
-            return NONE, True
-        return NONE, False
+        if p > self.opened_at:
+            return NONE, False
+        self.last, anomaly = self.age, p <= self._asked()
+        self.flagged += anomaly
+        return NONE, anomaly
+
+    def _asked(self) -> float:
+        return self.opened_at * min(1.0, 16.0 / max(self.flagged, 1)) ** 2
 
     def _open(self, p: float, spent: float) -> tuple[int, bool]:
         threshold = BUDGET * math.exp(-max(spent - 10.0, 0.0))
@@ -75,7 +82,7 @@ class Rules:
             return MUTED, False
         if p > threshold:
             return NONE, False
-        self.began = self.last = self.age
+        self.began, self.last, self.flagged = self.age, self.age, 1
         self.opened_at, self.spent = threshold, spent + 1.0
         return START, True
 
@@ -192,6 +199,14 @@ def test_an_incident_keeps_the_threshold_that_it_opened_at() -> None:
     rows = walked.alone(opened_at * np.array([0.9, 1.5, 0.99, 10.0]))
     assert rows.anomaly.tolist() == [True, False, True, False]
     assert rows.state[0] == START
+
+
+def test_what_goes_on_must_be_the_rarer() -> None:
+    """A long incident stays one, but only what is rare enough for its length is an anomaly."""
+    rows = Walked().alone(np.full(400, BUDGET / 9.1))
+    assert rows.anomaly.sum() == 3 * 16 + 1
+    assert (rows.state[1:] == ONGOING).all()
+    assert Walked().alone(np.full(400, RARE)).anomaly.all()
 
 
 def test_a_key_that_spent_everything_is_muted() -> None:
