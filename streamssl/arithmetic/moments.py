@@ -8,8 +8,9 @@ import numpy as np
 
 # docs/research-log.md, "Constants of the arithmetic"
 MEMORY_ROWS = 20_000
-FLAT_VARIANCE = 1e-12
+FLAT = 1e-6
 FLAT_SHARE = 0.05
+LEAST_DEVIATION = 1e-18  # float32 holds its square
 
 
 def learning_rate(total: Any, new: Any) -> Any:
@@ -29,11 +30,14 @@ def learning_rate(total: Any, new: Any) -> Any:
 
 
 def deviation(mean: Any, variance: Any) -> Any:
-    """Standard deviation s = sqrt(v); of a flat variable (v < 1e-12) s = .05 max(|m|, 1).
+    """Standard deviation s = sqrt(v); of a flat variable s = .05 max(|m|, 1).
+
+    Flat is what moves by a millionth of its level at most, or by 1e-6 if that is less.
 
     Example:
         >>> deviation(np.array([3.0, 40.0]), np.array([4.0, 0.0]))
         array([2., 2.])
     """
-    flat = FLAT_SHARE * np.maximum(np.abs(mean), 1.0)
-    return np.where(variance < FLAT_VARIANCE, flat, np.sqrt(np.maximum(variance, FLAT_VARIANCE)))
+    size, root = np.abs(mean), np.sqrt(np.maximum(variance, 0.0))
+    flat = FLAT_SHARE * np.maximum(size, 1.0)
+    return np.where(root <= FLAT * np.minimum(size, 1.0), flat, np.maximum(root, LEAST_DEVIATION))

@@ -1,4 +1,4 @@
-"""The published score does not know where a channel's zero is, and forgets early nonsense."""
+"""The published score knows neither zero nor unit of a channel, and forgets early nonsense."""
 
 from __future__ import annotations
 
@@ -38,6 +38,18 @@ def test_raw_is_the_same_about_any_level(offset: float) -> None:
         np.testing.assert_allclose(numbers, getattr(wanted, name)[:, 1], atol=0.05)
     came = found.actual.numbers_AN[:, 1] - offset
     np.testing.assert_array_equal(came, wanted.actual.numbers_AN[:, 1])
+
+
+@pytest.mark.parametrize("unit", [2.0**-40, 2.0**-20, 2.0**30])
+def test_raw_is_the_same_in_any_unit(unit: float) -> None:
+    """A channel in units of 1e-12 is scored as one in units of 1."""
+    x = stream()
+    scaled = x.copy()
+    scaled[:, 1] *= unit
+    here, there = run(x), run(scaled)
+    fitted = slice(256, None)  # a flat lag of the first rows is .05 wide in any unit
+    np.testing.assert_allclose(there.raw[fitted], here.raw[fitted], rtol=0.06)
+    assert there.anomaly[2_200:2_220].any()
 
 
 @pytest.mark.parametrize("row", [0, 1])
