@@ -30,6 +30,8 @@ class Acceptance(NamedTuple):
 ACCEPTANCE = Acceptance()
 
 
-def lasting(count: Any, num_other: Any, num_ordinary: Any) -> Any:
+def lasting(
+    count: Any, num_other: Any, num_ordinary: Any, ordinary_share: float = ORDINARY_SHARE
+) -> Any:
     """How far something lasts already: c <- max(0, c + rows elsewhere - ordinary rows / 4)."""
-    return np.maximum(0.0, count + num_other - ORDINARY_SHARE * num_ordinary)
+    return np.maximum(0.0, count + num_other - ordinary_share * num_ordinary)

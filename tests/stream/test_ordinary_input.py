@@ -93,11 +93,13 @@ def test_two_operating_modes_are_learnt(length: int) -> None:
     assert results.anomaly[num_rows // 2 :][~faulty[num_rows // 2 :]].mean() < 0.01
 
 
-def test_three_operating_modes_in_turn_are_learnt() -> None:
-    """The third is not taken for noise while the second is followed."""
-    num_rows, length = 24_000, 250
-    levels = np.array([[35.0, 8.0, 61.0], [60.0, 14.0, 30.0], [10.0, 30.0, 45.0]])
-    mode = (np.arange(num_rows) // length) % 3
+@pytest.mark.parametrize(("num_modes", "length"), [(3, 250), (4, 250), (5, 600)])
+def test_several_operating_modes_in_turn_are_learnt(num_modes: int, length: int) -> None:
+    """The third is not taken for noise while the second is followed; the last one is learnt too."""
+    num_rows = 24_000
+    all_levels = ([35, 8, 61], [60, 14, 30], [10, 30, 45], [80, 50, 10], [20, 70, 90])
+    levels = np.array(all_levels[:num_modes], float)
+    mode = (np.arange(num_rows) // length) % num_modes
     starts = [int(q * num_rows) // length * length + length // 2 for q in (0.6, 0.75, 0.9)]
     results = run(with_faults(levels[mode] + 0.5 * noise(num_rows, seed=16), starts, 5.0))
     assert seen(results, starts) == [True] * 3

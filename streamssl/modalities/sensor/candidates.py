@@ -23,6 +23,7 @@ CAP = 20.0  # most that one channel says of how far a row is from a level
 NEAR_ONE = 6.0
 NEAR_MANY = 2.0
 AT_MOST = 9.0  # deviations of a single channel
+KNOWN_SHARE = 1.0 / 8.0  # what a row at a known mode takes back of a candidate
 NUM_TRIED = 16  # rows of which the one with the most like it begins a candidate
 NUM_OTHERS = 3  # further levels at which rows of an epoch may lie
 DENSE_ROWS = 8
@@ -86,7 +87,8 @@ class Candidates:
     ) -> tuple[BoolArray, BoolArray, float]:
         """Rows at a level of their own, rows at none, and how many were at the candidate by now.
 
-        Rows at the key's modes take a quarter back; those far off elsewhere say nothing.
+        Rows at the key's modes take an eighth back, so that the last of four that take turns is
+        learnt as well; those far off elsewhere say nothing.
         """
         columns, count = self._columns, float(self._columns["candidate_rows"][slot])
         known_C = columns["count"][slot] >= KNOWN_ROWS
@@ -95,7 +97,7 @@ class Candidates:
         level_C = columns["candidate"][slot]
         near_R = far_R & _at(level_C, values_RC, scale_C, known_C)
         num_near = float(worth_R[near_R].sum())
-        count = float(lasting(count, num_near, worth_R[~far_R].sum()))
+        count = float(lasting(count, num_near, worth_R[~far_R].sum(), KNOWN_SHARE))
         if num_near:
             middle_C = quantile(values_RC[near_R][None], 0.5)[0]
             level_C = np.where(np.isnan(level_C), middle_C, level_C)

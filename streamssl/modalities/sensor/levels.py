@@ -23,7 +23,7 @@ from streamssl.modalities.sensor.origins import Origins
 from streamssl.modalities.sensor.robust import KNOWN_ROWS, first_level
 
 # docs/research-log.md, "Constants of the arithmetic"
-NUM_MODES = 4
+NUM_MODES = 8
 USUAL = 4.0  # deviations up to which a row moves a scale as it is
 FARTHEST = 20.0
 SMALLEST_SHARE = 1e-12  # of a level: its float64 says no more
