@@ -11,7 +11,7 @@ import pyarrow.parquet as pq
 
 from streamssl.data.events import Float32Array, FloatArray, IntArray, StreamsslError
 
-SENSOR_SETS = ("skab", "smd", "nab")
+SENSOR_SETS = ("skab", "smd", "nab", "asd")
 DATA_VARIABLE = "STREAMSSL_BENCH_DATA"
 _EVAL_PREFIX = "eval_"
 
@@ -21,7 +21,8 @@ with the columns `time`, one float column a channel, `eval_label` (1 = anomaly) 
 (1 = the metrics count this row, 0 = warm-up). The sets are public:
   skab  https://github.com/waico/SKAB             34 series, 8 channels
   smd   https://github.com/NetManAIOps/OmniAnomaly  folder ServerMachineDataset, 38 channels
-  nab   https://github.com/numenta/NAB            58 series, 1 channel"""
+  nab   https://github.com/numenta/NAB            58 series, 1 channel
+  asd   https://github.com/zhhlee/InterFusion     application servers, 19 channels"""
 
 
 class BenchDataError(StreamsslError):

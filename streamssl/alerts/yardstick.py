@@ -15,11 +15,11 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from streamssl.alerts.tables import NUM_COLUMNS, Tables, tables_of
+from streamssl.alerts.tables import KNOTS, NUM_COLUMNS, Tables, tables_of
 from streamssl.arithmetic.acceptance import lasting
 from streamssl.arithmetic.histogram import NUM_BINS, add_bins_to_pool
 from streamssl.data.events import BoolArray, FloatArray, IntArray
-from streamssl.data.keys import KeyColumns, Runs
+from streamssl.data.keys import KeyColumns, Runs, of_rows
 
 # docs/research-log.md, "Constants of the arithmetic"
 POOL_MEMORY = 2_000.0
@@ -114,27 +114,33 @@ class Yardstick:
         """
         if not len(age_B):
             return
-        kinds = np.arange(self.num_evidence)
-        names_KE = keys.slots[:, None] * self.num_evidence + kinds
-        tables = self.tables(names_KE.reshape(-1))
-        bound_KE = tables.place((alarm.p_KE / BOUND).reshape(-1)).reshape(names_KE.shape)
-        rare_KE = tables.place(alarm.largest_p_KE.reshape(-1)).reshape(names_KE.shape)
-        rare, kind_R = np.nonzero(position_BE >= rare_KE[keys.group])
-        group_R = keys.group[rare]
-        normal_KE = self._new_normal(keys, group_R, kind_R, alarm.accepted_K)
-        bound_KE[normal_KE] = np.inf
+        names_KE = keys.slots[:, None] * self.num_evidence + np.arange(self.num_evidence)
+        high, kind_H = self._high(keys, position_BE, alarm)
+        at_H = keys.group[high], kind_H
+        tables, position_H = self.tables(names_KE[at_H]), position_BE[high, kind_H]
+        is_rare_H = position_H >= tables.place(alarm.largest_p_KE[at_H])
+        rare, at_R = high[is_rare_H], (at_H[0][is_rare_H], kind_H[is_rare_H])
+        normal_KE = self._new_normal(keys, *at_R, alarm.accepted_K)
         kept_BE = np.ones(position_BE.shape, bool)
         if len(rare):
-            first_KE = alarm.largest_p_KE * tables.total_K.reshape(names_KE.shape)
-            most_R = np.maximum(RUN_SHARE * first_KE[group_R, kind_R], 1.0)
-            rank_R = self._ranks(names_KE[group_R, kind_R], age_B[rare], alarm.gap)
-            kept_BE[rare, kind_R] = (rank_R < most_R) | normal_KE[group_R, kind_R]
+            most_R = RUN_SHARE * alarm.largest_p_KE[at_R] * tables.total_K[is_rare_H]
+            rank_R = self._ranks(names_KE[at_R], age_B[rare], alarm.gap)
+            kept_BE[rare, at_R[1]] = (rank_R < np.maximum(most_R, 1.0)) | normal_KE[at_R]
         if known_B is not None:
             kept_BE &= known_B[:, None]
-        bin_BE = np.minimum(position_BE, bound_KE[keys.group]).clip(0, NUM_BINS - 1)
+        bin_BE = position_BE.clip(0, NUM_BINS - 1)
+        bound_H = np.where(normal_KE[at_H], np.inf, tables.place(alarm.p_KE[at_H] / BOUND))
+        bin_BE[high, kind_H] = np.minimum(position_H, bound_H).clip(0, NUM_BINS - 1)
         self._add(names_KE[keys.group], bin_BE.astype(np.int64), kept_BE)
         self.columns["seen"][keys.slots] += keys.counts[:, None]
         self._refresh(names_KE.reshape(-1))
+
+    def _high(self, keys: Runs, position_BE: FloatArray, alarm: Alarm) -> tuple[IntArray, IntArray]:
+        """Rows and kinds that may be rare: over a knot that is, and where no table is yet."""
+        knot = np.flatnonzero(alarm.largest_p_KE.max() <= KNOTS)[-1]
+        screen_KE = self.columns["table"][keys.slots, :, knot]
+        high, kind_H = np.nonzero(~(position_BE < of_rows(screen_KE, keys.group)))
+        return high, kind_H
 
     def _new_normal(
         self, keys: Runs, group_R: IntArray, kind_R: IntArray, accepted_K: FloatArray

@@ -44,7 +44,7 @@ def quality(
         Path | None, typer.Option(help="Folder of the data sets [STREAMSSL_BENCH_DATA].")
     ] = None,
     seeds: Annotated[int, typer.Option(min=1, help="Seeds of every detector.")] = 3,
-    sets: Annotated[str, typer.Option(help="Sets, comma separated.")] = "skab,smd,nab",
+    sets: Annotated[str, typer.Option(help="Sets, comma separated.")] = "skab,smd,nab,asd",
     output: Annotated[Path, typer.Option(help="The page to write.")] = Path("docs/quality.md"),
     jobs: Annotated[int, typer.Option(min=1, help="Processes of one thread each.")] = 2,
     peers: Annotated[bool, typer.Option(help="Run the peers beside ours.")] = True,
