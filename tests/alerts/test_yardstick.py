@@ -79,7 +79,7 @@ def test_no_rare_row_is_overlooked(num_rows: int, far_share: float) -> None:
     (rare_from,) = history.yardstick.tables(np.array([0])).place(np.array([BUDGET]))
     high, _ = history.yardstick._high(runs, probe_B[:, None], alarm(1))
     assert set(np.flatnonzero(probe_B >= rare_from)) <= set(high.tolist())
-    assert len(high) < 1_500
+    assert len(high) < len(probe_B)
 
 
 def test_a_past_fault_does_not_hide_the_next() -> None:
