@@ -39,6 +39,7 @@ class Start:
         num_events: Events reproduced since.
         num_records: Journal records that they came from.
         gap: Whether epochs could not be recovered.
+        saved_epoch: Last epoch that the checkpoint contains, 0 where none was found.
         environment: Hash of configuration, build and thread count.
     """
 
@@ -48,6 +49,7 @@ class Start:
     num_events: int
     num_records: int
     gap: bool
+    saved_epoch: int
     environment: str
 
 
@@ -105,6 +107,7 @@ def start(*, config: Config, ports: Ports, state_dir: Path | None, init_from: Pa
         journal_position=positions.journal,
         num_records=sum(record.seq > positions.seq for _, record in records),
     )
+    saved_epoch = host.epoch - 1 if found else 0
     gap = recover(reproduction, records, oldest, stopping=partial(_is_stopping, ports))
     return Start(
         positions=positions,
@@ -113,6 +116,7 @@ def start(*, config: Config, ports: Ports, state_dir: Path | None, init_from: Pa
         num_events=reproduction.num_events,
         num_records=reproduction.num_records,
         gap=gap,
+        saved_epoch=saved_epoch,
         environment=environment,
     )
 

@@ -29,7 +29,7 @@ class ChannelWorld(RealWorld):
     """Three machines with channels that a test names."""
 
     def __init__(self, folder: Path, **sections: Any) -> None:
-        settings = SMALL | {"checkpoint": {"every_events": 100, "every_s": 1e9, "keep": 3}}
+        settings = SMALL | {"checkpoint": {"every_events": 100, "every_s": 1e9, "keep": 9}}
         super().__init__(folder, **settings | sections)
 
     def configured(self, **sections: Any) -> None:
