@@ -21,6 +21,7 @@ class Positions:
         stops: Last journalled stop of the partitions whose per-key state is held.
         schema: The stream's columns, None until they are decided.
         schema_is_journalled: Whether a record says them; the next one does where not.
+        topic: Input topic that all of it is of, None where that was not noted.
         space: Embedding space announced last, None before the first.
         closed: Decisions of epochs that closed since that record.
         dropped: (epoch, partition) of per-key state given up since that record.
@@ -32,6 +33,7 @@ class Positions:
     stops: dict[int, int] = field(default_factory=dict)
     schema: Schema | None = None
     schema_is_journalled: bool = False
+    topic: str | None = None
     space: str | None = None
     closed: dict[int, Decisions] = field(default_factory=dict)
     dropped: list[tuple[int, int]] = field(default_factory=list)
@@ -78,6 +80,7 @@ class Positions:
             "seq": self.seq,
             "stops": [[p, stop] for p, stop in sorted(self.stops.items())],
             "schema": None if schema is None else [list(names) for names in schema],
+            "topic": self.topic,
             "space": self.space,
             "closed": [[e, *decisions] for e, decisions in sorted(self.closed.items())],
             "dropped": [list(entry) for entry in self.dropped],
@@ -93,6 +96,7 @@ class Positions:
             stops={int(p): int(stop) for p, stop in state["stops"]},
             schema=None if state["schema"] is None else Schema(*map(tuple, state["schema"])),
             schema_is_journalled=state["schema"] is not None,
+            topic=None if state.get("topic") is None else str(state["topic"]),
             space=None if state["space"] is None else str(state["space"]),
             closed={int(e): Decisions(*decisions) for e, *decisions in state["closed"]},
             dropped=[(int(e), int(p)) for e, p in state["dropped"]],

@@ -11,12 +11,14 @@ from streamssl.checkpoint import (
     CheckpointError,
     MissingStateError,
     Owner,
+    WrongStateError,
     check_owner,
     note_owner,
 )
 from streamssl.config.agreement import disagreement
 from streamssl.config.environment import environment_hash
 from streamssl.config.root import Config
+from streamssl.engine.input_topic import other_topic
 from streamssl.engine.ports import Ports
 from streamssl.engine.positions import Positions
 from streamssl.engine.recovery import Records, Reproduction, recover
@@ -67,7 +69,7 @@ def start(*, config: Config, ports: Ports, state_dir: Path | None, init_from: Pa
         CheckpointError: No checkpoint is usable though there are some, `init_from` has none, or
             the state is of networks of another size, or of other columns.
         MissingStateError: `state_dir` holds no state, and the instance has a history.
-        WrongStateError: `state_dir` is another instance's.
+        WrongStateError: `state_dir` is another instance's, or was learnt from another topic.
     """
     host, positions, source, path = ports.host, Positions(), "fresh", init_from
     owner = Owner(config.app.name, config.app.instance)
@@ -94,7 +96,10 @@ def start(*, config: Config, ports: Ports, state_dir: Path | None, init_from: Pa
     records, oldest = ports.transport.journal(max(0, positions.journal - 1))
     if state_dir and not (found or _is_whole(records, oldest, is_noted=is_noted)):
         _check_missing(config, owner, state_dir, records)
-    _check_columns(config, positions, host, records, str(path or "the state"))
+    if _check_topic(config, ports.transport.topic, positions, records, has_state=bool(found)):
+        _check_columns(config, positions, host, records, str(path or "the state"))
+    else:
+        _check_columns(config, positions, host, [], str(path or "the state"))
     if state_dir and not is_noted:
         note_owner(state_dir, owner)
     tell(
@@ -108,7 +113,14 @@ def start(*, config: Config, ports: Ports, state_dir: Path | None, init_from: Pa
         num_records=sum(record.seq > positions.seq for _, record in records),
     )
     saved_epoch = host.epoch - 1 if found else 0
-    gap = recover(reproduction, records, oldest, stopping=partial(_is_stopping, ports))
+    gap = recover(
+        reproduction,
+        records,
+        oldest,
+        topic=ports.transport.topic,
+        stopping=partial(_is_stopping, ports),
+    )
+    positions.topic = ports.transport.topic
     return Start(
         positions=positions,
         state_crc32c=reproduction.state_crc32c,
@@ -144,6 +156,28 @@ def _check_missing(config: Config, owner: Owner, state_dir: Path, records: Recor
         f"the state folder {state_dir} holds no state, but {owner} has a history in its "
         f"journal{upto}: mount the folder that it ran on before, or confirm that it shall begin "
         "afresh with app.on_missing_state: fresh"
+    )
+
+
+def _check_topic(
+    config: Config, topic: str, positions: Positions, records: Records, *, has_state: bool
+) -> bool:
+    """Whether the journal is of the input's topic; False where it shall be left behind.
+
+    Raises:
+        WrongStateError: State or journal are of another topic, and nobody confirmed a fresh start.
+    """
+    other = other_topic(topic, positions, (record for _, record in records))
+    if other is None:
+        return True
+    if not has_state and config.app.on_missing_state == "fresh":
+        return False
+    what = f"the state folder {config.app.state_dir}" if has_state else "the journal"
+    raise WrongStateError(
+        f"{what} of instance {config.app.instance} of {config.app.name} is of the topic {other}, "
+        f"and input.topic is {topic}: go back to {other}, or give {topic} an app.name and an "
+        "app.state_dir of its own (to begin from what was learnt: --init-from "
+        f"{config.app.state_dir / CHECKPOINTS})"
     )
 
 

@@ -33,8 +33,8 @@ STATE: Table = {
         "learning has a gap: {why}",
         "cause why change",
         "Journal or input do not lead to the present: the daemon goes on from the state that it "
-        "has. `cause`: `state_old`, `state_ahead`, `state_other`, `input_expired`, "
-        "`input_differs`, `journal_broken`.",
+        "has. `cause`: `state_old`, `state_ahead`, `state_other`, `other_topic`, "
+        "`input_expired`, `input_differs`, `journal_broken`.",
     ),
     "rebased": (
         "WARNING",
