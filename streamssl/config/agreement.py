@@ -23,9 +23,9 @@ def disagreement(config: Config, learnt: Schema, where: str) -> str | None:
     if all(set(a) == set(b) for a, b in zip(wanted, learnt, strict=True)):
         return None
     return (
-        f"{where} was learnt from the channels {_listed(learnt)}, but the configuration (modality "
-        f"and input) asks for {_listed(wanted)}; go back to the first, or change the state's "
-        "channels with `streamssl checkpoint migrate`, which keeps what still fits"
+        f"{where} was learnt from the channels {listed(learnt.names)}, but the configuration "
+        f"(modality and input) asks for {listed(wanted.names)}; go back to the first, or change "
+        "the state's channels with `streamssl checkpoint migrate`, which keeps what still fits"
     )
 
 
@@ -40,7 +40,16 @@ def wanted_columns(config: Config, learnt: Schema) -> Schema:
     return columns.schema(found)
 
 
-def _listed(schema: Schema) -> str:
-    names: Sequence[str] = schema.fields + schema.texts
+def channel_changes(before: Schema, after: Schema) -> dict[str, list[str]]:
+    """The columns that a change keeps, those that are new with it, and those that are gone."""
+    return {
+        "kept": [name for name in after.names if name in before.names],
+        "new": [name for name in after.names if name not in before.names],
+        "gone": [name for name in before.names if name not in after.names],
+    }
+
+
+def listed(names: Sequence[str]) -> str:
+    """The first names in words, and how many more there are."""
     more = f" and {len(names) - MAX_NAMES_SHOWN} more" if len(names) > MAX_NAMES_SHOWN else ""
     return f"{', '.join(names[:MAX_NAMES_SHOWN]) or 'none'}{more}"

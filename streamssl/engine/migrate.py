@@ -7,7 +7,7 @@ from pathlib import Path
 
 from streamssl.checkpoint import CheckpointError, lock
 from streamssl.checkpoint.store import Checkpoint, load_newest, save
-from streamssl.config.agreement import wanted_columns
+from streamssl.config.agreement import channel_changes, wanted_columns
 from streamssl.config.root import Config
 from streamssl.data.events import Schema
 from streamssl.engine.start import CHECKPOINTS
@@ -41,16 +41,11 @@ def migrate_state(config: Config) -> list[str]:
         learner.migrate(after)
         state = {"learner": learner.state_dict(), "engine": _engine(found, before, after)}
         path = save(directory, state, position=found.position, keep=config.checkpoint.keep)
-    return [f"migrated {path}", *_told(before.fields, after.fields)]
+    return [f"migrated {path}", *_told(before, after)]
 
 
-def _told(before: tuple[str, ...], after: tuple[str, ...]) -> Iterator[str]:
-    groups = {
-        "kept": [name for name in after if name in before],
-        "new": [name for name in after if name not in before],
-        "gone": [name for name in before if name not in after],
-    }
-    for word, names in groups.items():
+def _told(before: Schema, after: Schema) -> Iterator[str]:
+    for word, names in channel_changes(before, after).items():
         yield f"  {word:5} {', '.join(names) or 'none'}"
     yield "every key warms up once more; the next start journals the change"
 
@@ -70,5 +65,7 @@ def _found(config: Config, directory: Path) -> Checkpoint:
 def _engine(found: Checkpoint, before: Schema, after: Schema) -> dict[str, object]:
     """What the engine goes on with: the next record says the channels."""
     engine = dict(found.state["engine"])
+    first = engine.get("migrated_from") or [list(names) for names in before]
     told = f"{MIGRATED}: {', '.join(before.fields)} -> {', '.join(after.fields)}"
-    return engine | {"schema": None, "changes": [*engine["changes"], told]}
+    changes = [*engine["changes"], told]
+    return engine | {"schema": None, "migrated_from": first, "changes": changes}

@@ -15,7 +15,7 @@ from streamssl.checkpoint import (
     check_owner,
     note_owner,
 )
-from streamssl.config.agreement import disagreement
+from streamssl.config.agreement import channel_changes, disagreement, listed
 from streamssl.config.environment import environment_hash
 from streamssl.config.root import Config
 from streamssl.engine.input_topic import other_topic
@@ -113,6 +113,7 @@ def start(*, config: Config, ports: Ports, state_dir: Path | None, init_from: Pa
         num_records=sum(record.seq > positions.seq for _, record in records),
     )
     saved_epoch = host.epoch - 1 if found else 0
+    _tell_migrated(positions, host)
     gap = recover(
         reproduction,
         records,
@@ -179,6 +180,13 @@ def _check_topic(
         "app.state_dir of its own (to begin from what was learnt: --init-from "
         f"{config.app.state_dir / CHECKPOINTS})"
     )
+
+
+def _tell_migrated(positions: Positions, host: Host) -> None:
+    if positions.migrated_from and host.schema:
+        changes = channel_changes(positions.migrated_from, host.schema)
+        kept, new, gone = map(listed, changes.values())
+        tell(log, "migrated", kept=kept, new=new, gone=gone)
 
 
 def _is_stopping(ports: Ports, num_recovered: int) -> bool:

@@ -13,6 +13,14 @@ STATE: Table = {
         "path num_keys",
         "`--init-from` was used: the state folder holds no checkpoint yet.",
     ),
+    "migrated": (
+        "INFO",
+        "the state's channels were changed by `streamssl checkpoint migrate`: kept {kept}; new "
+        "{new}; gone {gone}; every key warms up once more",
+        "kept new gone",
+        "A migrated state is started on; at every start until a checkpoint is saved after it. 20 "
+        "names are listed of each.",
+    ),
     "state_missing": (
         "WARNING",
         "the state folder {state_dir} holds no state, but the journal has a history (up to record "
