@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 
 from streamssl.config.root import Config
 from streamssl.data.channels import is_ignored
@@ -11,21 +12,26 @@ from streamssl.data.events import Schema
 MAX_NAMES_SHOWN = 20
 
 
-def disagreement(config: Config, learnt: Schema, where: str) -> str | None:
+def disagreement(
+    config: Config, learnt: Schema, where: str, folder: Path | None = None
+) -> str | None:
     """What is wrong and what to do, None where they agree; the order of names does not matter.
 
     Args:
         config: Names the columns, or leaves them to the first events and says what is none.
         learnt: The columns of a state.
         where: What the state is called, such as `the state in DIR`.
+        folder: Where the state is, unless that is the configured state folder.
     """
     wanted = wanted_columns(config, learnt)
     if all(set(a) == set(b) for a, b in zip(wanted, learnt, strict=True)):
         return None
+    verb = "checkpoint migrate" + (f" --init-from {folder} --save NEW_FOLDER" if folder else "")
     return (
         f"{where} was learnt from the channels {listed(learnt.names)}, but the configuration "
         f"(modality and input) asks for {listed(wanted.names)}; go back to the first, or change "
-        "the state's channels with `streamssl checkpoint migrate`, which keeps what still fits"
+        f"the state's channels with `streamssl {verb}`, which keeps what still fits"
+        + (", and begin from NEW_FOLDER" if folder else "")
     )
 
 

@@ -83,23 +83,17 @@ def start(*, config: Config, ports: Ports, state_dir: Path | None, init_from: Pa
         path = found.path
     elif init_from:
         _pretrained(host, init_from)
-        tell(log, "state_carried", path=init_from, num_keys=host.carry_keys())
         source = "initial"
-    reproduction = Reproduction(
-        host=host,
-        codec=ports.codec,
-        source=ports.transport,
-        positions=positions,
-        environment=environment,
-    )
     # With the record before: if it is not there, this is another journal, or a shorter one.
     records, oldest = ports.transport.journal(max(0, positions.journal - 1))
     if state_dir and not (found or _is_whole(records, oldest, is_noted=is_noted)):
         _check_missing(config, owner, state_dir, records)
-    if _check_topic(config, ports.transport.topic, positions, records, has_state=bool(found)):
-        _check_columns(config, positions, host, records, str(path or "the state"))
-    else:
-        _check_columns(config, positions, host, [], str(path or "the state"))
+    is_one = _check_topic(config, ports.transport.topic, positions, records, has_state=bool(found))
+    since = records if is_one else []
+    folder = init_from if source == "initial" else None
+    _check_columns(config, positions, host, since, str(path or "the state"), folder)
+    if folder:
+        tell(log, "state_carried", path=folder, num_keys=host.carry_keys())
     if state_dir and not is_noted:
         note_owner(state_dir, owner)
     tell(
@@ -114,6 +108,13 @@ def start(*, config: Config, ports: Ports, state_dir: Path | None, init_from: Pa
     )
     saved_epoch = host.epoch - 1 if found else 0
     _tell_migrated(positions, host)
+    reproduction = Reproduction(
+        host=host,
+        codec=ports.codec,
+        source=ports.transport,
+        positions=positions,
+        environment=environment,
+    )
     gap = recover(
         reproduction,
         records,
@@ -200,7 +201,12 @@ def _pretrained(host: Host, directory: Path) -> None:
 
 
 def _check_columns(
-    config: Config, positions: Positions, host: Host, records: Records, where: str
+    config: Config,
+    positions: Positions,
+    host: Host,
+    records: Records,
+    where: str,
+    folder: Path | None,
 ) -> None:
     """Refuse columns that are not those of the state and of the journal after it.
 
@@ -217,7 +223,9 @@ def _check_columns(
             "checkpoint migrate`; bring back the state that was migrated, or migrate this one again"
         )
     learnt = state or (since[-1].schema if since else None)
-    problem = learnt and disagreement(config, learnt, where if state else "the journal")
+    problem = learnt and disagreement(
+        config, learnt, where if state else "the journal", folder if state else None
+    )
     if problem:
         first = "" if state else "; without a state, start once with the channels of before"
         raise CheckpointError(f"{problem}{first}")
