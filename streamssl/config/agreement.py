@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 
 from streamssl.config.root import Config
 from streamssl.data.channels import is_ignored
@@ -11,21 +12,26 @@ from streamssl.data.events import Schema
 MAX_NAMES_SHOWN = 20
 
 
-def disagreement(config: Config, learnt: Schema, where: str) -> str | None:
+def disagreement(
+    config: Config, learnt: Schema, where: str, folder: Path | None = None
+) -> str | None:
     """What is wrong and what to do, None where they agree; the order of names does not matter.
 
     Args:
         config: Names the columns, or leaves them to the first events and says what is none.
         learnt: The columns of a state.
         where: What the state is called, such as `the state in DIR`.
+        folder: Where the state is, unless that is the configured state folder.
     """
     wanted = wanted_columns(config, learnt)
     if all(set(a) == set(b) for a, b in zip(wanted, learnt, strict=True)):
         return None
+    verb = "checkpoint migrate" + (f" --init-from {folder} --save NEW_FOLDER" if folder else "")
     return (
-        f"{where} was learnt from the channels {_listed(learnt)}, but the configuration (modality "
-        f"and input) asks for {_listed(wanted)}; go back to the first, or change the state's "
-        "channels with `streamssl checkpoint migrate`, which keeps what still fits"
+        f"{where} was learnt from the channels {listed(learnt.names)}, but the configuration "
+        f"(modality and input) asks for {listed(wanted.names)}; go back to the first, or change "
+        f"the state's channels with `streamssl {verb}`, which keeps what still fits"
+        + (", and begin from NEW_FOLDER" if folder else "")
     )
 
 
@@ -40,7 +46,16 @@ def wanted_columns(config: Config, learnt: Schema) -> Schema:
     return columns.schema(found)
 
 
-def _listed(schema: Schema) -> str:
-    names: Sequence[str] = schema.fields + schema.texts
+def channel_changes(before: Schema, after: Schema) -> dict[str, list[str]]:
+    """The columns that a change keeps, those that are new with it, and those that are gone."""
+    return {
+        "kept": [name for name in after.names if name in before.names],
+        "new": [name for name in after.names if name not in before.names],
+        "gone": [name for name in before.names if name not in after.names],
+    }
+
+
+def listed(names: Sequence[str]) -> str:
+    """The first names in words, and how many more there are."""
     more = f" and {len(names) - MAX_NAMES_SHOWN} more" if len(names) > MAX_NAMES_SHOWN else ""
     return f"{', '.join(names[:MAX_NAMES_SHOWN]) or 'none'}{more}"

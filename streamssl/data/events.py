@@ -102,6 +102,11 @@ class Schema(NamedTuple):
     fields: tuple[str, ...]
     texts: tuple[str, ...] = ()
 
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Names of all columns, those of the numbers first."""
+        return self.fields + self.texts
+
 
 @dataclass(frozen=True, slots=True)
 class EventBatch(FromColumns):

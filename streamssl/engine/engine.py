@@ -130,6 +130,7 @@ class Engine:
             state_dir=self._state_dir,
             init_from=self._init_from,
         )
+        self._checkpoints.found(begun.saved_epoch)
         reporter.recovered(begun.source, begun.num_events)
         epoch = self._ports.host.epoch
         reporter.story.recovered(

@@ -114,6 +114,7 @@ class Loop:
             self._publish(before)
         if not (pending or before):  # Nobody else asks how learning and saving went.
             self._await_learning()
+            self._checkpoints.idle()
         reason = None if pending else self._epochs.over()
         if reason and not self._ports.stopping.is_set():
             self._close_epoch(reason)

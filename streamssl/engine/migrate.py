@@ -1,4 +1,4 @@
-"""The state folder of an instance that is stopped: its channels are changed."""
+"""The channels of a state that nobody uses: a stopped instance's, or one to begin from."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from streamssl.checkpoint import CheckpointError, lock
-from streamssl.checkpoint.store import Checkpoint, load_newest, save
-from streamssl.config.agreement import wanted_columns
+from streamssl.checkpoint.store import Checkpoint, checkpoints, load_newest, save
+from streamssl.config.agreement import channel_changes, wanted_columns
 from streamssl.config.root import Config
 from streamssl.data.events import Schema
 from streamssl.engine.start import CHECKPOINTS
@@ -41,18 +41,46 @@ def migrate_state(config: Config) -> list[str]:
         learner.migrate(after)
         state = {"learner": learner.state_dict(), "engine": _engine(found, before, after)}
         path = save(directory, state, position=found.position, keep=config.checkpoint.keep)
-    return [f"migrated {path}", *_told(before.fields, after.fields)]
+    told = "every key warms up once more; the next start journals the change"
+    return [f"migrated {path}", *_changed(before, after), told]
 
 
-def _told(before: tuple[str, ...], after: tuple[str, ...]) -> Iterator[str]:
-    groups = {
-        "kept": [name for name in after if name in before],
-        "new": [name for name in after if name not in before],
-        "gone": [name for name in before if name not in after],
-    }
-    for word, names in groups.items():
+def migrate_pretrained(config: Config, source: Path, target: Path) -> list[str]:
+    """Write a state for `run --init-from` with the channels that the configuration asks for.
+
+    Args:
+        config: Of the daemon that shall begin from it.
+        source: Folder of the checkpoint of before, which stays as it is.
+        target: Folder of the new one; it holds none yet.
+
+    Returns:
+        What was done, a line each.
+
+    Raises:
+        CheckpointError: There is no usable checkpoint, or one in `target` already.
+    """
+    if checkpoints(target):
+        raise CheckpointError(f"{target} holds a checkpoint already; name another folder")
+    found = load_newest(source, on_corruption=config.checkpoint.on_corruption)
+    if found is None:
+        raise CheckpointError(f"{source} holds no checkpoint; see replay --save")
+    learner = StreamLearner.from_config(config)
+    learner.load_state_dict(found.state.get("learner", found.state))
+    before = learner.schema
+    if before is None:
+        return [f"{found.path} has no channels yet: the first events decide them"]
+    after = wanted_columns(config, before)
+    learner.migrate(after)
+    return [
+        f"migrated {found.path} to {learner.save(target)}",
+        *_changed(before, after),
+        f"begin from it with `streamssl run --init-from {target}`; every key warms up once more",
+    ]
+
+
+def _changed(before: Schema, after: Schema) -> Iterator[str]:
+    for word, names in channel_changes(before, after).items():
         yield f"  {word:5} {', '.join(names) or 'none'}"
-    yield "every key warms up once more; the next start journals the change"
 
 
 def _found(config: Config, directory: Path) -> Checkpoint:
@@ -70,5 +98,7 @@ def _found(config: Config, directory: Path) -> Checkpoint:
 def _engine(found: Checkpoint, before: Schema, after: Schema) -> dict[str, object]:
     """What the engine goes on with: the next record says the channels."""
     engine = dict(found.state["engine"])
+    first = engine.get("migrated_from") or [list(names) for names in before]
     told = f"{MIGRATED}: {', '.join(before.fields)} -> {', '.join(after.fields)}"
-    return engine | {"schema": None, "changes": [*engine["changes"], told]}
+    changes = [*engine["changes"], told]
+    return engine | {"schema": None, "migrated_from": first, "changes": changes}

@@ -21,6 +21,8 @@ class Positions:
         stops: Last journalled stop of the partitions whose per-key state is held.
         schema: The stream's columns, None until they are decided.
         schema_is_journalled: Whether a record says them; the next one does where not.
+        migrated_from: Columns of before a migration of which no record tells yet.
+        topic: Input topic that all of it is of, None where that was not noted.
         space: Embedding space announced last, None before the first.
         closed: Decisions of epochs that closed since that record.
         dropped: (epoch, partition) of per-key state given up since that record.
@@ -32,6 +34,8 @@ class Positions:
     stops: dict[int, int] = field(default_factory=dict)
     schema: Schema | None = None
     schema_is_journalled: bool = False
+    migrated_from: Schema | None = None
+    topic: str | None = None
     space: str | None = None
     closed: dict[int, Decisions] = field(default_factory=dict)
     dropped: list[tuple[int, int]] = field(default_factory=list)
@@ -50,6 +54,7 @@ class Positions:
         # Records of before a migration are repeated by what was migrated: it is still to be said.
         unsaid = [c for c in self.changes if c.startswith(MIGRATED) and c not in record.changes]
         self.changes[:] = unsaid
+        self.migrated_from = self.migrated_from if unsaid else None
 
     def decide(self, schema: Schema | None) -> None:
         """Take over the stream's columns, unless they are decided already."""
@@ -77,7 +82,9 @@ class Positions:
             "journal": self.journal,
             "seq": self.seq,
             "stops": [[p, stop] for p, stop in sorted(self.stops.items())],
-            "schema": None if schema is None else [list(names) for names in schema],
+            "schema": _listed(schema),
+            "migrated_from": _listed(self.migrated_from),
+            "topic": self.topic,
             "space": self.space,
             "closed": [[e, *decisions] for e, decisions in sorted(self.closed.items())],
             "dropped": [list(entry) for entry in self.dropped],
@@ -91,10 +98,20 @@ class Positions:
             journal=int(state["journal"]),
             seq=int(state["seq"]),
             stops={int(p): int(stop) for p, stop in state["stops"]},
-            schema=None if state["schema"] is None else Schema(*map(tuple, state["schema"])),
+            schema=_schema(state["schema"]),
+            migrated_from=_schema(state.get("migrated_from")),
             schema_is_journalled=state["schema"] is not None,
+            topic=None if state.get("topic") is None else str(state["topic"]),
             space=None if state["space"] is None else str(state["space"]),
             closed={int(e): Decisions(*decisions) for e, *decisions in state["closed"]},
             dropped=[(int(e), int(p)) for e, p in state["dropped"]],
             changes=[str(change) for change in state["changes"]],
         )
+
+
+def _listed(schema: Schema | None) -> list[list[str]] | None:
+    return None if schema is None else [list(names) for names in schema]
+
+
+def _schema(listed: list[list[str]] | None) -> Schema | None:
+    return None if listed is None else Schema(*map(tuple, listed))

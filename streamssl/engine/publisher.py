@@ -86,5 +86,6 @@ class Publisher:
             space=new_space(outputs, positions.space),
             state_crc32c=state_crc32c,
             environment=self._environment,
+            topic=self._transport.topic,
             changes=list(positions.changes),
         )

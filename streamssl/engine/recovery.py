@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from streamssl.data.events import Schema, Slice, StreamsslError
+from streamssl.engine.input_topic import other_topic
 from streamssl.engine.outputs import encode
 from streamssl.engine.pending import PendingTransaction, decode
 from streamssl.engine.ports import Codec
@@ -205,6 +206,7 @@ def recover(
     records: list[tuple[int, JournalRecord]],
     oldest: int,
     *,
+    topic: str,
     stopping: Callable[[int], bool] = lambda _: False,
 ) -> bool:
     """Bring the state to the end of the journal, or to a declared gap.
@@ -214,6 +216,7 @@ def recover(
         records: The journal from the record before its position on (if that is kept), each
             with the position after it.
         oldest: Oldest journal position kept.
+        topic: The input's; what another one's records say is not repeated.
         stopping: Asked before each record, with the events reproduced so far, whether to stop
             half-way.
 
@@ -222,6 +225,10 @@ def recover(
         in `positions.changes`, and nothing is held of any partition.
     """
     positions, first = reproduction.positions, reproduction.host.epoch
+    other = other_topic(topic, positions, (record for _, record in records))
+    if other:
+        _leave_behind(reproduction, records, other)
+        return True
     broken = _broken(positions, records, oldest)
     if broken:
         positions.journal = oldest
@@ -299,6 +306,15 @@ def _declare_gap(
     reproduction.state_crc32c = host.state_crc32c()
     positions.changes.append(f"gap: epochs {first}..{max(first, host.epoch - 1)} not learned")
     tell(log, "gap", cause=cause, why=why, change=positions.changes[-1])
+
+
+def _leave_behind(reproduction: Reproduction, records: Records, other: str) -> None:
+    """Go on after the records of another topic with nothing of what they say."""
+    positions, first = reproduction.positions, reproduction.host.epoch
+    columns = positions.schema
+    why = f"the journal is of the topic {other}, which is not input.topic any more"
+    _declare_gap(reproduction, records, first, "other_topic", why)
+    positions.schema, positions.schema_is_journalled = columns, False
 
 
 def _declare_rebased(reproduction: Reproduction) -> None:

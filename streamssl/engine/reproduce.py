@@ -14,10 +14,16 @@ from streamssl.checkpoint.store import Checkpoint, checkpoints, load
 from streamssl.codecs.registry import build_codec
 from streamssl.config.environment import environment_hash
 from streamssl.config.root import Config
+from streamssl.engine.input_topic import other_topic
 from streamssl.engine.ports import Codec
 from streamssl.engine.positions import Positions
 from streamssl.engine.record_file import Write, record_file
-from streamssl.engine.recovery import InputReader, JournalBrokenError, Reproduction
+from streamssl.engine.recovery import (
+    InputDiffersError,
+    InputReader,
+    JournalBrokenError,
+    Reproduction,
+)
 from streamssl.engine.start import CHECKPOINTS
 from streamssl.host import HostedLearner
 from streamssl.host.local import LocalHost
@@ -112,6 +118,7 @@ def reproduce(
     environment = environment_hash(config, build())
     reproduction = Reproduction(LocalHost(learner), codec, source, positions, environment)
     wanted = [(position, record) for position, record in records if record.seq > positions.seq]
+    _check_topic(config, positions, wanted)
     for position, record in wanted:
         published = reproduction.apply(record, position, publishing=True)
         for partition, outputs in published.by_partition() if published else ():
@@ -124,6 +131,15 @@ def reproduce(
         state_crc32c=reproduction.state_crc32c,
         differing_epochs=sorted(reproduction.differing),
     )
+
+
+def _check_topic(config: Config, positions: Positions, wanted: Journal) -> None:
+    other = other_topic(config.input.topic, positions, (record for _, record in wanted))
+    if other:
+        raise InputDiffersError(
+            f"the journal of instance {config.app.instance} of {config.app.name} is of the topic "
+            f"{other}, and input.topic is {config.input.topic}: set it to {other}"
+        )
 
 
 def _begin(config: Config, records: Journal, learner: HostedLearner) -> Positions:

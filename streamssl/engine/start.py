@@ -11,12 +11,14 @@ from streamssl.checkpoint import (
     CheckpointError,
     MissingStateError,
     Owner,
+    WrongStateError,
     check_owner,
     note_owner,
 )
-from streamssl.config.agreement import disagreement
+from streamssl.config.agreement import channel_changes, disagreement, listed
 from streamssl.config.environment import environment_hash
 from streamssl.config.root import Config
+from streamssl.engine.input_topic import other_topic
 from streamssl.engine.ports import Ports
 from streamssl.engine.positions import Positions
 from streamssl.engine.recovery import Records, Reproduction, recover
@@ -39,6 +41,7 @@ class Start:
         num_events: Events reproduced since.
         num_records: Journal records that they came from.
         gap: Whether epochs could not be recovered.
+        saved_epoch: Last epoch that the checkpoint contains, 0 where none was found.
         environment: Hash of configuration, build and thread count.
     """
 
@@ -48,6 +51,7 @@ class Start:
     num_events: int
     num_records: int
     gap: bool
+    saved_epoch: int
     environment: str
 
 
@@ -65,7 +69,7 @@ def start(*, config: Config, ports: Ports, state_dir: Path | None, init_from: Pa
         CheckpointError: No checkpoint is usable though there are some, `init_from` has none, or
             the state is of networks of another size, or of other columns.
         MissingStateError: `state_dir` holds no state, and the instance has a history.
-        WrongStateError: `state_dir` is another instance's.
+        WrongStateError: `state_dir` is another instance's, or was learnt from another topic.
     """
     host, positions, source, path = ports.host, Positions(), "fresh", init_from
     owner = Owner(config.app.name, config.app.instance)
@@ -79,20 +83,17 @@ def start(*, config: Config, ports: Ports, state_dir: Path | None, init_from: Pa
         path = found.path
     elif init_from:
         _pretrained(host, init_from)
-        tell(log, "state_carried", path=init_from, num_keys=host.carry_keys())
         source = "initial"
-    reproduction = Reproduction(
-        host=host,
-        codec=ports.codec,
-        source=ports.transport,
-        positions=positions,
-        environment=environment,
-    )
     # With the record before: if it is not there, this is another journal, or a shorter one.
     records, oldest = ports.transport.journal(max(0, positions.journal - 1))
     if state_dir and not (found or _is_whole(records, oldest, is_noted=is_noted)):
         _check_missing(config, owner, state_dir, records)
-    _check_columns(config, positions, host, records, str(path or "the state"))
+    is_one = _check_topic(config, ports.transport.topic, positions, records, has_state=bool(found))
+    since = records if is_one else []
+    folder = init_from if source == "initial" else None
+    _check_columns(config, positions, host, since, str(path or "the state"), folder)
+    if folder:
+        tell(log, "state_carried", path=folder, num_keys=host.carry_keys())
     if state_dir and not is_noted:
         note_owner(state_dir, owner)
     tell(
@@ -105,7 +106,23 @@ def start(*, config: Config, ports: Ports, state_dir: Path | None, init_from: Pa
         journal_position=positions.journal,
         num_records=sum(record.seq > positions.seq for _, record in records),
     )
-    gap = recover(reproduction, records, oldest, stopping=partial(_is_stopping, ports))
+    saved_epoch = host.epoch - 1 if found else 0
+    _tell_migrated(positions, host)
+    reproduction = Reproduction(
+        host=host,
+        codec=ports.codec,
+        source=ports.transport,
+        positions=positions,
+        environment=environment,
+    )
+    gap = recover(
+        reproduction,
+        records,
+        oldest,
+        topic=ports.transport.topic,
+        stopping=partial(_is_stopping, ports),
+    )
+    positions.topic = ports.transport.topic
     return Start(
         positions=positions,
         state_crc32c=reproduction.state_crc32c,
@@ -113,6 +130,7 @@ def start(*, config: Config, ports: Ports, state_dir: Path | None, init_from: Pa
         num_events=reproduction.num_events,
         num_records=reproduction.num_records,
         gap=gap,
+        saved_epoch=saved_epoch,
         environment=environment,
     )
 
@@ -143,6 +161,35 @@ def _check_missing(config: Config, owner: Owner, state_dir: Path, records: Recor
     )
 
 
+def _check_topic(
+    config: Config, topic: str, positions: Positions, records: Records, *, has_state: bool
+) -> bool:
+    """Whether the journal is of the input's topic; False where it shall be left behind.
+
+    Raises:
+        WrongStateError: State or journal are of another topic, and nobody confirmed a fresh start.
+    """
+    other = other_topic(topic, positions, (record for _, record in records))
+    if other is None:
+        return True
+    if not has_state and config.app.on_missing_state == "fresh":
+        return False
+    what = f"the state folder {config.app.state_dir}" if has_state else "the journal"
+    raise WrongStateError(
+        f"{what} of instance {config.app.instance} of {config.app.name} is of the topic {other}, "
+        f"and input.topic is {topic}: go back to {other}, or give {topic} an app.name and an "
+        "app.state_dir of its own (to begin from what was learnt: --init-from "
+        f"{config.app.state_dir / CHECKPOINTS})"
+    )
+
+
+def _tell_migrated(positions: Positions, host: Host) -> None:
+    if positions.migrated_from and host.schema:
+        changes = channel_changes(positions.migrated_from, host.schema)
+        kept, new, gone = map(listed, changes.values())
+        tell(log, "migrated", kept=kept, new=new, gone=gone)
+
+
 def _is_stopping(ports: Ports, num_recovered: int) -> bool:
     ports.reporter.recovering(num_recovered)
     return ports.stopping.is_set()
@@ -154,7 +201,12 @@ def _pretrained(host: Host, directory: Path) -> None:
 
 
 def _check_columns(
-    config: Config, positions: Positions, host: Host, records: Records, where: str
+    config: Config,
+    positions: Positions,
+    host: Host,
+    records: Records,
+    where: str,
+    folder: Path | None,
 ) -> None:
     """Refuse columns that are not those of the state and of the journal after it.
 
@@ -171,7 +223,9 @@ def _check_columns(
             "checkpoint migrate`; bring back the state that was migrated, or migrate this one again"
         )
     learnt = state or (since[-1].schema if since else None)
-    problem = learnt and disagreement(config, learnt, where if state else "the journal")
+    problem = learnt and disagreement(
+        config, learnt, where if state else "the journal", folder if state else None
+    )
     if problem:
         first = "" if state else "; without a state, start once with the channels of before"
         raise CheckpointError(f"{problem}{first}")

@@ -32,6 +32,8 @@ class Summary:
         last_time: Latest event time.
         recovered: Events reproduced from the journal at the start, so far.
         missed: Messages that expired before they were read.
+        saved_epoch: Last epoch that the newest checkpoint contains, 0 where there is none.
+        unsaved: Events scored after it: the next start reads them again.
         seconds: Since the group was entered.
         channels: Names of the stream's numbers, the first ones.
         num_channels: How many there are.
@@ -58,6 +60,8 @@ class Summary:
     last_time: float | None = None
     recovered: int = 0
     missed: int = 0
+    saved_epoch: int = 0
+    unsaved: int = 0
     seconds: float = 0.0
     channels: list[str] = field(default_factory=list)
     num_channels: int = 0

@@ -220,7 +220,9 @@ class StreamLearner:
             self.load_state_dict(found.state.get("learner", found.state))
         except CheckpointError as error:
             raise CheckpointError(f"{found.path}: {error}") from error
-        problem = self.schema and disagreement(self.config, self.schema, str(found.path))
+        problem = self.schema and disagreement(
+            self.config, self.schema, str(found.path), Path(directory)
+        )
         if problem:
             self._model = None
             raise CheckpointError(problem)

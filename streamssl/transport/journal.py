@@ -40,6 +40,7 @@ class JournalRecord(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=Tru
             announces none.
         state_crc32c: CRC of the state that scored this transaction.
         environment: Hash of configuration, build and thread count.
+        topic: Input topic that the ranges are of; None in records of before it was noted.
         changes: What else changed since the last record, in words a person reads too:
             `gap: epochs a..b not learned`, `missed: p [a, b)`, `rebased: epochs a..b`,
             `migrated: channels -> channels`.
@@ -58,6 +59,7 @@ class JournalRecord(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=Tru
     space: str | None = None
     state_crc32c: int = 0
     environment: str = ""
+    topic: str | None = None
     changes: list[str] = []
 
     def without(self, gone: Set[int]) -> JournalRecord:

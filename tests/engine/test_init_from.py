@@ -5,14 +5,19 @@ from __future__ import annotations
 import json
 import logging
 import random
+import re
 from pathlib import Path
 
 import numpy as np
 import pytest
+from typer.testing import CliRunner
 
+from streamssl.checkpoint import CheckpointError
+from streamssl.cli.app import app
 from streamssl.data.events import EventBatch
 from streamssl.stream import StreamLearner
 from tests.engine.real_world import SMALL, RealWorld
+from tests.log_lines import events, log_lines, named
 
 NUM_MACHINES, WINDOW = 4, 8
 FIELDS = ("a", "b", "c", "d")
@@ -57,10 +62,39 @@ def test_machines_that_were_learnt_are_warming_for_one_window(
     with caplog.at_level(logging.INFO, "streamssl.engine.start"):
         world.engine(init_from=pretrained).run()
     assert num_warming(world) == {"m0": 8, "m1": 8, "m2": 8, "m3": 8, "m4": 60}
-    events = {vars(record)["event"]: record for record in caplog.records}
-    told = events["state_carried"]
+    records = {vars(record)["event"]: record for record in caplog.records}
+    told = records["state_carried"]
     assert "4 keys" in told.getMessage()
     assert vars(told)["num_keys"] == NUM_MACHINES
+
+
+def test_other_channels_are_refused_before_anything_begins(
+    pretrained: Path, tmp_path: Path
+) -> None:
+    """The log does not say that it began; what the error says to do works, and goes on."""
+    world, changed = world_of(tmp_path / "world", 300, 1), tmp_path / "changed"
+    fields = {"modality": SMALL["modality"] | {"fields": ["a", "b", "e"]}}
+    world.sections = world.sections | fields
+    with log_lines() as lines, pytest.raises(CheckpointError) as told:
+        world.engine(init_from=pretrained).run()
+    assert not {"state_carried", "recovering"} & set(events(lines))
+    verb = re.search(r"`streamssl (checkpoint migrate .*) NEW_FOLDER`", str(told.value))
+    assert verb
+    path = tmp_path / "config.yaml"
+    path.write_text(json.dumps(world.sections))
+    arguments = [*verb[1].split(), str(changed), "-c", str(path)]
+    before = sorted(file.stat().st_mtime_ns for file in pretrained.rglob("*"))
+    result = CliRunner().invoke(app, arguments)
+    assert result.exit_code == 0, result.output
+    assert "kept  a, b\n" in result.output
+    assert sorted(file.stat().st_mtime_ns for file in pretrained.rglob("*")) == before
+    assert "already" in str(CliRunner().invoke(app, arguments).exception)
+    with log_lines() as lines:
+        summary = world.engine(init_from=changed).run()
+    (line,) = named(lines, "state_carried")
+    assert line["num_keys"] == NUM_MACHINES
+    assert named(lines, "recovering")[0]["state"] == "initial"
+    assert (summary.events, summary.channels) == (300, ["a", "b", "e"])
 
 
 @pytest.mark.parametrize("moment", [3, 20, 45])

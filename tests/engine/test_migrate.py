@@ -23,13 +23,14 @@ from streamssl.engine.reproduce import Reproduced, reproduce
 from streamssl.stream import StreamLearner
 from tests.engine.real_world import SMALL, RealWorld
 from tests.engine.test_loop import expected_ids
+from tests.log_lines import log_lines, named
 
 
 class ChannelWorld(RealWorld):
     """Three machines with channels that a test names."""
 
     def __init__(self, folder: Path, **sections: Any) -> None:
-        settings = SMALL | {"checkpoint": {"every_events": 100, "every_s": 1e9, "keep": 3}}
+        settings = SMALL | {"checkpoint": {"every_events": 100, "every_s": 1e9, "keep": 9}}
         super().__init__(folder, **settings | sections)
 
     def configured(self, **sections: Any) -> None:
@@ -115,7 +116,10 @@ def test_a_migrated_state_goes_on_and_the_journal_says_so(world: ChannelWorld) -
     told = migrate_state(world.config())
     assert told[1:4] == ["  kept  a, c", "  new   x", "  gone  b"]
     world.send(300, 1, "a", "c", "x", "b")
-    world.engine().run()
+    with log_lines() as lines:
+        world.engine().run()
+    (line,) = named(lines, "migrated")
+    assert [line[word] for word in ("kept", "new", "gone")] == ["a, c", "x", "b"]
     world.send(40, 2, "a", "c", "x", "b")
     world.engine().run()
     assert world.ids() == expected_ids(world)
@@ -128,6 +132,23 @@ def test_a_migrated_state_goes_on_and_the_journal_says_so(world: ChannelWorld) -
     values = [json.loads(m.value or b"") for m in world.broker.records("streamssl.spaces")]
     assert [v["space"] for v in values][-2:] == ["0.1/provisional", "0.1/space-1"]
     assert values[-2]["reason"] == "channels were changed"
+
+
+def test_a_migration_is_told_at_every_start_until_a_later_checkpoint(world: ChannelWorld) -> None:
+    """Also where nothing comes after the first one; of two migrations, what both changed."""
+    for names in (["a", "b"], ["a", "x"]):
+        world.configured(modality={"fields": names})
+        migrate_state(world.config())
+    told = []
+    for num_events in (0, 200, 10):
+        world.send(num_events, 1, "a", "x")
+        with log_lines() as lines:
+            world.engine().run()
+        told.append(
+            [(line["kept"], line["new"], line["gone"]) for line in named(lines, "migrated")]
+        )
+    assert told == [[("a", "x", "b, c")], [("a", "x", "b, c")], []]
+    assert named(lines, "started")[0]["channels"] == ["a", "x"]
 
 
 def test_a_journal_is_replayed_from_after_the_migration(world: ChannelWorld) -> None:

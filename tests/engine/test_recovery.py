@@ -74,11 +74,8 @@ def test_a_crash_inside_the_commit_is_recovered(tmp_path: Path, fault: str) -> N
     assert not differing
 
 
-def test_a_drain_commits_saves_the_last_epochs_end_and_learns_no_tail(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_drain_commits_saves_the_last_epochs_end_and_learns_no_tail(tmp_path: Path) -> None:
     """A stop leaves the open epoch open; the next process closes it as if nothing happened."""
-    monkeypatch.setattr("streamssl.engine.checkpoints.MAX_SHARE", 1.0)
     calm, drained = World(tmp_path / "calm"), World(tmp_path / "drained")
     for world in (calm, drained):
         world.produce_noise(60)
@@ -164,12 +161,8 @@ def test_the_state_directory_is_recovered_from_the_whole_journal(tmp_path: Path)
 
 
 @pytest.mark.parametrize("expired", ["input", "journal", "both"])
-def test_what_cannot_be_recovered_is_declared_a_gap(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, expired: str
-) -> None:
+def test_what_cannot_be_recovered_is_declared_a_gap(tmp_path: Path, expired: str) -> None:
     """State lost and journal or input expired: go on from what there is, say so, degraded."""
-    # A busy machine takes real time to remember a state, which the world's clock does not know.
-    monkeypatch.setattr("streamssl.engine.checkpoints.MAX_SHARE", 1.0)
     world, health = World(tmp_path, modality={"tail_events": 5}), Health()
     world.produce_noise(60)
     world.engine().run()

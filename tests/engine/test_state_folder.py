@@ -19,12 +19,6 @@ from tests.transport.faulty_broker import SimulatedCrashError
 SOON = {"every_events": 20, "every_s": 1e9, "keep": 2}
 
 
-@pytest.fixture(autouse=True)
-def _remembers(monkeypatch: pytest.MonkeyPatch) -> None:
-    # A busy machine takes real time to remember a state, which the world's clock does not know.
-    monkeypatch.setattr("streamssl.engine.checkpoints.MAX_SHARE", 1.0)
-
-
 def state_dir(world: World) -> Path:
     return world.config().app.state_dir
 

@@ -5,8 +5,6 @@ from __future__ import annotations
 import threading
 from pathlib import Path
 
-import pytest
-
 from streamssl.telemetry.log_events import EVENTS
 from tests.engine.real_world import SMALL, RealWorld
 from tests.engine.world import World, stop_after
@@ -101,12 +99,6 @@ def test_a_burst_that_a_stop_cut_goes_on(tmp_path: Path) -> None:
     assert [line["state"] for line in named(cut, "training_burst")] == ["begins"]
     assert named(cut, "phase")[-1]["after"] == "draining"  # whatever is learnt meanwhile
     assert [line["state"] for line in named(rest, "training_burst")] == ["goes on", "over"]
-
-
-@pytest.fixture(autouse=True)
-def _remembers(monkeypatch: pytest.MonkeyPatch) -> None:
-    # A busy machine takes real time to remember a state, which the world's clock does not know.
-    monkeypatch.setattr("streamssl.engine.checkpoints.MAX_SHARE", 1.0)
 
 
 def test_thinning_is_told_once_and_its_end(tmp_path: Path) -> None:

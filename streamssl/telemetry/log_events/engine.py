@@ -74,7 +74,7 @@ ENGINE: Table = {
     ),
     "draining": (
         "INFO",
-        "{signal}: publishes what is in hand, saves, and ends",
+        "{signal}: publishes what is in hand, saves the last end of an epoch, and ends",
         "signal",
         "A signal asks for the end.",
     ),
@@ -86,11 +86,11 @@ ENGINE: Table = {
     ),
     "drained": (
         "INFO",
-        "drained: {events} events scored, {dead_letters} dead letters, {incidents} incidents",
+        "drained: {events} events scored, {dead_letters} dead letters, {incidents} incidents; the "
+        "state is saved up to epoch {saved_epoch}, and the next start reads {unsaved} events again",
         "events dead_letters transactions epochs samples_trained anomalies incidents recovered "
-        "accepted muted "
-        "missed seconds channels num_channels left_out new_fields vanished warnings "
-        "bad_fields warming keys keys_warming first_time last_time",
+        "accepted muted missed saved_epoch unsaved seconds channels num_channels left_out "
+        "new_fields vanished warnings bad_fields warming keys keys_warming first_time last_time",
         "The last line of an orderly end: the sums of the run.",
     ),
     "failed": (

@@ -13,6 +13,14 @@ STATE: Table = {
         "path num_keys",
         "`--init-from` was used: the state folder holds no checkpoint yet.",
     ),
+    "migrated": (
+        "INFO",
+        "the state's channels were changed by `streamssl checkpoint migrate`: kept {kept}; new "
+        "{new}; gone {gone}; every key warms up once more",
+        "kept new gone",
+        "A migrated state is started on; at every start until a checkpoint is saved after it. 20 "
+        "names are listed of each.",
+    ),
     "state_missing": (
         "WARNING",
         "the state folder {state_dir} holds no state, but the journal has a history (up to record "
@@ -33,8 +41,8 @@ STATE: Table = {
         "learning has a gap: {why}",
         "cause why change",
         "Journal or input do not lead to the present: the daemon goes on from the state that it "
-        "has. `cause`: `state_old`, `state_ahead`, `state_other`, `input_expired`, "
-        "`input_differs`, `journal_broken`.",
+        "has. `cause`: `state_old`, `state_ahead`, `state_other`, `other_topic`, "
+        "`input_expired`, `input_differs`, `journal_broken`.",
     ),
     "rebased": (
         "WARNING",
