@@ -20,6 +20,7 @@ import numpy as np
 
 from streamssl.data.counters import is_counter
 from streamssl.data.events import FloatArray, Schema
+from streamssl.data.heartbeats import heartbeat_fields
 from streamssl.data.number_column import NumberColumn
 
 # Events that decide: those of the first epoch.
@@ -105,6 +106,8 @@ REASONS: Mapping[str, str] = {
     "nested": "in an object or a list: name the number by its path in modality.fields",
     "empty": "no value in the first events: name it in modality.fields where it is a measurement",
     "rare": "in very few of the first events: name it in modality.fields where it is a measurement",
+    "heartbeat": "only in events without the other fields, and constant or counting (heartbeats?): "
+    "name it in modality.fields where it is a measurement",
     "ignored": "left out by input.ignore_fields",
     "unnamed": "holds numbers, but is no channel: name it in modality.fields, and change the "
     "state's channels with `streamssl checkpoint migrate`",
@@ -141,6 +144,7 @@ def choose(
     asked = [name for name in names if name not in {*special, *texts}]
     with np.errstate(over="ignore", invalid="ignore"):  # Differences of the largest numbers.
         reasons = {name: _reason(name, events, ignored, typed, required) for name in asked}
+        reasons |= dict.fromkeys(_heartbeats(reasons, events, texts), "heartbeat")
     if "" not in reasons.values():  # Better a guess less than no channel at all.
         reasons |= {name: "" for name, reason in reasons.items() if reason == "counter"}
     taken = [name for name, reason in reasons.items() if not reason]
@@ -202,6 +206,16 @@ def _reason_of(others: Sequence[str | Kind]) -> str:
     if num_texts == 1 and len(texts) > 1:
         return "constant"
     return "key" if num_texts <= len(texts) / 2 else "text"
+
+
+def _heartbeats(
+    reasons: Mapping[str, str], events: Sequence[SampledEvent], texts: Collection[str]
+) -> list[str]:
+    """Channels of events that measure nothing."""
+    others = [row for row, event in enumerate(events) if any(event.cells.get(n) for n in texts)]
+    fields = [_column(name, events) for name, reason in reasons.items() if not reason]
+    channels = [column for column in fields if len(column.values_N)]
+    return heartbeat_fields(channels, others=others, num_events=len(events))
 
 
 def _column(name: str, events: Sequence[SampledEvent]) -> NumberColumn:

@@ -16,7 +16,7 @@ from streamssl.data.events import FloatArray, IntArray
 _WORD = re.compile(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class NumberColumn:
     """The numbers of one field, and where they came from.
 
