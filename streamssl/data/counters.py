@@ -17,8 +17,9 @@ TIMES_SEEN = 3
 # Noise is in order by a chance of 1 : 8!, as eight events of one partition would be.
 LEAST_ORDER = math.lgamma(9.0)
 # Numbers of the range that a counter's sample spans, to those that it has: of steps that are
-# about the same, of steps that leap, and under a name of a counter.
-MOST_SPARSE, MOST_LEAPING, MOST_NAMED = 4.0, 16.0, 64.0
+# about the same; of steps that leap, in several partitions and in one of many; and under a name
+# of a counter.
+MOST_DENSE, MOST_LEAPING, MOST_ALONE, MOST_NAMED = 3.0, 16.0, 32.0, 64.0
 _COUNTER_WORDS = frozenset(
     {"index", "idx", "row", "id", "seq", "sequence", "number", "unnamed", "counter", "seqno", "nr"}
 )
@@ -78,8 +79,8 @@ def _fills_a_range(column: NumberColumn, is_named: bool) -> bool:
     steps_N = _one_way(np.concatenate([np.zeros(0), *groups]))
     if not len(steps_N) or sum(math.lgamma(len(group) + 2.0) for group in groups) < LEAST_ORDER:
         return False
-    most = MOST_LEAPING if _leap(groups) else MOST_SPARSE
-    most = MOST_NAMED if is_named else most
+    leaping = MOST_LEAPING if len(groups) > 1 else MOST_ALONE
+    most = MOST_NAMED if is_named else leaping if _leap(groups) else MOST_DENSE
     return bool(np.ptp(values_N) + 1 <= most * len(values_N))
 
 

@@ -61,10 +61,10 @@ def test_one_partition_is_enough_to_know_it(route: Route) -> None:
 
 
 def test_one_partition_of_many_shows_it() -> None:
-    """Also where it has an eighth of the numbers: a counter leaps, a measurement does not."""
+    """Also where it has a sixteenth of the numbers: a counter leaps, a measurement does not."""
     for seed in range(20):
         draw = random.Random(seed)
-        numbers = [float(i) for i in range(900) if draw.randrange(8) == 0][:32]
+        numbers = [float(i) for i in range(1_600) if draw.randrange(16) == 0][:32]
         assert not taken(routed(numbers, lambda _: 0))
 
 
