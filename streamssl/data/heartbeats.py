@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Collection, Iterable
 
 import numpy as np
@@ -12,6 +13,8 @@ from streamssl.data.number_column import NumberColumn
 MOST_SHARE = 1 / 3
 # Fewer values are constant, or evenly apart in their order or in any, by themselves.
 LEAST_SAME, LEAST_EVEN, LEAST_SPREAD = 2, 3, 4
+# Noise is in order by a chance of 1 : 5!, as five events of one partition would be.
+LEAST_ORDER = math.lgamma(6.0)
 _COUNTER_WORDS = frozenset({"uptime", "elapsed", "seq", "sequence", "seqno", "counter"})
 
 
@@ -50,12 +53,14 @@ def _is_constant(column: NumberColumn) -> bool:
 
 
 def _counts(column: NumberColumn) -> bool:
-    """Whether few values are those of a counter: by its name, or evenly apart."""
+    """Whether few values count: by their name, evenly apart, or whole numbers in order."""
     if column.words() & _COUNTER_WORDS or moves_evenly(column, LEAST_EVEN - 1):
         return True
-    steps_N = np.diff(np.sort(column.values_N))
-    if len(steps_N) < LEAST_SPREAD - 1 or steps_N.min() <= 4 * column.rounding():
-        return False
     _, groups = column.grouped_steps()
-    is_one_way = any(all((sign * of > 0).all() for of in groups) for sign in (1, -1))
-    return is_one_way and bool(np.ptp(steps_N) <= 2 * column.rounding())
+    if not any(all((sign * of > 0).all() for of in groups) for sign in (1, -1)):
+        return False
+    if column.is_whole() and sum(math.lgamma(len(of) + 2.0) for of in groups) >= LEAST_ORDER:
+        return True
+    steps_N = np.diff(np.sort(column.values_N))
+    enough = len(steps_N) >= LEAST_SPREAD - 1 and steps_N.min() > 4 * column.rounding()
+    return bool(enough and np.ptp(steps_N) <= 2 * column.rounding())

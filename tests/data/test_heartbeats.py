@@ -59,6 +59,12 @@ def test_beats_at_each_start_are_none(num_partitions: int) -> None:
     assert told.keys() == {"beat", "alive_s"}
 
 
+def test_beats_at_any_time_are_none() -> None:
+    """Five or more with whole numbers that only rise are told from measurements by their order."""
+    lone: dict[int, Row] = {i: {"hb": 1.0, "alive": i + 0.0} for i in (1, 2, 9, 15, 16, 29)}
+    assert left_out(chosen(among(lone))).keys() == {"hb", "alive"}
+
+
 def test_a_rarer_kind_of_machine_keeps_its_channels() -> None:
     """Its values vary; what is constant beside them is a channel as well."""
     for seed in range(50):
