@@ -9,29 +9,29 @@ N = sampled events that have the field.
 from __future__ import annotations
 
 import enum
+import math
 import re
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import NamedTuple
 
 import numpy as np
 
-from streamssl.data.events import FloatArray, IntArray, Schema
+from streamssl.data.counters import is_counter
+from streamssl.data.events import FloatArray, Schema
+from streamssl.data.heartbeats import heartbeat_fields
+from streamssl.data.number_column import NumberColumn
 
 # Events that decide: those of the first epoch.
 FIRST_EVENTS = 32
 MAX_FIELDS = 4_096
 RARE_EVENTS = 2
-COUNTER_STEPS = 7
-COUNTER_SHARE = 0.9
 DAY_S = 86_400.0
 # Seconds since 1970 of the years 2000 to 2099.
 _FIRST_S, _LAST_S = 946_684_800.0, 4_102_444_799.0
 _UNITS = (1.0, 1e3, 1e6, 1e9)
 _TIME_WORDS = frozenset({"time", "timestamp", "ts", "datetime", "date", "epoch", "unix", "t"})
-_COUNTER_WORDS = frozenset({"index", "idx", "row", "id", "seq", "sequence", "number", "unnamed"})
-_WORD = re.compile(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])")
 _DATE = re.compile(r"(19|20)\d\d-?[01]\d-?[0-3]\d")
 _NUMBER = re.compile(r"\s*[+-]?\d[\d.,\s]*([eE][+-]?\d+)?\s*")
 
@@ -97,7 +97,8 @@ class Choice:
 
 REASONS: Mapping[str, str] = {
     "time": "looks like a timestamp: set input.time_field to it, or name it in modality.fields",
-    "counter": "looks like a row number: name it in modality.fields where it is a measurement",
+    "counter": "looks like a row number or a clock: name it in modality.fields where it is a "
+    "measurement",
     "constant": "the same text in all of the first events",
     "text": "text, not numbers",
     "key": "text that repeats: set input.key_field to it where it names the machine or sensor",
@@ -105,6 +106,8 @@ REASONS: Mapping[str, str] = {
     "nested": "in an object or a list: name the number by its path in modality.fields",
     "empty": "no value in the first events: name it in modality.fields where it is a measurement",
     "rare": "in very few of the first events: name it in modality.fields where it is a measurement",
+    "heartbeat": "only in events without the other fields, and constant or counting (heartbeats?): "
+    "name it in modality.fields where it is a measurement",
     "ignored": "left out by input.ignore_fields",
     "unnamed": "holds numbers, but is no channel: name it in modality.fields, and change the "
     "state's channels with `streamssl checkpoint migrate`",
@@ -139,7 +142,9 @@ def choose(
     """
     names = dict.fromkeys(name for event in events for name in event.cells)
     asked = [name for name in names if name not in {*special, *texts}]
-    reasons = {name: _reason(name, events, ignored, typed, required) for name in asked}
+    with np.errstate(over="ignore", invalid="ignore"):  # Differences of the largest numbers.
+        reasons = {name: _reason(name, events, ignored, typed, required) for name in asked}
+        reasons |= dict.fromkeys(_heartbeats(reasons, events, texts), "heartbeat")
     if "" not in reasons.values():  # Better a guess less than no channel at all.
         reasons |= {name: "" for name, reason in reasons.items() if reason == "counter"}
     taken = [name for name, reason in reasons.items() if not reason]
@@ -173,21 +178,18 @@ def _reason(
     """Why a field is no channel, "" where it is one."""
     if is_ignored(name, ignored):
         return "ignored"
-    having = [event for event in events if name in event.cells]
-    cells = [event.cells[name] for event in having]
-    numbers = np.array([cell if isinstance(cell, float) else np.nan for cell in cells])
-    known = np.flatnonzero(~np.isnan(numbers))
+    column = _column(name, events)
+    cells = [event.cells.get(name) for event in events]
     others = [cell for cell in cells if isinstance(cell, (str, Kind))]
-    if len(known) <= len(others):
+    if len(column.values_N) <= len(others):
         return _reason_of(others) if others else "" if name in typed else "empty"
-    numbered = [having[row] for row in known.tolist()]
-    column = _Column(name, numbers[known], numbered)
-    if _is_time(column):
+    numbered = [events[row] for row in column.row_N.tolist()]
+    if _is_time(column, np.array([event.time_s for event in numbered])):
         return "time"
-    if _is_counter(column):
+    if is_counter(column):
         return "counter"
     least = len(events) / 2 if required else 0
-    return "rare" if len(known) < least or _is_rare(numbered, events) else ""
+    return "rare" if len(numbered) < least or _is_rare(numbered, events) else ""
 
 
 def _reason_of(others: Sequence[str | Kind]) -> str:
@@ -206,32 +208,34 @@ def _reason_of(others: Sequence[str | Kind]) -> str:
     return "key" if num_texts <= len(texts) / 2 else "text"
 
 
-class _Column(NamedTuple):
-    """The numbers of one field, and the events that have them."""
-
-    name: str
-    values_N: FloatArray
-    events: Sequence[SampledEvent]
-
-    def words(self) -> set[str]:
-        """The words that the name is made of, in lower case."""
-        return {word.lower() for word in _WORD.findall(self.name)}
-
-    def steps(self) -> Iterator[FloatArray]:
-        """Differences from value to value, within each key and within each partition."""
-        by_key: dict[tuple[int, str], int] = {}
-        key_N = [by_key.setdefault((e.partition, e.key), len(by_key)) for e in self.events]
-        for group_N in (np.array(key_N), np.array([e.partition for e in self.events])):
-            yield _differences(self.values_N, group_N)
+def _heartbeats(
+    reasons: Mapping[str, str], events: Sequence[SampledEvent], texts: Collection[str]
+) -> list[str]:
+    """Channels of events that measure nothing."""
+    others = [row for row, event in enumerate(events) if any(event.cells.get(n) for n in texts)]
+    fields = [_column(name, events) for name, reason in reasons.items() if not reason]
+    channels = [column for column in fields if len(column.values_N)]
+    return heartbeat_fields(channels, others=others, num_events=len(events))
 
 
-def _differences(values_N: FloatArray, group_N: IntArray) -> FloatArray:
-    order = np.argsort(group_N, kind="stable")
-    same = np.diff(group_N[order]) == 0
-    return np.diff(values_N[order])[same]
+def _column(name: str, events: Sequence[SampledEvent]) -> NumberColumn:
+    """The numbers of a field, and where they came from."""
+    cells = [event.cells.get(name) for event in events]
+    rows = [
+        row for row, cell in enumerate(cells) if isinstance(cell, float) and not math.isnan(cell)
+    ]
+    keys: dict[tuple[int, str], int] = {}
+    places = [(events[row].partition, events[row].key) for row in rows]
+    return NumberColumn(
+        name,
+        values_N=np.array([cells[row] for row in rows], np.float64),
+        row_N=np.array(rows, np.int64),
+        partition_N=np.array([partition for partition, _ in places], np.int64),
+        key_N=np.array([keys.setdefault(place, len(keys)) for place in places], np.int64),
+    )
 
 
-def _is_time(column: _Column) -> bool:
+def _is_time(column: NumberColumn, time_N: FloatArray) -> bool:
     """Seconds since 1970 or parts of them, dates as numbers, or a clock that only goes on."""
     is_named = bool(column.words() & _TIME_WORDS)
     if is_named and any(len(steps) > 1 and (steps > 0).all() for steps in column.steps()):
@@ -241,7 +245,6 @@ def _is_time(column: _Column) -> bool:
     if not units and not _are_dates(values_N):
         return False
     rising = any((s >= 0).all() and (s > 0).any() for s in column.steps())
-    time_N = np.array([event.time_s for event in column.events])
     near = any((np.abs(values_N / unit - time_N) <= DAY_S).all() for unit in units)
     return is_named or rising or near
 
@@ -252,24 +255,9 @@ def _are_dates(values_N: FloatArray) -> bool:
     return all(len(text) in (8, 12, 14) and _DATE.match(text) for text in texts)
 
 
-def _is_counter(column: _Column) -> bool:
-    """Whole numbers that step by one, as row and sequence numbers do."""
-    if (column.values_N != np.round(column.values_N)).any():
-        return False
-    is_named = bool(column.words() & _COUNTER_WORDS)
-    return any(_counts(steps_N, is_named) for steps_N in column.steps())
-
-
-def _counts(steps_N: FloatArray, is_named: bool) -> bool:
-    if is_named and len(steps_N) > 1 and (steps_N == 1).all():
-        return True
-    enough = len(steps_N) >= COUNTER_STEPS and (steps_N >= 1).all()
-    return bool(enough and (steps_N == 1).mean() >= COUNTER_SHARE)
-
-
 def _is_rare(numbered: Sequence[SampledEvent], events: Sequence[SampledEvent]) -> bool:
-    """In one or two of an epoch's events, and not what their keys send always."""
-    if len(events) < FIRST_EVENTS or len(numbered) > RARE_EVENTS:
+    """In one or two of 32 events, and not what their keys send always."""
+    if len(events) < FIRST_EVENTS or len(numbered) > RARE_EVENTS * len(events) / FIRST_EVENTS:
         return False
     keys = {(event.partition, event.key) for event in numbered}
     of_keys = sum((event.partition, event.key) in keys for event in events)

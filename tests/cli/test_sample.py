@@ -66,6 +66,18 @@ def test_channels_are_those_that_auto_would_take() -> None:
     assert "input.codec" in report(piece([b"\x00\x01"] * 3))
 
 
+def test_counters_and_heartbeats_are_left_out_of_the_newest_messages_as_of_the_first() -> None:
+    """A counter over all partitions, and beats that are dead letters by one reason."""
+    values = [event(i, seq=i) if i % 10 else {"hb": 1, "uptime": i} for i in range(200)]
+    told = report(*(piece(values[start::3], start) for start in range(3)))
+    assert "channels: rpm, temp (auto" in told
+    assert "without seq: looks like a row number" in told
+    assert "without hb: only in events without the other fields" in told
+    assert "without uptime: " in told
+    assert "dead letters: 20, and 180 events, of 200 messages" in told
+    assert "20 missing_field" in told
+
+
 def test_keys_that_defeat_their_purpose_are_told() -> None:
     """Records without a key, one key in two partitions, a key for every event."""
     named = [event(i, machine=f"m{i % 4}") for i in range(NUM_EVENTS)]

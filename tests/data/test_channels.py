@@ -102,11 +102,14 @@ def test_sequence_numbers_of_several_machines_are_left_out() -> None:
 @pytest.mark.parametrize(
     ("name", "cells"),
     [
-        ("bytes", [1.5e9 - 1e6 * i for i in range(32)]),
+        ("bytes", [1.5e9 - 1e6 * i + 1e5 * noise(i) for i in range(32)]),
         ("level", [1.5e9] * 32),
-        ("energy", [10.0 * i for i in range(32)]),
+        ("energy", [1e3 * i + random.Random(i).randrange(900) for i in range(32)]),
         ("x", [20.0, 21.0]),
-        ("ramp", [0.5 * i for i in range(32)]),
+        ("ramp", [0.5 * i + noise(i) for i in range(32)]),
+        ("rising", [20.0 + 0.1 * i * i for i in range(9)]),
+        ("stairs", [float(i // 3) for i in range(32)]),
+        ("largest", [1e308 * (-1) ** i for i in range(32)]),
         ("cycle_time", [3.5 + (i * 7) % 5 for i in range(32)]),
         ("constant", [4.0] * 32),
         ("on", [float(i % 2) for i in range(32)]),

@@ -65,6 +65,23 @@ def test_what_was_taken_and_left_out_is_told(
     assert sample(metrics, "fields", kind="left_out") == 2
 
 
+def test_heartbeats_are_counted_and_told_once(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Their fields are neither channels nor new ones; each of them is one dead letter."""
+    caplog.set_level(logging.INFO, logger="streamssl")
+    world, metrics = AutoWorld(tmp_path), Metrics()
+    rows: list[dict[str, Any]] = list(measured(300, 0, "rpm", "load"))
+    rows[::10] = [{"hb": 1, "uptime": i} for i in range(30)]
+    world.send(rows)
+    summary = world.engine(metrics=metrics).run()
+    assert summary.channels == ["rpm", "load"]
+    assert sorted(summary.left_out) == ["hb", "uptime"]
+    assert summary.new_fields == {}
+    assert [reason for reason, _ in world.dead_letters()] == [b"missing_field"] * 30
+    assert len(lines(caplog, "dead_letter")) == 1
+
+
 def test_after_a_restart_and_with_names_the_other_fields_are_told(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
