@@ -14,7 +14,7 @@ import numpy as np
 from streamssl.codecs.base import Decoder, Sample
 from streamssl.codecs.fault_kinds import FaultKind, fault_kind
 from streamssl.codecs.registry import build_codec
-from streamssl.codecs.remedies import remedy
+from streamssl.codecs.remedies import remedy, remedy_of
 from streamssl.config import Config
 from streamssl.data.channels import Choice, against
 from streamssl.data.events import BadFields, BoolArray, DeadLetter, EventBatch, FloatArray, Slice
@@ -163,7 +163,7 @@ def _dead_letters(
         first = of_kind[0]
         place = f"partition {first.message.partition}, offset {first.message.offset}"
         yield f"  {len(of_kind)} {first.reason} (first at {place}: {first.detail})"
-        yield f"    {remedy(first.reason)}"
+        yield f"    {remedy_of(first)}"
     if len(kinds) > MAX_SHOWN:
         yield f"  and {len(kinds) - MAX_SHOWN} more kinds"
 

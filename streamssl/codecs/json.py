@@ -16,9 +16,8 @@ import pyarrow as pa
 
 from streamssl.codecs.bad_fields import FieldPolicy, Kept, bad_fields, named_detail
 from streamssl.codecs.base import Sample
-from streamssl.codecs.dead_letters import Fault, bad_time_fault
+from streamssl.codecs.dead_letters import bad_time_fault
 from streamssl.codecs.fields import NO_COLUMNS, choose_columns, named_schema
-from streamssl.codecs.json_fields import told_fields
 from streamssl.codecs.json_layout import JsonLayout
 from streamssl.codecs.json_sample import sampled_object
 from streamssl.codecs.json_text import FRAME_BYTES, frame_id
@@ -165,8 +164,7 @@ class JsonDecoder:
         nothing_B = np.isnan(values_BC).all(axis=1) & _all_null(texts, len(events))
         for row in np.flatnonzero(nothing_B).tolist():
             if not any(layout.schema) or layout.carries_no_column(values[row]):
-                told = f"carries none of the fields; {told_fields(values[row])}"
-                faults[row] = Fault("missing_field", told)
+                faults[row] = layout.faults.no_column(values[row])
         found = text_faults | judged.faults | faults | time_faults | key_faults
         return Rows(keys, time_B, values_BC, texts), found, judged.kept
 

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from streamssl.codecs.fault_kinds import FaultKind, KindCounts, fault_kind
-from streamssl.codecs.remedies import remedy
+from streamssl.codecs.remedies import remedy_of
 from streamssl.data.events import DeadLetter
 from streamssl.telemetry.log_events import tell
 from streamssl.telemetry.pace import MINUTE_S
@@ -123,5 +123,5 @@ class DeadLetterLog:
             "offset": message.offset,
             "index": letter.index,
             "sample": printable(message.value or b"") if self._samples else None,
-            "remedy": remedy(letter.reason),
+            "remedy": remedy_of(letter),
         }

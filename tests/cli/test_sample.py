@@ -9,7 +9,7 @@ import pytest
 
 from streamssl.cli.sample import sample_report
 from streamssl.codecs.dead_letters import REASONS
-from streamssl.codecs.remedies import REMEDIES
+from streamssl.codecs.remedies import NUMBER_AS_TEXT, OBJECT, REMEDIES
 from streamssl.config import Config
 from streamssl.data.events import Message, Slice
 
@@ -106,7 +106,8 @@ def test_would_be_dead_letters_are_told_by_kind_with_what_mends_them() -> None:
     (bad_json,) = [n for n, line in enumerate(lines) if line.startswith("    2 bad_json (first at")]
     assert "partition 0, offset 40" in lines[bad_json]
     assert REMEDIES["bad_json"] in lines[bad_json + 1]
-    assert REMEDIES["wrong_type"] in "\n".join(lines)
+    assert OBJECT in "\n".join(lines)
+    assert NUMBER_AS_TEXT in "\n".join(lines)
     assert len([line for line in lines if line.startswith("    1 wrong_type (first at")]) == 2
 
 
