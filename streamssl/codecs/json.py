@@ -117,6 +117,7 @@ class JsonDecoder:
         rows = _without(range(len(messages)), faults)
         values = self._unframed([messages[row].value or b"" for row in rows])
         events, found = layout.parse(values)
+        self._tell_frame(layout.frame)
         values = [values[at] for at in _without(range(len(rows)), found)] if found else values
         faults |= {rows[at]: fault for at, fault in found.items()}
         rows = _without(rows, faults)
@@ -146,10 +147,15 @@ class JsonDecoder:
         schema_id = frame_id(values[0]) if values else None
         if schema_id is None:
             return values
-        if not self._told_frame and values[0][FRAME_BYTES : FRAME_BYTES + 1] == b"{":
+        if values[0][FRAME_BYTES : FRAME_BYTES + 1] == b"{":
+            self._tell_frame(schema_id)
+        return [_unframed(value) for value in values]
+
+    def _tell_frame(self, schema_id: int | None) -> None:
+        """Warn of frames once, whichever message has the first."""
+        if schema_id is not None and not self._told_frame:
             self._told_frame = True
             tell(log, "framed", schema_id=schema_id)
-        return [_unframed(value) for value in values]
 
     def _columns(
         self, messages: Sequence[Message], values: Sequence[bytes], events: Sequence[Any]

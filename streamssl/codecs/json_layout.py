@@ -20,7 +20,7 @@ from streamssl.codecs.cells import parse_numbers
 from streamssl.codecs.dead_letters import Fault
 from streamssl.codecs.json_faults import JsonFaults
 from streamssl.codecs.json_fields import raw_at, raw_fields
-from streamssl.codecs.json_text import decode_mended
+from streamssl.codecs.json_text import decode_mended, frame_id
 from streamssl.codecs.json_type import NO_OBJECT, Anything, Number, Place, Wanted, typed_decoder
 from streamssl.codecs.rows import Faults, text_batch
 from streamssl.codecs.texts import byte_lengths, long_texts
@@ -43,10 +43,12 @@ class JsonLayout:
     Attributes:
         schema: Names of the columns.
         faults: Tells why a message is no such event.
+        frame: The schema's id of the first message that was read past a frame; None before it.
     """
 
     def __init__(self, *, schema: Schema, config: InputConfig, required: bool) -> None:
         self.schema = schema
+        self.frame: int | None = None
         self.faults = JsonFaults(schema=schema, config=config, required=required)
         self._by_array = config.values_field is not None
         self._texts_as_numbers = config.numbers_as_text
@@ -82,6 +84,8 @@ class JsonLayout:
         row = len(events) + len(faults)
         try:
             events.append(decode_mended(self._decoder.decode, values[row]))
+            if self.frame is None:
+                self.frame = frame_id(values[row])
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
             faults[row] = self.faults.unparsed(error, values[row])
 
