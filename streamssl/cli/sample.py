@@ -12,8 +12,9 @@ from datetime import UTC, datetime
 import numpy as np
 
 from streamssl.codecs.base import Decoder, Sample
+from streamssl.codecs.fault_kinds import FaultKind, fault_kind
 from streamssl.codecs.registry import build_codec
-from streamssl.codecs.remedies import remedy
+from streamssl.codecs.remedies import remedy, remedy_of
 from streamssl.config import Config
 from streamssl.data.channels import Choice, against
 from streamssl.data.events import BadFields, BoolArray, DeadLetter, EventBatch, FloatArray, Slice
@@ -152,16 +153,19 @@ def _bad_fields(found: Sequence[BadFields]) -> Iterator[str]:
 def _dead_letters(
     letters: Sequence[DeadLetter], num_messages: int, num_events: int
 ) -> Iterator[str]:
-    """What would be dead letters, by reason, with an example and what mends it."""
+    """What would be dead letters, by kind, with an example and what mends it."""
     yield f"dead letters: {len(letters)}, and {num_events} events, of {num_messages} messages"
-    by_reason: dict[str, list[DeadLetter]] = defaultdict(list)
+    by_kind: dict[FaultKind, list[DeadLetter]] = defaultdict(list)
     for letter in letters:
-        by_reason[letter.reason].append(letter)
-    for reason, of_reason in sorted(by_reason.items(), key=lambda item: -len(item[1])):
-        first = of_reason[0]
+        by_kind[fault_kind(letter.reason, letter.detail)].append(letter)
+    kinds = sorted(by_kind.values(), key=lambda of_kind: -len(of_kind))
+    for of_kind in kinds[:MAX_SHOWN]:
+        first = of_kind[0]
         place = f"partition {first.message.partition}, offset {first.message.offset}"
-        yield f"  {len(of_reason)} {reason} (first at {place}: {first.detail})"
-        yield f"    {remedy(reason)}"
+        yield f"  {len(of_kind)} {first.reason} (first at {place}: {first.detail})"
+        yield f"    {remedy_of(first)}"
+    if len(kinds) > MAX_SHOWN:
+        yield f"  and {len(kinds) - MAX_SHOWN} more kinds"
 
 
 def _listed(names: Sequence[str]) -> str:

@@ -13,6 +13,7 @@ from pyarrow import types
 from streamssl.codecs.cells import parse_numbers
 from streamssl.codecs.dead_letters import Fault, UnreadableError, bad_time_fault
 from streamssl.codecs.keys import key_length_fault
+from streamssl.codecs.remedies import NUMBER_AS_TEXT, ROLES
 from streamssl.codecs.rows import Faults
 from streamssl.codecs.texts import MAX_TEXT_BYTES, byte_lengths
 from streamssl.config.sections import InputConfig
@@ -58,7 +59,7 @@ def numbers(
     if config.numbers_as_text and is_text(kind):
         return parse_numbers(_short_texts(column, MAX_TEXT_BYTES)[0])
     if not keeps:
-        raise _wrong_type(name, column.type, "numbers")
+        raise _wrong_type(name, column.type, "numbers", NUMBER_AS_TEXT if is_text(kind) else "")
     is_there = column.is_valid().to_numpy(zero_copy_only=False)
     return np.full(len(column), np.nan), is_there
 
@@ -71,7 +72,7 @@ def times(name: str, column: pa.Array) -> tuple[FloatArray, Faults]:
     """
     kind = column.type.value_type if types.is_dictionary(column.type) else column.type
     if types.is_temporal(kind) and not is_moment(kind):
-        raise _wrong_type(name, kind, "times")
+        raise _wrong_type(name, kind, "times", ROLES["time_field"])
     if is_moment(kind):
         time_B = moment_seconds(column)
     elif is_number(kind) and not types.is_boolean(kind):
@@ -80,9 +81,9 @@ def times(name: str, column: pa.Array) -> tuple[FloatArray, Faults]:
         texts, _ = _short_texts(column, _MAX_TIME_BYTES)
         time_B = parse_times(texts.fill_null("").to_pylist())
     else:
-        raise _wrong_type(name, kind, "times")
+        raise _wrong_type(name, kind, "times", ROLES["time_field"])
     faults = dict.fromkeys(_rows(bad_times(time_B)), bad_time_fault())
-    return time_B, faults | _null_faults(name, column)
+    return time_B, faults | _null_faults(name, column, ROLES["time_field"])
 
 
 def keys(name: str, column: pa.Array, config: InputConfig) -> tuple[pa.StringArray, Faults]:
@@ -97,10 +98,10 @@ def keys(name: str, column: pa.Array, config: InputConfig) -> tuple[pa.StringArr
     elif is_text(kind):
         texts, length_B = _short_texts(column, config.max_key_bytes)
     else:
-        raise _wrong_type(name, kind, "texts or whole numbers")
+        raise _wrong_type(name, kind, "texts or whole numbers", ROLES["key_field"])
     long = _rows(length_B > config.max_key_bytes)
     faults = {row: key_length_fault(int(length_B[row]), config) for row in long}
-    return texts.fill_null(""), faults | _null_faults(name, column)
+    return texts.fill_null(""), faults | _null_faults(name, column, ROLES["key_field"])
 
 
 def texts(name: str, column: pa.Array) -> tuple[pa.StringArray, IntArray]:
@@ -124,7 +125,7 @@ def list_values(name: str, column: pa.Array, num_values: int) -> tuple[FloatArra
         UnreadableError: It is not a column of lists of numbers.
     """
     if not is_list(column.type):
-        raise _wrong_type(name, column.type, "lists of numbers")
+        raise _wrong_type(name, column.type, "lists of numbers", ROLES["values_field"])
     count_B = list_lengths(column)
     good = np.flatnonzero(count_B == num_values)
     values_BC = np.full((len(column), num_values), np.nan)
@@ -134,7 +135,7 @@ def list_values(name: str, column: pa.Array, num_values: int) -> tuple[FloatArra
         row: Fault("wrong_count", f"expected {num_values} values, got {count_B[row]}")
         for row in _rows(count_B != num_values)
     }
-    return values_BC, faults | _null_faults(name, column)
+    return values_BC, faults | _null_faults(name, column, ROLES["values_field"])
 
 
 def list_lengths(column: pa.Array) -> IntArray:
@@ -169,16 +170,16 @@ def _without_views(column: pa.Array) -> pa.Array:
     return column.cast(pa.utf8())
 
 
-def _null_faults(name: str, column: pa.Array) -> Faults:
+def _null_faults(name: str, column: pa.Array, remedy: str) -> Faults:
     if column.null_count == 0 and not types.is_dictionary(column.type):
         return {}  # a dictionary itself may hold null, which is not counted
     null_B = pc.is_null(column).to_numpy(zero_copy_only=False)
-    return dict.fromkeys(_rows(null_B), Fault("missing_field", f"field {name!r} is null"))
+    return dict.fromkeys(_rows(null_B), Fault("missing_field", f"field {name!r} is null", remedy))
 
 
 def _rows(mask_B: BoolArray) -> list[int]:
     return [int(row) for row in np.flatnonzero(mask_B)]
 
 
-def _wrong_type(name: str, kind: pa.DataType, wanted: str) -> UnreadableError:
-    return UnreadableError("wrong_type", f"field {name!r} holds {kind}, not {wanted}")
+def _wrong_type(name: str, kind: pa.DataType, wanted: str, remedy: str = "") -> UnreadableError:
+    return UnreadableError("wrong_type", f"field {name!r} holds {kind}, not {wanted}", remedy)

@@ -13,8 +13,9 @@ import pyarrow as pa
 from streamssl.codecs import arrow_columns
 from streamssl.codecs.bad_fields import FieldPolicy, Kept, named_detail
 from streamssl.codecs.base import Sample
-from streamssl.codecs.dead_letters import Fault, UnreadableError, bad_time_fault
+from streamssl.codecs.dead_letters import Fault, UnreadableError, bad_time_fault, listed
 from streamssl.codecs.keys import record_keys
+from streamssl.codecs.remedies import OTHER_FIELDS, ROLES, UNDECIDED
 from streamssl.codecs.row_sample import sampled_rows
 from streamssl.codecs.rows import Faults, Rows, is_good, text_batch
 from streamssl.codecs.texts import long_texts, missing_texts
@@ -80,7 +81,7 @@ class ArrowLayout:
 
     def _keys(self, message: Message, rows: pa.RecordBatch) -> tuple[pa.StringArray, Faults]:
         if self._config.key_field is not None:
-            column = _column(rows, self._config.key_field)
+            column = _column(rows, self._config.key_field, "key_field")
             return arrow_columns.keys(self._config.key_field, column, self._config)
         keys, faults = record_keys([message], self._config)
         if faults:
@@ -89,7 +90,7 @@ class ArrowLayout:
 
     def _times(self, message: Message, rows: pa.RecordBatch) -> tuple[FloatArray, Faults]:
         if self._config.time_field is not None:
-            column = _column(rows, self._config.time_field)
+            column = _column(rows, self._config.time_field, "time_field")
             return arrow_columns.times(self._config.time_field, column)
         time_B = np.full(rows.num_rows, message.timestamp_ms / 1e3)
         return time_B, dict.fromkeys(np.flatnonzero(bad_times(time_B)).tolist(), bad_time_fault())
@@ -97,12 +98,12 @@ class ArrowLayout:
     def _values(self, rows: pa.RecordBatch, schema: Schema) -> tuple[FloatArray, Faults, Kept]:
         fields = schema.fields
         if not any(schema):
-            raise UnreadableError("missing_field", "no row has a number to read")
+            raise UnreadableError("missing_field", "no row has a number to read", UNDECIDED)
         if rows.num_rows * len(fields) * 8 > self._max_bytes:
             raise UnreadableError("too_large", f"{rows.num_rows} rows of {len(fields)} numbers")
         absent = self._absent(rows, schema)
         if self._config.values_field is not None:
-            column = _column(rows, self._config.values_field)
+            column = _column(rows, self._config.values_field, "values_field")
             values_BC, faults = arrow_columns.list_values(
                 self._config.values_field, column, len(fields)
             )
@@ -137,7 +138,11 @@ class ArrowLayout:
         wanted = {*schema.texts, *(() if by_list else schema.fields)}
         absent = {name for name in wanted if not has_column(rows.schema, name)}
         has_none = len(absent) == len(wanted) and not by_list
-        if has_none or (absent and self._required):
+        if has_none:
+            told = f"has none of the columns {listed([*schema.fields, *schema.texts])}; there are "
+            names = listed(rows.schema.names) or "none"
+            raise UnreadableError("missing_field", told + names, OTHER_FIELDS)
+        if absent and self._required:
             raise UnreadableError("missing_field", f"no column {min(absent)!r}")
         return absent
 
@@ -159,7 +164,8 @@ class ArrowLayout:
         return text_batch(schema.texts, columns), faults
 
 
-def _column(rows: pa.RecordBatch, name: str) -> pa.Array:
+def _column(rows: pa.RecordBatch, name: str, role: str) -> pa.Array:
     if not has_column(rows.schema, name):
-        raise UnreadableError("missing_field", f"no column {name!r}")
+        told = f"no column {name!r} (input.{role}); there are {listed(rows.schema.names)}"
+        raise UnreadableError("missing_field", told, ROLES[role])
     return column_at(rows, name)

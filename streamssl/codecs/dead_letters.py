@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from streamssl.data.events import DeadLetter, Headers, OutputRecord
@@ -25,18 +26,32 @@ REASONS = (
 MAX_KEY_BYTES = 65_536
 MAX_VALUE_BYTES = 900_000
 MAX_DETAIL_CHARS = 200
+MAX_NAMES_SHOWN = 5
 
 
 class Fault(NamedTuple):
-    """One of `REASONS`, and what exactly was wrong."""
+    """One of `REASONS`, what exactly was wrong, and what mends it where the reason does not say."""
 
     reason: str
     detail: str
+    remedy: str = ""
 
 
 def bad_time_fault() -> Fault:
     """The fault of a time that is none, or not within the years 1 to 9999."""
     return Fault("bad_time", "neither seconds or milliseconds since 1970 nor ISO 8601")
+
+
+def listed(names: Sequence[str]) -> str:
+    """The first few names, and how many more there are, for the detail of a fault.
+
+    Example:
+        >>> listed(["rpm", "flow"])
+        "'rpm', 'flow'"
+    """
+    shown = ", ".join(map(repr, names[:MAX_NAMES_SHOWN]))
+    more = len(names) - MAX_NAMES_SHOWN
+    return f"{shown} and {more} more" if more > 0 else shown
 
 
 class UnreadableError(Exception):
@@ -46,10 +61,10 @@ class UnreadableError(Exception):
         fault: Why.
     """
 
-    def __init__(self, reason: str, detail: str) -> None:
-        """Take the reason and the detail of the fault."""
+    def __init__(self, reason: str, detail: str, remedy: str = "") -> None:
+        """Take the parts of the fault."""
         super().__init__(f"{reason}: {detail}")
-        self.fault = Fault(reason, detail)
+        self.fault = Fault(reason, detail, remedy)
 
 
 class OriginalBytesEncoder:

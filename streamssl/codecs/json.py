@@ -16,9 +16,8 @@ import pyarrow as pa
 
 from streamssl.codecs.bad_fields import FieldPolicy, Kept, bad_fields, named_detail
 from streamssl.codecs.base import Sample
-from streamssl.codecs.dead_letters import Fault, bad_time_fault
+from streamssl.codecs.dead_letters import bad_time_fault
 from streamssl.codecs.fields import NO_COLUMNS, choose_columns, named_schema
-from streamssl.codecs.json_fields import told_fields
 from streamssl.codecs.json_layout import JsonLayout
 from streamssl.codecs.json_sample import sampled_object
 from streamssl.codecs.json_text import FRAME_BYTES, frame_id
@@ -118,6 +117,7 @@ class JsonDecoder:
         rows = _without(range(len(messages)), faults)
         values = self._unframed([messages[row].value or b"" for row in rows])
         events, found = layout.parse(values)
+        self._tell_frame(layout.frame)
         values = [values[at] for at in _without(range(len(rows)), found)] if found else values
         faults |= {rows[at]: fault for at, fault in found.items()}
         rows = _without(rows, faults)
@@ -147,10 +147,15 @@ class JsonDecoder:
         schema_id = frame_id(values[0]) if values else None
         if schema_id is None:
             return values
-        if not self._told_frame and values[0][FRAME_BYTES : FRAME_BYTES + 1] == b"{":
+        if values[0][FRAME_BYTES : FRAME_BYTES + 1] == b"{":
+            self._tell_frame(schema_id)
+        return [_unframed(value) for value in values]
+
+    def _tell_frame(self, schema_id: int | None) -> None:
+        """Warn of frames once, whichever message has the first."""
+        if schema_id is not None and not self._told_frame:
             self._told_frame = True
             tell(log, "framed", schema_id=schema_id)
-        return [_unframed(value) for value in values]
 
     def _columns(
         self, messages: Sequence[Message], values: Sequence[bytes], events: Sequence[Any]
@@ -165,8 +170,7 @@ class JsonDecoder:
         nothing_B = np.isnan(values_BC).all(axis=1) & _all_null(texts, len(events))
         for row in np.flatnonzero(nothing_B).tolist():
             if not any(layout.schema) or layout.carries_no_column(values[row]):
-                told = f"carries none of the fields; {told_fields(values[row])}"
-                faults[row] = Fault("missing_field", told)
+                faults[row] = layout.faults.no_column(values[row])
         found = text_faults | judged.faults | faults | time_faults | key_faults
         return Rows(keys, time_B, values_BC, texts), found, judged.kept
 

@@ -6,9 +6,9 @@ from collections.abc import Iterator, Mapping
 
 import msgspec
 
+from streamssl.codecs.dead_letters import MAX_NAMES_SHOWN
 from streamssl.codecs.json_text import decode_mended
 
-MAX_NAMES_SHOWN = 5
 _FIRST_BYTES_OF_NUMBERS = b"-0123456789tf"
 _KINDS = {
     b'"': "text (input.numbers_as_text reads numbers in it)",

@@ -6,7 +6,6 @@ and leaves nothing to look at event by event. B = events, C = numbers of an even
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from itertools import chain
@@ -19,9 +18,10 @@ from msgspec import UNSET
 
 from streamssl.codecs.cells import parse_numbers
 from streamssl.codecs.dead_letters import Fault
+from streamssl.codecs.json_faults import JsonFaults
 from streamssl.codecs.json_fields import raw_at, raw_fields
-from streamssl.codecs.json_text import FRAME_BYTES, decode_mended, frame_id
-from streamssl.codecs.json_type import Anything, Number, Place, Wanted, typed_decoder
+from streamssl.codecs.json_text import decode_mended, frame_id
+from streamssl.codecs.json_type import NO_OBJECT, Anything, Number, Place, Wanted, typed_decoder
 from streamssl.codecs.rows import Faults, text_batch
 from streamssl.codecs.texts import byte_lengths, long_texts
 from streamssl.config.sections import InputConfig
@@ -29,12 +29,6 @@ from streamssl.data.events import BoolArray, FloatArray, Schema
 
 Text = str | int | float | bool
 NumberColumns = tuple[FloatArray, BoolArray | None, Faults]
-_EXPECTED = re.compile(r"Expected .*, got `(\w+)` - at `\$\.(.+)`")
-_KINDS = {"str": "text", "object": "an object", "array": "an array"}
-_WAYS_OUT = {
-    "str": "input.numbers_as_text reads numbers in it, ",
-    "object": "modality.fields may name what it holds, such as {name}.x, ",
-}
 _NUMBERS = {float, bool, type(None)}
 
 
@@ -45,10 +39,17 @@ class JsonLayout:
         schema: Names of the columns.
         config: Where the time, the key and the array of values are, and how numbers may be written.
         required: Whether every column must be there and not null.
+
+    Attributes:
+        schema: Names of the columns.
+        faults: Tells why a message is no such event.
+        frame: The schema's id of the first message that was read past a frame; None before it.
     """
 
     def __init__(self, *, schema: Schema, config: InputConfig, required: bool) -> None:
         self.schema = schema
+        self.frame: int | None = None
+        self.faults = JsonFaults(schema=schema, config=config, required=required)
         self._by_array = config.values_field is not None
         self._texts_as_numbers = config.numbers_as_text
         is_open = config.on_bad_field == "missing" and not required
@@ -83,8 +84,10 @@ class JsonLayout:
         row = len(events) + len(faults)
         try:
             events.append(decode_mended(self._decoder.decode, values[row]))
+            if self.frame is None:
+                self.frame = frame_id(values[row])
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-            faults[row] = parse_fault(error, values[row])
+            faults[row] = self.faults.unparsed(error, values[row])
 
     def number_values(self, events: Sequence[Any]) -> NumberColumns:
         """`[B, C]` values, NaN where null or absent.
@@ -102,7 +105,7 @@ class JsonLayout:
             if self._strict and (known_B := _plain_numbers(place, events)) is not None:
                 values_BC[:, column] = known_B
                 continue
-            cells = _set_cells(place, self.schema.fields[column], events, faults)
+            cells = self._set_cells(place, self.schema.fields[column], events, faults)
             values_BC[:, column], wrong_B = self._opened(cells)
             if wrong_BC is not None:
                 wrong_BC[:, column] = wrong_B
@@ -110,7 +113,7 @@ class JsonLayout:
 
     def _array_values(self, events: Sequence[Any]) -> NumberColumns:
         width, faults = len(self.schema.fields), Faults()
-        arrays = _set_cells(self._numbers[0], self._config.values_field or "", events, faults)
+        arrays = self._set_cells(self._numbers[0], self._config.values_field or "", events, faults)
         arrays = [array if isinstance(array, list) else [] for array in arrays]
         count_B = np.fromiter(map(len, arrays), np.int64, len(arrays))
         for row in np.flatnonzero(count_B != width).tolist():
@@ -154,7 +157,30 @@ class JsonLayout:
         faults = Faults()
         if place is None or name is None:
             return None, faults
-        return _set_cells(place, name, events, faults, instead), faults
+        cells = self._set_cells(place, name, events, faults, instead)
+        if place.inner is not None:
+            for row, cell in enumerate(cells):
+                if cell is None or cell is NO_OBJECT:
+                    faults[row] = self.faults.off_path(name, is_null=cell is None)
+                    cells[row] = instead
+        return cells, faults
+
+    def _set_cells(
+        self,
+        place: Place,
+        name: str,
+        events: Sequence[Any],
+        faults: Faults,
+        instead: Any = float("nan"),
+    ) -> list[Any]:
+        """The cells of a field; rows that lack it where they must have it get a fault."""
+        cells = place.cells(events)
+        if place.inner is None or UNSET not in cells:
+            return cells
+        for row, cell in enumerate(cells):
+            if cell is UNSET:
+                faults[row] = self.faults.absent(name)
+        return [instead if cell is UNSET else cell for cell in cells]
 
     def texts(
         self, values: Sequence[bytes], events: Sequence[Any]
@@ -163,7 +189,7 @@ class JsonLayout:
         columns, faults = [], Faults()
         for name, place in zip(self.schema.texts, self._texts, strict=True):
             absent = Faults()
-            column = _strings(_set_cells(place, name, events, absent, None), name, values)
+            column = _strings(self._set_cells(place, name, events, absent, None), name, values)
             faults = long_texts(name, byte_lengths(column)) | absent | faults
             columns.append(column)
         return text_batch(self.schema.texts, columns), faults
@@ -175,36 +201,6 @@ class JsonLayout:
         fields = raw_fields(value)
         wanted = (*self.schema.fields, *self.schema.texts)
         return all(raw_at(fields, name) is None for name in wanted)
-
-
-def parse_fault(error: Exception, value: bytes = b"") -> Fault:
-    """Why the parser refused a message, in words that name the way out."""
-    text = str(error)
-    if isinstance(error, RecursionError):
-        return Fault("too_deep", "nested deeper than the parser goes")
-    if not isinstance(error, msgspec.ValidationError):
-        return Fault("bad_json", _framed(value) or text)
-    if "out of range" in text:
-        return Fault("not_finite", text)
-    missing = text.startswith("Object missing required field") or "got `null` - at" in text
-    found = None if missing else _EXPECTED.match(text)
-    if not found or found[1] not in _KINDS:
-        return Fault("missing_field" if missing else "wrong_type", text)
-    kind, name = found[1], found[2]
-    ways = _WAYS_OUT.get(kind, "").format(name=name)
-    told = f"field {name!r} is {_KINDS[kind]}: {ways}input.on_bad_field: missing keeps the event"
-    return Fault("wrong_type", told)
-
-
-def _framed(value: bytes) -> str | None:
-    """What to say of a message that a schema registry framed and that holds no JSON."""
-    schema_id = frame_id(value)
-    if schema_id is None:
-        return None
-    return (
-        f"framed by a schema registry (byte 0, schema id {schema_id}), and what follows its "
-        f"{FRAME_BYTES} bytes is no JSON (Avro, Protobuf?); have the producer write JSON"
-    )
 
 
 def _wanted(schema: Schema, config: InputConfig, number: Any, required: bool) -> list[Wanted]:
@@ -222,19 +218,6 @@ def _wanted(schema: Schema, config: InputConfig, number: Any, required: bool) ->
     if config.key_field is not None:
         wanted.append(Wanted(config.key_field, str | int))
     return wanted
-
-
-def _set_cells(
-    place: Place, name: str, events: Sequence[Any], faults: Faults, instead: Any = float("nan")
-) -> list[Any]:
-    """The cells of a field; rows that lack it where they must have it get a fault."""
-    cells = place.cells(events)
-    if place.inner is None or UNSET not in cells:
-        return cells
-    for row, cell in enumerate(cells):
-        if cell is UNSET:
-            faults[row] = Fault("missing_field", f"no field {name!r}, and no such path")
-    return [instead if cell is UNSET else cell for cell in cells]
 
 
 def _plain_numbers(place: Place, events: Sequence[Any]) -> FloatArray | None:

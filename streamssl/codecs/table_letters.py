@@ -30,7 +30,7 @@ def row_letter(piece: Slice, rows: pa.RecordBatch, row: int, fault: Fault) -> De
     original = rows.column(ORIGINAL)[row].as_py() if ORIGINAL in rows.schema.names else None
     value = _encode_row(rows, row) if original is None else original
     message = Message(piece.partition, piece.start + row, None, value)
-    return DeadLetter(message, None, fault.reason, fault.detail)
+    return DeadLetter(message, None, *fault)
 
 
 def _encode_row(rows: pa.RecordBatch, row: int) -> bytes:

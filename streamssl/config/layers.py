@@ -44,11 +44,12 @@ def file_layer(path: FilePath, tree: Tree) -> Layer:
     """
     try:
         root = yaml.compose(path.read_text(encoding="utf-8"), Loader=yaml.SafeLoader)
-    except (OSError, UnicodeDecodeError) as error:
-        reason = getattr(error, "strerror", None) or str(error)
-        raise ConfigError(
-            [Problem("", f"cannot read {path}: {reason}; name the file with -c")]
-        ) from None
+    except UnicodeDecodeError as error:
+        told = f"cannot read {path}: not UTF-8 at byte {error.start}; save it as UTF-8"
+        raise ConfigError([Problem("", told)]) from None
+    except OSError as error:
+        told = f"cannot read {path}: {error.strerror or error}; name a readable file with -c"
+        raise ConfigError([Problem("", told)]) from None
     except (yaml.YAMLError, RecursionError) as error:
         text = " ".join(str(error).split())
         raise ConfigError([Problem("", f"no valid YAML: {text}", str(path))]) from None

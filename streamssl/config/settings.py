@@ -139,7 +139,7 @@ def _read_secrets(layer: Layer, tree: Tree) -> list[Problem]:
         try:
             secret = Path(str(setting.value)).read_text(encoding="utf-8").rstrip("\r\n")
         except (OSError, UnicodeDecodeError) as error:
-            reason = getattr(error, "strerror", None) or "not text"
+            reason = getattr(error, "strerror", None) or "not UTF-8: save it as UTF-8"
             text = f"cannot read {setting.value}: {reason}"
             problems.append(Problem(dotted(file_path), text, setting.where))
         else:

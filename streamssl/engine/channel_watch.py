@@ -54,18 +54,34 @@ class ChannelWatch:
         self._present_C = self._seen_C = self._silent_C = np.zeros(0)
         self._num_events, self._num_seen = 0.0, 0
 
+    def begin(self, schema: Schema) -> None:
+        """These are the columns, whether or not an event has come yet."""
+        if schema == self._schema:
+            return
+        self._summary.channels = list(schema.fields[:MAX_NAMED])
+        self._summary.num_channels = len(schema.fields)
+        self._schema, num_channels = schema, len(schema.fields)
+        self._present_C, self._num_events = np.zeros(num_channels), 0.0
+        self._silent_C, self._seen_C = np.zeros(num_channels), np.zeros(num_channels)
+        self._num_seen = 0
+        self._metrics.fields.labels("taken").set(num_channels)
+        missing = self._metrics.channel_missing
+        for place, name in enumerate(schema.fields[:MAX_NAMED]):
+            missing.labels(name).set_function(partial(self.missing_share, place, place + 1))
+        if num_channels > MAX_NAMED:
+            others = partial(self.missing_share, MAX_NAMED, None)
+            missing.labels("(others)").set_function(others)
+
     def chose(self, choice: Choice) -> None:
         """The columns are known, and what was left out."""
         schema = choice.schema or Schema(())
-        self._begin(schema)
+        self.begin(schema)
         self._known = self._special.union(
             schema.fields,
             schema.texts,
             (name for name, reason, _ in choice.left_out if reason != "empty"),
         )
         named = choice.left_out[:MAX_NAMED]
-        self._summary.channels = list(schema.fields[:MAX_NAMED])
-        self._summary.num_channels = len(schema.fields)
         self._summary.left_out = {left_out.name: left_out.hint for left_out in named}
         self._metrics.fields.labels("left_out").set(len(choice.left_out))
         seen = f"the first {choice.num_events} events" if choice.num_events else ""
@@ -82,7 +98,7 @@ class ChannelWatch:
     def observe(self, parts: Sequence[tuple[Sequence[Slice], EventBatch]]) -> None:
         """Events of some partitions have landed, and these were the messages of each."""
         for pieces, batch in parts:
-            self._begin(batch.schema)
+            self.begin(batch.schema)
             if self._known is None:
                 self._sample(pieces)
             else:
@@ -99,21 +115,6 @@ class ChannelWatch:
         if not len(present_C) or not self._num_events:
             return float("nan")
         return max(0.0, float(1.0 - present_C.mean() / self._num_events))
-
-    def _begin(self, schema: Schema) -> None:
-        if schema == self._schema:
-            return
-        self._schema, num_channels = schema, len(schema.fields)
-        self._present_C, self._num_events = np.zeros(num_channels), 0.0
-        self._silent_C, self._seen_C = np.zeros(num_channels), np.zeros(num_channels)
-        self._num_seen = 0
-        self._metrics.fields.labels("taken").set(num_channels)
-        missing = self._metrics.channel_missing
-        for place, name in enumerate(schema.fields[:MAX_NAMED]):
-            missing.labels(name).set_function(partial(self.missing_share, place, place + 1))
-        if num_channels > MAX_NAMED:
-            others = partial(self.missing_share, MAX_NAMED, None)
-            missing.labels("(others)").set_function(others)
 
     def _sample(self, pieces: Sequence[Slice]) -> None:
         """Where the columns were known before: the first events say what else there is."""

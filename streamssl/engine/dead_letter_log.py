@@ -1,12 +1,14 @@
-"""Dead letters in the log: the first of a reason as an example, then a summary a minute."""
+"""Dead letters in the log: the first of a kind as an example, then a summary a minute."""
 
 from __future__ import annotations
 
 import logging
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable, Sequence
+from typing import Any
 
-from streamssl.codecs.remedies import remedy
+from streamssl.codecs.fault_kinds import FaultKind, KindCounts, fault_kind
+from streamssl.codecs.remedies import remedy_of
 from streamssl.data.events import DeadLetter
 from streamssl.telemetry.log_events import tell
 from streamssl.telemetry.pace import MINUTE_S
@@ -16,6 +18,9 @@ log = logging.getLogger(__name__)
 SAMPLE_BYTES = 200
 # So many inputs say something about the stream; half of them unreadable is a problem of its own.
 ENOUGH_INPUTS = 20
+# Kinds of a reason that get a line of their own; of further ones the summaries tell.
+MAX_TOLD = 8
+MAX_DETAIL_CHARS = 500
 
 
 def printable(data: bytes) -> str:
@@ -43,56 +48,80 @@ class DeadLetterLog:
 
     def __init__(self, *, topic: str, samples: bool, clock: Callable[[], float]) -> None:
         self._topic, self._samples, self._clock = topic, samples, clock
-        self._known: set[str] = set()
+        self._known: dict[str, set[FaultKind]] = defaultdict(set)
         self._reasons: Counter[str] = Counter()
+        self._kinds: KindCounts[DeadLetter] = KindCounts()
         self._num_inputs = 0
         self._num_told = 0
         self._told_s = clock()
         self.problem: str | None = None
 
     def observe(self, letters: Sequence[DeadLetter], num_events: int) -> None:
-        """Count what was read, and tell the first letter of each reason."""
+        """Count what was read, and tell the first letter of each kind."""
         self._num_inputs += num_events + len(letters)
         for letter in letters:
+            kind = fault_kind(letter.reason, letter.detail)
             self._reasons[letter.reason] += 1
-            if letter.reason not in self._known:
-                self._known.add(letter.reason)
+            self._kinds.add(kind, letter)
+            known = self._known[letter.reason]
+            if kind not in known and len(known) < MAX_TOLD:
+                known.add(kind)
                 self._num_told += 1
-                self._tell_first(letter)
+                tell(log, "dead_letter", **self._told(letter))
         if self._is_mostly_dead():
-            self.problem = (
-                f"{self._reasons.total()} of {self._num_inputs} inputs could not be read "
-                f"({', '.join(self._reasons)}): see `dead_letter` in the log for what mends it"
-            )
+            self.problem = self._told_problem()
 
     def turned(self, *, ending: bool = False) -> None:
         """Once a minute sum up, where there is more than was told already."""
         if not ending and self._clock() - self._told_s < MINUTE_S:
             return
-        num, num_inputs = self._reasons.total(), self._num_inputs
-        if num > self._num_told:
-            reasons = dict(self._reasons.most_common())
-            tell(log, "dead_letters", num=num, num_inputs=num_inputs, reasons=reasons)
-        if num_inputs and not self._is_mostly_dead():
+        if self._reasons.total() > self._num_told:
+            self._sum_up()
+        if self._num_inputs and not self._is_mostly_dead():
             self.problem = None
         self._reasons.clear()
+        self._kinds.clear()
         self._num_inputs = self._num_told = 0
         self._told_s = self._clock()
+
+    def _sum_up(self) -> None:
+        letter, num_commonest = self._commonest()
+        tell(
+            log,
+            "dead_letters",
+            num=self._reasons.total(),
+            num_inputs=self._num_inputs,
+            reasons=dict(self._reasons.most_common()),
+            num_commonest=num_commonest,
+            **self._told(letter),
+        )
 
     def _is_mostly_dead(self) -> bool:
         return 2 * self._reasons.total() >= max(self._num_inputs, ENOUGH_INPUTS)
 
-    def _tell_first(self, letter: DeadLetter) -> None:
-        message = letter.message
-        tell(
-            log,
-            "dead_letter",
-            reason=letter.reason,
-            detail=letter.detail,
-            topic=self._topic,
-            partition=message.partition,
-            offset=message.offset,
-            index=letter.index,
-            sample=printable(message.value or b"") if self._samples else None,
-            remedy=remedy(letter.reason),
+    def _commonest(self) -> tuple[DeadLetter, int]:
+        found = self._kinds.commonest()
+        assert found, "asked only where there are letters"
+        return found
+
+    def _told_problem(self) -> str:
+        told = self._told(self._commonest()[0])
+        example = f" (an example: {told['sample']})" if told["sample"] else ""
+        return (
+            f"{self._reasons.total()} of {self._num_inputs} inputs could not be read "
+            f"({', '.join(self._reasons)}), most often: {told['detail']}{example}; {told['remedy']}"
         )
+
+    def _told(self, letter: DeadLetter) -> dict[str, Any]:
+        """What the log says of a letter."""
+        message = letter.message
+        return {
+            "reason": letter.reason,
+            "detail": letter.detail[:MAX_DETAIL_CHARS],
+            "topic": self._topic,
+            "partition": message.partition,
+            "offset": message.offset,
+            "index": letter.index,
+            "sample": printable(message.value or b"") if self._samples else None,
+            "remedy": remedy_of(letter),
+        }

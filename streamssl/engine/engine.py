@@ -146,6 +146,8 @@ class Engine:
         reporter.story.started(
             begun.positions, state=begun.source, epoch=epoch, environment=begun.environment
         )
+        known = begun.positions.schema or self._ports.host.schema
+        self._ports.watch.began(known or self._ports.codec.decoder.named)
         return Loop(
             config=self._config,
             ports=self._ports,

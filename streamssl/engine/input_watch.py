@@ -5,6 +5,7 @@ from __future__ import annotations
 from streamssl.codecs.base import Decoder
 from streamssl.config.root import Config
 from streamssl.data.channels import Choice
+from streamssl.data.events import Schema
 from streamssl.data.results import EpochReport
 from streamssl.engine.channel_watch import ChannelWatch
 from streamssl.engine.key_watch import KeyWatch
@@ -44,6 +45,11 @@ class InputWatch:
             metrics=metrics,
             summary=summary,
         )
+
+    def began(self, schema: Schema | None) -> None:
+        """The start is over; the columns that the state or the configuration has, if any."""
+        if schema is not None:
+            self._channels.begin(schema)
 
     def chose(self, choice: Choice) -> None:
         """The columns are known, and what was left out."""

@@ -9,7 +9,7 @@ import pytest
 
 from streamssl.cli.sample import sample_report
 from streamssl.codecs.dead_letters import REASONS
-from streamssl.codecs.remedies import REMEDIES
+from streamssl.codecs.remedies import NUMBER_AS_TEXT, OBJECT, REMEDIES
 from streamssl.config import Config
 from streamssl.data.events import Message, Slice
 
@@ -110,7 +110,7 @@ def test_times_that_are_odd_are_told(times: list[float], words: list[str]) -> No
     assert all(word in told for word in words), told
 
 
-def test_would_be_dead_letters_are_told_by_reason_with_what_mends_them() -> None:
+def test_would_be_dead_letters_are_told_by_kind_with_what_mends_them() -> None:
     """How many, the first as an example, and the setting."""
     values = [event(i) for i in range(NUM_EVENTS)] + [b"{", b"[1]", {"rpm": "9.5"}, b"{"]
     lines = report(piece(values)).splitlines()
@@ -118,7 +118,9 @@ def test_would_be_dead_letters_are_told_by_reason_with_what_mends_them() -> None
     (bad_json,) = [n for n, line in enumerate(lines) if line.startswith("    2 bad_json (first at")]
     assert "partition 0, offset 40" in lines[bad_json]
     assert REMEDIES["bad_json"] in lines[bad_json + 1]
-    assert REMEDIES["wrong_type"] in "\n".join(lines)
+    assert OBJECT in "\n".join(lines)
+    assert NUMBER_AS_TEXT in "\n".join(lines)
+    assert len([line for line in lines if line.startswith("    1 wrong_type (first at")]) == 2
 
 
 def test_bad_fields_are_told_where_they_cost_only_themselves() -> None:

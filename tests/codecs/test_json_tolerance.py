@@ -67,8 +67,18 @@ def test_a_schema_registrys_frame_is_read_past(caplog: pytest.LogCaptureFixture)
     assert decoded.batch.values_BC[:, 0].tolist() == [0, 1, 2, 9]
     assert [r for r in caplog.records if "schema registry" in r.getMessage()][1:] == []
     assert caplog.records
-    late = decode({"a": 1}, frame + b'{"a":2}')
-    assert late.batch.values_BC[:, 0].tolist() == [1, 2]
+
+
+def test_a_frame_among_others_is_told_too(caplog: pytest.LogCaptureFixture) -> None:
+    """Message 150 of 300 has the first frame: it is read, and warned of once."""
+    frame = b"\0\0\0\x01\x07"
+    values = [b'{"a":%d}' % i for i in range(300)]
+    values[150:152] = [frame + value for value in values[150:152]]
+    with caplog.at_level(logging.INFO):
+        decoded = decode(*values)
+    assert decoded.batch.values_BC[:, 0].tolist() == list(range(300))
+    (line,) = [r for r in caplog.records if vars(r).get("event") == "framed"]
+    assert vars(line)["schema_id"] == 263
 
 
 def test_a_frame_around_something_else_is_named() -> None:

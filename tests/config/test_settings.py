@@ -199,3 +199,15 @@ def test_sections_are_immutable() -> None:
     """A loaded configuration cannot change behind the engine's back."""
     with pytest.raises(ValidationError):
         Config().learn.every = 1  # type: ignore[misc]
+
+
+@pytest.mark.parametrize("content", ["app: {name: caf\xe9}".encode("latin-1"), b"\xff\xfea\0"])
+def test_a_file_in_another_encoding_says_how_to_save_it(tmp_path: Path, content: bytes) -> None:
+    """It was named already: what mends it is its encoding."""
+    file = tmp_path / "c.yaml"
+    file.write_bytes(content)
+    (problem,) = problems(file)
+    assert str(file) in problem
+    assert problem.endswith("save it as UTF-8")
+    (problem,) = problems(tmp_path / "no.yaml")
+    assert problem.endswith("name a readable file with -c")

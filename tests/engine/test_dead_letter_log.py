@@ -1,21 +1,35 @@
-"""Dead letters in the log: an example and a remedy for each reason, then a sum a minute."""
+"""Dead letters in the log: an example and a remedy for each kind, then a sum a minute."""
 
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
-from streamssl.data.events import DeadLetter, Message
-from streamssl.engine.dead_letter_log import SAMPLE_BYTES, DeadLetterLog
+from streamssl.codecs.json import JsonDecoder
+from streamssl.config.sections import InputConfig
+from streamssl.data.events import DeadLetter, Message, Slice
+from streamssl.engine.dead_letter_log import MAX_TOLD, SAMPLE_BYTES, DeadLetterLog
 from streamssl.telemetry import Health
 from tests.engine.world import World
 from tests.log_lines import log_lines, named
 
 
-def letter(value: bytes, offset: int = 0, reason: str = "wrong_type") -> DeadLetter:
-    return DeadLetter(Message(2, offset, b"k", value), None, reason, "rpm is a text")
+def letter(
+    value: bytes, offset: int = 0, reason: str = "wrong_type", detail: str = "rpm is a text"
+) -> DeadLetter:
+    return DeadLetter(Message(2, offset, b"k", value), None, reason, detail)
 
 
-def test_the_first_of_a_reason_has_a_sample_and_a_remedy() -> None:
+def made(value: bytes, offset: int = 0, **input: Any) -> DeadLetter:  # noqa: A002
+    """The dead letter that the daemon makes of a value."""
+    config = InputConfig(topic="plant", **input)
+    decoder = JsonDecoder(topic="plant", fields=["rpm", "pressure", "valve"], input=config)
+    message = Message(2, offset, b"k", value, 1_700_000_000_000)
+    (found,) = decoder.decode(Slice(2, 1, offset, offset + 1, [message]), None).dead_letters
+    return found
+
+
+def test_the_first_of_a_kind_has_a_sample_and_a_remedy() -> None:
     """2,400 of 2,400 unreadable: one warning with an example, and a summary a minute."""
     now = [0.0]
     log = DeadLetterLog(topic="plant", samples=True, clock=lambda: now[0])
@@ -46,6 +60,44 @@ def test_each_reason_is_told_and_alone_not_summed_up() -> None:
     assert [line["reason"] for line in lines] == ["bad_json", "empty"]
 
 
+TEXT = b'{"rpm":"1480","pressure":"6.1","valve":"0.4"}'
+
+
+def test_a_second_fault_of_the_same_reason_is_explained_too() -> None:
+    """One array, then 2,000 numbers as text: the setting that mends 2,000 of 2,001 is named."""
+    log = DeadLetterLog(topic="plant", samples=True, clock=lambda: 0.0)
+    with log_lines() as lines:
+        log.observe([], num_events=600)
+        log.observe([made(b"[1,2]", 600)], num_events=0)
+        for begin in range(601, 2_601, 250):
+            log.observe([made(TEXT, offset) for offset in range(begin, begin + 250)], 0)
+        log.turned(ending=True)
+    array, text = named(lines, "dead_letter")
+    assert (array["sample"], text["sample"]) == ("[1,2]", TEXT.decode())
+    assert "input.numbers_as_text" in text["message"]
+    (summed,) = named(lines, "dead_letters")
+    assert (summed["num"], summed["num_commonest"]) == (2_001, 2_000)
+    assert (summed["sample"], summed["offset"]) == (TEXT.decode(), 601)
+    assert "input.numbers_as_text" in summed["message"]
+    assert log.problem
+    assert "input.numbers_as_text" in log.problem
+    assert TEXT.decode() in log.problem
+
+
+def test_lines_are_bounded_and_the_commonest_kind_is_found_among_many() -> None:
+    """A producer with a fault of its own in every message neither fills log nor memory."""
+    log = DeadLetterLog(topic="plant", samples=True, clock=lambda: 0.0)
+    many = [letter(b"x", i, detail=f"field {'x' * (i % 97)!r} is text") for i in range(970)]
+    often = [letter(b"often", i, detail="no field 'rpm'") for i in range(300)]
+    with log_lines() as lines:
+        for begin in range(0, 970, 97):
+            log.observe(many[begin : begin + 97] + often[:30], num_events=0)
+        log.turned(ending=True)
+    assert len(named(lines, "dead_letter")) == MAX_TOLD
+    (summed,) = named(lines, "dead_letters")
+    assert summed["sample"] == "often"
+
+
 def test_a_sample_is_short_and_printable() -> None:
     """Two hundred bytes, escaped: no message can break the line or the terminal."""
     log = DeadLetterLog(topic="plant", samples=True, clock=lambda: 0.0)
@@ -61,9 +113,10 @@ def test_samples_can_be_switched_off() -> None:
     """`telemetry.log_samples: false`: no payload is ever logged."""
     log = DeadLetterLog(topic="plant", samples=False, clock=lambda: 0.0)
     with log_lines() as lines:
-        log.observe([letter(b"secret")], num_events=0)
-    assert lines[0]["sample"] is None
-    assert "secret" not in str(lines)
+        log.observe([letter(b"secret")] * 30, num_events=0)
+        log.turned(ending=True)
+    assert [line["sample"] for line in lines] == [None, None]
+    assert "secret" not in str(lines) + str(log.problem)
 
 
 def test_input_that_mostly_cannot_be_read_is_degraded(tmp_path: Path) -> None:

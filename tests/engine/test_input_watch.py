@@ -99,6 +99,27 @@ def test_after_a_restart_and_with_names_the_other_fields_are_told(
     assert not summary.new_fields
 
 
+def test_channels_are_told_from_the_start_on(tmp_path: Path) -> None:
+    """After a restart `/status`, `drained` and the metric know the state's, before any event."""
+    world = AutoWorld(tmp_path)
+    world.send(measured(60, 0, "rpm", "load"))
+    world.engine().run()
+    metrics = Metrics()
+    summary = world.engine(metrics=metrics).run()
+    assert summary.events == 0
+    assert (summary.channels, summary.num_channels) == (["rpm", "load"], 2)
+    assert sample(metrics, "fields", kind="taken") == 2
+
+
+def test_named_channels_are_told_from_the_first_start_on(tmp_path: Path) -> None:
+    """What the configuration names is known without an event, and without a state."""
+    metrics = Metrics()
+    world = NamedWorld(tmp_path, modality={"fields": ["rpm"]})
+    summary = world.engine(metrics=metrics).run()
+    assert (summary.channels, summary.num_channels) == (["rpm"], 1)
+    assert sample(metrics, "fields", kind="taken") == 1
+
+
 def test_a_new_field_is_counted_and_warned_of_once(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import socket
+import threading
 import time
 from collections import Counter
 from collections.abc import Callable
@@ -131,6 +133,33 @@ def test_a_broker_that_is_not_there_is_told_in_time(stream: Stream) -> None:
     with pytest.raises(TransportUnavailableError, match="bootstrap_servers"):
         stream.transport().open()
     assert time.monotonic() - began < 6.0
+
+
+@pytest.mark.parametrize("answer", [b"", b"HTTP/1.1 400 Bad Request\r\n\r\n"])
+def test_a_port_of_another_security_protocol_is_a_cause_that_is_told(
+    stream: Stream, answer: bytes
+) -> None:
+    """Whoever listens says nothing that we understand: the setting is named as well."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        stream.kafka = stream.kafka.model_copy(
+            update={
+                "bootstrap_servers": f"127.0.0.1:{server.getsockname()[1]}",
+                "start_timeout_s": 1.0,
+            }
+        )
+        threading.Thread(target=_answer, args=(server, answer), daemon=True).start()
+        with pytest.raises(TransportUnavailableError, match=r"kafka\.security_protocol"):
+            stream.transport().open()
+
+
+def _answer(server: socket.socket, answer: bytes) -> None:
+    """Answer whoever connects with the same bytes, as long as the server is open."""
+    with contextlib.suppress(OSError):
+        while True:
+            client = server.accept()[0]
+            with client, contextlib.suppress(OSError):
+                client.recv(64)
+                client.sendall(answer)
 
 
 def _grow(admin: Admin, stream: Stream, num_partitions: int) -> None:

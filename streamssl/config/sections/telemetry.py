@@ -20,6 +20,6 @@ class TelemetryConfig(Section):
     )
     log_samples: bool = Field(
         True,
-        description="Log the first 200 bytes of the first dead letter of a reason; false: no "
-        "payload is ever logged.",
+        description="Show the first 200 bytes of the first dead letter of a kind, in the log and, "
+        "where most input cannot be read, in `/status`; false: no payload is ever shown.",
     )

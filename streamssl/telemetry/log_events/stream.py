@@ -103,14 +103,17 @@ STREAM: Table = {
         "WARNING",
         "cannot read a message ({reason}: {detail}); {remedy}",
         "reason detail topic partition offset index sample remedy",
-        "The first dead letter of a reason. `sample`: the first 200 bytes, printable (null with "
+        "The first dead letter of a kind: a reason, and a detail but for its figures; 8 kinds "
+        "of a reason at most. `sample`: the first 200 bytes, printable (null with "
         "`telemetry.log_samples: false`).",
     ),
     "dead_letters": (
         "WARNING",
-        "{num} of {num_inputs} inputs were dead letters in the last minute: {reasons}",
-        "num num_inputs reasons",
-        "Once a minute while there are any.",
+        "{num} of {num_inputs} inputs were dead letters in the last minute: {reasons}; most often "
+        "({num_commonest}): {detail}; {remedy}",
+        "num num_inputs reasons num_commonest reason detail topic partition offset index sample "
+        "remedy",
+        "Once a minute while there are any; from `reason` on, the first of the commonest kind.",
     ),
     "input_missed": (
         "ERROR",

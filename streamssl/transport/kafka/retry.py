@@ -112,7 +112,9 @@ class RetryPolicy:
         if self._deadline is not None and now > self._deadline:
             raise TransportUnavailableError(
                 f"the broker did not answer in time ({failure}); "
-                "check kafka.bootstrap_servers and the network, or raise kafka.start_timeout_s"
+                "check kafka.bootstrap_servers and the network, and that its port speaks "
+                "kafka.security_protocol (one without TLS hangs on SSL, one with TLS on "
+                "PLAINTEXT) with the kafka.ssl_ settings given, or raise kafka.start_timeout_s"
             )
 
     def retry(self, call: Callable[[], T], meanwhile: Callable[[], None] = lambda: None) -> T:
