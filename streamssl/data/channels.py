@@ -11,7 +11,8 @@ from __future__ import annotations
 import enum
 import re
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from difflib import get_close_matches
 from fnmatch import fnmatchcase
 from typing import NamedTuple
 
@@ -26,6 +27,8 @@ RARE_EVENTS = 2
 COUNTER_STEPS = 7
 COUNTER_SHARE = 0.9
 DAY_S = 86_400.0
+MAX_NEAR = 3
+MAX_CARRIED = 20
 # Seconds since 1970 of the years 2000 to 2099.
 _FIRST_S, _LAST_S = 946_684_800.0, 4_102_444_799.0
 _UNITS = (1.0, 1e3, 1e6, 1e9)
@@ -33,14 +36,22 @@ _TIME_WORDS = frozenset({"time", "timestamp", "ts", "datetime", "date", "epoch",
 _COUNTER_WORDS = frozenset({"index", "idx", "row", "id", "seq", "sequence", "number", "unnamed"})
 _WORD = re.compile(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])")
 _DATE = re.compile(r"(19|20)\d\d-?[01]\d-?[0-3]\d")
-_NUMBER = re.compile(r"\s*[+-]?\d[\d.,\s]*([eE][+-]?\d+)?\s*")
+_NUMBER = re.compile(r"\s*[+-]?\.?\d[\d.,\s]*([eE][+-]?\d+)?\s*")
+# What a parser of plain numbers does not read: commas, groups, a second point.
+_COMMAS = re.compile(r",|\d\s+\d|\..*\.")
 
 
 class Kind(enum.Enum):
     """What a value is that is neither number nor text."""
 
     NESTED = "nested"
-    MOMENT = "moment"
+    MOMENT = "time"
+    LIST = "list"
+    RECORDS = "records"
+    DURATION = "duration"
+    TIME_OF_DAY = "time_of_day"
+    BYTES = "bytes"
+    OTHER = "other"
 
 
 Cell = float | str | Kind | None
@@ -88,11 +99,13 @@ class Choice:
         schema: The columns; None where no field can be one.
         left_out: Every other field, with the reason.
         num_events: Events that decided it; 0 where the configuration did.
+        absent: Columns known before that no event carries, each with what may be meant.
     """
 
     schema: Schema | None
     left_out: tuple[LeftOut, ...] = ()
     num_events: int = 0
+    absent: Mapping[str, str] = field(default_factory=dict)
 
 
 REASONS: Mapping[str, str] = {
@@ -102,7 +115,15 @@ REASONS: Mapping[str, str] = {
     "text": "text, not numbers",
     "key": "text that repeats: set input.key_field to it where it names the machine or sensor",
     "numbers_as_text": "numbers written as text: input.numbers_as_text reads them",
-    "nested": "in an object or a list: name the number by its path in modality.fields",
+    "number_format": "numbers with commas or groups of digits, in text: write 1234.5 (in CSV "
+    "--decimal and --thousands say how they are written)",
+    "nested": "in an object: name the number by its path in modality.fields",
+    "list": "a list: set input.values_field to it where it holds all numbers of an event",
+    "records": "a list, but not of numbers: send each object in it as an event of its own",
+    "duration": "a duration: write it as a number, such as seconds",
+    "time_of_day": "a time of day without a date: write a number, or a whole date as event time",
+    "bytes": "bytes, neither numbers nor text",
+    "other": "of a type that is neither a number nor text",
     "empty": "no value in the first events: name it in modality.fields where it is a measurement",
     "rare": "in very few of the first events: name it in modality.fields where it is a measurement",
     "ignored": "left out by input.ignore_fields",
@@ -149,13 +170,56 @@ def choose(
     return Choice(schema if events and any(schema) else None, left_out, len(events))
 
 
-def against(choice: Choice, schema: Schema) -> Choice:
-    """What is left out where the columns were known before: fields that might be some, too."""
+def against(choice: Choice, schema: Schema, carried: Collection[str] = ()) -> Choice:
+    """What is left out where the columns were known before: fields that might be some, too.
+
+    Args:
+        choice: What the events alone would have decided.
+        schema: The columns.
+        carried: Names of all fields of the events; none where they have no names of their own.
+    """
     fields = () if choice.schema is None else choice.schema.fields
     more = (name for name in fields if name not in schema.fields)
     unnamed = tuple(LeftOut(name, "unnamed", REASONS["unnamed"]) for name in more)
     left_out = tuple(left for left in choice.left_out if left.name not in schema.fields)
-    return Choice(schema, left_out + unnamed)
+    absent = absent_columns((*schema.fields, *schema.texts), carried) if carried else {}
+    return Choice(schema, left_out + unnamed, absent=absent)
+
+
+def absent_columns(names: Iterable[str], carried: Collection[str]) -> dict[str, str]:
+    """Of the names those that no event carries, each with the names that may be meant.
+
+    Example:
+        >>> absent_columns(["p", "presure", "s.x"], ["p", "pressure", "q", "s"])
+        {'presure': 'did you mean pressure?'}
+    """
+    free = sorted(set(carried).difference(names))
+    return {
+        name: _meant(name, free)
+        for name in names
+        if not any(name == other or name.startswith(f"{other}.") for other in carried)
+    }
+
+
+def _meant(name: str, carried: Sequence[str]) -> str:
+    lower = {other.lower(): other for other in carried}
+    near = [lower[word] for word in get_close_matches(name.lower(), lower, MAX_NEAR)]
+    near = near or [other for other in carried if other.rpartition(".")[2] == name][:MAX_NEAR]
+    if near:
+        return f"did you mean {' or '.join(near)}?"
+    more = ", ..." if len(carried) > MAX_CARRIED else ""
+    return (
+        f"there is {', '.join(carried[:MAX_CARRIED])}{more}" if carried else "no other name is near"
+    )
+
+
+def told_text(text: str) -> str:
+    """How the number in a text is read, or why it is not; "" where it holds none."""
+    if not _NUMBER.fullmatch(text):
+        return ""
+    if _COMMAS.search(text):
+        return "its commas or groups of digits are not read: write 1234.5"
+    return "input.numbers_as_text reads numbers in it"
 
 
 def is_ignored(name: str, patterns: Iterable[str]) -> bool:
@@ -192,14 +256,14 @@ def _reason(
 
 def _reason_of(others: Sequence[str | Kind]) -> str:
     """Why a field without numbers is no channel."""
-    kinds = {cell for cell in others if isinstance(cell, Kind)}
+    kinds = [cell for cell in others if isinstance(cell, Kind)]
     if kinds:
-        return "time" if kinds == {Kind.MOMENT} else "nested"
+        return kinds[0].value
     texts = [cell for cell in others if isinstance(cell, str)]
     if all(_DATE.match(text) for text in texts):
         return "time"
     if all(_NUMBER.fullmatch(text) for text in texts):
-        return "numbers_as_text"
+        return "number_format" if any(_COMMAS.search(text) for text in texts) else "numbers_as_text"
     num_texts = len(set(texts))
     if num_texts == 1 and len(texts) > 1:
         return "constant"

@@ -34,12 +34,13 @@ def objects(*rows: dict[str, Any] | bytes) -> Slice:
         ([{"a": 1, "new": 2}, {"a": 1, "new": "x"}], {"new": 2}),
         ([{"a": 1, "new": None}], {}),
         ([{"motor": {"rpm": 1}}, {"motor": {"rpm": 1, "on": True}}], {"motor.on": 1}),
+        ([{"motor": {"site": "x", "none": None}}], {"motor.site": 1}),
         ([b"{", {"a": 1}, b"[1]"], {}),
         ([{"a": 1, "b": 2}] * 9 + [{"a": 1, "renamed": 2}], {"renamed": 1}),
     ],
 )
 def test_json_fields_that_are_not_known(rows: list[Any], found: dict[str, int]) -> None:
-    """By name, or by the path of a nested number; null says nothing."""
+    """By name, or by the path in an object; null says nothing."""
     reader = JsonDecoder(topic="in", input=InputConfig())
     assert reader.others(objects(*rows), KNOWN) == Counter(found)
 
@@ -67,6 +68,9 @@ def test_columns_of_arrow_that_are_not_known() -> None:
     rows = pa.RecordBatch.from_pydict({"a": [1, 2], "new": [None, 2.0], "none": [None, None]})
     piece = slice_of([Message(0, 0, None, write_batch(rows), 1)])
     assert reader.others(piece, KNOWN) == Counter({"new": 1})
+    rows = pa.RecordBatch.from_pylist([{"motor": {"rpm": 1.0, "new": 2.0}, "a": 1}])
+    piece = slice_of([Message(0, 0, None, write_batch(rows), 1)])
+    assert reader.others(piece, KNOWN) == Counter({"motor.new": 1})
     assert reader.others(slice_of([Message(0, 0, None, b"x", 1)]), KNOWN) == Counter()
 
 
