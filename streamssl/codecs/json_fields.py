@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 import msgspec
 
 from streamssl.codecs.json_text import decode_mended
-from streamssl.data.channels import told_text
+from streamssl.data.number_texts import told_text
 
 MAX_NAMES_SHOWN = 5
 _FIRST_BYTES_OF_NUMBERS = b"-0123456789tf"

@@ -25,8 +25,8 @@ from streamssl.codecs.json_type import Anything, Number, Place, Wanted, typed_de
 from streamssl.codecs.rows import Faults, text_batch
 from streamssl.codecs.texts import byte_lengths, long_texts
 from streamssl.config.sections import InputConfig
-from streamssl.data.channels import told_text
 from streamssl.data.events import BoolArray, FloatArray, Schema
+from streamssl.data.number_texts import told_text
 
 Text = str | int | float | bool
 NumberColumns = tuple[FloatArray, BoolArray | None, Faults]

@@ -58,8 +58,8 @@ def likely_kind(value: bytes) -> str | None:
             return kind
     if len(value) > 3 and _UTF_16.match(value):
         return _KINDS[codecs.BOM_UTF16_LE]
-    is_text = b"\0" not in value and not value.lstrip().startswith((b"{", b"[", b'{"'))
-    if is_text and b"{" not in value and any(mark in value for mark in (b",", b";", b"\t")):
+    is_json = any(mark in value for mark in (b"{", b"[", b'":', b"\0"))
+    if not is_json and any(mark in value for mark in (b",", b";", b"\t")):
         return "CSV: name the file .csv, or send JSON objects"
     return None
 

@@ -12,13 +12,14 @@ import enum
 import re
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from difflib import get_close_matches
 from fnmatch import fnmatchcase
 from typing import NamedTuple
 
 import numpy as np
 
+from streamssl.data.absent import absent_columns
 from streamssl.data.events import FloatArray, IntArray, Schema
+from streamssl.data.number_texts import number_in
 
 # Events that decide: those of the first epoch.
 FIRST_EVENTS = 32
@@ -27,8 +28,6 @@ RARE_EVENTS = 2
 COUNTER_STEPS = 7
 COUNTER_SHARE = 0.9
 DAY_S = 86_400.0
-MAX_NEAR = 3
-MAX_CARRIED = 20
 # Seconds since 1970 of the years 2000 to 2099.
 _FIRST_S, _LAST_S = 946_684_800.0, 4_102_444_799.0
 _UNITS = (1.0, 1e3, 1e6, 1e9)
@@ -36,9 +35,6 @@ _TIME_WORDS = frozenset({"time", "timestamp", "ts", "datetime", "date", "epoch",
 _COUNTER_WORDS = frozenset({"index", "idx", "row", "id", "seq", "sequence", "number", "unnamed"})
 _WORD = re.compile(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])")
 _DATE = re.compile(r"(19|20)\d\d-?[01]\d-?[0-3]\d")
-_NUMBER = re.compile(r"\s*[+-]?\.?\d[\d.,\s]*([eE][+-]?\d+)?\s*")
-# What a parser of plain numbers does not read: commas, groups, a second point.
-_COMMAS = re.compile(r",|\d\s+\d|\..*\.")
 
 
 class Kind(enum.Enum):
@@ -179,47 +175,10 @@ def against(choice: Choice, schema: Schema, carried: Collection[str] = ()) -> Ch
         carried: Names of all fields of the events; none where they have no names of their own.
     """
     fields = () if choice.schema is None else choice.schema.fields
-    more = (name for name in fields if name not in schema.fields)
-    unnamed = tuple(LeftOut(name, "unnamed", REASONS["unnamed"]) for name in more)
-    left_out = tuple(left for left in choice.left_out if left.name not in schema.fields)
+    more = [LeftOut(name, "unnamed", REASONS["unnamed"]) for name in fields]
+    left_out = tuple(left for left in (*choice.left_out, *more) if left.name not in schema.fields)
     absent = absent_columns((*schema.fields, *schema.texts), carried) if carried else {}
-    return Choice(schema, left_out + unnamed, absent=absent)
-
-
-def absent_columns(names: Iterable[str], carried: Collection[str]) -> dict[str, str]:
-    """Of the names those that no event carries, each with the names that may be meant.
-
-    Example:
-        >>> absent_columns(["p", "presure", "s.x"], ["p", "pressure", "q", "s"])
-        {'presure': 'did you mean pressure?'}
-    """
-    free = sorted(set(carried).difference(names))
-    return {
-        name: _meant(name, free)
-        for name in names
-        if not any(name == other or name.startswith(f"{other}.") for other in carried)
-    }
-
-
-def _meant(name: str, carried: Sequence[str]) -> str:
-    lower = {other.lower(): other for other in carried}
-    near = [lower[word] for word in get_close_matches(name.lower(), lower, MAX_NEAR)]
-    near = near or [other for other in carried if other.rpartition(".")[2] == name][:MAX_NEAR]
-    if near:
-        return f"did you mean {' or '.join(near)}?"
-    more = ", ..." if len(carried) > MAX_CARRIED else ""
-    return (
-        f"there is {', '.join(carried[:MAX_CARRIED])}{more}" if carried else "no other name is near"
-    )
-
-
-def told_text(text: str) -> str:
-    """How the number in a text is read, or why it is not; "" where it holds none."""
-    if not _NUMBER.fullmatch(text):
-        return ""
-    if _COMMAS.search(text):
-        return "its commas or groups of digits are not read: write 1234.5"
-    return "input.numbers_as_text reads numbers in it"
+    return Choice(schema, left_out, absent=absent)
 
 
 def is_ignored(name: str, patterns: Iterable[str]) -> bool:
@@ -262,8 +221,9 @@ def _reason_of(others: Sequence[str | Kind]) -> str:
     texts = [cell for cell in others if isinstance(cell, str)]
     if all(_DATE.match(text) for text in texts):
         return "time"
-    if all(_NUMBER.fullmatch(text) for text in texts):
-        return "number_format" if any(_COMMAS.search(text) for text in texts) else "numbers_as_text"
+    written = {number_in(text) for text in texts}
+    if None not in written:
+        return "numbers_as_text" if written == {"plain"} else "number_format"
     num_texts = len(set(texts))
     if num_texts == 1 and len(texts) > 1:
         return "constant"

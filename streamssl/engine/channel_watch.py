@@ -123,7 +123,8 @@ class ChannelWatch:
         """Where the columns were known before: the first events say what else there is."""
         self._samples += [self._decoder.sample(piece) for piece in pieces]
         self._num_sampled += sum(piece.stop - piece.start for piece in pieces)
-        if self._num_sampled >= FIRST_EVENTS:
+        num_events = sum(len(sample.events) for sample in self._samples)
+        if num_events >= FIRST_EVENTS or self._num_sampled >= MEMORY_EVENTS:
             carried = frozenset().union(*(sample.names for sample in self._samples))
             choice = against(self._decoder.choose(self._samples), self._schema, carried)
             self._samples = []

@@ -15,6 +15,7 @@ from streamssl.codecs.json import JsonDecoder
 from streamssl.codecs.other_fields import MAX_LOOKS
 from streamssl.codecs.table import TableDecoder
 from streamssl.config.sections import InputConfig
+from streamssl.data.channels import against
 from streamssl.data.events import Message, Schema, Slice
 from tests.strategies import slice_of
 
@@ -79,3 +80,23 @@ def test_columns_of_a_table_that_are_not_known() -> None:
     rows = pa.RecordBatch.from_pydict({"a": [1.0, 2.0], "late": [None, 2.0], "none": [None, None]})
     reader = TableDecoder(topic="in", schema=Schema(("a",)), input=InputConfig())
     assert reader.others(Slice(0, 1, 0, 2, rows), KNOWN) == Counter({"late": 1})
+
+
+def test_samples_name_every_field_that_a_readable_event_carries() -> None:
+    """By its path in an object or a struct; also null, and also where no number is plain."""
+    rows: list[dict[str, Any]] = [{"motor": {"rpm": 1.0, "none": None}, "site": "A"}]
+    arrow = slice_of([Message(0, 0, None, write_batch(pa.RecordBatch.from_pylist(rows)), 1)])
+    settings = InputConfig()
+    for reader, piece in (
+        (JsonDecoder(topic="in", fields=["motor.rmp"], input=settings), objects(*rows)),
+        (ArrowDecoder(topic="in", fields=["motor.rmp"], input=settings), arrow),
+    ):
+        sample = reader.sample(piece)
+        assert sample.names == {"motor.rpm", "motor.none", "site"}
+        choice = against(reader.choose([sample]), Schema(("motor.rmp",)), sample.names)
+        assert choice.absent["motor.rmp"].startswith("did you mean motor.rpm")
+        assert {left.name: left.reason for left in choice.left_out} == {
+            "motor.rpm": "nested",
+            "motor.none": "empty",
+            "site": "text",
+        }
