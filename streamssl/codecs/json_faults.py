@@ -8,8 +8,8 @@ from collections.abc import Sequence
 import msgspec
 
 from streamssl.codecs.dead_letters import Fault, listed
-from streamssl.codecs.json_fields import raw_fields, told_fields
-from streamssl.codecs.json_text import FRAME_BYTES, frame_id
+from streamssl.codecs.json_fields import raw_at, raw_fields, told_fields
+from streamssl.codecs.json_text import FRAME_BYTES, frame_id, likely_kind
 from streamssl.codecs.remedies import (
     NUMBER_AS_TEXT,
     OBJECT,
@@ -20,6 +20,7 @@ from streamssl.codecs.remedies import (
 )
 from streamssl.config.sections import InputConfig
 from streamssl.data.events import Schema
+from streamssl.data.number_texts import told_text
 
 _EXPECTED = re.compile(r"Expected .*, got `(\w+)`(?: - at `\$\.?(.*)`)?")
 _MISSING = re.compile(r"Object missing required field `(.+)`")
@@ -46,7 +47,6 @@ class JsonFaults:
     def __init__(self, *, schema: Schema, config: InputConfig, required: bool) -> None:
         self._schema = schema
         self._roles = {name: role for role, name in config.special_fields().items()}
-        self._reads_text = config.numbers_as_text
         self._may_keep = config.on_bad_field == "reject" and not required
 
     def unparsed(self, error: Exception, value: bytes = b"") -> Fault:
@@ -55,7 +55,9 @@ class JsonFaults:
         if isinstance(error, RecursionError):
             return Fault("too_deep", "nested deeper than the parser goes")
         if not isinstance(error, msgspec.ValidationError):
-            return Fault("bad_json", _framed(value) or text)
+            kind = likely_kind(value)
+            told = f"{text}; it looks like {kind}" if kind else _framed(value) or text
+            return Fault("bad_json", told)
         if "out of range" in text:
             return Fault("not_finite", text)
         if absent := _MISSING.match(text):
@@ -65,7 +67,7 @@ class JsonFaults:
             return Fault("wrong_type", text)
         if not found[2]:
             return Fault("wrong_type", f"the message is {_KINDS[found[1]]}, no object", OBJECT)
-        return self._wrong(found[2], found[1])
+        return self._wrong(found[2], found[1], value)
 
     def _absent(self, name: str, value: bytes) -> Fault:
         names, columns = _names(value), (*self._schema.fields, *self._schema.texts)
@@ -101,30 +103,26 @@ class JsonFaults:
         told = f"field {name!r}{_told(role)}: {found} is on the path to it"
         return Fault("missing_field" if is_null else "wrong_type", told, _remedy(role))
 
-    def _wrong(self, name: str, kind: str) -> Fault:
+    def _wrong(self, name: str, kind: str, value: bytes) -> Fault:
         role, reason = self._role(name), "missing_field" if kind == "null" else "wrong_type"
         told = f"field {name!r}{_told(role)} is {_KINDS[kind]}"
-        ways = self._ways(name, kind) if role is None else ""
+        number = _told_number(name, value) if kind == "str" else ""
+        ways = self._ways(name, kind, number) if role is None else ""
         remedy = TEXT if name in self._schema.texts and kind != "null" else _remedy(role)
-        if ways and self._is_number_text(kind):
+        if ways and "numbers_as_text" in number:
             remedy = NUMBER_AS_TEXT
         return Fault(reason, f"{told}: {ways}" if ways else told, remedy)
 
-    def _ways(self, name: str, kind: str) -> str:
+    def _ways(self, name: str, kind: str, number: str) -> str:
         """The settings under which a field that is no number does not cost the event."""
         if kind == "null" or name in self._schema.texts:
             return ""
-        ways = []
-        if self._is_number_text(kind):
-            ways.append("input.numbers_as_text reads numbers in it")
+        ways = [number] if number else []
         if kind == "object":
             ways.append(f"modality.fields may name what it holds, such as {name}.x")
         if self._may_keep:
             ways.append("input.on_bad_field: missing keeps the event")
         return ", ".join(ways)
-
-    def _is_number_text(self, kind: str) -> bool:
-        return kind == "str" and not self._reads_text
 
     def _role(self, name: str) -> str | None:
         """What a field is for, where it is no column: time, key, or the array itself."""
@@ -132,6 +130,12 @@ class JsonFaults:
             if name == special or special.startswith(f"{name}."):
                 return role
         return None
+
+
+def _told_number(name: str, value: bytes) -> str:
+    """What becomes of the number in a field's text; "" where it holds none."""
+    raw = raw_at(raw_fields(value), name) or b""
+    return told_text(msgspec.json.decode(raw)) if raw[:1] == b'"' else ""
 
 
 def _told(role: str | None) -> str:

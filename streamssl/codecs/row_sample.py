@@ -5,7 +5,7 @@ B = rows.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import Any
 
 import numpy as np
@@ -17,9 +17,20 @@ from streamssl.codecs.arrow_columns import is_list
 from streamssl.codecs.base import Sample
 from streamssl.codecs.cells import is_untyped
 from streamssl.codecs.fields import array_names
-from streamssl.data.arrow_types import float64, is_moment, is_number, is_text
+from streamssl.data.arrow_types import flattened, float64, is_moment, is_nested, is_number, is_text
 from streamssl.data.channels import Cell, Kind, SampledEvent
 from streamssl.data.events import BoolArray, FloatArray
+
+_KINDS: dict[Callable[[pa.DataType], bool], Kind] = {
+    is_list: Kind.LIST,
+    types.is_map: Kind.OTHER,
+    types.is_nested: Kind.RECORDS,
+    types.is_duration: Kind.DURATION,
+    types.is_time: Kind.TIME_OF_DAY,
+    types.is_binary: Kind.BYTES,
+    types.is_large_binary: Kind.BYTES,
+    types.is_fixed_size_binary: Kind.BYTES,
+}
 
 
 def sampled_rows(
@@ -43,13 +54,19 @@ def sampled_rows(
         texts: Names of the text columns.
         values_field: The column of lists that holds all numbers, if one does.
     """
+    rows = flattened(rows)
     cells_B = _list_cells(rows, values_field) if values_field else _row_cells(rows)
     events = (
         SampledEvent(partition, keys[row], float(time_B[row]), cells_B[row])
         for row in np.flatnonzero(good_B).tolist()
     )
-    typed = {f.name for f in rows.schema if not is_untyped(f) and is_number(f.type)}
-    return Sample(tuple(event for event in events if event.has_column(texts)), frozenset(typed))
+    own = [field for field in rows.schema if not is_nested(field)]
+    typed = {f.name for f in own if not is_untyped(f) and is_number(f.type)}
+    return Sample(
+        tuple(event for event in events if event.has_column(texts)),
+        frozenset(typed),
+        frozenset() if values_field else frozenset(rows.schema.names),
+    )
 
 
 def _row_cells(rows: pa.RecordBatch) -> list[dict[str, Cell]]:
@@ -74,12 +91,24 @@ def _cells(column: pa.Array, field: pa.Field) -> list[Cell]:
     kind = field.type.value_type if types.is_dictionary(field.type) else field.type
     if is_untyped(field):
         return _untyped_cells(column, field)
-    if is_number(kind):
+    if is_number(kind) and not is_nested(field):
         return _known(float64(column))
     if is_text(kind):
         return list(column.to_pylist())
-    other = Kind.MOMENT if is_moment(kind) else Kind.NESTED
+    other = _kind(kind)
     return [other if cell.is_valid else None for cell in column]
+
+
+def _kind(kind: pa.DataType) -> Kind:
+    """What the cells of a column are that are neither numbers of its own nor texts."""
+    if is_number(kind):
+        return Kind.NESTED
+    if is_moment(kind):
+        return Kind.MOMENT
+    for is_one, found in _KINDS.items():
+        if is_one(kind):
+            return found
+    return Kind.OTHER
 
 
 def _untyped_cells(column: pa.Array, field: pa.Field) -> list[Cell]:

@@ -90,7 +90,8 @@ ENGINE: Table = {
         "state is saved up to epoch {saved_epoch}, and the next start reads {unsaved} events again",
         "events dead_letters transactions epochs samples_trained anomalies incidents recovered "
         "accepted muted missed saved_epoch unsaved seconds channels num_channels left_out "
-        "new_fields vanished warnings bad_fields warming keys keys_warming first_time last_time",
+        "new_fields absent vanished warnings bad_fields warming keys keys_warming first_time "
+        "last_time",
         "The last line of an orderly end: the sums of the run.",
     ),
     "failed": (
