@@ -10,16 +10,16 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
-from pyarrow import types
 
 from streamssl.codecs import cells as table_cells
 from streamssl.codecs.arrow_columns import is_list
 from streamssl.codecs.base import Sample
 from streamssl.codecs.cells import is_untyped
 from streamssl.codecs.fields import array_names
-from streamssl.data.arrow_types import float64, is_moment, is_number, is_text
-from streamssl.data.channels import Cell, Kind, SampledEvent
+from streamssl.data.arrow_types import is_number
+from streamssl.data.channels import Cell, SampledEvent
 from streamssl.data.events import BoolArray, FloatArray
+from streamssl.data.typed_cells import finite_cells, typed_cells
 
 
 def sampled_rows(
@@ -71,25 +71,13 @@ def _numbers(cells: list[Any]) -> list[Cell]:
 
 
 def _cells(column: pa.Array, field: pa.Field) -> list[Cell]:
-    kind = field.type.value_type if types.is_dictionary(field.type) else field.type
-    if is_untyped(field):
-        return _untyped_cells(column, field)
-    if is_number(kind):
-        return _known(float64(column))
-    if is_text(kind):
-        return list(column.to_pylist())
-    other = Kind.MOMENT if is_moment(kind) else Kind.NESTED
-    return [other if cell.is_valid else None for cell in column]
+    return _untyped_cells(column, field) if is_untyped(field) else typed_cells(column)
 
 
 def _untyped_cells(column: pa.Array, field: pa.Field) -> list[Cell]:
     number_B, no_number_B = table_cells.numbers(column, field)
-    cells = _known(number_B)
+    cells = finite_cells(number_B)
     words = table_cells.texts(column).to_pylist()
     for row in np.flatnonzero(no_number_B).tolist():
         cells[row] = words[row]
     return cells
-
-
-def _known(number_B: FloatArray) -> list[Cell]:
-    return [number if np.isfinite(number) else None for number in number_B.tolist()]

@@ -11,7 +11,7 @@ import pyarrow as pa
 
 from streamssl.codecs.cells import is_untyped, numbers, seconds
 from streamssl.codecs.fields import check_names, choose_columns
-from streamssl.codecs.table_sample import INDEX_PREFIX, first_events
+from streamssl.codecs.table_sample import first_events
 from streamssl.config.sections import InputConfig
 from streamssl.data.arrow_types import is_number, is_text, is_textual
 from streamssl.data.channels import (
@@ -24,6 +24,7 @@ from streamssl.data.channels import (
     is_ignored,
 )
 from streamssl.data.events import MARKS, UNREADABLE, UNTYPED, Schema, StreamsslError
+from streamssl.data.typed_cells import INDEX_PREFIX
 
 SAMPLE_ROWS = 1_000
 MAX_NAMES_SHOWN = 20

@@ -17,7 +17,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from streamssl.data.events import FloatArray, IntArray, Schema
+from streamssl.data.schema import FloatArray, IntArray, Schema
 
 # Events that decide: those of the first epoch.
 FIRST_EVENTS = 32
