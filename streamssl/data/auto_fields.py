@@ -15,7 +15,7 @@ import pyarrow as pa
 from pyarrow import types
 
 from streamssl.data.arrow_types import float64, is_moment, is_number, is_text
-from streamssl.data.channels import FIRST_EVENTS, MAX_FIELDS, LeftOut, SampledEvent, choose
+from streamssl.data.channels import FIRST_EVENTS, MAX_FIELDS, REASONS, LeftOut, SampledEvent, choose
 from streamssl.data.schema import FloatArray
 from streamssl.data.typed_cells import INDEX_PREFIX, typed_cells
 
@@ -26,7 +26,8 @@ _PIECE = 64
 # A column that is none has in its place why: its cells are of several kinds, say.
 Named = Mapping[str, pa.Array | str]
 
-# By the words of `channels.REASONS`; those name settings of the daemon as remedies.
+# By words of `channels.REASONS`, whose remedies are the daemon's settings. A column that is left
+# out for another word may be meant as numbers: an error.
 _WHY = {
     "time": "looks like a timestamp",
     "counter": "looks like a row number",
@@ -123,7 +124,7 @@ def _chosen(
     """The fields, and the words why others are none; without rows the types decide.
 
     Raises:
-        TypeError: A column holds numbers written as text.
+        TypeError: A column may be meant as numbers, such as one of numbers written as text.
     """
     typed = {name: column for name, column in columns.items() if is_number(column.type)}
     if not events:
@@ -132,8 +133,8 @@ def _chosen(
     choice = choose(events, typed=known or [*typed])
     reasons = {name: reason for name, reason, _ in choice.left_out}
     for name, reason in reasons.items():
-        if reason == "numbers_as_text":
-            raise _doubtful(name, "holds numbers written as text")
+        if reason not in _WHY:
+            raise _doubtful(name, f"holds {REASONS[reason].partition(':')[0]}")
     return () if choice.schema is None else choice.schema.fields, reasons
 
 

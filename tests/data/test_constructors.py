@@ -245,7 +245,7 @@ REFUSED: dict[str, tuple[Callable[[], Any], type[Exception], str]] = {
     "decimal commas": (
         lambda: EventBatch.from_pandas(FRAME.assign(flow="1,5"), key="machine"),
         TypeError,
-        "'flow' may be meant as numbers, but holds numbers written as text",
+        "'flow' may be meant as numbers, but holds numbers .*text; convert it",
     ),
     "only times": (
         lambda: EventBatch.from_pandas(pd.DataFrame({"at": FIRST_S + np.arange(40)})),
