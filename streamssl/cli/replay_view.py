@@ -37,6 +37,7 @@ class Counts(Protocol):
     num_channels: int
     left_out: dict[str, str]
     new_fields: dict[str, int]
+    absent: dict[str, str]
     vanished: list[str]
     warnings: dict[str, str]
 
@@ -141,6 +142,8 @@ def _columns(counts: Counts) -> Iterator[str]:
             f"left out      {name}: came after the first events ({num:,} values); name it in "
             "modality.fields to have it"
         )
+    for name, hint in counts.absent.items():
+        yield f"absent        {name}: no row has a value of it; {hint}"
     for name in counts.vanished:
         yield f"vanished      {name}: has no values any more"
     for text in counts.warnings.values():

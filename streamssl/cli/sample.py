@@ -42,7 +42,7 @@ def sample_report(config: Config, pieces: Sequence[Slice], *, now_s: float) -> l
     batch = EventBatch.concat([part.batch for part in decoded])
     letters = [letter for part in decoded for letter in part.dead_letters]
     lines = [
-        *_channels(config, decoder, choice, samples),
+        *_channels(decoder, choice),
         *_keys(config, batch, choice),
         *_times(config, batch, now_s),
         *_bad_fields([bad for part in decoded for bad in part.bad_fields]),
@@ -54,12 +54,11 @@ def sample_report(config: Config, pieces: Sequence[Slice], *, now_s: float) -> l
 
 def _choice(decoder: Decoder, samples: Sequence[Sample]) -> Choice:
     choice = decoder.choose(samples)
-    return choice if decoder.named is None else against(choice, decoder.named)
+    carried = frozenset().union(*(sample.names for sample in samples))
+    return choice if decoder.named is None else against(choice, decoder.named, carried)
 
 
-def _channels(
-    config: Config, decoder: Decoder, choice: Choice, samples: Sequence[Sample]
-) -> Iterator[str]:
+def _channels(decoder: Decoder, choice: Choice) -> Iterator[str]:
     """The columns, and every other field with the reason."""
     schema = choice.schema
     if schema is None:
@@ -73,11 +72,10 @@ def _channels(
         yield f"  without {name}: {hint}"
     if len(choice.left_out) > MAX_SHOWN:
         yield f"  without {len(choice.left_out) - MAX_SHOWN} more fields"
-    if decoder.named is not None and config.input.values_field is None:
-        seen = {name for sample in samples for event in sample.events for name in event.cells}
-        absent = [name for name in decoder.named.fields + decoder.named.texts if name not in seen]
-        if absent:
-            yield f"  no message has {_listed(absent)}: correct the names in the section modality"
+    if choice.absent:
+        absent = list(choice.absent)
+        yield f"  no message has {_listed(absent)}: correct the names in the section modality"
+        yield from (f"  {name}: {hint}" for name, hint in list(choice.absent.items())[:MAX_SHOWN])
 
 
 def _keys(config: Config, batch: EventBatch, choice: Choice) -> Iterator[str]:

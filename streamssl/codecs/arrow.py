@@ -18,6 +18,7 @@ from streamssl.codecs.dead_letters import Fault, UnreadableError
 from streamssl.codecs.fields import NO_COLUMNS, choose_columns, named_schema
 from streamssl.codecs.rows import Faults, empty_batch, events_of, size_fault
 from streamssl.config.sections import InputConfig
+from streamssl.data.arrow_types import flattened
 from streamssl.data.channels import FIRST_EVENTS, Choice
 from streamssl.data.events import DeadLetter, Decoded, EventBatch, Message, Schema, Slice
 
@@ -76,6 +77,7 @@ class ArrowDecoder:
         return Sample(
             tuple(event for sample in samples for event in sample.events),
             frozenset(name for sample in samples for name in sample.typed),
+            frozenset(name for sample in samples for name in sample.names),
         )
 
     def choose(self, samples: Sequence[Sample]) -> Choice:
@@ -95,7 +97,7 @@ class ArrowDecoder:
         if self._config.values_field is not None or not messages:
             return Counter()
         try:
-            rows = self._read(messages[-1])
+            rows = flattened(self._read(messages[-1]))
         except (UnreadableError, pa.ArrowException):
             return Counter()
         new = (field.name for field in rows.schema if field.name not in known)
@@ -104,7 +106,8 @@ class ArrowDecoder:
     def _sampled(self, message: Message) -> Sample:
         try:
             rows = self._read(message).slice(0, FIRST_EVENTS)
-            return self._layout.sample(message, rows, self._texts)
+            names = self._texts if self.named is None else flattened(rows).schema.names
+            return self._layout.sample(message, rows, names)
         except (UnreadableError, pa.ArrowException):
             return Sample(())
 

@@ -17,10 +17,12 @@ class Sample(NamedTuple):
     Attributes:
         events: Those that say anything about channels.
         typed: Fields that are numbers by their type.
+        names: All fields of all readable events; none where numbers are one array without names.
     """
 
     events: tuple[SampledEvent, ...]
     typed: frozenset[str] = frozenset()
+    names: frozenset[str] = frozenset()
 
 
 class Decoder(Protocol):

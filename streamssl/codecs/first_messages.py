@@ -7,6 +7,7 @@ from itertools import islice
 
 from streamssl.codecs.base import Decoder, Sample
 from streamssl.codecs.fields import NO_COLUMNS
+from streamssl.codecs.remedies import remedy
 from streamssl.codecs.table_fields import MAX_NAMES_SHOWN, SAMPLE_ROWS, TableError
 from streamssl.data.channels import FIRST_EVENTS, Choice, against
 from streamssl.data.events import Message, Slice
@@ -21,10 +22,29 @@ def messages_choice(pieces: Iterable[list[Message]], decoder: Decoder) -> Choice
     first = list(islice((message for piece in pieces for message in piece), SAMPLE_ROWS))
     chosen = decoder.choose(list(_samples(first, decoder)))
     if decoder.named is not None:
-        chosen = against(chosen, decoder.named)
+        carried = decoder.sample(_slice(first)).names if first else ()
+        chosen = against(chosen, decoder.named, carried)
     if first:
-        _check_readable(first, decoder, chosen)
+        check_readable(_slice(first), decoder, chosen)
     return chosen
+
+
+def check_readable(first: Slice, decoder: Decoder, chosen: Choice) -> None:
+    """Refuse a file none of whose first rows can be read, messages or rows of a table.
+
+    Raises:
+        TableError: It says why the first cannot, and what mends it.
+    """
+    decoded = decoder.decode(first, chosen.schema or NO_COLUMNS)
+    if len(decoded.batch) or not decoded.dead_letters:
+        return
+    letter = decoded.dead_letters[0]
+    hints = [f"{name!r}: {hint}" for name, _, hint in chosen.left_out[:MAX_NAMES_SHOWN]]
+    mends = hints if chosen.schema is None else [_remedy(letter.reason)]
+    raise TableError(
+        f"none of the first {first.stop - first.start} rows can be read: {letter.reason}: "
+        + "; ".join([letter.detail, *mends])
+    )
 
 
 def _samples(messages: Sequence[Message], decoder: Decoder) -> Iterator[Sample]:
@@ -38,16 +58,8 @@ def _samples(messages: Sequence[Message], decoder: Decoder) -> Iterator[Sample]:
         yield sample
 
 
-def _check_readable(messages: Sequence[Message], decoder: Decoder, chosen: Choice) -> None:
-    decoded = decoder.decode(_slice(messages), chosen.schema or NO_COLUMNS)
-    if len(decoded.batch):
-        return
-    letter = decoded.dead_letters[0]
-    hints = "".join(f"; {name!r}: {hint}" for name, _, hint in chosen.left_out[:MAX_NAMES_SHOWN])
-    raise TableError(
-        f"none of the first {len(messages)} rows can be read: {letter.reason}: "
-        f"{letter.detail}{hints if chosen.schema is None else ''}"
-    )
+def _remedy(reason: str) -> str:
+    return "write one JSON object a line, in UTF-8" if reason == "bad_json" else remedy(reason)
 
 
 def _slice(messages: Sequence[Message]) -> Slice:

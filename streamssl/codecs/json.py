@@ -90,8 +90,13 @@ class JsonDecoder:
         """The fields of the readable objects of a slice."""
         messages = piece.payload
         assert isinstance(messages, list), "rows of a file are for the table decoder"
-        events = (sampled_object(message, self._config) for message in messages)
-        return Sample(tuple(event for event in events if event and event.has_column(self._texts)))
+        found = (sampled_object(message, self._config) for message in messages)
+        events = [event for event in found if event is not None]
+        by_array = self._config.values_field is not None
+        return Sample(
+            tuple(e for e in events if self.named is not None or e.has_column(self._texts)),
+            names=frozenset() if by_array else frozenset().union(*(e.cells for e in events)),
+        )
 
     def choose(self, samples: Sequence[Sample]) -> Choice:
         """The columns of a stream whose first events these are."""

@@ -20,19 +20,19 @@ from msgspec import UNSET
 from streamssl.codecs.cells import parse_numbers
 from streamssl.codecs.dead_letters import Fault
 from streamssl.codecs.json_fields import raw_at, raw_fields
-from streamssl.codecs.json_text import FRAME_BYTES, decode_mended, frame_id
+from streamssl.codecs.json_text import FRAME_BYTES, decode_mended, frame_id, likely_kind
 from streamssl.codecs.json_type import Anything, Number, Place, Wanted, typed_decoder
 from streamssl.codecs.rows import Faults, text_batch
 from streamssl.codecs.texts import byte_lengths, long_texts
 from streamssl.config.sections import InputConfig
 from streamssl.data.events import BoolArray, FloatArray, Schema
+from streamssl.data.number_texts import told_text
 
 Text = str | int | float | bool
 NumberColumns = tuple[FloatArray, BoolArray | None, Faults]
 _EXPECTED = re.compile(r"Expected .*, got `(\w+)` - at `\$\.(.+)`")
 _KINDS = {"str": "text", "object": "an object", "array": "an array"}
 _WAYS_OUT = {
-    "str": "input.numbers_as_text reads numbers in it, ",
     "object": "modality.fields may name what it holds, such as {name}.x, ",
 }
 _NUMBERS = {float, bool, type(None)}
@@ -183,7 +183,10 @@ def parse_fault(error: Exception, value: bytes = b"") -> Fault:
     if isinstance(error, RecursionError):
         return Fault("too_deep", "nested deeper than the parser goes")
     if not isinstance(error, msgspec.ValidationError):
-        return Fault("bad_json", _framed(value) or text)
+        kind = likely_kind(value)
+        return Fault(
+            "bad_json", f"{text}; it looks like {kind}" if kind else _framed(value) or text
+        )
     if "out of range" in text:
         return Fault("not_finite", text)
     missing = text.startswith("Object missing required field") or "got `null` - at" in text
@@ -191,9 +194,16 @@ def parse_fault(error: Exception, value: bytes = b"") -> Fault:
     if not found or found[1] not in _KINDS:
         return Fault("missing_field" if missing else "wrong_type", text)
     kind, name = found[1], found[2]
-    ways = _WAYS_OUT.get(kind, "").format(name=name)
+    ways = _text_way(name, value) if kind == "str" else _WAYS_OUT.get(kind, "").format(name=name)
     told = f"field {name!r} is {_KINDS[kind]}: {ways}input.on_bad_field: missing keeps the event"
     return Fault("wrong_type", told)
+
+
+def _text_way(name: str, value: bytes) -> str:
+    raw = raw_at(raw_fields(value), name) or b""
+    text = msgspec.json.decode(raw) if raw[:1] == b'"' else ""
+    way = told_text(text)
+    return f"{way}, " if way else ""
 
 
 def _framed(value: bytes) -> str | None:

@@ -9,7 +9,13 @@ import pyarrow as pa
 
 from streamssl.codecs.cells import parse_numbers
 from streamssl.codecs.fields import array_names
-from streamssl.codecs.json_fields import Fields, nested_numbers, raw_at, raw_fields
+from streamssl.codecs.json_fields import (
+    Fields,
+    is_array_of_numbers,
+    nested_fields,
+    raw_at,
+    raw_fields,
+)
 from streamssl.codecs.rows import size_fault
 from streamssl.config.sections import InputConfig
 from streamssl.data.channels import Cell, Kind, SampledEvent
@@ -37,17 +43,29 @@ def sampled_object(message: Message, config: InputConfig) -> SampledEvent | None
 
 
 def _cells(raw: Fields, config: InputConfig) -> dict[str, Cell]:
-    """The fields; what is nested by the paths of its numbers, where it holds some."""
+    """The fields, and what is in objects by its path; a field of the whole name counts first."""
     cells: dict[str, Cell] = {}
+    inner: dict[str, Cell] = {}
     for name, value in raw.items():
-        nested: dict[str, Cell] = dict.fromkeys(nested_numbers({name: value}), Kind.NESTED)
-        cells |= nested or {name: _cell(bytes(value), config)}
-    return cells
+        if bytes(value)[:1] == b"{":
+            leaves = dict(nested_fields(raw_fields(bytes(value)), f"{name}."))
+            inner |= {path: _inner_cell(bytes(leaf), config) for path, leaf in leaves.items()}
+            inner |= {} if leaves else {name: Kind.NESTED}
+        else:
+            cells[name] = _cell(bytes(value), config)
+    return cells | {path: cell for path, cell in inner.items() if cells.get(path) is None}
+
+
+def _inner_cell(value: bytes, config: InputConfig) -> Cell:
+    found = _cell(value, config)
+    return Kind.NESTED if isinstance(found, float) else found
 
 
 def _cell(value: bytes, config: InputConfig) -> Cell:
-    if value[:1] in (b"{", b"["):
+    if value[:1] == b"{":
         return Kind.NESTED
+    if value[:1] == b"[":
+        return Kind.LIST if is_array_of_numbers(value) else Kind.RECORDS
     found = msgspec.json.decode(value)
     if isinstance(found, str) and config.numbers_as_text:
         number_B, no_number_B = parse_numbers(pa.array([found], pa.utf8()))

@@ -6,6 +6,7 @@ value, and Python's own writer has NaN and Infinity.
 
 from __future__ import annotations
 
+import codecs
 import math
 import re
 from collections.abc import Callable
@@ -17,6 +18,18 @@ import msgspec
 _T = TypeVar("_T")
 FRAME_BYTES = 5
 _BOM = b"\xef\xbb\xbf"
+_KINDS = {
+    codecs.BOM_UTF16_LE: "UTF-16 text: write UTF-8",
+    codecs.BOM_UTF16_BE: "UTF-16 text: write UTF-8",
+    b"\x1f\x8b": "gzip: name the file .gz, or unpack it",
+    b"PK\x03\x04": "a zip archive: unpack it",
+    b"PAR1": "Parquet: name the file .parquet",
+    b"ARROW1": "Arrow: set input.codec: arrow",
+    b"\xff\xff\xff\xff": "Arrow: set input.codec: arrow",
+    b"Obj\x01": "Avro: have the producer write JSON",
+}
+# Every other byte of two characters is 0.
+_UTF_16 = re.compile(rb"\0[^\0]\0[^\0]|[^\0]\0[^\0]\0", re.DOTALL)
 # A string that is never closed is taken to the end, so that no text takes more than one pass.
 _TOKEN = re.compile(rb'"(?:[^"\\]|\\.|\\$)*"?|-?Infinity|NaN|-?\d[\d.eE+-]*', re.DOTALL)
 
@@ -30,6 +43,24 @@ def frame_id(value: bytes) -> int | None:
     """
     if len(value) > FRAME_BYTES and value[0] == 0:
         return int.from_bytes(value[1:FRAME_BYTES], "big")
+    return None
+
+
+def likely_kind(value: bytes) -> str | None:
+    """What bytes that are no JSON seem to be, None where they look like nothing known.
+
+    Example:
+        >>> likely_kind("{}".encode("utf-16")), likely_kind(b"1.5;2.5")
+        ('UTF-16 text: write UTF-8', 'CSV: name the file .csv, or send JSON objects')
+    """
+    for begin, kind in _KINDS.items():
+        if value.startswith(begin):
+            return kind
+    if len(value) > 3 and _UTF_16.match(value):
+        return _KINDS[codecs.BOM_UTF16_LE]
+    is_json = any(mark in value for mark in (b"{", b"[", b'":', b"\0"))
+    if not is_json and any(mark in value for mark in (b",", b";", b"\t")):
+        return "CSV: name the file .csv, or send JSON objects"
     return None
 
 

@@ -7,7 +7,7 @@ from collections.abc import Collection, Sequence
 
 import msgspec
 
-from streamssl.codecs.json_fields import nested_numbers, raw_fields
+from streamssl.codecs.json_fields import nested_fields, raw_fields
 from streamssl.data.events import Message
 
 MAX_LOOKS = 64
@@ -41,11 +41,16 @@ class OtherFields:
 
 
 def _others(value: bytes, known: Collection[str]) -> list[str]:
-    """What is not known, nested numbers by their paths."""
+    """What is not known, and in objects by its path."""
     try:
         raw = raw_fields(value)
-        named = {name: list(nested_numbers({name: cell})) for name, cell in raw.items()}
+        leaves = {name: list(nested_fields({name: cell})) for name, cell in raw.items()}
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return []
-    held = (name for name, cell in raw.items() if bytes(cell) != b"null" and name not in known)
-    return [path for name in held for path in named[name] or [name] if path not in known]
+    held = [
+        (path, cell)
+        for name, outer in raw.items()
+        if name not in known
+        for path, cell in leaves[name] or [(name, outer)]
+    ]
+    return [path for path, cell in held if bytes(cell) != b"null" and path not in known]

@@ -12,12 +12,11 @@ import numpy as np
 import pyarrow as pa
 
 from streamssl.codecs import cells as table_cells
-from streamssl.codecs.arrow_columns import is_list
 from streamssl.codecs.base import Sample
 from streamssl.codecs.cells import is_untyped
 from streamssl.codecs.fields import array_names
-from streamssl.data.arrow_types import is_number
-from streamssl.data.channels import Cell, SampledEvent
+from streamssl.data.arrow_types import flattened, is_list, is_nested, is_number
+from streamssl.data.channels import Cell, Kind, SampledEvent
 from streamssl.data.events import BoolArray, FloatArray
 from streamssl.data.typed_cells import finite_cells, typed_cells
 
@@ -43,13 +42,19 @@ def sampled_rows(
         texts: Names of the text columns.
         values_field: The column of lists that holds all numbers, if one does.
     """
+    rows = flattened(rows)
     cells_B = _list_cells(rows, values_field) if values_field else _row_cells(rows)
     events = (
         SampledEvent(partition, keys[row], float(time_B[row]), cells_B[row])
         for row in np.flatnonzero(good_B).tolist()
     )
-    typed = {f.name for f in rows.schema if not is_untyped(f) and is_number(f.type)}
-    return Sample(tuple(event for event in events if event.has_column(texts)), frozenset(typed))
+    own = [field for field in rows.schema if not is_nested(field)]
+    typed = {f.name for f in own if not is_untyped(f) and is_number(f.type)}
+    return Sample(
+        tuple(event for event in events if event.has_column(texts)),
+        frozenset(typed),
+        frozenset() if values_field else frozenset(rows.schema.names),
+    )
 
 
 def _row_cells(rows: pa.RecordBatch) -> list[dict[str, Cell]]:
@@ -71,7 +76,11 @@ def _numbers(cells: list[Any]) -> list[Cell]:
 
 
 def _cells(column: pa.Array, field: pa.Field) -> list[Cell]:
-    return _untyped_cells(column, field) if is_untyped(field) else typed_cells(column)
+    if is_untyped(field):
+        return _untyped_cells(column, field)
+    if is_nested(field) and is_number(field.type):
+        return [Kind.NESTED if cell.is_valid else None for cell in column]
+    return typed_cells(column)
 
 
 def _untyped_cells(column: pa.Array, field: pa.Field) -> list[Cell]:

@@ -11,6 +11,7 @@ from collections.abc import Collection, Sequence
 import numpy as np
 import pyarrow as pa
 
+from streamssl.codecs.arrow_columns import list_values
 from streamssl.codecs.bad_fields import FieldPolicy, Kept, bad_fields
 from streamssl.codecs.base import Decoder, Sample
 from streamssl.codecs.cells import num_values, numbers, seconds, text_values, texts
@@ -72,6 +73,8 @@ class TableDecoder:
         """Columns that are not known and hold a value."""
         rows = piece.payload
         assert isinstance(rows, pa.RecordBatch)
+        if self._config.values_field is not None:
+            return Counter()
         new = [name for name in column_names(rows.schema) if name not in known]
         return +Counter(
             {name: num_values(rows.column(name), rows.schema.field(name)) for name in new}
@@ -123,8 +126,15 @@ class TableDecoder:
     def _values(
         self, rows: pa.RecordBatch, fields: tuple[str, ...], faults: Faults, kept: Kept
     ) -> FloatArray:
-        values_BC, no_number_BC = _numbers(rows, fields, as_text=self._config.numbers_as_text)
-        columns = [rows.column(name) for name in fields]
+        if (name := self._config.values_field) is not None:
+            columns = [rows.column(name)] * len(fields)
+            values_BC, found = list_values(name, rows.column(name), len(fields))
+            no_number_BC = None
+            faults.update({row: fault for row, fault in found.items() if row not in faults})
+        else:
+            columns = [rows.column(name) for name in fields]
+            as_text = self._config.numbers_as_text
+            values_BC, no_number_BC = _numbers(rows, fields, as_text=as_text)
 
         def detail(reason: str, row: int, place: int) -> str:  # noqa: ARG001
             return _told_cell(fields[place], columns[place][row])

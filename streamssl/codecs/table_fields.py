@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
@@ -13,7 +13,7 @@ from streamssl.codecs.cells import is_untyped, numbers, seconds
 from streamssl.codecs.fields import check_names, choose_columns
 from streamssl.codecs.table_sample import first_events
 from streamssl.config.sections import InputConfig
-from streamssl.data.arrow_types import is_number, is_text, is_textual
+from streamssl.data.arrow_types import is_list, is_moment, is_nested, is_number, is_text, is_textual
 from streamssl.data.channels import (
     FIRST_EVENTS,
     REASONS,
@@ -79,7 +79,8 @@ def table_choice(
             counts = {name: CellCounts() for name in _candidates(schema, input, fields, texts)}
         sample = batch.slice(0, max(sample_rows - row, 0))
         if len(events) < FIRST_EVENTS:
-            events += first_events(sample, input, FIRST_EVENTS - len(events), texts)
+            names = texts if fields == "auto" else column_names(schema)
+            events += first_events(sample, input, FIRST_EVENTS - len(events), names)
         reasons += _reasons(sample)
         num_times += _num_times(sample, input.time_field)
         for name, seen in counts.items():
@@ -94,10 +95,14 @@ def table_choice(
     _check_rows(reasons, num_times, input.time_field if row else None)
     _check_texts(schema, texts)
     chosen = choose_columns(events, input=input, texts=texts, required=required)
+    chosen = replace(chosen, left_out=chosen.left_out + tuple(_index_columns(schema, input)))
     if fields != "auto":
-        checked = _checked(fields, schema, counts, any_rows=row > 0)
+        checked = _checked(fields, schema, counts, chosen, any_rows=row > 0)
         return against(chosen, Schema(checked, tuple(texts)))
-    found = _with_late_columns(chosen, schema, counts, texts)
+    if input.values_field is not None:
+        found = chosen
+    else:
+        found = _with_late_columns(chosen, schema, counts, texts)
     if row and found.schema is None:
         raise _without_numbers(schema, found)
     return found
@@ -130,24 +135,39 @@ def _candidates(
 ) -> tuple[str, ...]:
     """Columns that may be numbers of an event."""
     names = column_names(schema)
-    if config.values_field is not None:
-        raise TableError(
-            f"in a file every number has a column of its own, so that input.values_field "
-            f"({config.values_field!r}) cannot be read; replay with a configuration without it"
-        )
     chosen = () if fields == "auto" else tuple(fields)
     check_names((*chosen, *texts), config)
-    for name in (*chosen, *texts, config.time_field, config.key_field):
-        if name is not None and name not in names:
+    columns = () if config.values_field is not None else chosen
+    for name in (*columns, *texts, *config.special_fields().values()):
+        if name not in names:
             raise TableError(f"there is no column {name!r}; {_listing(names)}")
-    rest = [name for name in names if not name.startswith(INDEX_PREFIX)]
+    if config.values_field is not None:
+        _check_list(schema.field(config.values_field))
+        return ()
+    if fields != "auto":
+        return chosen
     special = {config.time_field, config.key_field, *texts}
-    free = (name for name in rest if name not in special)
-    return (
-        tuple(name for name in free if not is_ignored(name, config.ignore_fields))
-        if fields == "auto"
-        else chosen
-    )
+    free = (name for name in names if name not in special and not is_nested(schema.field(name)))
+    rest = (name for name in free if not name.startswith(INDEX_PREFIX))
+    return tuple(name for name in rest if not is_ignored(name, config.ignore_fields))
+
+
+def _check_list(field: pa.Field) -> None:
+    if not is_list(field.type):
+        kind = "cells of text" if is_untyped(field) else field.type
+        raise TableError(
+            f"column {field.name!r} (input.values_field) holds {kind}, not lists of numbers: leave "
+            "that setting out, where every number has a column of its own"
+        )
+
+
+def _index_columns(schema: pa.Schema, config: InputConfig) -> Iterator[LeftOut]:
+    """Columns of pandas' row numbers, which are told like other row numbers and times."""
+    for field in schema:
+        is_special = field.name in config.special_fields().values()
+        if field.name.startswith(INDEX_PREFIX) and not is_special:
+            reason = "time" if is_moment(field.type) else "counter"
+            yield LeftOut(field.name, reason, REASONS[reason])
 
 
 def column_names(schema: pa.Schema) -> list[str]:
@@ -183,7 +203,7 @@ def _untyped(batch: pa.RecordBatch) -> pa.RecordBatch:
 
 def _look(batch: pa.RecordBatch, name: str, seen: CellCounts) -> None:
     field = batch.schema.field(name)
-    if not batch.num_rows or not _may_hold_numbers(field):
+    if not batch.num_rows:
         return
     values, no_number = numbers(batch.column(field.name), field)
     seen.num_numbers += int(np.count_nonzero(~np.isnan(values)))
@@ -208,13 +228,20 @@ def _check_texts(schema: pa.Schema, texts: Sequence[str]) -> None:
 
 
 def _checked(
-    fields: Sequence[str], schema: pa.Schema, counts: dict[str, CellCounts], *, any_rows: bool
+    fields: Sequence[str],
+    schema: pa.Schema,
+    counts: dict[str, CellCounts],
+    chosen: Choice,
+    *,
+    any_rows: bool,
 ) -> tuple[str, ...]:
-    """The named columns, none of which holds text."""
-    for name in fields:
-        seen = counts[name]
-        if not (_is_number(schema.field(name), seen, any_rows=any_rows) or seen.is_open):
-            raise TableError(f"column {name!r} holds text, not numbers; leave it out")
+    """The named columns, none of which holds anything but numbers."""
+    for name in counts:
+        seen, field = counts[name], schema.field(name)
+        if not (_is_number(field, seen, any_rows=any_rows) or seen.is_open):
+            kind = "text" if is_text(field.type) else field.type
+            hint = "".join(f"{left.hint}; or " for left in chosen.left_out if left.name == name)
+            raise TableError(f"column {name!r} holds {kind}, not numbers: {hint}leave it out")
     return tuple(fields)
 
 
@@ -234,7 +261,8 @@ def _with_late_columns(
         and (name not in told or told[name].reason == "empty")
         and _may_hold_numbers(schema.field(name))
     }
-    all_empty = not taken and all(seen.is_open for seen in counts.values())
+    numeric = (name for name in counts if _may_hold_numbers(schema.field(name)))
+    all_empty = not taken and all(counts[name].is_open for name in numeric)
     for name, seen in late.items():
         if all_empty or seen.num_numbers > seen.num_others:
             told.pop(name, None)

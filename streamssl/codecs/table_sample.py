@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 
 import numpy as np
 import pyarrow as pa
@@ -11,7 +11,7 @@ from streamssl.codecs.cells import seconds, texts
 from streamssl.codecs.row_sample import sampled_rows
 from streamssl.config.sections import InputConfig
 from streamssl.data.channels import SampledEvent
-from streamssl.data.events import MARKS, UNREADABLE
+from streamssl.data.events import MARKS, UNREADABLE, Slice
 from streamssl.data.typed_cells import INDEX_PREFIX
 
 _PIECE = 64
@@ -29,6 +29,19 @@ def first_events(
     return events[:num_events]
 
 
+def first_rows(batches: Iterable[pa.RecordBatch], num_rows: int) -> Slice | None:
+    """At most so many rows from the first on, None where there is none."""
+    found: list[pa.RecordBatch] = []
+    missing = num_rows
+    for batch in batches:
+        found.append(batch.slice(0, missing))
+        missing -= found[-1].num_rows
+        if not missing:
+            break
+    rows = pa.concat_batches(found) if missing < num_rows else None
+    return None if rows is None else Slice(0, 0, 0, rows.num_rows, rows)
+
+
 def _events(
     rows: pa.RecordBatch, config: InputConfig, names: Collection[str]
 ) -> tuple[SampledEvent, ...]:
@@ -42,7 +55,14 @@ def _events(
     keys = [""] * rows.num_rows
     if (name := config.key_field) is not None:
         keys = [key or "" for key in texts(rows.column(name)).to_pylist()]
-    sample = sampled_rows(_own(rows), keys=keys, time_B=time_B, good_B=good_B, texts=names)
+    sample = sampled_rows(
+        _own(rows),
+        keys=keys,
+        time_B=time_B,
+        good_B=good_B,
+        texts=names,
+        values_field=config.values_field,
+    )
     return sample.events
 
 

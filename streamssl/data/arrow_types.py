@@ -5,12 +5,15 @@ B = rows.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 from pyarrow import types
 
+NESTED = b"streamssl:nested"
 _UNITS = {"s": 1.0, "ms": 1e3, "us": 1e6, "ns": 1e9}
 
 
@@ -38,6 +41,41 @@ def _find(schema: pa.Schema | pa.StructType, name: str) -> list[str] | None:
     return steps and [first, *steps]
 
 
+def flattened(rows: pa.RecordBatch) -> pa.RecordBatch:
+    """The rows with the columns of structs in place of the structs, named by their paths.
+
+    Those columns are marked (`is_nested`); where a path is a column's whole name, that counts.
+
+    Example:
+        >>> rows = pa.RecordBatch.from_pylist([{"motor": {"rpm": 900, "site": "A"}, "p": 1.5}])
+        >>> flattened(rows).schema.names
+        ['motor.rpm', 'motor.site', 'p']
+    """
+    if not any(types.is_struct(field.type) for field in rows.schema):
+        return rows
+    leaves = [
+        leaf for f, c in zip(rows.schema, rows.columns, strict=True) for leaf in _leaves(f, c)
+    ]
+    kept = [(f, c) for f, c in leaves if not (is_nested(f) and f.name in rows.schema.names)]
+    schema = pa.schema([f for f, _ in kept], metadata=rows.schema.metadata)
+    return pa.RecordBatch.from_arrays([c for _, c in kept], schema=schema)
+
+
+def is_nested(field: pa.Field) -> bool:
+    """Whether a column of `flattened` rows is that of a struct."""
+    return NESTED in (field.metadata or {})
+
+
+def _leaves(field: pa.Field, column: pa.Array) -> Iterator[tuple[pa.Field, pa.Array]]:
+    if not types.is_struct(field.type):
+        yield field, column
+        return
+    inner = [field.type.field(place) for place in range(field.type.num_fields)]
+    for leaf, cells in zip(inner, column.flatten(), strict=True):
+        mark = {**(leaf.metadata or {}), NESTED: b"1"}
+        yield from _leaves(leaf.with_name(f"{field.name}.{leaf.name}").with_metadata(mark), cells)
+
+
 def is_number(kind: pa.DataType) -> bool:
     """Whether a column of this type can be numbers (booleans are 1 and 0)."""
     if types.is_dictionary(kind):
@@ -48,6 +86,12 @@ def is_number(kind: pa.DataType) -> bool:
         or types.is_boolean(kind)
         or types.is_decimal(kind)
     )
+
+
+def is_list(kind: pa.DataType) -> bool:
+    """Whether a column of this type can be all numbers of an event."""
+    is_any = types.is_list(kind) or types.is_large_list(kind) or types.is_fixed_size_list(kind)
+    return bool(is_any and is_number(kind.value_type))
 
 
 def is_text(kind: pa.DataType) -> bool:

@@ -11,12 +11,14 @@ from __future__ import annotations
 import enum
 import re
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from typing import NamedTuple
 
 import numpy as np
 
+from streamssl.data.absent import absent_columns
+from streamssl.data.number_texts import number_in
 from streamssl.data.schema import FloatArray, IntArray, Schema
 
 # Events that decide: those of the first epoch.
@@ -33,14 +35,19 @@ _TIME_WORDS = frozenset({"time", "timestamp", "ts", "datetime", "date", "epoch",
 _COUNTER_WORDS = frozenset({"index", "idx", "row", "id", "seq", "sequence", "number", "unnamed"})
 _WORD = re.compile(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])")
 _DATE = re.compile(r"(19|20)\d\d-?[01]\d-?[0-3]\d")
-_NUMBER = re.compile(r"\s*[+-]?\d[\d.,\s]*([eE][+-]?\d+)?\s*")
 
 
 class Kind(enum.Enum):
     """What a value is that is neither number nor text."""
 
     NESTED = "nested"
-    MOMENT = "moment"
+    MOMENT = "time"
+    LIST = "list"
+    RECORDS = "records"
+    DURATION = "duration"
+    TIME_OF_DAY = "time_of_day"
+    BYTES = "bytes"
+    OTHER = "other"
 
 
 Cell = float | str | Kind | None
@@ -88,11 +95,13 @@ class Choice:
         schema: The columns; None where no field can be one.
         left_out: Every other field, with the reason.
         num_events: Events that decided it; 0 where the configuration did.
+        absent: Columns known before that no event carries, each with what may be meant.
     """
 
     schema: Schema | None
     left_out: tuple[LeftOut, ...] = ()
     num_events: int = 0
+    absent: Mapping[str, str] = field(default_factory=dict)
 
 
 REASONS: Mapping[str, str] = {
@@ -102,7 +111,15 @@ REASONS: Mapping[str, str] = {
     "text": "text, not numbers",
     "key": "text that repeats: set input.key_field to it where it names the machine or sensor",
     "numbers_as_text": "numbers written as text: input.numbers_as_text reads them",
-    "nested": "in an object or a list: name the number by its path in modality.fields",
+    "number_format": "numbers with commas or groups of digits, in text: write 1234.5 (in CSV "
+    "--decimal and --thousands say how they are written)",
+    "nested": "in an object: name the number by its path in modality.fields",
+    "list": "a list: set input.values_field to it where it holds all numbers of an event",
+    "records": "a list, but not of numbers: send each object in it as an event of its own",
+    "duration": "a duration: write it as a number, such as seconds",
+    "time_of_day": "a time of day without a date: write a number, or a whole date as event time",
+    "bytes": "bytes, neither numbers nor text",
+    "other": "of a type that is neither a number nor text",
     "empty": "no value in the first events: name it in modality.fields where it is a measurement",
     "rare": "in very few of the first events: name it in modality.fields where it is a measurement",
     "ignored": "left out by input.ignore_fields",
@@ -149,13 +166,19 @@ def choose(
     return Choice(schema if events and any(schema) else None, left_out, len(events))
 
 
-def against(choice: Choice, schema: Schema) -> Choice:
-    """What is left out where the columns were known before: fields that might be some, too."""
+def against(choice: Choice, schema: Schema, carried: Collection[str] = ()) -> Choice:
+    """What is left out where the columns were known before: fields that might be some, too.
+
+    Args:
+        choice: What the events alone would have decided.
+        schema: The columns.
+        carried: Names of all fields of the events; none where they have no names of their own.
+    """
     fields = () if choice.schema is None else choice.schema.fields
-    more = (name for name in fields if name not in schema.fields)
-    unnamed = tuple(LeftOut(name, "unnamed", REASONS["unnamed"]) for name in more)
-    left_out = tuple(left for left in choice.left_out if left.name not in schema.fields)
-    return Choice(schema, left_out + unnamed)
+    more = [LeftOut(name, "unnamed", REASONS["unnamed"]) for name in fields]
+    left_out = tuple(left for left in (*choice.left_out, *more) if left.name not in schema.fields)
+    absent = absent_columns((*schema.fields, *schema.texts), carried) if carried else {}
+    return Choice(schema, left_out, absent=absent)
 
 
 def is_ignored(name: str, patterns: Iterable[str]) -> bool:
@@ -192,14 +215,15 @@ def _reason(
 
 def _reason_of(others: Sequence[str | Kind]) -> str:
     """Why a field without numbers is no channel."""
-    kinds = {cell for cell in others if isinstance(cell, Kind)}
+    kinds = [cell for cell in others if isinstance(cell, Kind)]
     if kinds:
-        return "time" if kinds == {Kind.MOMENT} else "nested"
+        return kinds[0].value
     texts = [cell for cell in others if isinstance(cell, str)]
     if all(_DATE.match(text) for text in texts):
         return "time"
-    if all(_NUMBER.fullmatch(text) for text in texts):
-        return "numbers_as_text"
+    written = {number_in(text) for text in texts}
+    if None not in written:
+        return "numbers_as_text" if written == {"plain"} else "number_format"
     num_texts = len(set(texts))
     if num_texts == 1 and len(texts) > 1:
         return "constant"

@@ -10,12 +10,13 @@ from typing import Literal
 from streamssl.codecs.base import Decoder
 from streamssl.codecs.dead_letters import OriginalBytesEncoder
 from streamssl.codecs.fields import NO_COLUMNS
-from streamssl.codecs.first_messages import messages_choice
+from streamssl.codecs.first_messages import check_readable, messages_choice
 from streamssl.codecs.json import JsonDecoder
 from streamssl.codecs.rows import empty_batch
 from streamssl.codecs.table import TableCodec, TableDecoder
-from streamssl.codecs.table_fields import table_choice
+from streamssl.codecs.table_fields import SAMPLE_ROWS, table_choice
 from streamssl.codecs.table_hints import option_hints
+from streamssl.codecs.table_sample import first_rows
 from streamssl.config.root import Config
 from streamssl.data.channels import Choice
 from streamssl.engine.engine import Engine
@@ -134,9 +135,12 @@ def _of_table(config: Config, transport: FileTransport) -> tuple[Choice, Decoder
         required=wanted.required,
     )
     schema = choice.schema or NO_COLUMNS
-    return choice, TableDecoder(
+    decoder = TableDecoder(
         topic=transport.topic, schema=schema, input=config.input, required=wanted.required
     )
+    if (first := first_rows(transport.scan(), SAMPLE_ROWS)) is not None:
+        check_readable(first, decoder, choice)
+    return choice, decoder
 
 
 def _of_messages(config: Config, transport: FileTransport) -> tuple[Choice, Decoder]:

@@ -47,6 +47,7 @@ class ChannelWatch:
         self._metrics, self._summary = metrics, summary
         self._schema = Schema(())
         self._samples: list[Sample] = []
+        self._num_sampled = 0
         self._known: frozenset[str] | None = None
         self._new: Counter[str] = Counter()
         self._vanished: set[str] = set()
@@ -78,6 +79,9 @@ class ChannelWatch:
             left_out=self._summary.left_out,
             decided_by=seen or "the configuration or the state",
         )
+        self._summary.absent = dict(list(choice.absent.items())[:MAX_NAMED])
+        for name, hint in self._summary.absent.items():
+            tell(log, "channel_absent", channel=name, hint=hint)
 
     def observe(self, parts: Sequence[tuple[Sequence[Slice], EventBatch]]) -> None:
         """Events of some partitions have landed, and these were the messages of each."""
@@ -118,8 +122,11 @@ class ChannelWatch:
     def _sample(self, pieces: Sequence[Slice]) -> None:
         """Where the columns were known before: the first events say what else there is."""
         self._samples += [self._decoder.sample(piece) for piece in pieces]
-        if sum(len(sample.events) for sample in self._samples) >= FIRST_EVENTS:
-            choice = against(self._decoder.choose(self._samples), self._schema)
+        self._num_sampled += sum(piece.stop - piece.start for piece in pieces)
+        num_events = sum(len(sample.events) for sample in self._samples)
+        if num_events >= FIRST_EVENTS or self._num_sampled >= MEMORY_EVENTS:
+            carried = frozenset().union(*(sample.names for sample in self._samples))
+            choice = against(self._decoder.choose(self._samples), self._schema, carried)
             self._samples = []
             self.chose(choice)
 
@@ -144,8 +151,14 @@ class ChannelWatch:
         self._silent_C = np.where(present_C > 0, 0.0, self._silent_C + num_events)
         gap_C = self._num_seen / np.maximum(self._seen_C, 1e-9)
         limit_C = np.clip(VANISHED_GAPS * gap_C, VANISHED_AFTER, MOST_VANISHED_AFTER)
-        gone = np.flatnonzero(self._silent_C > limit_C)
+        gone = np.flatnonzero((self._silent_C > limit_C) & (self._seen_C > 0))
+        for name in [name for name in self._summary.absent if self._has_values(name)]:
+            del self._summary.absent[name]
         self._note_vanished({self._schema.fields[place] for place in gone.tolist()})
+
+    def _has_values(self, name: str) -> bool:
+        fields = self._schema.fields
+        return name in fields and bool(self._seen_C[fields.index(name)])
 
     def _note_vanished(self, vanished: set[str]) -> None:
         if vanished == self._vanished:

@@ -37,6 +37,8 @@ class Summary:
         num_channels: How many there are.
         left_out: Fields of the first events that are no channels, each with a hint.
         new_fields: Fields that came later and are no channels, with the events seen to have them.
+        absent: Channels that no event of the first epoch carried and that have no value yet, each
+            with what may be meant.
         vanished: Channels that have no values any more.
         warnings: What is amiss with the keys, by a fixed word.
     """
@@ -63,6 +65,7 @@ class Summary:
     num_channels: int = 0
     left_out: dict[str, str] = field(default_factory=dict)
     new_fields: dict[str, int] = field(default_factory=dict)
+    absent: dict[str, str] = field(default_factory=dict)
     vanished: list[str] = field(default_factory=list)
     warnings: dict[str, str] = field(default_factory=dict)
 

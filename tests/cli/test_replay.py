@@ -304,6 +304,7 @@ def counted() -> Summary:
         num_channels=3,
         left_out={"n": "looks like a row number"},
         new_fields={"late": 9},
+        absent={"presure": "did you mean pressure?"},
         vanished=["b"],
         warnings={"short_lived": "no key lives long enough"},
     )
@@ -339,6 +340,7 @@ def test_learned_samples_are_shown_per_event() -> None:
         "left out      n: looks like a row number",
         "left out      late: came after the first events (9 values); name it in modality.fields to "
         "have it",
+        "absent        presure: no row has a value of it; did you mean pressure?",
         "vanished      b: has no values any more",
         "warning       no key lives long enough",
         "hint          column 'm' looks like a key: --key-column m",

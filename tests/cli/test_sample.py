@@ -58,7 +58,7 @@ def test_channels_are_those_that_auto_would_take() -> None:
     told = report(piece(values))
     assert "channels: rpm, temp (auto" in told
     assert "without ts: looks like a timestamp: set input.time_field" in told
-    assert "without note.x: in an object or a list" in told
+    assert "without note.x: in an object: name the number by its path" in told
     told = report(piece(values), modality={"fields": ["rpm", "pressure"]})
     assert "channels: rpm, pressure (modality)" in told
     assert "no message has pressure: correct the names in the section modality" in told

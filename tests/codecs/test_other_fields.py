@@ -15,6 +15,7 @@ from streamssl.codecs.json import JsonDecoder
 from streamssl.codecs.other_fields import MAX_LOOKS
 from streamssl.codecs.table import TableDecoder
 from streamssl.config.sections import InputConfig
+from streamssl.data.channels import against
 from streamssl.data.events import Message, Schema, Slice
 from tests.strategies import slice_of
 
@@ -34,12 +35,13 @@ def objects(*rows: dict[str, Any] | bytes) -> Slice:
         ([{"a": 1, "new": 2}, {"a": 1, "new": "x"}], {"new": 2}),
         ([{"a": 1, "new": None}], {}),
         ([{"motor": {"rpm": 1}}, {"motor": {"rpm": 1, "on": True}}], {"motor.on": 1}),
+        ([{"motor": {"site": "x", "none": None}}], {"motor.site": 1}),
         ([b"{", {"a": 1}, b"[1]"], {}),
         ([{"a": 1, "b": 2}] * 9 + [{"a": 1, "renamed": 2}], {"renamed": 1}),
     ],
 )
 def test_json_fields_that_are_not_known(rows: list[Any], found: dict[str, int]) -> None:
-    """By name, or by the path of a nested number; null says nothing."""
+    """By name, or by the path in an object; null says nothing."""
     reader = JsonDecoder(topic="in", input=InputConfig())
     assert reader.others(objects(*rows), KNOWN) == Counter(found)
 
@@ -67,6 +69,9 @@ def test_columns_of_arrow_that_are_not_known() -> None:
     rows = pa.RecordBatch.from_pydict({"a": [1, 2], "new": [None, 2.0], "none": [None, None]})
     piece = slice_of([Message(0, 0, None, write_batch(rows), 1)])
     assert reader.others(piece, KNOWN) == Counter({"new": 1})
+    rows = pa.RecordBatch.from_pylist([{"motor": {"rpm": 1.0, "new": 2.0}, "a": 1}])
+    piece = slice_of([Message(0, 0, None, write_batch(rows), 1)])
+    assert reader.others(piece, KNOWN) == Counter({"motor.new": 1})
     assert reader.others(slice_of([Message(0, 0, None, b"x", 1)]), KNOWN) == Counter()
 
 
@@ -75,3 +80,23 @@ def test_columns_of_a_table_that_are_not_known() -> None:
     rows = pa.RecordBatch.from_pydict({"a": [1.0, 2.0], "late": [None, 2.0], "none": [None, None]})
     reader = TableDecoder(topic="in", schema=Schema(("a",)), input=InputConfig())
     assert reader.others(Slice(0, 1, 0, 2, rows), KNOWN) == Counter({"late": 1})
+
+
+def test_samples_name_every_field_that_a_readable_event_carries() -> None:
+    """By its path in an object or a struct; also null, and also where no number is plain."""
+    rows: list[dict[str, Any]] = [{"motor": {"rpm": 1.0, "none": None}, "site": "A"}]
+    arrow = slice_of([Message(0, 0, None, write_batch(pa.RecordBatch.from_pylist(rows)), 1)])
+    settings = InputConfig()
+    for reader, piece in (
+        (JsonDecoder(topic="in", fields=["motor.rmp"], input=settings), objects(*rows)),
+        (ArrowDecoder(topic="in", fields=["motor.rmp"], input=settings), arrow),
+    ):
+        sample = reader.sample(piece)
+        assert sample.names == {"motor.rpm", "motor.none", "site"}
+        choice = against(reader.choose([sample]), Schema(("motor.rmp",)), sample.names)
+        assert choice.absent["motor.rmp"].startswith("did you mean motor.rpm")
+        assert {left.name: left.reason for left in choice.left_out} == {
+            "motor.rpm": "nested",
+            "motor.none": "empty",
+            "site": "text",
+        }

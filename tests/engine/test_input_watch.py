@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from streamssl.codecs.registry import build_codec
-from streamssl.engine.channel_watch import VANISHED_AFTER
+from streamssl.engine.channel_watch import MOST_VANISHED_AFTER, VANISHED_AFTER
 from streamssl.engine.key_watch import WARNINGS, WINDOW_EVENTS
 from streamssl.engine.summary import MAX_NAMED
 from streamssl.telemetry import Metrics
@@ -80,6 +80,40 @@ def test_after_a_restart_and_with_names_the_other_fields_are_told(
     assert "modality.fields" in summary.left_out["load"]
     assert len(lines(caplog, "channels")) == 2
     assert not summary.new_fields
+
+
+@pytest.mark.parametrize("nested", [False, True])
+def test_a_channel_that_no_first_event_carries_is_warned_of_once(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, nested: bool
+) -> None:
+    """With the names near, in log and summary; until a value of it comes, not because of null."""
+    prefix = "motor." if nested else ""
+    names = [f"{prefix}{name}" for name in ("rpm", "rmp", "none")]
+    world = NamedWorld(tmp_path, modality={"fields": names})
+    rows: list[dict[str, Any]] = [{**row, "none": None} for row in measured(60, 0, "rpm", "load")]
+    world.send([{"motor": row} if nested else row for row in rows])
+    summary = world.engine().run()
+    assert summary.absent == {f"{prefix}rmp": f"did you mean {prefix}load?"} or nested is False
+    assert [*summary.absent] == [f"{prefix}rmp"]
+    (line,) = lines(caplog, "channel_absent")
+    assert line["channel"] == f"{prefix}rmp"
+    assert [*summary.left_out] == [f"{prefix}load"]
+    assert not summary.new_fields
+    late: dict[str, Any] = {"rpm": 1.5, "rmp": 2.5, "none": None}
+    world.send([{"motor": late} if nested else late] * 60)
+    assert world.engine().run().absent == {}
+
+
+def test_a_channel_that_never_had_a_value_has_not_vanished(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Nor has one that has values again."""
+    world = NamedWorld(tmp_path, modality={"fields": ["a", "b"]})
+    world.send(measured(MOST_VANISHED_AFTER + 300, 0, "a"))
+    world.send(measured(40, 1, "a", "b"))
+    summary = world.engine().run()
+    assert not summary.vanished
+    assert not lines(caplog, "channel_vanished")
 
 
 def test_a_new_field_is_counted_and_warned_of_once(

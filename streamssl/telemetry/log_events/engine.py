@@ -89,7 +89,7 @@ ENGINE: Table = {
         "drained: {events} events scored, {dead_letters} dead letters, {incidents} incidents",
         "events dead_letters transactions epochs samples_trained anomalies incidents recovered "
         "accepted muted "
-        "missed seconds channels num_channels left_out new_fields vanished warnings "
+        "missed seconds channels num_channels left_out new_fields absent vanished warnings "
         "bad_fields warming keys keys_warming first_time last_time",
         "The last line of an orderly end: the sums of the run.",
     ),

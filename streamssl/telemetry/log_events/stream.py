@@ -25,6 +25,13 @@ STREAM: Table = {
         "field",
         "A field came that the first events did not have; once a field, 64 at most.",
     ),
+    "channel_absent": (
+        "WARNING",
+        "no event of the first epoch carries the channel {channel}: {hint}",
+        "channel hint",
+        "A channel of the configuration or the state may be misspelt; `hint`: the names that come "
+        "near, else those of the events. Once a channel, 64 at most.",
+    ),
     "channel_vanished": (
         "WARNING",
         "a channel has no values any more: {channel}",

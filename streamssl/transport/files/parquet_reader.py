@@ -8,6 +8,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from streamssl.data.arrow_types import NESTED, flattened, is_nested
 from streamssl.transport.files.rows import InputFileError, unique_names
 
 MAX_CELLS = 1 << 21
@@ -39,15 +40,32 @@ class ParquetReader:
             InputFileError: The file is damaged.
         """
         num_rows = max(self._file.metadata.num_rows, 1)
-        names = unique_names(self._file.schema_arrow.names)
+        num_columns = max(self._file.metadata.num_columns, 1)
         done = 0
         try:
-            for batch in self._file.iter_batches(max(MAX_CELLS // max(len(names), 1), 1)):
+            for batch in self._file.iter_batches(max(MAX_CELLS // num_columns, 1)):
                 done += batch.num_rows
                 self.fraction = done / num_rows
-                yield pa.RecordBatch.from_arrays([_plain(c) for c in batch.columns], names=names)
+                yield self._named(flattened(batch))
         except (pa.ArrowException, OSError) as error:
             raise InputFileError(f"{self._path} cannot be read to its end: {error}") from error
+
+    def _named(self, rows: pa.RecordBatch) -> pa.RecordBatch:
+        """The rows with names that differ, and without dictionaries, which differ by batch."""
+        names = unique_names(rows.schema.names)
+        pairs = zip(names, rows.schema.names, strict=True)
+        self.notes = tuple(
+            f"column {name!r}, of which there are several or which has no name of its own, is "
+            f"{own!r}"
+            for own, name in pairs
+            if own != name
+        )
+        columns = [_plain(column) for column in rows.columns]
+        fields = [
+            pa.field(name, column.type, metadata={NESTED: "1"} if is_nested(field) else None)
+            for name, column, field in zip(names, columns, rows.schema, strict=True)
+        ]
+        return pa.RecordBatch.from_arrays(columns, schema=pa.schema(fields))
 
 
 def _plain(column: pa.Array) -> pa.Array:
