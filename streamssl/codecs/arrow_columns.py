@@ -19,6 +19,7 @@ from streamssl.codecs.texts import MAX_TEXT_BYTES, byte_lengths
 from streamssl.config.sections import InputConfig
 from streamssl.data.arrow_types import (
     float64,
+    is_list,
     is_moment,
     is_number,
     is_text,
@@ -31,12 +32,6 @@ from streamssl.data.times import bad_times, epoch_seconds, parse_times
 
 _MAX_TIME_BYTES = 64
 _MAX_VIEWED_BYTES = 64 * 2**20
-
-
-def is_list(kind: pa.DataType) -> bool:
-    """Whether a column of this type can be all numbers of an event."""
-    is_any = types.is_list(kind) or types.is_large_list(kind) or types.is_fixed_size_list(kind)
-    return bool(is_any and is_number(kind.value_type))
 
 
 def numbers(

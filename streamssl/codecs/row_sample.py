@@ -5,32 +5,20 @@ B = rows.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
-from pyarrow import types
 
 from streamssl.codecs import cells as table_cells
-from streamssl.codecs.arrow_columns import is_list
 from streamssl.codecs.base import Sample
 from streamssl.codecs.cells import is_untyped
 from streamssl.codecs.fields import array_names
-from streamssl.data.arrow_types import flattened, float64, is_moment, is_nested, is_number, is_text
+from streamssl.data.arrow_types import flattened, is_list, is_nested, is_number
 from streamssl.data.channels import Cell, Kind, SampledEvent
 from streamssl.data.events import BoolArray, FloatArray
-
-_KINDS: dict[Callable[[pa.DataType], bool], Kind] = {
-    is_list: Kind.LIST,
-    types.is_map: Kind.OTHER,
-    types.is_nested: Kind.RECORDS,
-    types.is_duration: Kind.DURATION,
-    types.is_time: Kind.TIME_OF_DAY,
-    types.is_binary: Kind.BYTES,
-    types.is_large_binary: Kind.BYTES,
-    types.is_fixed_size_binary: Kind.BYTES,
-}
+from streamssl.data.typed_cells import finite_cells, typed_cells
 
 
 def sampled_rows(
@@ -88,37 +76,17 @@ def _numbers(cells: list[Any]) -> list[Cell]:
 
 
 def _cells(column: pa.Array, field: pa.Field) -> list[Cell]:
-    kind = field.type.value_type if types.is_dictionary(field.type) else field.type
     if is_untyped(field):
         return _untyped_cells(column, field)
-    if is_number(kind) and not is_nested(field):
-        return _known(float64(column))
-    if is_text(kind):
-        return list(column.to_pylist())
-    other = _kind(kind)
-    return [other if cell.is_valid else None for cell in column]
-
-
-def _kind(kind: pa.DataType) -> Kind:
-    """What the cells of a column are that are neither numbers of its own nor texts."""
-    if is_number(kind):
-        return Kind.NESTED
-    if is_moment(kind):
-        return Kind.MOMENT
-    for is_one, found in _KINDS.items():
-        if is_one(kind):
-            return found
-    return Kind.OTHER
+    if is_nested(field) and is_number(field.type):
+        return [Kind.NESTED if cell.is_valid else None for cell in column]
+    return typed_cells(column)
 
 
 def _untyped_cells(column: pa.Array, field: pa.Field) -> list[Cell]:
     number_B, no_number_B = table_cells.numbers(column, field)
-    cells = _known(number_B)
+    cells = finite_cells(number_B)
     words = table_cells.texts(column).to_pylist()
     for row in np.flatnonzero(no_number_B).tolist():
         cells[row] = words[row]
     return cells
-
-
-def _known(number_B: FloatArray) -> list[Cell]:
-    return [number if np.isfinite(number) else None for number in number_B.tolist()]

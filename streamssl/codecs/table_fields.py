@@ -9,12 +9,11 @@ from typing import Literal
 import numpy as np
 import pyarrow as pa
 
-from streamssl.codecs.arrow_columns import is_list
 from streamssl.codecs.cells import is_untyped, numbers, seconds
 from streamssl.codecs.fields import check_names, choose_columns
-from streamssl.codecs.table_sample import INDEX_PREFIX, first_events
+from streamssl.codecs.table_sample import first_events
 from streamssl.config.sections import InputConfig
-from streamssl.data.arrow_types import is_moment, is_nested, is_number, is_text, is_textual
+from streamssl.data.arrow_types import is_list, is_moment, is_nested, is_number, is_text, is_textual
 from streamssl.data.channels import (
     FIRST_EVENTS,
     REASONS,
@@ -25,6 +24,7 @@ from streamssl.data.channels import (
     is_ignored,
 )
 from streamssl.data.events import MARKS, UNREADABLE, UNTYPED, Schema, StreamsslError
+from streamssl.data.typed_cells import INDEX_PREFIX
 
 SAMPLE_ROWS = 1_000
 MAX_NAMES_SHOWN = 20

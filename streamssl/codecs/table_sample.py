@@ -12,8 +12,8 @@ from streamssl.codecs.row_sample import sampled_rows
 from streamssl.config.sections import InputConfig
 from streamssl.data.channels import SampledEvent
 from streamssl.data.events import MARKS, UNREADABLE, Slice
+from streamssl.data.typed_cells import INDEX_PREFIX
 
-INDEX_PREFIX = "__index_level_"
 _PIECE = 64
 
 

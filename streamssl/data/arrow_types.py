@@ -88,6 +88,12 @@ def is_number(kind: pa.DataType) -> bool:
     )
 
 
+def is_list(kind: pa.DataType) -> bool:
+    """Whether a column of this type can be all numbers of an event."""
+    is_any = types.is_list(kind) or types.is_large_list(kind) or types.is_fixed_size_list(kind)
+    return bool(is_any and is_number(kind.value_type))
+
+
 def is_text(kind: pa.DataType) -> bool:
     """Whether a column of this type holds plain text."""
     return bool(types.is_string(kind) or types.is_large_string(kind) or types.is_string_view(kind))

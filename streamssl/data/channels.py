@@ -20,10 +20,10 @@ import numpy as np
 
 from streamssl.data.absent import absent_columns
 from streamssl.data.counters import is_counter
-from streamssl.data.events import FloatArray, Schema
 from streamssl.data.heartbeats import heartbeat_fields
 from streamssl.data.number_column import NumberColumn
 from streamssl.data.number_texts import number_in
+from streamssl.data.schema import FloatArray, Schema
 
 # Events that decide: those of the first epoch.
 FIRST_EVENTS = 32

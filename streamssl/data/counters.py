@@ -7,8 +7,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from streamssl.data.events import FloatArray
 from streamssl.data.number_column import NumberColumn
+from streamssl.data.schema import FloatArray
 
 COUNTER_STEPS = 7
 COUNTER_SHARE = 0.9

@@ -15,10 +15,11 @@ import pyarrow as pa
 
 from streamssl.data.constructors import FromColumns, hint
 from streamssl.data.ranges import check_range, warn_of_rounding
+from streamssl.data.schema import FloatArray as FloatArray
+from streamssl.data.schema import IntArray as IntArray
+from streamssl.data.schema import Schema as Schema
 
-FloatArray = npt.NDArray[np.float64]
 Float32Array = npt.NDArray[np.float32]
-IntArray = npt.NDArray[np.int64]
 UInt8Array = npt.NDArray[np.uint8]
 BoolArray = npt.NDArray[np.bool_]
 Headers = tuple[tuple[str, bytes], ...]
@@ -89,23 +90,6 @@ class OutputRecord(msgspec.Struct, frozen=True, gc=False):
     key: bytes | None
     value: bytes | None
     headers: Headers = ()
-
-
-class Schema(NamedTuple):
-    """Which columns the events of a stream have; the same for a stream's whole life.
-
-    Attributes:
-        fields: Names of the numbers.
-        texts: Names of the text columns: categories, further entities, groups.
-    """
-
-    fields: tuple[str, ...]
-    texts: tuple[str, ...] = ()
-
-    @property
-    def names(self) -> tuple[str, ...]:
-        """Names of all columns, those of the numbers first."""
-        return self.fields + self.texts
 
 
 @dataclass(frozen=True, slots=True)

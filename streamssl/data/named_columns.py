@@ -6,7 +6,8 @@ B = events, C = numbers of an event.
 from __future__ import annotations
 
 import warnings
-from collections.abc import Collection, Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterable, Sequence, Set
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -15,12 +16,9 @@ import pyarrow as pa
 from pyarrow import types
 
 from streamssl.data.arrow_types import float64, is_moment, is_number, is_text, moment_seconds
+from streamssl.data.auto_fields import Found, Named, auto_fields, listing, told
+from streamssl.data.channels import LeftOut
 from streamssl.data.times import bad_times, epoch_seconds, parse_times
-
-NUM_SAMPLE = 200
-MAX_NAMES_SHOWN = 20
-# A column that is none has in its place why: its cells are of several kinds, say.
-Named = Mapping[str, pa.Array | str]
 
 
 class Roles(NamedTuple):
@@ -35,36 +33,105 @@ class Roles(NamedTuple):
 
     time: str | None
     key: str | None
-    fields: Sequence[str] | None
-    texts: Sequence[str]
+    fields: tuple[str, ...] | None
+    texts: tuple[str, ...]
+
+    @classmethod
+    def of(cls, time: Any, key: Any, fields: Any, texts: Any) -> Roles:
+        """The roles as they were given, each name as text.
+
+        Raises:
+            TypeError: A name is none, or not in a list where there can be several.
+            ValueError: A name is there twice.
+        """
+        return cls(
+            _name("time", time),
+            _name("key", key),
+            None if fields is None else name_list("fields", fields),
+            name_list("texts", texts),
+        )
+
+    def names(self) -> list[str]:
+        """All names that were given."""
+        single = [name for name in (self.time, self.key) if name is not None]
+        return [*single, *(self.fields or ()), *self.texts]
+
+
+def name_list(role: str, names: Any) -> tuple[str, ...]:
+    """Names in their order, each once.
+
+    Raises:
+        TypeError: It is one name, or has no order.
+        ValueError: A name is there twice.
+    """
+    if isinstance(names, (str, bytes, Set)) or not isinstance(names, Iterable):
+        raise TypeError(f"{role} takes a list of names, such as ['rpm']; this is {names!r}")
+    found = tuple(map(str, names))
+    twice = repeated(found)
+    if twice:
+        raise ValueError(f"{role} names {twice} more than once; name each column once")
+    return found
+
+
+def repeated(names: Iterable[str]) -> str:
+    """The names that are there more than once, as text; empty where there are none."""
+    return ", ".join(repr(name) for name, count in Counter(names).items() if count > 1)
+
+
+def article(value: Any) -> str:
+    """What a value is, for an error: its type's name with an article."""
+    name = type(value).__name__
+    return f"{'an' if name[0] in 'aeiouAEIOU' else 'a'} {name}"
 
 
 def array_of(column: Any) -> pa.Array | str:
     """A column as Arrow has it (NaN of pandas is null), or why it is none."""
+    if isinstance(column, pa.ChunkedArray):
+        return column.combine_chunks()
+    if isinstance(column, pa.Array):
+        return column
     try:
         found = pa.array(column, from_pandas=True)
-    except (pa.ArrowInvalid, pa.ArrowTypeError, pa.ArrowNotImplementedError, OverflowError) as no:
+    except (TypeError, ValueError, NotImplementedError, OverflowError) as no:
         return " ".join(str(no).split())[:200]
     return found.combine_chunks() if isinstance(found, pa.ChunkedArray) else found
 
 
-def event_columns(named: Named, roles: Roles, num_rows: int) -> dict[str, Any]:
-    """Keys, times, names and values of events, and their texts.
+def event_columns(
+    named: Named, roles: Roles, num_rows: int
+) -> tuple[dict[str, Any], tuple[LeftOut, ...]]:
+    """Keys, times, names and values of events, and their texts; and what is left out of them.
 
     Raises:
         TypeError: A column holds another type.
         ValueError: A column is missing, or a cell cannot be.
     """
     time = roles.time if roles.time is not None else _only_moment(named, roles)
-    others = {time, roles.key, *roles.texts}
-    fields = roles.fields if roles.fields is not None else _number_names(named, others)
-    return {
-        "keys": keys_of(named, roles.key, num_rows),
-        "event_time": None if time is None else seconds(time, _column(named, time)),
-        "fields": tuple(map(str, fields)),
-        "values_BC": _block(named, [*map(str, fields)], num_rows),
+    keys = keys_of(named, roles.key, num_rows)
+    time_B = None if time is None else seconds(time, _column(named, time))
+    found = (
+        auto_fields(named, {time, roles.key}, roles.texts, keys, time_B)
+        if roles.fields is None
+        else Found(roles.fields)
+    )
+    columns = {
+        "keys": keys,
+        "event_time": time_B,
+        "fields": found.fields,
+        "values_BC": _block(named, found.fields, num_rows),
         "texts": _texts(named, roles.texts),
     }
+    return columns, found.left_out
+
+
+def warn_of_left_out(left_out: Sequence[LeftOut]) -> None:
+    """Say which columns are no part of the events, why, and what makes them one."""
+    if left_out:
+        warnings.warn(
+            f"columns left out of the events: {told(left_out)}; name in fields=[...] the "
+            "measurements among them, or all fields to be without this warning",
+            stacklevel=4,
+        )
 
 
 def keys_of(named: Named, key: str | None, num_rows: int) -> pa.StringArray:
@@ -115,7 +182,7 @@ def warn_of_unsorted(keys: pa.StringArray, time_B: npt.NDArray[np.float64]) -> N
         )
 
 
-def _block(named: Named, fields: list[str], num_rows: int) -> npt.NDArray[np.float64]:
+def _block(named: Named, fields: Sequence[str], num_rows: int) -> npt.NDArray[np.float64]:
     values_BC = np.empty((num_rows, len(fields)))
     for place, name in enumerate(fields):
         column = _column(named, name)
@@ -123,6 +190,14 @@ def _block(named: Named, fields: list[str], num_rows: int) -> npt.NDArray[np.flo
             raise _wrong_type(name, column, "numbers")
         values_BC[:, place] = float64(column)
     return values_BC
+
+
+def _name(role: str, given: Any) -> str | None:
+    if given is None or isinstance(given, str):
+        return given
+    if not isinstance(given, tuple) and np.ndim(given):
+        raise TypeError(f"{role} takes the name of a column; this is {article(given)}")
+    return str(given)
 
 
 def _texts(named: Named, names: Sequence[str]) -> pa.RecordBatch | None:
@@ -139,7 +214,7 @@ def _as_texts(name: str, column: pa.Array) -> pa.StringArray:
 
 def _column(named: Named, name: str) -> pa.Array:
     if name not in named:
-        raise ValueError(f"there is no column {name!r}; {_listing(named)}")
+        raise ValueError(f"there is no column {name!r}; {listing(named)}")
     found = named[name]
     if isinstance(found, str):
         raise TypeError(f"column {name!r} is no column of one type: {found}")
@@ -159,51 +234,6 @@ def _only_moment(named: Named, roles: Roles) -> str | None:
     return found[0] if found else None
 
 
-def _number_names(named: Named, others: Collection[str | None]) -> list[str]:
-    """The columns of numbers among those without another role; labels and times are no numbers.
-
-    Raises:
-        TypeError: A column might be meant as numbers, but is none.
-        ValueError: No column holds numbers.
-    """
-    free = {name: column for name, column in named.items() if name not in others}
-    for name, column in free.items():
-        reason = column if isinstance(column, str) else _doubt(column)
-        if reason:
-            raise TypeError(
-                f"column {name!r} may be meant as numbers, but {reason}; convert it, drop it, or "
-                "name the fields without it"
-            )
-    names = [
-        name
-        for name, column in free.items()
-        if not isinstance(column, str) and is_number(column.type)
-    ]
-    if not names and free:
-        raise ValueError(f"no column holds numbers; {_listing(named)}")
-    return names
-
-
-def _doubt(column: pa.Array) -> str | None:
-    """Why a column that is no number is no label either, None where it is a label or a time."""
-    kind = column.type.value_type if types.is_dictionary(column.type) else column.type
-    if is_number(kind) or is_moment(kind) or types.is_null(kind):
-        return None
-    if not is_text(kind):
-        return f"holds {kind}"
-    sample = column.drop_null().slice(0, NUM_SAMPLE).to_pylist()
-    numeric = [text for text in sample if _is_float(text)]
-    return f"holds texts such as {numeric[0]!r}" if 2 * len(numeric) > len(sample) else None
-
-
-def _is_float(text: str) -> bool:
-    try:
-        float(text)
-    except ValueError:
-        return False
-    return True
-
-
 def _wrong_type(name: str, column: pa.Array, wanted: str) -> TypeError:
     return TypeError(
         f"column {name!r} holds {column.type}, not {wanted}; convert it or leave it out"
@@ -212,12 +242,3 @@ def _wrong_type(name: str, column: pa.Array, wanted: str) -> TypeError:
 
 def _rows(rows: npt.NDArray[np.int64]) -> str:
     return f"row {rows[0]}" + (f" (and {len(rows) - 1} more)" if len(rows) > 1 else "")
-
-
-def _listing(named: Named) -> str:
-    kinds = (
-        f"{name!r} ({'mixed' if isinstance(column, str) else column.type})"
-        for name, column in list(named.items())[:MAX_NAMES_SHOWN]
-    )
-    more = f" and {len(named) - MAX_NAMES_SHOWN} more" if len(named) > MAX_NAMES_SHOWN else ""
-    return f"the columns are {', '.join(kinds)}{more}" if named else "there are no columns"

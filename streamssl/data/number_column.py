@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from streamssl.data.events import FloatArray, IntArray
+from streamssl.data.schema import FloatArray, IntArray
 
 _WORD = re.compile(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])")
 

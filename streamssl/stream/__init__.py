@@ -16,6 +16,7 @@ from streamssl.config.settings import load_config
 from streamssl.data.events import EventBatch, Float32Array, Schema, check_batch
 from streamssl.data.results import Decisions, EpochReport, Results, Spread
 from streamssl.learner import prepare
+from streamssl.stream.door import check_columns, other_columns, warn_of_unheard
 from streamssl.stream.migrate import migrate_model
 from streamssl.stream.model import StreamModel, modality_for
 from streamssl.telemetry.stages import Stages
@@ -50,6 +51,7 @@ class StreamLearner:
         self.epoch = 1
         self.stages = Stages()
         self._model: StreamModel | None = None
+        self._told = False
         modality_for(config)
         if config.learner.enabled:
             prepare(config.learner)
@@ -83,7 +85,7 @@ class StreamLearner:
             TypeError: It is no `EventBatch`; the text names the constructor that makes one.
             ValueError: The batch's columns do not fit together, or its fields are others.
         """
-        batch = check_batch(batch)
+        batch = self._let_in(batch)
         done = 0
         parts: list[Results] = []
         while done < len(batch) or not parts:
@@ -100,7 +102,7 @@ class StreamLearner:
         Raises:
             ValueError: As `process`.
         """
-        batch = check_batch(batch)
+        batch = self._let_in(batch)
         return self._for(batch).peek(batch, self.epoch)
 
     def learn(self, batch: EventBatch) -> None:
@@ -267,6 +269,12 @@ class StreamLearner:
                 "modality and scorers sections that it was learnt with"
             ) from error
 
+    def _let_in(self, batch: EventBatch) -> EventBatch:
+        """The batch, checked; settings that it was made without are told once."""
+        batch = check_batch(batch)
+        self._told = self._told or warn_of_unheard(self.config, batch)
+        return batch
+
     def _new_model(self, schema: Schema) -> StreamModel:
         return StreamModel(
             schema=schema,
@@ -286,16 +294,8 @@ class StreamLearner:
     def _for(self, batch: EventBatch) -> StreamModel:
         """The model of the batch's columns, built at the first batch."""
         if self._model is None:
-            self._check_columns(batch.schema)
+            check_columns(self.config, batch.schema)
             self._model = self._new_model(batch.schema)
         elif batch.schema != self._model.schema:
-            raise ValueError(f"{batch.schema} is not what was learned: {self._model.schema}")
+            raise other_columns(batch.schema, self._model.schema)
         return self._model
-
-    def _check_columns(self, schema: Schema) -> None:
-        """Refuse columns that are not those that the configuration names."""
-        wanted = self.config.modality.columns().schema(schema.fields)
-        if any(set(a) != set(b) for a, b in zip(wanted, schema, strict=True)):
-            raise ValueError(
-                f"{schema} are not the columns that the section modality names: {wanted}"
-            )

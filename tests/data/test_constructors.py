@@ -92,10 +92,13 @@ def test_roles_are_given_by_name() -> None:
     assert (batch.fields, batch.keys.to_pylist()) == (("pressure", "rpm"), ["7", "8", "7", "8"])
     assert batch.texts is not None
     assert batch.texts.to_pydict() == {"line": ["a", "b", "a", None]}
-    assert EventBatch.from_pandas(frame, key="line").keys.to_pylist() == ["a", "b", "a", ""]
+    lines = EventBatch.from_pandas(frame, key="line", fields=["rpm"]).keys
+    assert lines.to_pylist() == ["a", "b", "a", ""]
 
 
 wrong: Any = 3
+wrong_none: Any = None
+ragged: Any = [2.0]
 REFUSED: dict[str, tuple[Callable[[], Any], type[Exception], str]] = {
     "infinite": (
         lambda: EventBatch.from_pandas(FRAME.assign(rpm=[1.0, 2.0, np.inf, -np.inf])),
@@ -179,6 +182,76 @@ REFUSED: dict[str, tuple[Callable[[], Any], type[Exception], str]] = {
         TypeError,
         "record 1 is no dict but an i",
     ),
+    "null record": (
+        lambda: EventBatch.from_records([wrong_none] * 4),
+        TypeError,
+        "record 0 is no dict but a NoneType",
+    ),
+    "same names": (
+        lambda: EventBatch.from_pandas(FRAME, fields=["rpm", "rpm"]),
+        ValueError,
+        "fields names 'rpm' more than once",
+    ),
+    "same names of an array": (
+        lambda: EventBatch.from_numpy(np.zeros((3, 2)), fields=["p", "p"]),
+        ValueError,
+        "fields names 'p' more than once",
+    ),
+    "one name": (
+        lambda: EventBatch.from_numpy(np.zeros((3, 2)), fields="pq"),
+        TypeError,
+        "fields takes a list of names",
+    ),
+    "names without order": (
+        lambda: EventBatch.from_pandas(FRAME, fields={"rpm"}),  # type: ignore[arg-type]
+        TypeError,
+        "fields takes a list of names",
+    ),
+    "a column for its name": (
+        lambda: EventBatch.from_pandas(FRAME, key=FRAME["machine"]),
+        TypeError,
+        "key takes the name of a column; this is a Series",
+    ),
+    "one time": (
+        lambda: EventBatch.from_numpy(np.zeros((3, 2)), time=5),
+        TypeError,
+        "time is 5; a list or an array is needed, one an event",
+    ),
+    "one key that is no text": (
+        lambda: EventBatch.from_numpy(np.zeros((3, 2)), key=1.5),
+        TypeError,
+        "'key' holds double, not texts or whole numbers",
+    ),
+    "ragged rows": (
+        lambda: EventBatch.from_numpy([[1.0, 2.0], [3.0]]),
+        ValueError,
+        "row 0 has 2, row 1 has 1; give every event a number for each field, NaN",
+    ),
+    "ragged cells": (
+        lambda: EventBatch.from_numpy([[1.0, ragged], [3.0, 4.0]]),
+        ValueError,
+        "a cell is a list",
+    ),
+    "a frame as array": (
+        lambda: EventBatch.from_numpy(FRAME[["rpm"]]),
+        TypeError,
+        "EventBatch.from_pandas",
+    ),
+    "negative first offset": (
+        lambda: EventBatch.from_numpy(np.zeros((3, 2)), first_offset=-5),
+        ValueError,
+        "first_offset is -5; it is how many events came before, 0 or more",
+    ),
+    "decimal commas": (
+        lambda: EventBatch.from_pandas(FRAME.assign(flow="1,5"), key="machine"),
+        TypeError,
+        "'flow' may be meant as numbers, but holds numbers .*text; convert it",
+    ),
+    "only times": (
+        lambda: EventBatch.from_pandas(pd.DataFrame({"at": FIRST_S + np.arange(40)})),
+        ValueError,
+        r"no column holds numbers that are measurements \('at': looks like a timestamp",
+    ),
     "another constructor": (
         lambda: EventBatch.from_arrow(FRAME),
         TypeError,
@@ -208,6 +281,30 @@ def test_times_that_go_back_are_a_warning() -> None:
         EventBatch.from_pandas(back, key="machine")
     assert told[0].filename == __file__
     EventBatch.from_pandas(FRAME.sort_values(["machine", "time"]), key="machine")
+
+
+@pytest.mark.parametrize("key", [5, np.int64(5), "5"])
+def test_one_key_for_all_is_a_text_or_a_whole_number(key: Any) -> None:
+    """As keys one an event are."""
+    assert EventBatch.from_numpy(np.zeros((2, 1)), key=key).keys.to_pylist() == ["5", "5"]
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda: EventBatch.from_arrow(pa.schema([("p", pa.float64())]).empty_table()),
+        lambda: EventBatch.from_arrow(pa.table({"p": pa.chunked_array([], pa.float64())})),
+        lambda: EventBatch.from_pandas(pd.DataFrame({"p": np.zeros(0)})),
+        lambda: EventBatch.from_pandas(pd.DataFrame(columns=["p"]), fields=["p"]),
+        lambda: EventBatch.from_numpy(np.zeros((0, 1)), fields=["p"]),
+    ],
+    ids=["arrow", "no chunks", "pandas", "pandas without types", "numpy"],
+)
+def test_a_table_without_rows_is_a_batch_without_events(make: Callable[[], EventBatch]) -> None:
+    """Its columns are those that the types, or the names, say."""
+    batch = make()
+    assert (len(batch), batch.fields) == (0, ("p",))
+    assert len(small_learner().process(batch).score) == 0
 
 
 @pytest.mark.parametrize("verb", ["process", "score", "learn", "embed"])
