@@ -17,6 +17,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from streamssl.data.dates import formats_of
 from streamssl.data.schema import FloatArray, IntArray, Schema
 
 # Events that decide: those of the first epoch.
@@ -196,7 +197,7 @@ def _reason_of(others: Sequence[str | Kind]) -> str:
     if kinds:
         return "time" if kinds == {Kind.MOMENT} else "nested"
     texts = [cell for cell in others if isinstance(cell, str)]
-    if all(_DATE.match(text) for text in texts):
+    if all(_DATE.match(text) for text in texts) or formats_of(texts):
         return "time"
     if all(_NUMBER.fullmatch(text) for text in texts):
         return "numbers_as_text"

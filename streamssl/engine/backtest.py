@@ -7,6 +7,8 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Literal
 
+import pyarrow as pa
+
 from streamssl.codecs.base import Decoder
 from streamssl.codecs.dead_letters import OriginalBytesEncoder
 from streamssl.codecs.fields import NO_COLUMNS
@@ -14,8 +16,9 @@ from streamssl.codecs.first_messages import messages_choice
 from streamssl.codecs.json import JsonDecoder
 from streamssl.codecs.rows import empty_batch
 from streamssl.codecs.table import TableCodec, TableDecoder
-from streamssl.codecs.table_fields import table_choice
+from streamssl.codecs.table_fields import SAMPLE_ROWS, table_choice
 from streamssl.codecs.table_hints import option_hints
+from streamssl.codecs.table_times import time_digits
 from streamssl.config.root import Config
 from streamssl.data.channels import Choice
 from streamssl.engine.engine import Engine
@@ -54,7 +57,7 @@ class Backtest:
     ) -> None:
         choice, decoder = columns_of(config, transport)
         schema = choice.schema or NO_COLUMNS
-        sample = None if transport.holds_messages else next(iter(transport.scan()), None)
+        sample = None if transport.holds_messages else first_rows(transport)
         self.hints = option_hints(sample, choice, input=config.input)
         self._learner = StreamLearner.from_config(config)
         self._clock = clock
@@ -135,8 +138,18 @@ def _of_table(config: Config, transport: FileTransport) -> tuple[Choice, Decoder
     )
     schema = choice.schema or NO_COLUMNS
     return choice, TableDecoder(
-        topic=transport.topic, schema=schema, input=config.input, required=wanted.required
+        topic=transport.topic,
+        schema=schema,
+        input=config.input,
+        required=wanted.required,
+        time_digits=time_digits(first_rows(transport), config.input.time_field),
     )
+
+
+def first_rows(transport: FileTransport) -> pa.RecordBatch | None:
+    """The first rows of a table, by which what is not said is found out; None of an empty one."""
+    rows = next((batch for batch in transport.scan() if len(batch)), None)
+    return None if rows is None else rows.slice(0, SAMPLE_ROWS)
 
 
 def _of_messages(config: Config, transport: FileTransport) -> tuple[Choice, Decoder]:

@@ -1,4 +1,4 @@
-"""A look at what landed: the channels and the keys of the input."""
+"""A look at what landed: the channels, the keys and the times of the input."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from streamssl.engine.channel_watch import ChannelWatch
 from streamssl.engine.key_watch import KeyWatch
 from streamssl.engine.pending import PendingTransaction
 from streamssl.engine.summary import Summary
+from streamssl.engine.time_watch import TimeWatch
 from streamssl.telemetry import Metrics
 from streamssl.transport.base import Transaction
 
@@ -44,6 +45,9 @@ class InputWatch:
             metrics=metrics,
             summary=summary,
         )
+        self._times = TimeWatch(
+            by_field=config.input.time_field is not None, in_order=not live, summary=summary
+        )
 
     def chose(self, choice: Choice) -> None:
         """The columns are known, and what was left out."""
@@ -55,6 +59,7 @@ class InputWatch:
         self._channels.observe([(pending.parts[p].pieces, r.batch) for p, r in scored])
         for partition, results in scored:
             self._keys.observe(partition, results)
+            self._times.observe(results.batch)
 
     def epoch_closed(self, report: EpochReport) -> None:
         """An epoch was learnt."""

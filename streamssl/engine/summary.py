@@ -38,7 +38,7 @@ class Summary:
         left_out: Fields of the first events that are no channels, each with a hint.
         new_fields: Fields that came later and are no channels, with the events seen to have them.
         vanished: Channels that have no values any more.
-        warnings: What is amiss with the keys, by a fixed word.
+        warnings: What is amiss with keys and times, by a fixed word.
     """
 
     events: int = 0
