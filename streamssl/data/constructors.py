@@ -162,28 +162,7 @@ class FromColumns(Columns):
             >>> EventBatch.from_numpy(np.zeros((2, 3)), key="m1").ids()
             ['events/0/0/0', 'events/0/1/0']
         """
-        values_BC = _block(values)
-        num_rows, num_columns = values_BC.shape
-        keys = keys_of({"key": _keys(key, num_rows)}, "key", num_rows)
-        time_B = None if time is None else seconds("time", _given("time", time, num_rows))
-        if fields is None:
-            names = [f"c{at}" for at in range(num_columns)]
-            named = {name: pa.array(values_BC[:, at]) for at, name in enumerate(names)}
-            found = auto_fields(named, (), (), keys, time_B)
-            values_BC = values_BC[:, [names.index(name) for name in found.fields]]
-        else:
-            found = Found(name_list("fields", fields))
-            if len(found.fields) != num_columns:
-                raise ValueError(
-                    f"fields names {len(found.fields)}, but values has {num_columns} columns"
-                )
-        columns = {
-            "keys": keys,
-            "event_time": time_B,
-            "fields": found.fields,
-            "values_BC": values_BC,
-        }
-        return cls._of(columns, found.left_out, topic, first_offset)
+        return cls._of(*_array_columns(values, fields, time, key), topic, first_offset)
 
     @classmethod
     def _of(
@@ -234,6 +213,27 @@ def _distinct(names: Sequence[str]) -> Sequence[str]:
     if twice := repeated(names):
         raise ValueError(f"{twice} names more than one column")
     return names
+
+
+def _array_columns(
+    values: Any, fields: Any, time: Any, key: Any
+) -> tuple[dict[str, Any], tuple[LeftOut, ...]]:
+    """As `event_columns`, of the columns of an array."""
+    values_BC = _block(values)
+    num_rows, num_columns = values_BC.shape
+    keys = keys_of({"key": _keys(key, num_rows)}, "key", num_rows)
+    time_B = None if time is None else seconds("time", _given("time", time, num_rows))
+    if fields is None:
+        names = [f"c{at}" for at in range(num_columns)]
+        named = {name: pa.array(values_BC[:, at]) for at, name in enumerate(names)}
+        found = auto_fields(named, (), (), keys, time_B)
+        values_BC = values_BC[:, [names.index(name) for name in found.fields]]
+    else:
+        found = Found(name_list("fields", fields))
+    if len(found.fields) != values_BC.shape[1]:
+        raise ValueError(f"fields names {len(found.fields)}, but values has {num_columns} columns")
+    columns = {"keys": keys, "event_time": time_B}
+    return columns | {"fields": found.fields, "values_BC": values_BC}, found.left_out
 
 
 def _keys(key: Any, num_rows: int) -> pa.Array:
