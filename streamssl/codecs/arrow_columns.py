@@ -77,7 +77,8 @@ def times(name: str, column: pa.Array) -> tuple[FloatArray, Faults]:
         time_B = parse_times(texts.fill_null("").to_pylist())
     else:
         raise _wrong_type(name, kind, "times", ROLES["time_field"])
-    faults = dict.fromkeys(_rows(bad_times(time_B)), bad_time_fault())
+    bad = _rows(bad_times(time_B))
+    faults = {row: bad_time_fault(name, column[row].as_py()) for row in bad}
     return time_B, faults | _null_faults(name, column, ROLES["time_field"])
 
 

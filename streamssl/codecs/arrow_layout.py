@@ -93,7 +93,8 @@ class ArrowLayout:
             column = _column(rows, self._config.time_field, "time_field")
             return arrow_columns.times(self._config.time_field, column)
         time_B = np.full(rows.num_rows, message.timestamp_ms / 1e3)
-        return time_B, dict.fromkeys(np.flatnonzero(bad_times(time_B)).tolist(), bad_time_fault())
+        fault = bad_time_fault("timestamp", message.timestamp_ms)
+        return time_B, dict.fromkeys(np.flatnonzero(bad_times(time_B)).tolist(), fault)
 
     def _values(self, rows: pa.RecordBatch, schema: Schema) -> tuple[FloatArray, Faults, Kept]:
         fields = schema.fields

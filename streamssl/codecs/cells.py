@@ -17,7 +17,7 @@ from streamssl.data.arrow_types import (
     number_texts,
 )
 from streamssl.data.events import UNTYPED, BoolArray, FloatArray
-from streamssl.data.times import bad_times, epoch_seconds, iso_seconds
+from streamssl.data.times import bad_times, digit_seconds, epoch_seconds, iso_seconds
 from streamssl.data.written import written_of
 
 MISSING = pa.array(
@@ -93,18 +93,22 @@ def text_values(column: pa.Array, field: pa.Field) -> tuple[pa.StringArray, Bool
     return plain.cast(pa.string()), good_B
 
 
-def seconds(column: pa.Array, field: pa.Field) -> FloatArray:
+def seconds(column: pa.Array, field: pa.Field, *, digits: int = 0) -> FloatArray:
     """The cells as seconds since 1970, NaN where they are no time.
 
-    Numbers are seconds, or milliseconds where beyond 1e11; texts are such numbers or ISO 8601.
+    Args:
+        column: The cells: moments, numbers (`epoch_seconds`), or texts, which are such numbers,
+            ISO 8601, or dates as the file writes them.
+        field: Their type.
+        digits: Of numbers that are dates, such as 20260301 with 8; 0 where they are none.
     """
     kind = field.type
     if is_moment(kind):
         time_B = moment_seconds(column)
     elif is_number(kind):
-        time_B = epoch_seconds(numbers(column, field)[0])
+        time_B = _number_seconds(numbers(column, field)[0], digits)
     else:
-        time_B = _text_seconds(texts(column), written_of(field).date_format)
+        time_B = _text_seconds(texts(column), written_of(field).date_format, digits)
     return np.where(bad_times(time_B), np.nan, time_B)
 
 
@@ -140,19 +144,23 @@ def _without_missing(column: pa.StringArray) -> pa.StringArray:
     return pc.if_else(pc.is_in(column, options=_IS_MISSING), _NULL, column)
 
 
-def _text_seconds(column: pa.StringArray, date_format: str) -> FloatArray:
+def _number_seconds(numbers_B: FloatArray, digits: int) -> FloatArray:
+    return digit_seconds(numbers_B, digits) if digits else epoch_seconds(numbers_B)
+
+
+def _text_seconds(column: pa.StringArray, date_format: str, digits: int) -> FloatArray:
     if date_format:
         return dated_seconds(column, date_format)
     time_B, no_number_B = parse_numbers(column)
     if not no_number_B.any():
-        return epoch_seconds(time_B)
+        return _number_seconds(time_B, digits)
     for kind in (pa.timestamp("us"), pa.timestamp("us", "UTC")):
         try:
             return moment_seconds(_without_missing(column).cast(kind))
         except pa.ArrowInvalid:
             continue
     iso = [iso_seconds((cell or "").strip()) for cell in column.to_pylist()]
-    return np.where(no_number_B, np.array(iso), epoch_seconds(time_B))
+    return np.where(no_number_B, np.array(iso), _number_seconds(time_B, digits))
 
 
 def _mask(column: pa.BooleanArray) -> BoolArray:

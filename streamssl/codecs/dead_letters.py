@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from streamssl.data.events import DeadLetter, Headers, OutputRecord
+from streamssl.data.times import TIMES_READ
 
 REASONS = (
     "empty",  # no value (a tombstone)
@@ -18,7 +19,7 @@ REASONS = (
     "missing_field",  # a field that must be there is absent or null
     "wrong_count",  # an array with another count of values than the stream's
     "not_finite",  # infinite, or beyond the range of float32
-    "bad_time",  # neither seconds nor milliseconds since 1970 nor ISO 8601
+    "bad_time",  # neither a count since 1970 nor ISO 8601
     "bad_key",  # not UTF-8, or longer than `max_key_bytes`
     "poison",  # the process died three times at this message
 )
@@ -27,6 +28,7 @@ MAX_KEY_BYTES = 65_536
 MAX_VALUE_BYTES = 900_000
 MAX_DETAIL_CHARS = 200
 MAX_NAMES_SHOWN = 5
+MAX_CELL_CHARS = 80
 
 
 class Fault(NamedTuple):
@@ -37,9 +39,16 @@ class Fault(NamedTuple):
     remedy: str = ""
 
 
-def bad_time_fault() -> Fault:
-    """The fault of a time that is none, or not within the years 1 to 9999."""
-    return Fault("bad_time", "neither seconds or milliseconds since 1970 nor ISO 8601")
+def bad_time_fault(name: str, cell: object, wanted: str = TIMES_READ) -> Fault:
+    """The fault of a time that is none, or not within the years 1 to 9999.
+
+    Args:
+        name: Of the field or column.
+        cell: What it holds.
+        wanted: What would be a time.
+    """
+    told = "null" if cell is None else repr(str(cell))[:MAX_CELL_CHARS]
+    return Fault("bad_time", f"{name!r} holds {told}, not {wanted}")
 
 
 def listed(names: Sequence[str]) -> str:

@@ -192,12 +192,14 @@ class JsonDecoder:
         self, messages: Sequence[Message], events: Sequence[Any]
     ) -> tuple[FloatArray, Faults]:
         cells, faults = self._layout.times(events)
+        name = self._config.time_field or "timestamp"
         if cells is None:
-            time_B = np.array([message.timestamp_ms for message in messages], np.float64) / 1e3
+            cells = [message.timestamp_ms for message in messages]
+            time_B = np.array(cells, np.float64) / 1e3
         else:
             time_B = parse_times(cells)
         bad = np.flatnonzero(bad_times(time_B)).tolist()
-        return time_B, dict.fromkeys(bad, bad_time_fault()) | faults
+        return time_B, {row: bad_time_fault(name, cells[row]) for row in bad} | faults
 
 
 def _unframed(value: bytes) -> bytes:

@@ -20,6 +20,7 @@ from streamssl.codecs.keys import long_keys
 from streamssl.codecs.rows import Faults, Rows, events_of, text_batch
 from streamssl.codecs.table_fields import column_names
 from streamssl.codecs.table_letters import row_letter, unreadable_rows
+from streamssl.codecs.table_times import wanted_time
 from streamssl.codecs.texts import byte_lengths, long_texts
 from streamssl.config.sections import InputConfig
 from streamssl.data.channels import Choice
@@ -45,6 +46,7 @@ class TableDecoder:
         schema: The columns, as `table_choice` decided them.
         input: Which columns are time and key (without: the row number, and no key), and limits.
         required: True: a row that lacks a column is a dead letter.
+        time_digits: Of times that are dates as numbers (`table_times.time_digits`); 0: none are.
     """
 
     def __init__(
@@ -54,11 +56,13 @@ class TableDecoder:
         schema: Schema,
         input: InputConfig,  # noqa: A002 (the YAML section's name)
         required: bool = False,
+        time_digits: int = 0,
     ) -> None:
         self._topic = topic
         self.named: Schema | None = schema
         self._config = input
         self._required = required
+        self._time_digits = time_digits
         self._policy = FieldPolicy(input, required=required)
 
     def sample(self, piece: Slice) -> Sample:  # noqa: ARG002
@@ -118,9 +122,11 @@ class TableDecoder:
         name = self._config.time_field
         if name is None:
             return np.arange(piece.start, piece.start + rows.num_rows, dtype=np.float64)
-        time_B = seconds(rows.column(name), rows.schema.field(name))
+        column, field = rows.column(name), rows.schema.field(name)
+        time_B = seconds(column, field, digits=self._time_digits)
         for row in np.flatnonzero(np.isnan(time_B)).tolist():
-            faults.setdefault(row, bad_time_fault())
+            wanted = wanted_time(field, self._time_digits)
+            faults.setdefault(row, bad_time_fault(name, column[row].as_py(), wanted))
         return time_B
 
     def _values(

@@ -9,9 +9,10 @@ from typing import Literal
 import numpy as np
 import pyarrow as pa
 
-from streamssl.codecs.cells import is_untyped, numbers, seconds
+from streamssl.codecs.cells import is_untyped, numbers
 from streamssl.codecs.fields import check_names, choose_columns
 from streamssl.codecs.table_sample import first_events
+from streamssl.codecs.table_times import FirstTimes, may_hold_times
 from streamssl.config.sections import InputConfig
 from streamssl.data.arrow_types import is_list, is_moment, is_nested, is_number, is_text, is_textual
 from streamssl.data.channels import (
@@ -72,17 +73,19 @@ def table_choice(
     schema: pa.Schema | None = None
     reasons: list[str | None] = []
     events: list[SampledEvent] = []
-    row = num_times = 0
+    row = 0
+    times = FirstTimes(input.time_field)
     for batch in _looked_into(batches, input):
         if schema is None:
             schema = batch.schema
             counts = {name: CellCounts() for name in _candidates(schema, input, fields, texts)}
+            _check_time(schema, input.time_field)
         sample = batch.slice(0, max(sample_rows - row, 0))
         if len(events) < FIRST_EVENTS:
             names = texts if fields == "auto" else column_names(schema)
             events += first_events(sample, input, FIRST_EVENTS - len(events), names)
         reasons += _reasons(sample)
-        num_times += _num_times(sample, input.time_field)
+        times.look(sample)
         for name, seen in counts.items():
             _look(batch if seen.is_open else sample, name, seen)
         row += batch.num_rows
@@ -92,7 +95,7 @@ def table_choice(
             break
     if schema is None:
         return Choice(Schema(() if fields == "auto" else tuple(fields), tuple(texts)))
-    _check_rows(reasons, num_times, input.time_field if row else None)
+    _check_rows(reasons, times.problem())
     _check_texts(schema, texts)
     chosen = choose_columns(events, input=input, texts=texts, required=required)
     chosen = replace(chosen, left_out=chosen.left_out + tuple(_index_columns(schema, input)))
@@ -108,15 +111,21 @@ def table_choice(
     return found
 
 
-def _check_rows(reasons: Sequence[str | None], num_times: int, time_field: str | None) -> None:
+def _check_time(schema: pa.Schema, name: str | None) -> None:
+    """Refuse a column of a type that holds no moments, before any row of it is looked into."""
+    if name is not None and not may_hold_times(kind := schema.field(name).type):
+        raise TableError(
+            f"column {name!r} holds {kind}, not times; name a column of timestamps, of numbers or "
+            "of texts, or none: then the row number is the time"
+        )
+
+
+def _check_rows(reasons: Sequence[str | None], time_problem: str) -> None:
     """Refuse rows of which none can be read."""
     if reasons and all(reasons):
         raise TableError(f"none of the first {len(reasons)} rows can be read: {reasons[0]}")
-    if time_field and not num_times:
-        raise TableError(
-            f"column {time_field!r} holds no time that can be read; write seconds or "
-            "milliseconds since 1970, or ISO 8601"
-        )
+    if time_problem:
+        raise TableError(time_problem)
 
 
 def _without_numbers(schema: pa.Schema, found: Choice) -> TableError:
@@ -212,13 +221,6 @@ def _look(batch: pa.RecordBatch, name: str, seen: CellCounts) -> None:
 
 def _may_hold_numbers(field: pa.Field) -> bool:
     return is_untyped(field) or is_number(field.type)
-
-
-def _num_times(sample: pa.RecordBatch, name: str | None) -> int:
-    if name is None or not sample.num_rows:
-        return 0
-    time_B = seconds(sample.column(name), sample.schema.field(name))
-    return int(np.count_nonzero(~np.isnan(time_B)))
 
 
 def _check_texts(schema: pa.Schema, texts: Sequence[str]) -> None:

@@ -11,6 +11,7 @@ import pyarrow.compute as pc
 
 from streamssl.codecs.cells import numbers, texts
 from streamssl.codecs.table_fields import SAMPLE_ROWS, column_names
+from streamssl.codecs.table_times import digits_hint, time_digits, time_hint
 from streamssl.config.sections import InputConfig
 from streamssl.data.channels import Choice
 
@@ -39,7 +40,10 @@ def option_hints(
     times = [name for name, reason, _ in choice.left_out if reason == "time"]
     hints = []
     if input.time_field is None and times:
-        hints.append(f"column {times[0]!r} looks like a time: --time-column {times[0]}")
+        hints.append(time_hint(times[0], sample))
+    digits = time_digits(sample, input.time_field)
+    if input.time_field is not None and digits:
+        hints.append(digits_hint(input.time_field, digits))
     keys = sorted(_repeating(choice) if sample is None else _keys(sample.slice(0, SAMPLE_ROWS)))
     if input.key_field is None and keys:
         name = keys[0][-1]

@@ -11,7 +11,7 @@ from streamssl.codecs.cells import seconds, texts
 from streamssl.codecs.row_sample import sampled_rows
 from streamssl.config.sections import InputConfig
 from streamssl.data.channels import SampledEvent
-from streamssl.data.events import MARKS, UNREADABLE, Slice
+from streamssl.data.events import MARKS, UNREADABLE
 from streamssl.data.typed_cells import INDEX_PREFIX
 
 _PIECE = 64
@@ -29,7 +29,7 @@ def first_events(
     return events[:num_events]
 
 
-def first_rows(batches: Iterable[pa.RecordBatch], num_rows: int) -> Slice | None:
+def first_rows(batches: Iterable[pa.RecordBatch], num_rows: int) -> pa.RecordBatch | None:
     """At most so many rows from the first on, None where there is none."""
     found: list[pa.RecordBatch] = []
     missing = num_rows
@@ -38,8 +38,7 @@ def first_rows(batches: Iterable[pa.RecordBatch], num_rows: int) -> Slice | None
         missing -= found[-1].num_rows
         if not missing:
             break
-    rows = pa.concat_batches(found) if missing < num_rows else None
-    return None if rows is None else Slice(0, 0, 0, rows.num_rows, rows)
+    return pa.concat_batches(found) if missing < num_rows else None
 
 
 def _events(

@@ -20,6 +20,7 @@ import numpy as np
 
 from streamssl.data.absent import absent_columns
 from streamssl.data.counters import is_counter
+from streamssl.data.dates import formats_of
 from streamssl.data.heartbeats import heartbeat_fields
 from streamssl.data.number_column import NumberColumn
 from streamssl.data.number_texts import number_in
@@ -221,7 +222,7 @@ def _reason_of(others: Sequence[str | Kind]) -> str:
     if kinds:
         return kinds[0].value
     texts = [cell for cell in others if isinstance(cell, str)]
-    if all(_DATE.match(text) for text in texts):
+    if all(_DATE.match(text) for text in texts) or formats_of(texts):
         return "time"
     written = {number_in(text) for text in texts}
     if None not in written:

@@ -34,13 +34,13 @@ from streamssl.data.ranges import check_range
 class FromColumns(Columns):
     """Constructors of a batch of events, in the order in which they are given.
 
-    In all of them `time` names the column of event times (timestamps, seconds or milliseconds
-    since 1970, or ISO 8601; UTC where no zone is named), by default the only one that holds
-    timestamps; without any the row number is the time. `key` names the column of keys (texts or
-    whole numbers), by default events have none. `fields` names the numbers, by default all columns
-    of numbers but those of time and key (booleans are 1 and 0). `texts` names text columns, which
-    some modalities have. Event ids begin with `topic`; `first_offset` counts the events of the
-    batches before.
+    In all of them `time` names the column of event times (timestamps; seconds, or by their size
+    milli-, micro- or nanoseconds since 1970; ISO 8601; UTC where no zone is named), by default the
+    only one that holds timestamps; without any the row number is the time. `key` names the column
+    of keys (texts or whole numbers), by default events have none. `fields` names the numbers, by
+    default all columns of numbers but those of time and key (booleans are 1 and 0). `texts` names
+    text columns, which some modalities have. Event ids begin with `topic`; `first_offset` counts
+    the events of the batches before.
 
     Without `fields` those that look like a timestamp or a row number are left out, as with
     `modality.fields: auto`; what is left out is told in one warning.

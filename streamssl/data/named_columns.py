@@ -18,7 +18,15 @@ from pyarrow import types
 from streamssl.data.arrow_types import float64, is_moment, is_number, is_text, moment_seconds
 from streamssl.data.auto_fields import Found, Named, auto_fields, listing, told
 from streamssl.data.channels import LeftOut
-from streamssl.data.times import bad_times, epoch_seconds, parse_times
+from streamssl.data.dates import odd_times
+from streamssl.data.times import (
+    TIMES_READ,
+    bad_times,
+    column_seconds,
+    date_digits,
+    epoch_seconds,
+    parse_times,
+)
 
 
 class Roles(NamedTuple):
@@ -152,7 +160,8 @@ def seconds(name: str, column: pa.Array) -> npt.NDArray[np.float64]:
     if is_moment(kind):
         time_B = moment_seconds(column)
     elif is_number(kind) and not types.is_boolean(kind):
-        time_B = epoch_seconds(float64(column))
+        time_B = column_seconds(float64(column))
+        _warn_of_guess(name, float64(column))
     elif is_text(kind):
         time_B = parse_times(column.cast(pa.utf8()).fill_null("").to_pylist())
     else:
@@ -161,9 +170,18 @@ def seconds(name: str, column: pa.Array) -> npt.NDArray[np.float64]:
     if len(bad):
         raise ValueError(
             f"{name!r} holds no time in {_rows(bad)}: {column[int(bad[0])].as_py()!r}; write "
-            "timestamps, seconds or milliseconds since 1970, or ISO 8601"
+            f"timestamps, {TIMES_READ}"
         )
     return time_B
+
+
+def _warn_of_guess(name: str, number_B: npt.NDArray[np.float64]) -> None:
+    """Warn where numbers are taken for dates, or may be another clock's."""
+    told = odd_times(epoch_seconds(number_B))
+    if date_digits(number_B):
+        told = f"numbers such as {number_B[0]:.0f} were read as dates: convert them to timestamps"
+    if told:
+        warnings.warn(f"{name!r}: {told}", stacklevel=5)
 
 
 def warn_of_unsorted(keys: pa.StringArray, time_B: npt.NDArray[np.float64]) -> None:

@@ -17,8 +17,10 @@ from streamssl.codecs.table import TableCodec, TableDecoder
 from streamssl.codecs.table_fields import SAMPLE_ROWS, table_choice
 from streamssl.codecs.table_hints import option_hints
 from streamssl.codecs.table_sample import first_rows
+from streamssl.codecs.table_times import time_digits
 from streamssl.config.root import Config
 from streamssl.data.channels import Choice
+from streamssl.data.events import Slice
 from streamssl.engine.engine import Engine
 from streamssl.engine.summary import Summary
 from streamssl.host.local import LocalHost
@@ -55,7 +57,8 @@ class Backtest:
     ) -> None:
         choice, decoder = columns_of(config, transport)
         schema = choice.schema or NO_COLUMNS
-        sample = None if transport.holds_messages else next(iter(transport.scan()), None)
+        holds_rows = not transport.holds_messages
+        sample = first_rows(transport.scan(), SAMPLE_ROWS) if holds_rows else None
         self.hints = option_hints(sample, choice, input=config.input)
         self._learner = StreamLearner.from_config(config)
         self._clock = clock
@@ -135,11 +138,16 @@ def _of_table(config: Config, transport: FileTransport) -> tuple[Choice, Decoder
         required=wanted.required,
     )
     schema = choice.schema or NO_COLUMNS
+    first = first_rows(transport.scan(), SAMPLE_ROWS)
     decoder = TableDecoder(
-        topic=transport.topic, schema=schema, input=config.input, required=wanted.required
+        topic=transport.topic,
+        schema=schema,
+        input=config.input,
+        required=wanted.required,
+        time_digits=time_digits(first, config.input.time_field),
     )
-    if (first := first_rows(transport.scan(), SAMPLE_ROWS)) is not None:
-        check_readable(first, decoder, choice)
+    if first is not None:
+        check_readable(Slice(0, 0, 0, len(first), first), decoder, choice)
     return choice, decoder
 
 

@@ -1,4 +1,4 @@
-"""A look at what landed: the channels and the keys of the input."""
+"""A look at what landed: the channels, the keys and the times of the input."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from streamssl.engine.channel_watch import ChannelWatch
 from streamssl.engine.key_watch import KeyWatch
 from streamssl.engine.pending import PendingTransaction
 from streamssl.engine.summary import Summary
+from streamssl.engine.time_watch import TimeWatch
 from streamssl.telemetry import Metrics
 from streamssl.transport.base import Transaction
 
@@ -45,6 +46,9 @@ class InputWatch:
             metrics=metrics,
             summary=summary,
         )
+        self._times = TimeWatch(
+            by_field=config.input.time_field is not None, in_order=not live, summary=summary
+        )
 
     def began(self, schema: Schema | None) -> None:
         """The start is over; the columns that the state or the configuration has, if any."""
@@ -61,6 +65,7 @@ class InputWatch:
         self._channels.observe([(pending.parts[p].pieces, r.batch) for p, r in scored])
         for partition, results in scored:
             self._keys.observe(partition, results)
+            self._times.observe(results.batch)
 
     def epoch_closed(self, report: EpochReport) -> None:
         """An epoch was learnt."""

@@ -42,7 +42,7 @@ class Summary:
         absent: Channels that no event of the first epoch carried and that have no value yet, each
             with what may be meant.
         vanished: Channels that have no values any more.
-        warnings: What is amiss with the keys, by a fixed word.
+        warnings: What is amiss with keys and times, by a fixed word.
     """
 
     events: int = 0

@@ -124,11 +124,15 @@ def test_an_empty_slice_is_a_batch() -> None:
         ("1970-01-02", 86_400),
         (99_999_999_999, 99_999_999_999),
         (100_000_000_001, 100_000_000.001),
+        (1_772_352_000_123_456, 1_772_352_000.123456),
+        (1_772_352_000_123_456_789, 1_772_352_000.1234567),
+        (20_260_301_080_000, 1_772_352_000),
+        ("2026-03-01 08:00:00 UTC", 1_772_352_000),
         (-5, -5),
     ],
 )
 def test_event_times(text: str | float, seconds: float) -> None:
-    """Seconds, milliseconds beyond 1e11, ISO 8601 (UTC where it names no zone)."""
+    """Seconds, smaller units by their size, dates of 14 digits, ISO 8601 (UTC without a zone)."""
     batch = decode(decoder(time_field="t"), {"t": text, "a": 1}, {"t": 1, "a": 1}).batch
     assert batch.event_time.tolist() == [seconds, 1]
 
@@ -165,7 +169,9 @@ POISON = [
     ("null time", {"t": None, "k": "x", "a": 1}, "missing_field"),
     ("boolean time", {"t": True, "k": "x", "a": 1}, "wrong_type"),
     ("no such time", {"t": "2024-13-01", "k": "x", "a": 1}, "bad_time"),
-    ("microseconds", {"t": 1.7e15, "k": "x", "a": 1}, "bad_time"),
+    ("beyond all years", {"t": 1e21, "k": "x", "a": 1}, "bad_time"),
+    ("no such date", {"t": 20261301080000, "k": "x", "a": 1}, "bad_time"),
+    ("date in words", {"t": "01/03/2026 08:00", "k": "x", "a": 1}, "bad_time"),
     ("no key", {"t": 1, "a": 1}, "missing_field"),
     ("null key", {"t": 1, "k": None, "a": 1}, "missing_field"),
     ("long key", {"t": 1, "k": "é" * 129, "a": 1}, "bad_key"),

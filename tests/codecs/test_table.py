@@ -234,6 +234,10 @@ def test_a_table_without_rows_is_no_error() -> None:
         (typed(t=pa.array([1_500, 7_000], pa.timestamp("ms"))), [1.5, 7]),
         (typed(t=pa.array([1_500, 7_000], pa.timestamp("ns", "Europe/Paris"))), [1.5e-6, 7e-6]),
         (typed(t=pa.array([1, 2], pa.date32())), [86_400, 172_800]),
+        (untyped(t=["1772352000123456", "1772352000123456789"]), [1772352000.123456] * 2),
+        (typed(t=[1772352000123456, 1772352000123456789]), [1772352000.123456] * 2),
+        (untyped(t=["20260301080000", "20260301080001"]), [1772352000, 1772352001]),
+        (typed(t=[20260301080000, 20260301080001]), [1772352000, 1772352001]),
     ],
 )
 def test_times_of_every_make_are_seconds(column: pa.RecordBatch, seconds: list[float]) -> None:
@@ -248,6 +252,9 @@ def test_a_time_that_cannot_be_read_costs_its_row() -> None:
     times = ["2020-01-01", "", "yesterday", "1e300", "5"]
     decoded = decode(untyped(t=times, a=["1"] * 5), time_field="t")
     assert reasons(decoded) == {1: "bad_time", 2: "bad_time", 3: "bad_time"}
+    assert [letter.detail[:22] for letter in decoded.dead_letters[1:2]] == [
+        "'t' holds 'yesterday',"
+    ]
     assert decoded.batch.event_time.tolist() == [1577836800, 5]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import Any
 
 import pyarrow as pa
@@ -11,6 +12,7 @@ from streamssl.codecs.table_fields import table_choice
 from streamssl.codecs.table_hints import option_hints
 from streamssl.config.sections import InputConfig
 from streamssl.data.channels import Choice, LeftOut
+from streamssl.data.events import UNTYPED
 
 ROWS = range(40)
 RPM = [1480.0 + 0.5 * (row % 7) for row in ROWS]
@@ -35,6 +37,45 @@ def test_a_column_of_times_is_hinted_at(name: str, cells: Any) -> None:
     """Moments, ISO 8601, and numbers that grow like seconds; not where it is the time."""
     assert hints({name: cells}) == (f"column {name!r} looks like a time: --time-column {name}",)
     assert hints({name: cells}, time_field=name) == ()
+
+
+@pytest.mark.parametrize(
+    ("date_format", "told"),
+    [
+        ("%d/%m/%Y %H:%M:%S", "'%d/%m/%Y %H:%M:%S' or --date-format '%m/%d/%Y %H:%M:%S'"),
+        ("%d-%b-%Y %H:%M:%S", "'%d-%b-%Y %H:%M:%S'"),
+        ("%Y/%m/%d %I:%M:%S %p", "'%Y/%m/%d %I:%M:%S %p'"),
+    ],
+)
+def test_dates_that_are_not_understood_are_hinted_at(date_format: str, told: str) -> None:
+    """With the value, the option that names the column, and the formats that fit."""
+    cells = [datetime(2026, 3, 1, 8, 0, row, tzinfo=UTC).strftime(date_format) for row in ROWS]
+    field = pa.field("when", pa.string(), metadata={UNTYPED: "csv"})
+    batch = pa.RecordBatch.from_arrays(
+        [pa.array(cells), pa.array(RPM)], schema=pa.schema([field, ("rpm", pa.float64())])
+    )
+    choice = table_choice([batch], input=InputConfig())
+    (hint,) = option_hints(batch, choice, input=InputConfig())
+    assert hint == (
+        f"column 'when' looks like a time such as {cells[0]!r}: --time-column when, and give "
+        f"--date-format {told}"
+    )
+
+
+def test_days_of_a_spreadsheet_are_no_seconds() -> None:
+    """The hint says what they are, not that the column is a time."""
+    (hint,) = hints({"time": [46082.333 + row / 1440 for row in ROWS]})
+    assert "look like days of Excel" in hint
+    assert "--time-column" not in hint
+
+
+@pytest.mark.parametrize("first", [20260301, 202603010800])
+def test_dates_as_numbers_are_told(first: int) -> None:
+    """Read as dates, and said to be a guess; counts of seconds are not told."""
+    told = hints({"t": [first + row % 20 for row in ROWS]}, time_field="t")
+    assert len(told) == 1
+    assert "column 't' was read as dates such as '%Y%m%d" in told[0]
+    assert hints({"t": [*ROWS]}, time_field="t") == ()
 
 
 @pytest.mark.parametrize(

@@ -274,6 +274,21 @@ def test_what_does_not_fit_is_refused_by_name(case: str) -> None:
         make()
 
 
+@pytest.mark.parametrize(
+    ("times", "first_s", "told"),
+    [
+        ([20260301, 20260302, 20260303, 20260304], FIRST_S, "read as dates"),
+        ([46082.25, 46082.5, 46082.75, 46083.25], 46082.25, "look like days of Excel"),
+    ],
+)
+def test_numbers_of_another_clock_are_a_warning(times: Any, first_s: float, told: str) -> None:
+    """Dates as numbers are read, days of a spreadsheet are not: both are said."""
+    with pytest.warns(UserWarning, match=f"'time': .*{told}") as warned:
+        batch = EventBatch.from_pandas(FRAME.assign(time=times), time="time", key="machine")
+    assert warned[0].filename == __file__
+    assert batch.event_time[0] == first_s
+
+
 def test_times_that_go_back_are_a_warning() -> None:
     """Of one key: rows of several keys one after another are in order."""
     back = FRAME.assign(time=MOMENTS[[0, 3, 2, 1]])

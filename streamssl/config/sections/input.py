@@ -27,8 +27,8 @@ class InputConfig(Section):
     )
     time_field: str | None = Field(
         None,
-        description="Field with the event time (seconds or milliseconds since 1970, or ISO 8601); "
-        "without it the record's timestamp.",
+        description="Field with the event time (seconds, milli-, micro- or nanoseconds since 1970, "
+        "or ISO 8601); without it the record's timestamp.",
     )
     key_field: str | None = Field(None, description="Field with the key; without it the record's.")
     values_field: str | None = Field(

@@ -45,6 +45,13 @@ STREAM: Table = {
         "Keys defeat their purpose: `without_key`, `several_partitions` or `short_lived`; once "
         "each.",
     ),
+    "times": (
+        "WARNING",
+        "{warning}",
+        "problem warning",
+        "Event times look like another clock's (`odd_times`), or in a file those of a key go back "
+        "(`times_back`); once each.",
+    ),
     "keys_muted": (
         "WARNING",
         "{num} keys spent their alert budget: nothing opens for them until some comes back, one "

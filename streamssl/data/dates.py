@@ -1,0 +1,102 @@
+"""Dates as people and programs write them: what fits them, and numbers that are other clocks.
+
+B = events.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from itertools import product
+
+import numpy as np
+
+from streamssl.data.times import Times, date_digits
+
+NUM_LOOKED_AT = 50
+MAX_FORMATS = 2
+_SEPARATED = ("%d{}%m{}%Y", "%m{}%d{}%Y", "%Y{}%m{}%d", "%d{}%b{}%Y", "%d{}%B{}%Y", "%b{}%d{}%Y")
+_SHORT = ("%d{}%m{}%y", "%m{}%d{}%y", "%d{}%b{}%y")
+_DAYS = (
+    *(day.replace("{}", mark) for mark in "./- " for day in _SEPARATED),
+    *("%b %d, %Y", "%B %d, %Y", "%Y%m%d"),
+    *(day.replace("{}", mark) for mark in "./-" for day in _SHORT),
+)
+_HOURS = ("%H:%M:%S", "%H:%M", "%H:%M:%S.%f", "%I:%M:%S %p", "%I:%M %p", "%I:%M:%S.%f %p")
+_CLOCKS = tuple(mark + hour for mark, hour in product((" ", "T", ", ", "-", ":"), _HOURS))
+_ZONES = (" UTC", " GMT", "Z", " Z")
+_C_FORMAT = "%a %b %d %H:%M:%S %Y"
+# A year or a clock: else 1.2.34 would be one.
+_DATED = re.compile(r"(?=.*\d.*[-./ ]).*((19|20)\d\d|\d:[0-5]\d).*")
+_CLOCK = re.compile(r"(, |[ T:-])\d{1,2}:[0-5]\d")
+# What the day 1970-01-01 is in counts of days, of which the years 2010 to 2050 are known.
+_DAY_COUNTS = {"Excel": 25_569.0, "MATLAB": 719_529.0, "Julian": 2_440_587.5, "MJD": 40_587.0}
+_DAYS_2010, _DAYS_2050 = 14_610.0, 29_220.0
+# The year 2070.
+_FAR_S = 3_155_760_000.0
+
+
+def formats_of(texts: Sequence[str]) -> list[str]:
+    """Formats, as `strptime` has them, that all of some texts fit: two where day and month do.
+
+    Example:
+        >>> formats_of(["01/03/2026 08:00"]), formats_of(["03/20/2026 08:00:00 AM"])
+        (['%d/%m/%Y %H:%M', '%m/%d/%Y %H:%M'], ['%m/%d/%Y %I:%M:%S %p'])
+    """
+    texts = [text.strip() for text in texts[:NUM_LOOKED_AT]]
+    if not texts or not all(len(text) < NUM_LOOKED_AT and _DATED.fullmatch(text) for text in texts):
+        return []
+    zone = next((zone for zone in _ZONES if all(text.endswith(zone) for text in texts)), "")
+    bare = [text.removesuffix(zone) for text in texts]
+    if _fitting(bare, (_C_FORMAT,)):
+        return [_C_FORMAT + zone]
+    cuts = [match.start() if (match := _CLOCK.search(text)) else len(text) for text in bare]
+    days = _fitting([text[:cut] for text, cut in zip(bare, cuts, strict=True)], _DAYS)
+    hours = [text[cut:] for text, cut in zip(bare, cuts, strict=True)]
+    clocks = _fitting(hours, _CLOCKS) if any(hours) else [""]
+    return [day + clock + zone for day in days for clock in clocks[:1]][:MAX_FORMATS]
+
+
+def odd_times(time_B: Times) -> str:
+    """What is odd about event times that are read as seconds since 1970; "" where nothing is.
+
+    Example:
+        >>> odd_times(np.array([46_082.333, 46_082.334]))[:53]
+        'event times such as 46082.333 look like days of Excel'
+    """
+    if not len(time_B):
+        return ""
+    shown = f"event times such as {float(time_B[0]):.12g}"
+    for unit in (1.0, 1e3):
+        if date_digits(np.round(time_B * unit, 6)):
+            return (
+                f"event times such as {float(time_B[0] * unit):.0f} look like dates, but are read "
+                "as seconds or milliseconds since 1970: write ISO 8601, or seconds"
+            )
+    for name, day_0 in _DAY_COUNTS.items():
+        days_B = time_B - day_0
+        if ((days_B >= _DAYS_2010) & (days_B < _DAYS_2050)).all() and _are_days(name, time_B):
+            return (
+                f"{shown} look like days of {name}, but are read as seconds since 1970: where they "
+                f"are days, write (days - {day_0:.1f}) * 86400"
+            )
+    if np.median(time_B) >= _FAR_S:
+        return f"{shown} seconds since 1970 are beyond the year 2070: is the time another column?"
+    return ""
+
+
+def _are_days(name: str, time_B: Times) -> bool:
+    return name == "Excel" or bool((time_B != np.round(time_B)).any())
+
+
+def _fitting(texts: Sequence[str], known: Iterable[str]) -> list[str]:
+    return [form for form in known if all(_fits(text, form) for text in texts)]
+
+
+def _fits(text: str, date_format: str) -> bool:
+    try:
+        datetime.strptime(text, date_format)
+    except ValueError:
+        return False
+    return True
