@@ -124,6 +124,17 @@ def test_unused_columns_of_time_and_key_are_hinted_at(tmp_path: Path) -> None:
     assert "left out      machine: text that repeats" in told
 
 
+def test_what_times_were_taken_for_is_told(tmp_path: Path) -> None:
+    """Dates as numbers are read and said to be a guess; times that go back are a warning."""
+    days = [20260301 + row % 28 for row in range(40)]
+    rows = table(40).set_column(0, "time", pa.array(days))
+    source = write(tmp_path / "input.parquet", rows)
+    result = run("--input", source, "--output", tmp_path / "out.parquet", "--time-column", "time")
+    assert "hint          column 'time' was read as dates such as '%Y%m%d'" in result.stdout
+    assert result.stdout.count("warning       times go back, first in row 28") == 1
+    assert scores(tmp_path / "out.parquet")["event_time"].to_pylist()[0] == 1_772_323_200.0
+
+
 def test_every_format_gives_the_same_scores(tmp_path: Path) -> None:
     """CSV, Parquet and JSON Lines of the same rows; also twice the same."""
     raws = []
