@@ -88,7 +88,7 @@ def bad_fields(
     """
     index_B = np.broadcast_to(index_B, offset_B.shape)
     return tuple(
-        BadFields(int(offset_B[row]), int(index_B[row]), *fault, num)
+        BadFields(int(offset_B[row]), int(index_B[row]), fault.reason, fault.detail, num)
         for row in sorted(kept)
         if row not in faults
         for fault, num in kept[row]

@@ -28,10 +28,11 @@ MAX_DETAIL_CHARS = 200
 
 
 class Fault(NamedTuple):
-    """One of `REASONS`, and what exactly was wrong."""
+    """One of `REASONS`, what exactly was wrong, and what mends it where that is known."""
 
     reason: str
     detail: str
+    remedy: str = ""
 
 
 def bad_time_fault() -> Fault:
@@ -46,10 +47,10 @@ class UnreadableError(Exception):
         fault: Why.
     """
 
-    def __init__(self, reason: str, detail: str) -> None:
-        """Take the reason and the detail of the fault."""
+    def __init__(self, reason: str, detail: str, remedy: str = "") -> None:
+        """Take the reason, the detail and the remedy of the fault."""
         super().__init__(f"{reason}: {detail}")
-        self.fault = Fault(reason, detail)
+        self.fault = Fault(reason, detail, remedy)
 
 
 class OriginalBytesEncoder:

@@ -9,6 +9,7 @@ from typing import Literal
 import numpy as np
 import pyarrow as pa
 
+from streamssl.codecs.cell_reasons import with_cell_reasons
 from streamssl.codecs.cells import is_untyped, numbers, seconds
 from streamssl.codecs.fields import check_names, choose_columns
 from streamssl.codecs.table_sample import INDEX_PREFIX, first_events
@@ -37,10 +38,11 @@ class TableError(StreamsslError):
 
 @dataclass
 class CellCounts:
-    """Cells of a column that were numbers so far, and that were something else."""
+    """Cells of a column that were numbers so far, or something else, and the first rows of it."""
 
     num_numbers: int = 0
     num_others: int = 0
+    rows: pa.RecordBatch | None = None
 
     @property
     def is_open(self) -> bool:
@@ -97,6 +99,8 @@ def table_choice(
         checked = _checked(fields, schema, counts, any_rows=row > 0)
         return against(chosen, Schema(checked, tuple(texts)))
     found = _with_late_columns(chosen, schema, counts, texts)
+    rows = {name: seen.rows for name, seen in counts.items() if seen.rows is not None}
+    found = with_cell_reasons(found, rows)
     if row and found.schema is None:
         raise _without_numbers(schema, found)
     return found
@@ -187,6 +191,8 @@ def _look(batch: pa.RecordBatch, name: str, seen: CellCounts) -> None:
     values, no_number = numbers(batch.column(field.name), field)
     seen.num_numbers += int(np.count_nonzero(~np.isnan(values)))
     seen.num_others += int(np.count_nonzero(no_number))
+    if seen.rows is None and not seen.is_open:
+        seen.rows = batch
 
 
 def _may_hold_numbers(field: pa.Field) -> bool:

@@ -12,6 +12,11 @@ from streamssl.codecs.rows import Faults
 from streamssl.codecs.table_fields import column_names
 from streamssl.data.events import ORIGINAL, UNREADABLE, DeadLetter, Message, Slice
 
+LINE_REMEDIES = {
+    "wrong_count": "write as many cells a line as the first one has: quotes around cells with a "
+    "separator in them, and none at the end of a line",
+}
+
 
 def unreadable_rows(rows: pa.RecordBatch) -> Faults:
     """Faults of the rows that the reader marked as no rows."""
@@ -22,7 +27,10 @@ def unreadable_rows(rows: pa.RecordBatch) -> Faults:
         return {}
     marked = np.flatnonzero(reasons.is_valid().to_numpy(zero_copy_only=False))
     words = {row: reasons[row].as_py().partition(": ") for row in marked.tolist()}
-    return {row: Fault(reason, detail) for row, (reason, _, detail) in words.items()}
+    return {
+        row: Fault(reason, detail, LINE_REMEDIES.get(reason, ""))
+        for row, (reason, _, detail) in words.items()
+    }
 
 
 def row_letter(piece: Slice, rows: pa.RecordBatch, row: int, fault: Fault) -> DeadLetter:
@@ -30,7 +38,7 @@ def row_letter(piece: Slice, rows: pa.RecordBatch, row: int, fault: Fault) -> De
     original = rows.column(ORIGINAL)[row].as_py() if ORIGINAL in rows.schema.names else None
     value = _encode_row(rows, row) if original is None else original
     message = Message(piece.partition, piece.start + row, None, value)
-    return DeadLetter(message, None, fault.reason, fault.detail)
+    return DeadLetter(message, None, *fault)
 
 
 def _encode_row(rows: pa.RecordBatch, row: int) -> bytes:

@@ -195,12 +195,14 @@ class DeadLetter:
         index: The row within the message, or None where the whole message is unreadable.
         reason: One of a few fixed words (a metric label), such as `bad_json`.
         detail: What exactly was wrong, for a person; bounded length.
+        remedy: What mends this very input, where more is known than of its reason.
     """
 
     message: Message
     index: int | None
     reason: str
     detail: str
+    remedy: str = ""
 
 
 class BadFields(NamedTuple):

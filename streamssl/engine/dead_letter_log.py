@@ -94,5 +94,5 @@ class DeadLetterLog:
             offset=message.offset,
             index=letter.index,
             sample=printable(message.value or b"") if self._samples else None,
-            remedy=remedy(letter.reason),
+            remedy=letter.remedy or remedy(letter.reason),
         )
