@@ -16,7 +16,7 @@ from streamssl.data.written import Written, written_of
 
 LEAVE_OUT = "or leave the column out with --ignore-columns"
 # Of the cells: a column of words with so few numbers is one of words.
-SOME = 0.1
+SOME = 0.2
 MAX_WORDS = 3
 MAX_SHOWN = 40
 _AGAIN = frozenset({"constant", "text", "key", "numbers_as_text"})
@@ -110,7 +110,8 @@ def _explained(left: LeftOut, rows: pa.RecordBatch) -> LeftOut:
     counts = Counter(dict(zip(*_counted(words), strict=True)))
     num_numbers = int(np.count_nonzero(~np.isnan(values_B)))
     hint = _hint(counts, num_numbers, written_of(field))
-    return left if hint is None else LeftOut(left.name, "text", hint)
+    is_key = left.reason == "key" and len(counts) > MAX_WORDS and num_numbers
+    return left if hint is None or is_key else LeftOut(left.name, "text", hint)
 
 
 def _counted(words: pa.StringArray) -> tuple[list[str], list[int]]:

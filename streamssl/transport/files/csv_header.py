@@ -60,12 +60,11 @@ def find_preamble(head: bytes) -> Preamble:
 
 
 def _may_be_names(line: bytes, head: bytes, end: int) -> bool:
-    """Whether a comment has as many cells as the line below, and more than one."""
-    below = _LINE.match(head, end)
-    counts = [(line.count(mark), below.group().count(mark)) for mark in b",;\t|"] if below else []
-    return any(above == under > 0 for above, under in counts) and not (
-        below and below.group().startswith(b"#")
-    )
+    """Whether a comment has as many cells as the line below, which holds numbers."""
+    match = _LINE.match(head, end)
+    below = match.group() if match else b""
+    is_data = bool(re.search(rb"\d", below)) and not below.startswith(b"#")
+    return is_data and any(0 < line.count(mark) == below.count(mark) for mark in b",;\t|")
 
 
 def is_header(first: Row, rows: Sequence[Row], shapes: Sequence[Shape]) -> bool:

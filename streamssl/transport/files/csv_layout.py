@@ -106,7 +106,8 @@ def _table(text: str, separator: str) -> tuple[Row, list[Row], list[str]]:
     same = sum(len(row) == len(first) for row in few)
     notes = []
     is_table = width > len(first) or len(few) > 1
-    if width != len(first) and is_table and same <= FEW_LINES * len(few):
+    is_below = same <= FEW_LINES * len(few) or len(first) == 1 < width
+    if width != len(first) and is_table and is_below:
         if width != len(first) + 1 or any(row[-1].strip() for row in few if len(row) == width):
             raise _unlike(first, few, width, separator)
         first = [*first, ""]
@@ -120,10 +121,14 @@ def _unlike(first: Row, few: Sequence[Row], width: int, separator: str) -> Input
     shown = separator.join(first)[:60]
     below = f"the lines below have {width}" if len(few) > 1 else f"the line below has {width}"
     return InputFileError(
-        f"the first line {shown!r} has {len(first)} cells, {below} (between them {separator!r}): "
+        f"the first line {shown!r} has {_cells(len(first))}, {below} (between them {separator!r}): "
         "remove the lines before the table's header, give every column a name, or say what "
         "stands between cells (--delimiter)"
     )
+
+
+def _cells(num: int) -> str:
+    return "1 cell" if num == 1 else f"{num} cells"
 
 
 def _rows(text: str, separator: str, num_rows: int) -> list[Row]:
