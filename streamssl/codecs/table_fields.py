@@ -219,7 +219,10 @@ def _checked(
     for name in fields:
         seen = counts[name]
         if not (_is_number(schema.field(name), seen, any_rows=any_rows) or seen.is_open):
-            raise TableError(f"column {name!r} holds text, not numbers; leave it out")
+            left = LeftOut(name, "text", REASONS["text"])
+            rows = {} if seen.rows is None else {name: seen.rows}
+            (told,) = with_cell_reasons(Choice(None, (left,)), rows).left_out
+            raise TableError(f"column {name!r} holds {told.hint}; leave it out")
     return tuple(fields)
 
 

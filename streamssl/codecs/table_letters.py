@@ -15,6 +15,7 @@ from streamssl.data.events import ORIGINAL, UNREADABLE, DeadLetter, Message, Sli
 LINE_REMEDIES = {
     "wrong_count": "write as many cells a line as the first one has: quotes around cells with a "
     "separator in them, and none at the end of a line",
+    "bad_csv": "name the file's encoding by --encoding, such as cp1252, or save it as UTF-8",
 }
 
 

@@ -21,7 +21,7 @@ def chosen(folder: Path, cells: list[str], **settings: object) -> tuple[Choice, 
     """What is chosen of a table of the column `p` beside one of numbers, and the hints."""
     path = folder / "input.csv"
     path.write_text("p|q\n" + "".join(f"{cell}|{i % 7}.5\n" for i, cell in enumerate(cells)))
-    config = InputConfig(**settings)  # type: ignore[arg-type]
+    config = InputConfig(**settings)
     choice = table_choice(CsvReader(path).batches(), input=config)
     (batch,) = CsvReader(path).batches()
     return choice, option_hints(batch, choice, input=config)

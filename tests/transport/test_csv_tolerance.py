@@ -247,3 +247,31 @@ def test_a_minus_of_typesetters_is_a_minus(tmp_path: Path) -> None:
     batch, notes, _ = read(tmp_path, text)
     assert [column(batch, name)[0] for name in "puw"] == [-100.5, -2, -5]
     assert any("U+2212" in note for note in notes)
+
+
+def test_a_padded_line_before_the_header_is_an_error(tmp_path: Path) -> None:
+    """As spreadsheets save it: its empty cells are no names; an index without a name is fine."""
+    with pytest.raises(InputFileError, match="stands above the table's header"):
+        read(tmp_path, "Station: A;;\ntime;p;q\n" + "1,5;2;3\n" * 20)
+    assert read(tmp_path, ",p\n0,2.5\n1,3.5\n")[0].schema.names[:2] == ["column_0", "p"]
+
+
+def test_a_header_that_ends_with_a_separator_is_read(tmp_path: Path) -> None:
+    """No column stands behind it, and it is told."""
+    batch, notes, _ = read(tmp_path, "a,b,\n1,2.5\n3,9\n")
+    assert column(batch, "b").tolist() == [2.5, 9]
+    assert any("a header that ends with ','" in note for note in notes)
+
+
+def test_utf_8_that_is_read_by_another_encoding_is_a_warning(tmp_path: Path) -> None:
+    """Its names are garbled, and the warning shows how."""
+    _, _, warnings = read(tmp_path, "Kühl,q\n1,2\n", encoding="latin-1")
+    assert any("the names are UTF-8" in warning and "KÃ¼hl" in warning for warning in warnings)
+    assert read(tmp_path, "Kühl,q\n1,2\n".encode("latin-1"), encoding="latin-1")[2] == ()
+
+
+def test_sentinels_do_not_hide_how_a_column_is_written(tmp_path: Path) -> None:
+    """A third of its cells are -999.000, which `--na-values -999` means; the others have commas."""
+    cells = ["5,25", "6,5", "-999.000"] * 30
+    batch, *_ = read(tmp_path, "p;q\n" + "".join(f"{c};7\n" for c in cells), na_values=("-999",))
+    np.testing.assert_array_equal(column(batch, "p")[:3], [5.25, 6.5, np.nan])

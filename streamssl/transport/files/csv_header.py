@@ -93,6 +93,15 @@ def is_header(first: Row, rows: Sequence[Row], shapes: Sequence[Shape]) -> bool:
     return far > len(numeric) / 2
 
 
+def is_above_header(first: Row, second: Row, shapes: Sequence[Shape]) -> bool:
+    """Whether names stand in the second line: the first is mostly empty, numbers come later."""
+    numeric = [place for place, shape in enumerate(shapes) if shape.is_number]
+    num_empty = sum(not cell.strip() for cell in first)
+    words = [second[place] for place in numeric if known([second[place]])]
+    are_words = all(math.isnan(plain(second[place], shapes[place].written)) for place in numeric)
+    return bool(words) and are_words and 2 * num_empty >= len(first)
+
+
 def _values(row: Row, numeric: Sequence[int], shapes: Sequence[Shape]) -> list[float]:
     values = (plain(row[place], shapes[place].written) for place in numeric)
     return [value for value in values if math.isfinite(value)]

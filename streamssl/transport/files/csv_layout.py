@@ -17,7 +17,7 @@ from functools import lru_cache
 from itertools import islice
 
 from streamssl.data.written import Written
-from streamssl.transport.files.csv_header import Row, is_header
+from streamssl.transport.files.csv_header import Row, is_above_header, is_header
 from streamssl.transport.files.csv_notes import notes_on_cells, notes_on_lines
 from streamssl.transport.files.csv_options import CsvOptions
 from streamssl.transport.files.csv_shapes import MINUS, Shape, known, may_be_number, shape_of
@@ -26,7 +26,7 @@ from streamssl.transport.files.rows import InputFileError, unique_names
 SEPARATORS = ",;\t|"
 SAMPLE_ROWS = 100
 # Looked into for how cells are written: far more rows, as a column may show it late.
-SAMPLE_CELLS = 200_000
+SAMPLE_CELLS = 100_000
 # So few lines are as long as the first one where the table begins below it.
 FEW_LINES = 0.1
 # A point that does not stand between thousands.
@@ -75,6 +75,11 @@ def find_layout(head: bytes, options: CsvOptions) -> CsvLayout:
     has_header = options.header
     if has_header is None:
         has_header = is_header(first, rows[:SAMPLE_ROWS], shapes)
+    if has_header and rows and is_above_header(first, rows[0], shapes):
+        raise InputFileError(
+            f"the first line {separator.join(first)[:60]!r} stands above the table's header: "
+            "remove the lines before it"
+        )
     names = unique_names(first if has_header else [""] * len(first))
     shown = [shape.written for shape in shapes]
     line_notes += notes_on_lines(separator, first, names, options, has_header=has_header)
@@ -107,7 +112,10 @@ def _table(text: str, separator: str) -> tuple[Row, list[Row], list[str]]:
     notes = []
     is_table = width > len(first) or len(few) > 1
     is_below = same <= FEW_LINES * len(few) or len(first) == 1 < width
-    if width != len(first) and is_table and is_below:
+    if width == len(first) - 1 and is_below and few and not first[-1].strip():
+        first = first[:-1]
+        notes.append(f"a header that ends with {separator!r}")
+    elif width != len(first) and is_table and is_below:
         if width != len(first) + 1 or any(row[-1].strip() for row in few if len(row) == width):
             raise _unlike(first, few, width, separator)
         first = [*first, ""]

@@ -6,6 +6,7 @@ exactly the broken rows are marked.
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import io
 import re
@@ -65,7 +66,7 @@ class CsvReader:
                 watch.look(body, rows)
                 yield rows
         self.notes += tuple(watch.notes())
-        self.warnings = tuple(watch.warnings())
+        self.warnings += tuple(watch.warnings())
 
     def _begin(self, body: bytes, source: TextSource) -> tuple[CsvLayout, bytes]:
         """The layout by the first block, and what of it are rows."""
@@ -90,13 +91,23 @@ class CsvReader:
                 f"{self._path} holds zero bytes, as {name} has them: --encoding {name} reads it"
             )
         try:
-            header.decode()
+            self._check_names(header.decode())
         except UnicodeDecodeError:
             said = self._options.encoding or "utf-8"
             raise InputFileError(
                 f"{self._path}: its header {header.strip()[:60]!r} is not in {said}: name "
                 "another --encoding, such as cp1252"
             ) from None
+
+    def _check_names(self, header: str) -> None:
+        """Warn of a single-byte encoding by which UTF-8 was read: the names are garbled."""
+        with contextlib.suppress(UnicodeError):
+            raw = header.encode(self._options.encoding or "utf-8")
+            if raw.decode() != header:
+                self.warnings = (
+                    f"--encoding {self._options.encoding}: the names are UTF-8, so that they read "
+                    f"{header.strip()[:60]!r}; leave it out",
+                )
 
     def _told_encoding(self, source: TextSource) -> tuple[str, ...]:
         if self._options.encoding is not None or source.encoding in (None, "utf-8"):

@@ -57,9 +57,19 @@ class Shape(NamedTuple):
 
 def known(cells: Iterable[str], missing: Iterable[str] = ()) -> list[str]:
     """The cells that hold something, without blanks around."""
-    words = {*missing}
-    trimmed = map(tidy, cells)
-    return [cell for cell in trimmed if cell.lower() not in MISSING and cell not in words]
+    cells, words = list(cells), {*missing}
+    if not words and all(map(_NUMBER.fullmatch, cells)):
+        return cells
+    numbers = {value for word in words if (value := _value(word)) is not None}
+    trimmed = [cell for cell in map(tidy, cells) if cell.lower() not in MISSING]
+    found = [cell for cell in trimmed if cell not in words]
+    return [cell for cell in found if _value(cell) not in numbers] if numbers else found
+
+
+def _value(cell: str) -> float | None:
+    """The number that a cell is, with a point or a comma before decimals; None where it is none."""
+    plain = cell.replace(",", ".")
+    return float(plain) if _NUMBER.fullmatch(plain) else None
 
 
 def tidy(cell: str) -> str:
