@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Mapping
+from functools import lru_cache
 
 import numpy as np
 import pyarrow as pa
@@ -23,6 +24,7 @@ _AGAIN = frozenset({"constant", "text", "key", "numbers_as_text"})
 _DECIMAL_COMMA = re.compile(r"[+-]?\d*,\d*([eE][+-]?\d+)?")
 _POINTS_AND_COMMA = re.compile(r"[+-]?[1-9]\d{0,2}(\.\d{3})+,\d*|[+-]?[1-9]\d{0,2}(\.\d{3}){2,}")
 _GROUPED = re.compile(r"[+-]?[1-9]\d{0,2}(([,'’_\s])\d{3}(\2\d{3})*)(\.\d*)?")  # noqa: RUF001
+_DATE = re.compile(r"\d[./-]\d+[./-]\d")
 _UNDERSCORES = re.compile(r"[+-]?\d+(_\d+)+([.,]\d*)?")
 _UNIT = re.compile(r"[+-]?[\d.,]*\d[\d.,]*\s*([^\W\d_]\S{0,11}|[%°‰µ]\S{0,11})")
 _ODD: Mapping[str, re.Pattern[str]] = {
@@ -44,6 +46,7 @@ _TWO_STATES = frozenset(
 )
 
 
+@lru_cache(maxsize=256)
 def cell_remedy(cell: str, written: Written) -> str:
     """What mends a cell that is no number, by its text.
 
@@ -135,9 +138,11 @@ def _hint(counts: Counter[str], num_numbers: int, written: Written) -> str | Non
     if len(units) > 1 and num_units > total / 2 and _are_units(counts):
         several = ", ".join(map(repr, sorted(units)[:MAX_WORDS]))
         return f"numbers with several units ({several}), such as {_shown(most)}: write one unit"
-    if _number_remedy(most, written) or _is_odd(most):
+    is_late = len(units) == 1 and num_units > total / 2 and _are_units(counts)
+    if _number_remedy(most, written) or _is_odd(most) or is_late:
         return f"text such as {_shown(most)}, not numbers: {cell_remedy(most, written)}"
-    return None if len(counts) <= total / 2 else f"text such as {_shown(most)}, not numbers"
+    is_known = len(counts) <= total / 2 or _DATE.search(most)
+    return None if is_known else f"text such as {_shown(most)}, not numbers"
 
 
 def _are_units(counts: Counter[str]) -> bool:

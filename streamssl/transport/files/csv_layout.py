@@ -66,12 +66,15 @@ def find_layout(head: bytes, options: CsvOptions) -> CsvLayout:
         InputFileError: The first line has other cells than the ones below.
     """
     text = head.decode("utf-8", "replace")
+    # 1. Lines to cells.
     separator = options.delimiter or _separator(text)
-    first, rows, line_notes = _table(text, separator)
+    first, rows, notes = _table(text, separator)
+    # 2. How the cells of each column are written; an empty one is known by the first line.
     said, fixed = options.written(), options.fixed()
     columns = [known((row[place] for row in rows), said.missing) for place in range(len(first))]
-    tried = [c or known([cell], said.missing) for c, cell in zip(columns, first, strict=True)]
-    shapes = _settled([shape_of(column, said, fixed) for column in tried], tried, separator)
+    columns = [c or known([cell], said.missing) for c, cell in zip(columns, first, strict=True)]
+    shapes = _settled([shape_of(column, said, fixed) for column in columns], columns, separator)
+    # 3. Whether the first line has names.
     has_header = options.header
     if has_header is None:
         has_header = is_header(first, rows[:SAMPLE_ROWS], shapes)
@@ -81,13 +84,13 @@ def find_layout(head: bytes, options: CsvOptions) -> CsvLayout:
             "remove the lines before it"
         )
     names = unique_names(first if has_header else [""] * len(first))
-    shown = [shape.written for shape in shapes]
-    line_notes += notes_on_lines(separator, first, names, options, has_header=has_header)
-    line_notes += notes_on_cells(names, shown, said)
-    if MINUS in text and any(MINUS in cell[:1] for row in rows for cell in map(str.strip, row)):
-        line_notes.append(f"{MINUS} (U+2212) as minus")
-    written = _of_one_convention(shapes, tried)
-    return CsvLayout(separator, names, written, has_header, tuple(line_notes))
+    # 4. What is to be told.
+    notes += notes_on_lines(separator, first, names, options, has_header=has_header)
+    notes += notes_on_cells(names, [shape.written for shape in shapes], said)
+    if MINUS in text and any(cell.lstrip().startswith(MINUS) for row in rows for cell in row):
+        notes.append(f"{MINUS} (U+2212) as minus")
+    written = _of_one_convention(shapes, columns)
+    return CsvLayout(separator, names, written, has_header, tuple(notes))
 
 
 def _separator(text: str) -> str:
