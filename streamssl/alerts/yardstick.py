@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from streamssl.alerts.tables import KNOTS, NUM_COLUMNS, Tables, tables_of
+from streamssl.alerts.tables import KNOTS, NUM_COLUMNS, TAIL_SHARES, Tables, tables_of
 from streamssl.arithmetic.acceptance import lasting
 from streamssl.arithmetic.histogram import NUM_BINS, add_bins_to_pool
 from streamssl.data.events import BoolArray, FloatArray, IntArray
@@ -137,7 +137,9 @@ class Yardstick:
 
     def _high(self, keys: Runs, position_BE: FloatArray, alarm: Alarm) -> tuple[IntArray, IntArray]:
         """Rows and kinds that may be rare: over a knot that is, and where no table is yet."""
-        knot = np.flatnonzero(alarm.largest_p_KE.max() <= KNOTS)[-1]
+        # No tail begins lower than its largest share, and above it a smaller p lies higher.
+        largest = max(float(alarm.largest_p_KE.max()), TAIL_SHARES[-1])
+        knot = np.flatnonzero(largest <= KNOTS)[-1]
         screen_KE = self.columns["table"][keys.slots, :, knot]
         high, kind_H = np.nonzero(~(position_BE < of_rows(screen_KE, keys.group)))
         return high, kind_H

@@ -66,6 +66,22 @@ def test_a_stationary_stream_keeps_the_rate() -> None:
     assert BUDGET / 1.5 <= (p <= BUDGET).mean() <= 1.5 * BUDGET
 
 
+@pytest.mark.parametrize("num_rows", [40, 300, 1_000, 8_000])
+@pytest.mark.parametrize("far_share", [0.0, 0.003, 0.02])
+def test_no_rare_row_is_overlooked(num_rows: int, far_share: float) -> None:
+    """What is as rare as an alarm is looked at, wherever the tail of a histogram begins."""
+    generator, history = np.random.default_rng(7), History()
+    place_B = ordinary(num_rows, generator)
+    place_B[generator.random(num_rows) < far_share] += 90.0
+    for begin in range(0, num_rows, 250):
+        history.learn(place_B[begin : begin + 250])
+    runs, probe_B = Runs(np.zeros(3_000, np.int64)), np.linspace(100.0, 320.0, 3_000)
+    (rare_from,) = history.yardstick.tables(np.array([0])).place(np.array([BUDGET]))
+    high, _ = history.yardstick._high(runs, probe_B[:, None], alarm(1))
+    assert set(np.flatnonzero(probe_B >= rare_from)) <= set(high.tolist())
+    assert len(high) < 1_500
+
+
 def test_a_past_fault_does_not_hide_the_next() -> None:
     """A hundred rows far off, ten times: each is an alarm by the yardstick that saw the others."""
     generator, history = np.random.default_rng(2), History()
