@@ -112,7 +112,8 @@ def test_a_column_that_begins_after_the_first_block_has_its_reason(tmp_path: Pat
     path = tmp_path / "input.csv"
     num = 160_000
     path.write_text(
-        "q,late\n" + "".join(f"{i % 7}.5,{'5.103 bar' if i > 150_000 else ''}\n" for i in range(num))
+        "q,late\n"
+        + "".join(f"{i % 7}.5,{'5.103 bar' if i > 150_000 else ''}\n" for i in range(num))
     )
     (left,) = table_choice(CsvReader(path).batches(), input=InputConfig()).left_out
     assert left.hint.startswith("text such as '5.103 bar', not numbers: the unit 'bar'")
