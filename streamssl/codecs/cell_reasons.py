@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Mapping
+from dataclasses import replace
 from functools import lru_cache
 
 import numpy as np
@@ -20,7 +21,7 @@ LEAVE_OUT = "or leave the column out with --ignore-columns"
 SOME = 0.2
 MAX_WORDS = 3
 MAX_SHOWN = 40
-_AGAIN = frozenset({"constant", "text", "key", "numbers_as_text"})
+_AGAIN = frozenset({"constant", "text", "key", "numbers_as_text", "number_format"})
 _DECIMAL_COMMA = re.compile(r"[+-]?\d*,\d*([eE][+-]?\d+)?")
 _POINTS_AND_COMMA = re.compile(r"[+-]?[1-9]\d{0,2}(\.\d{3})+,\d*|[+-]?[1-9]\d{0,2}(\.\d{3}){2,}")
 _GROUPED = re.compile(r"[+-]?[1-9]\d{0,2}(([,'’_\s])\d{3}(\2\d{3})*)(\.\d*)?")  # noqa: RUF001
@@ -101,7 +102,7 @@ def with_cell_reasons(choice: Choice, rows: Mapping[str, pa.RecordBatch]) -> Cho
         _explained(left, rows[left.name]) if left.reason in _AGAIN and left.name in rows else left
         for left in choice.left_out
     )
-    return Choice(choice.schema, left_out, choice.num_events)
+    return replace(choice, left_out=left_out)
 
 
 def _explained(left: LeftOut, rows: pa.RecordBatch) -> LeftOut:
