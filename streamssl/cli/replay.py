@@ -93,7 +93,7 @@ def replay(
         "delimiter": "\t" if delimiter in ("\\t", "tab") else delimiter,
         "decimal": decimal,
         "thousands": thousands,
-        "na_values": None if na_values is None else tuple(na_values.split(",")),
+        "na_values": None if na_values is None else _listed(na_values),
         "header": header,
         "date_format": date_format,
     }
@@ -158,6 +158,8 @@ def _replay_file(
         typer.echo(f"warning: {source} holds no rows: nothing was scored", err=True)
     for note in transport.notes:
         typer.echo(f"read as       {note}")
+    for warning in transport.warnings:
+        typer.echo(f"warning       {warning}")
     written = [*transport.outputs, *([save] if save else [])]
     budget = parse_budget(config.alerts.budget)
     for line in summary_lines(done, budget, backtest.hints, start_up_s, written):
@@ -223,6 +225,10 @@ def _column_overrides(time: str | None, key: str | None, ignored: str | None) ->
     if key is not None:
         overrides.append(f"input.key_field={key}")
     if ignored is not None:
-        patterns = [pattern.strip() for pattern in ignored.split(",") if pattern.strip()]
-        overrides.append(f"input.ignore_fields={json.dumps(patterns)}")
+        overrides.append(f"input.ignore_fields={json.dumps(_listed(ignored))}")
     return overrides
+
+
+def _listed(option: str) -> tuple[str, ...]:
+    """The parts of an option with commas between them."""
+    return tuple(part.strip() for part in option.split(",") if part.strip())

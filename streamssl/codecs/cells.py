@@ -6,7 +6,13 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from streamssl.codecs.written_cells import dated_seconds, known_cells, plain_numbers
+from streamssl.codecs.written_cells import (
+    ascii_minus,
+    dated_seconds,
+    known_cells,
+    missing_numbers,
+    plain_numbers,
+)
 from streamssl.data.arrow_types import (
     float64,
     is_moment,
@@ -18,7 +24,7 @@ from streamssl.data.arrow_types import (
 )
 from streamssl.data.events import UNTYPED, BoolArray, FloatArray
 from streamssl.data.times import bad_times, digit_seconds, epoch_seconds, iso_seconds
-from streamssl.data.written import written_of
+from streamssl.data.written import Written, written_of
 
 MISSING = pa.array(
     [
@@ -53,7 +59,7 @@ def numbers(
         is no number. Infinite values are numbers here.
     """
     if is_untyped(field):
-        return parse_numbers(plain_numbers(column, written_of(field)))
+        return _known_numbers(column, written_of(field))
     if is_number(field.type):
         return float64(column), np.zeros(len(column), np.bool_)
     if as_text and is_text(field.type):
@@ -126,8 +132,17 @@ def parse_numbers(column: pa.StringArray) -> tuple[FloatArray, BoolArray]:
     return _parse_each(column)
 
 
+def _known_numbers(column: pa.StringArray, written: Written) -> tuple[FloatArray, BoolArray]:
+    values_B, no_number_B = parse_numbers(plain_numbers(column, written))
+    if written.missing:
+        is_missing_B = np.isin(values_B, missing_numbers(written))
+        values_B = np.where(is_missing_B, np.nan, values_B)
+    return values_B, no_number_B
+
+
 def _parse_each(column: pa.StringArray) -> tuple[FloatArray, BoolArray]:
     cells = _without_missing(pc.utf8_trim_whitespace(column))
+    cells = ascii_minus(cells)
     lower = pc.utf8_lower(cells)
     cells = pc.if_else(pc.equal(lower, "true"), _ONE, cells)
     cells = pc.if_else(pc.equal(lower, "false"), _ZERO, cells)

@@ -71,7 +71,7 @@ class UnreadableError(Exception):
     """
 
     def __init__(self, reason: str, detail: str, remedy: str = "") -> None:
-        """Take the parts of the fault."""
+        """Take the reason, the detail and the remedy of the fault."""
         super().__init__(f"{reason}: {detail}")
         self.fault = Fault(reason, detail, remedy)
 

@@ -14,7 +14,8 @@ import pyarrow as pa
 from streamssl.codecs.arrow_columns import list_values
 from streamssl.codecs.bad_fields import FieldPolicy, Kept, bad_fields
 from streamssl.codecs.base import Decoder, Sample
-from streamssl.codecs.cells import num_values, numbers, seconds, text_values, texts
+from streamssl.codecs.cell_reasons import cell_remedy
+from streamssl.codecs.cells import is_untyped, num_values, numbers, seconds, text_values, texts
 from streamssl.codecs.dead_letters import Fault, OriginalBytesEncoder, bad_time_fault
 from streamssl.codecs.keys import long_keys
 from streamssl.codecs.rows import Faults, Rows, events_of, text_batch
@@ -34,6 +35,7 @@ from streamssl.data.events import (
     Slice,
 )
 from streamssl.data.results import Results
+from streamssl.data.written import written_of
 
 _FLOATS = {pa.float32(), pa.float64()}
 
@@ -147,6 +149,9 @@ class TableDecoder:
 
         judged = self._policy.judge(values_BC, no_number_BC, detail)
         for row, fault in judged.faults.items():
+            if fault.reason == "wrong_type" and no_number_BC is not None:
+                place = int(no_number_BC[row].argmax())
+                fault = _with_remedy(fault, columns[place][row], rows.schema.field(fields[place]))
             faults.setdefault(row, fault)
         kept.update(judged.kept)
         if self._required:
@@ -214,6 +219,13 @@ def _add_faults(bad_B: BoolArray, reason: str, name: str, column: pa.Array, faul
     for row in np.flatnonzero(bad_B).tolist():
         if row not in faults:
             faults[row] = Fault(reason, _told_cell(name, column[row]))
+
+
+def _with_remedy(fault: Fault, cell: pa.Scalar, field: pa.Field) -> Fault:
+    """The fault of a cell as it was written, with the option of CSV that mends it."""
+    if not is_untyped(field):
+        return fault
+    return fault._replace(remedy=cell_remedy(str(cell.as_py()), written_of(field)))
 
 
 def _told_cell(name: str, cell: pa.Scalar) -> str:

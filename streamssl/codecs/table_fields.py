@@ -9,6 +9,7 @@ from typing import Literal
 import numpy as np
 import pyarrow as pa
 
+from streamssl.codecs.cell_reasons import with_cell_reasons
 from streamssl.codecs.cells import is_untyped, numbers
 from streamssl.codecs.fields import check_names, choose_columns
 from streamssl.codecs.table_sample import first_events
@@ -39,10 +40,11 @@ class TableError(StreamsslError):
 
 @dataclass
 class CellCounts:
-    """Cells of a column that were numbers so far, and that were something else."""
+    """Cells of a column that were numbers so far, or something else, and the first rows of it."""
 
     num_numbers: int = 0
     num_others: int = 0
+    rows: pa.RecordBatch | None = None
 
     @property
     def is_open(self) -> bool:
@@ -106,6 +108,8 @@ def table_choice(
         found = chosen
     else:
         found = _with_late_columns(chosen, schema, counts, texts)
+    rows = {name: seen.rows for name, seen in counts.items() if seen.rows is not None}
+    found = with_cell_reasons(found, rows)
     if row and found.schema is None:
         raise _without_numbers(schema, found)
     return found
@@ -217,6 +221,8 @@ def _look(batch: pa.RecordBatch, name: str, seen: CellCounts) -> None:
     values, no_number = numbers(batch.column(field.name), field)
     seen.num_numbers += int(np.count_nonzero(~np.isnan(values)))
     seen.num_others += int(np.count_nonzero(no_number))
+    if seen.rows is None and not seen.is_open:
+        seen.rows = batch
 
 
 def _may_hold_numbers(field: pa.Field) -> bool:
@@ -240,10 +246,16 @@ def _checked(
     """The named columns, none of which holds anything but numbers."""
     for name in counts:
         seen, field = counts[name], schema.field(name)
-        if not (_is_number(field, seen, any_rows=any_rows) or seen.is_open):
-            kind = "text" if is_text(field.type) else field.type
-            hint = "".join(f"{left.hint}; or " for left in chosen.left_out if left.name == name)
-            raise TableError(f"column {name!r} holds {kind}, not numbers: {hint}leave it out")
+        if _is_number(field, seen, any_rows=any_rows) or seen.is_open:
+            continue
+        if is_untyped(field):
+            left = LeftOut(name, "text", REASONS["text"])
+            rows = {} if seen.rows is None else {name: seen.rows}
+            (told,) = with_cell_reasons(Choice(None, (left,)), rows).left_out
+            raise TableError(f"column {name!r} holds {told.hint}; leave it out")
+        kind = "text" if is_text(field.type) else field.type
+        hint = "".join(f"{left.hint}; or " for left in chosen.left_out if left.name == name)
+        raise TableError(f"column {name!r} holds {kind}, not numbers: {hint}leave it out")
     return tuple(fields)
 
 

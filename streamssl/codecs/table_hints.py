@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Sequence
+from difflib import get_close_matches
 
 import numpy as np
 import pyarrow as pa
@@ -13,7 +14,8 @@ from streamssl.codecs.cells import numbers, texts
 from streamssl.codecs.table_fields import SAMPLE_ROWS, column_names
 from streamssl.codecs.table_times import digits_hint, time_digits, time_hint
 from streamssl.config.sections import InputConfig
-from streamssl.data.channels import Choice
+from streamssl.data.channels import REASONS, Choice, is_ignored
+from streamssl.data.events import Schema
 
 _KEY = re.compile(
     r"(?i)(^|[\W_])(asset|device|equipment|host|id|key|machine|motor|node|pump|sensor|serial|"
@@ -22,6 +24,7 @@ _KEY = re.compile(
 _LABEL = re.compile(r"(?i)label|class|status|state|note|comment|mode|type|quality|alarm|error")
 # A key comes back: this many rows or more for each on average.
 ROWS_PER_KEY = 4
+MAX_NEAR = 3
 
 
 def option_hints(
@@ -44,11 +47,33 @@ def option_hints(
     digits = time_digits(sample, input.time_field)
     if input.time_field is not None and digits:
         hints.append(digits_hint(input.time_field, digits))
-    keys = sorted(_repeating(choice) if sample is None else _keys(sample.slice(0, SAMPLE_ROWS)))
+    explained = {
+        n for n, reason, hint in choice.left_out if reason == "text" and hint != REASONS["text"]
+    }
+    rows = None if sample is None else sample.slice(0, SAMPLE_ROWS)
+    keys = sorted(_repeating(choice) if rows is None else _keys(rows, explained))
     if input.key_field is None and keys:
         name = keys[0][-1]
         hints.append(f"column {name!r} looks like a key: --key-column {name}")
-    return tuple(hints)
+    return (*hints, *_without_match(input.ignore_fields, _names(rows, choice)))
+
+
+def _names(rows: pa.RecordBatch | None, choice: Choice) -> list[str]:
+    if rows is not None:
+        return column_names(rows.schema)
+    taken = choice.schema or Schema(())
+    return [*taken.fields, *taken.texts, *(left.name for left in choice.left_out)]
+
+
+def _without_match(patterns: Sequence[str], names: Sequence[str]) -> Iterator[str]:
+    """What is said of ignored columns and means none, and the columns with names like it."""
+    lower = {name.lower(): name for name in names}
+    for pattern in patterns:
+        if names and not any(is_ignored(name, (pattern,)) for name in names):
+            near = [lower[n] for n in get_close_matches(pattern.lower(), lower, MAX_NEAR)]
+            shown = ", ".join(map(repr, near or names[:MAX_NEAR]))
+            told = "near it" if near else "there are" if len(names) <= MAX_NEAR else "such as"
+            yield f"--ignore-columns {pattern!r} is no column: {told} {shown}"
 
 
 def _repeating(choice: Choice) -> Iterator[tuple[bool, int, str]]:
@@ -58,9 +83,16 @@ def _repeating(choice: Choice) -> Iterator[tuple[bool, int, str]]:
             yield not _KEY.search(name), place, name
 
 
-def _keys(sample: pa.RecordBatch) -> Iterator[tuple[bool, int, str]]:
-    """Columns whose values come back and are no measurements; the likeliest sorts first."""
+def _keys(sample: pa.RecordBatch, explained: Collection[str]) -> Iterator[tuple[bool, int, str]]:
+    """Columns whose values come back and are no measurements; the likeliest sorts first.
+
+    Args:
+        sample: The first rows.
+        explained: Columns that were seen to be something else, such as two states.
+    """
     for name in column_names(sample.schema):
+        if name in explained:
+            continue
         column, described = sample.column(name), sample.schema.field(name)
         values, no_number_B = numbers(column, described)
         is_named = bool(_KEY.search(name))

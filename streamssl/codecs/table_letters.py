@@ -12,6 +12,12 @@ from streamssl.codecs.rows import Faults
 from streamssl.codecs.table_fields import column_names
 from streamssl.data.events import ORIGINAL, UNREADABLE, DeadLetter, Message, Slice
 
+LINE_REMEDIES = {
+    "wrong_count": "write as many cells a line as the first one has: quotes around cells with a "
+    "separator in them, and none at the end of a line",
+    "bad_csv": "name the file's encoding by --encoding, such as cp1252, or save it as UTF-8",
+}
+
 
 def unreadable_rows(rows: pa.RecordBatch) -> Faults:
     """Faults of the rows that the reader marked as no rows."""
@@ -22,7 +28,10 @@ def unreadable_rows(rows: pa.RecordBatch) -> Faults:
         return {}
     marked = np.flatnonzero(reasons.is_valid().to_numpy(zero_copy_only=False))
     words = {row: reasons[row].as_py().partition(": ") for row in marked.tolist()}
-    return {row: Fault(reason, detail) for row, (reason, _, detail) in words.items()}
+    return {
+        row: Fault(reason, detail, LINE_REMEDIES.get(reason, ""))
+        for row, (reason, _, detail) in words.items()
+    }
 
 
 def row_letter(piece: Slice, rows: pa.RecordBatch, row: int, fault: Fault) -> DeadLetter:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, datetime
+from functools import lru_cache
 
 import numpy as np
 import pyarrow as pa
@@ -17,6 +18,8 @@ from streamssl.data.events import FloatArray
 from streamssl.data.written import Written
 
 _NULL = pa.scalar(None, pa.string())
+MINUS = "\u2212"
+_NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
 _SLOW_DIRECTIVES = ("%f", "%z", "%Z", "%p", "%j", "%U", "%W")
 
 
@@ -30,13 +33,13 @@ def plain_numbers(column: pa.StringArray, written: Written) -> pa.StringArray:
     """
     if written == Written():
         return column
-    cells = known_cells(pc.utf8_trim_whitespace(column), written)
+    cells = known_cells(ascii_minus(pc.utf8_trim_whitespace(column)), written)
     unit, group, point = map(re.escape, (written.unit, written.thousands, written.decimal))
     if unit:
         number = rf"^([+-]?\d(?:[^\pL]*\d)?)\s*{unit}$"
         cells = pc.replace_substring_regex(cells, pattern=number, replacement=r"\1")
     if group:
-        grouped = rf"^[+-]?\d{{1,3}}({group}\d{{3}})+({point}\d*)?$"
+        grouped = rf"^[+-]?[1-9]\d{{0,2}}({group}\d{{3}})+({point}\d*)?$"
         plain = pc.replace_substring(cells, pattern=written.thousands, replacement="")
         cells = pc.if_else(pc.match_substring_regex(cells, grouped), plain, cells)
     if written.decimal != ".":
@@ -50,7 +53,22 @@ def known_cells(column: pa.StringArray, written: Written) -> pa.StringArray:
     """Cells of which the words that mean that there is no value are null."""
     if not written.missing:
         return column
-    return pc.if_else(pc.is_in(column, pa.array(written.missing, pa.string())), _NULL, column)
+    words = pa.array(written.missing, pa.string())
+    is_word = pc.is_in(pc.utf8_trim_whitespace(column), words)
+    return pc.if_else(is_word, _NULL, column)
+
+
+def ascii_minus(cells: pa.StringArray) -> pa.StringArray:
+    """Numbers behind the minus of typesetters (U+2212) behind that of the keyboard."""
+    return pc.replace_substring_regex(cells, pattern=rf"^{MINUS}([\d.,])", replacement=r"-\1")
+
+
+@lru_cache(maxsize=64)
+def missing_numbers(written: Written) -> FloatArray:
+    """Numbers that mean that there is no value, however many zeros they are written with."""
+    words = pa.array(written.missing, pa.string())
+    plain = plain_numbers(words, written._replace(missing=())).to_pylist()
+    return np.array([float(word) for word in (*plain, *written.missing) if _NUMBER.fullmatch(word)])
 
 
 def dated_seconds(column: pa.StringArray, date_format: str) -> FloatArray:

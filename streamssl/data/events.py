@@ -184,7 +184,7 @@ class DeadLetter:
         index: The row within the message, or None where the whole message is unreadable.
         reason: One of a few fixed words (a metric label), such as `bad_json`.
         detail: What exactly was wrong, for a person; bounded length.
-        remedy: What mends it; empty where the reason says it.
+        remedy: What mends this very input, where more is known than of its reason.
     """
 
     message: Message

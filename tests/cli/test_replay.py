@@ -475,3 +475,29 @@ def test_a_backtest_is_as_tolerant_as_production(tmp_path: Path) -> None:
     assert "dead letters  0" in result.stdout
     assert "bad fields    10, missing" in result.stdout
     assert scores(tmp_path / "out.parquet")["score"].null_count == 0
+
+
+def test_what_is_said_of_a_table_and_does_not_fit_is_told(tmp_path: Path) -> None:
+    """Words that no cell is, ignored columns that are none, and blank lines, each in a line."""
+    source = tmp_path / "input.csv"
+    source.write_text("p,q\n" + "".join(f"{i % 7}.5,{i % 5 or -999.0}\n\n" for i in range(60)))
+    result = run(
+        *("--input", source, "--output", tmp_path / "out.csv"),
+        *("--na-values", "void, -999", "--ignore-columns", "P"),
+    )
+    assert result.exit_code == 0, result.output
+    lines = " / ".join(result.stdout.splitlines())
+    assert "--na-values: no cell is 'void' /" in lines
+    assert "--ignore-columns 'P' is no column: near it 'p'" in lines
+    assert "60 blank lines skipped" in lines
+    assert scores(tmp_path / "out.csv").num_rows == 60
+
+
+def test_a_bad_cell_of_csv_is_told_with_the_option_that_mends_it(tmp_path: Path) -> None:
+    """Not with what a producer of messages would do."""
+    source = tmp_path / "input.csv"
+    source.write_text("p,q\n" + "1.5,2\n" * 60 + 'off,"1"\n')
+    result = run("--input", source, "--output", tmp_path / "out.csv")
+    assert result.exit_code == 0, result.output
+    assert "--na-values off" in result.output
+    assert "input.ignore_fields" not in result.output

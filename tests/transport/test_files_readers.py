@@ -75,7 +75,7 @@ def test_csv_of_any_make_is_read(tmp_path: Path, content: str, rows: list[dict[s
     ("first", "names"),
     [
         ("0.5,-1,3", ["column_0", "column_1", "column_2"]),  # data: no header
-        ("0,1,2", ["0", "1", "2"]),  # numbered columns
+        ("0,1,2", ["column_0", "column_1", "column_2"]),  # counts as the next line does
         ("400.5,401.0,401.5", ["400.5", "401.0", "401.5"]),  # such as wavelengths
         ("a,1.5,2", ["a", "1.5", "2"]),
         ("9,4,7", ["column_0", "column_1", "column_2"]),

@@ -15,16 +15,33 @@ from streamssl.transport.files.rows import InputFileError
 
 BLOCK_BYTES = 1 << 20
 LONGEST_QUOTED_BYTES = 4 << 20
+SHOWN_BYTES = 4_096
+# Of the bytes at one place of a unit, in a text that is mostly ASCII.
+MOST_ZERO = 0.5
 BOM = b"\xef\xbb\xbf"
+GZIP = b"\x1f\x8b"
+_NO_TEXT = {
+    b"PK\x03\x04": "a zip archive (or an Excel workbook): unpack it, or save the sheet as CSV",
+    b"\xd0\xcf\x11\xe0": "an Excel workbook: save the sheet as CSV",
+    b"PAR1": "Parquet: name it .parquet",
+    b"BZh": "packed by bzip2: unpack it, or pack it by gzip",
+    b"\xfd7zXZ\x00": "packed by xz: unpack it, or pack it by gzip",
+    b"\x28\xb5\x2f\xfd": "packed by zstd: unpack it, or pack it by gzip",
+    b"7z\xbc\xaf": "a 7z archive: unpack it",
+    b"SQLite format 3\x00": "an SQLite database: export the table as CSV",
+}
 
 
 class TextSource:
-    """A text file, plain or gzip by its name, that knows how much of it was read.
+    """A text file, plain or gzip by its first bytes, that knows how much of it was read.
 
     Args:
-        path: The file; a name that ends in `.gz` is unpacked on the fly.
-        encoding: Of the text; None: UTF-8, by its mark UTF-16, or cp1252 where its first lines
-            are no UTF-8 at all.
+        path: The file; gzip is unpacked on the fly, whatever its name.
+        encoding: Of the text; None: UTF-8, by its mark or its zero bytes UTF-16 or UTF-32, or
+            cp1252 where its first lines are no UTF-8 at all.
+
+    Raises:
+        InputFileError: The file is no text, by its first bytes.
 
     Attributes:
         encoding: As it was said or found; None until the first block is read.
@@ -36,7 +53,10 @@ class TextSource:
         self._decoder: codecs.IncrementalDecoder | None = None
         self._raw = path.open("rb")
         self._num_bytes = max(path.stat().st_size, 1)
-        packed = path.suffix.lower() == ".gz"
+        magic = self._raw.read(16)
+        self._raw.seek(0)
+        self._check_text(magic)
+        packed = magic.startswith(GZIP)
         self._stream = cast(BinaryIO, gzip.GzipFile(fileobj=self._raw)) if packed else self._raw
 
     def __enter__(self) -> TextSource:
@@ -69,6 +89,12 @@ class TextSource:
         if rest:
             yield rest
 
+    def _check_text(self, magic: bytes) -> None:
+        for first, what in _NO_TEXT.items():
+            if magic.startswith(first):
+                self._raw.close()
+                raise InputFileError(f"{self._path} is {what}")
+
     def _read(self, num_bytes: int) -> bytes:
         try:
             block = self._stream.read(num_bytes)
@@ -96,6 +122,7 @@ class TextSource:
 def find_encoding(block: bytes) -> str:
     """The encoding of a text by its first bytes.
 
+    UTF-16 and UTF-32 are known by their mark, or by where the zero bytes of their ASCII stand.
     One that has no line with UTF-8 beyond ASCII, but others, is cp1252, which is Latin-1 as
     Windows has it.
 
@@ -103,10 +130,32 @@ def find_encoding(block: bytes) -> str:
         >>> find_encoding("Druck;Größe".encode("latin-1")), find_encoding("Größe".encode())
         ('cp1252', 'utf-8')
     """
+    if block.startswith((codecs.BOM_UTF32_LE, codecs.BOM_UTF32_BE)):
+        return "utf-32"
     if block.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
         return "utf-16"
+    if wide := wide_encoding(block):
+        return wide
     lines = [line for line in block.splitlines() if not line.isascii()]
     return "cp1252" if lines and not any(map(_is_utf8, lines)) else "utf-8"
+
+
+def wide_encoding(block: bytes) -> str | None:
+    """The UTF-16 or UTF-32 of a text without a mark by its zero bytes; None where it is neither.
+
+    Example:
+        >>> wide_encoding("p;q".encode("utf-16-le")), wide_encoding(b"p;q")
+        ('utf-16-le', None)
+    """
+    first = np.frombuffer(block[: SHOWN_BYTES // 4 * 4], np.uint8)
+    for size, name in ((4, "utf-32"), (2, "utf-16")):
+        whole = first[: len(first) // size * size].reshape(-1, size)
+        zero = (whole == 0).mean(0) > MOST_ZERO if len(whole) else np.zeros(size, np.bool_)
+        if zero[1:].all() and not zero[0]:
+            return f"{name}-le"
+        if zero[:-1].all() and not zero[-1]:
+            return f"{name}-be"
+    return None
 
 
 def _is_utf8(line: bytes) -> bool:

@@ -6,6 +6,7 @@ import codecs
 from collections.abc import Iterator
 from dataclasses import dataclass, fields
 
+from streamssl.data.written import Written
 from streamssl.transport.files.rows import InputFileError
 
 
@@ -30,6 +31,20 @@ class CsvOptions:
     na_values: tuple[str, ...] | None = None
     header: bool | None = None
     date_format: str | None = None
+
+    def written(self) -> Written:
+        """How cells are written as far as it is said; points between thousands say commas."""
+        return Written(
+            self.decimal or ("," if self.thousands == "." else "."),
+            self.thousands or "",
+            missing=self.na_values or (),
+            date_format=self.date_format or "",
+        )
+
+    def fixed(self) -> frozenset[str]:
+        """What of it is said, and so is not to be found out."""
+        decimal = {"decimal"} if self.decimal or self.thousands in (".", ",") else set()
+        return frozenset(decimal | ({"thousands"} if self.thousands else set()))
 
     def given(self) -> Iterator[str]:
         """The options of the command that were used."""

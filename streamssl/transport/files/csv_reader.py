@@ -6,20 +6,25 @@ exactly the broken rows are marked.
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import io
 import re
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.csv as arrow_csv
 
-from streamssl.transport.files.blocks import TextSource
+from streamssl.transport.files.blocks import TextSource, wide_encoding
+from streamssl.transport.files.csv_header import find_preamble
 from streamssl.transport.files.csv_layout import CsvLayout, find_layout
 from streamssl.transport.files.csv_options import CsvOptions
-from streamssl.transport.files.rows import Unreadable, untyped_schema, with_marks
+from streamssl.transport.files.csv_watch import CsvWatch
+from streamssl.transport.files.rows import InputFileError, Unreadable, untyped_schema, with_marks
 
+HEAD_BYTES = 4_096
 _LINE_END = re.compile(rb'\r\n|\n|\r|"')
 
 
@@ -36,10 +41,17 @@ class CsvReader:
         self._options = options or CsvOptions()
         self.fraction = 0.0
         self.notes: tuple[str, ...] = ()
+        self.warnings: tuple[str, ...] = ()
 
     def batches(self) -> Iterator[pa.RecordBatch]:
-        """The rows in order; blank lines are no rows."""
+        """The rows in order; blank lines are no rows.
+
+        Raises:
+            InputFileError: The file is no text, its first line has other cells than those below,
+                or names that are not in its encoding.
+        """
         layout: CsvLayout | None = None
+        watch = CsvWatch(self._options.na_values or ())
         with TextSource(self._path, self._options.encoding) as source:
             for block in source.blocks(quoted=True):
                 body = block
@@ -47,12 +59,55 @@ class CsvReader:
                     body = block.lstrip(b"\r\n")
                     if not body:
                         continue
-                    layout = find_layout(body, self._options)
-                    self.notes = (*self._told_encoding(source), *layout.notes)
-                    body = body[_end_of_record(body) :] if layout.has_header else body
+                    layout, body = self._begin(body, source)
                 self.fraction = source.fraction
                 schema = untyped_schema(layout.names, layout.written)
-                yield parse_block(body, schema, layout.separator)
+                rows = parse_block(body, schema, layout.separator)
+                watch.look(body, rows)
+                yield rows
+        self.notes += tuple(watch.notes())
+        self.warnings += tuple(watch.warnings())
+
+    def _begin(self, body: bytes, source: TextSource) -> tuple[CsvLayout, bytes]:
+        """The layout by the first block, and what of it are rows."""
+        preamble = find_preamble(body)
+        body = body[preamble.num_bytes :].lstrip(b"\r\n")
+        options = self._options
+        if preamble.separator and options.delimiter is None:
+            options = replace(options, delimiter=preamble.separator)
+        try:
+            layout = find_layout(body, options)
+        except InputFileError as error:
+            raise InputFileError(f"{self._path}: {error}") from None
+        header = body[: _end_of_record(body)] if layout.has_header else b""
+        self._check_encoding(body[:HEAD_BYTES], header)
+        self.notes = (*self._told_encoding(source), *preamble.notes, *layout.notes)
+        return layout, body[len(header) :]
+
+    def _check_encoding(self, head: bytes, header: bytes) -> None:
+        if b"\0" in head:
+            name = wide_encoding(head) or "utf-16"
+            raise InputFileError(
+                f"{self._path} holds zero bytes, as {name} has them: --encoding {name} reads it"
+            )
+        try:
+            self._check_names(header.decode())
+        except UnicodeDecodeError:
+            said = self._options.encoding or "utf-8"
+            raise InputFileError(
+                f"{self._path}: its header {header.strip()[:60]!r} is not in {said}: name "
+                "another --encoding, such as cp1252"
+            ) from None
+
+    def _check_names(self, header: str) -> None:
+        """Warn of a single-byte encoding by which UTF-8 was read: the names are garbled."""
+        with contextlib.suppress(UnicodeError):
+            raw = header.encode(self._options.encoding or "utf-8")
+            if raw.decode() != header:
+                self.warnings = (
+                    f"--encoding {self._options.encoding}: the names are UTF-8, so that they read "
+                    f"{header.strip()[:60]!r}; leave it out",
+                )
 
     def _told_encoding(self, source: TextSource) -> tuple[str, ...]:
         if self._options.encoding is not None or source.encoding in (None, "utf-8"):

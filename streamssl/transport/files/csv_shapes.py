@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime
 from typing import NamedTuple
 
@@ -19,11 +19,15 @@ MISSING = frozenset(
 )
 # Most of the cells that hold anything.
 MOST = 0.9
+# Cells that show whether a column holds times.
+TIME_CELLS = 100
+MINUS = "\u2212"
 _GROUPS = ".,'’\u00a0\u202f "  # noqa: RUF001 (they are written so)
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
 _DECIMAL_COMMA = re.compile(r"[+-]?\d*,\d*([eE][+-]?\d+)?")
+_WHOLE = re.compile(r"[+-]?\d+")
 _UNCERTAIN = re.compile(r"[+-]?[1-9]\d{0,2},\d{3}")
-_GROUPED = re.compile(rf"[+-]?\d{{1,3}}([{_GROUPS}])\d{{3}}(\1\d{{3}})*(?:([.,])\d+)?")
+_GROUPED = re.compile(rf"[+-]?[1-9]\d{{0,2}}([{_GROUPS}])\d{{3}}(\1\d{{3}})*(?:([.,])\d+)?")
 _WITH_UNIT = re.compile(rf"([+-]?[\d{_GROUPS}]*\d)\s*([^\W\d_][^\s\d]{{0,11}}|[%°‰µ]\S{{0,11}})")
 _DATE_FORMATS = (
     *(f"%d.%m.%Y{clock}" for clock in (" %H:%M:%S", " %H:%M", " %H:%M:%S.%f", "")),
@@ -53,25 +57,43 @@ class Shape(NamedTuple):
 
 def known(cells: Iterable[str], missing: Iterable[str] = ()) -> list[str]:
     """The cells that hold something, without blanks around."""
-    words = {*missing}
-    trimmed = (cell.strip() for cell in cells)
-    return [cell for cell in trimmed if cell.lower() not in MISSING and cell not in words]
+    cells, words = list(cells), {*missing}
+    if not words and all(map(_NUMBER.fullmatch, cells)):
+        return cells
+    numbers = {value for word in words if (value := _value(word)) is not None}
+    trimmed = [cell for cell in map(tidy, cells) if cell.lower() not in MISSING]
+    found = [cell for cell in trimmed if cell not in words]
+    return [cell for cell in found if _value(cell) not in numbers] if numbers else found
 
 
-def shape_of(cells: Sequence[str], prefer: Written) -> Shape:
+def _value(cell: str) -> float | None:
+    """The number that a cell is, with a point or a comma before decimals; None where it is none."""
+    plain = cell.replace(",", ".")
+    return float(plain) if _NUMBER.fullmatch(plain) else None
+
+
+def tidy(cell: str) -> str:
+    """The cell without blanks around, with the minus of the keyboard."""
+    cell = cell.strip()
+    return f"-{cell[1:]}" if cell.startswith(MINUS) else cell
+
+
+def shape_of(cells: Sequence[str], prefer: Written, fixed: Collection[str] = ()) -> Shape:
     """What the known cells of a column are.
 
     Args:
         cells: Its first ones.
-        prefer: What is said of the file: with another decimal point than `.` it counts.
+        prefer: What is said of the file, and what holds where nothing is.
+        fixed: What of `prefer` was said, and is not to be found out: `decimal`, `thousands`.
     """
     if cells and all(map(_NUMBER.fullmatch, cells)):
         return Shape(True, False, prefer)
     unit = _unit(cells)
     bare = [cell.removesuffix(unit).rstrip() for cell in cells] if unit else cells
-    number = _number_shape(bare, prefer)
+    number = _number_shape(bare, prefer, fixed)
     if number is not None:
         return number._replace(written=number.written._replace(unit=unit))
+    cells = cells[:TIME_CELLS]
     date_format = prefer.date_format or _date_format(cells)
     if date_format:
         is_time = _share((_fits(cell, date_format) for cell in cells), cells) >= MOST
@@ -82,7 +104,7 @@ def shape_of(cells: Sequence[str], prefer: Written) -> Shape:
 
 def is_number(cell: str, written: Written) -> bool:
     """Whether one cell is a number that is written so."""
-    cell = cell.strip().removesuffix(written.unit).rstrip()
+    cell = tidy(cell).removesuffix(written.unit).rstrip()
     match = _GROUPED.fullmatch(cell) if written.thousands else None
     if match and match[1] == written.thousands and match[3] in (None, written.decimal):
         return True
@@ -92,40 +114,59 @@ def is_number(cell: str, written: Written) -> bool:
 def may_be_number(cell: str) -> bool:
     """Whether one cell is a number in any of the ways in which they are written."""
     shapes = (_NUMBER, _DECIMAL_COMMA, _GROUPED, _WITH_UNIT)
-    return any(shape.fullmatch(cell.strip()) for shape in shapes)
+    return any(shape.fullmatch(tidy(cell)) for shape in shapes)
 
 
 def plain(cell: str, written: Written) -> float:
     """The number that a cell is; NaN where it is none."""
     if not is_number(cell, written):
         return float("nan")
-    cell = cell.strip().removesuffix(written.unit).rstrip()
+    cell = tidy(cell).removesuffix(written.unit).rstrip()
     if written.thousands:
         cell = cell.replace(written.thousands, "")
     return float(cell.replace(written.decimal, "."))
 
 
-def _number_shape(cells: Sequence[str], prefer: Written) -> Shape | None:
-    plain_share = _share((bool(_NUMBER.fullmatch(cell)) for cell in cells), cells)
-    if prefer.decimal != "." or prefer.thousands:
-        share = _share((is_number(cell, prefer) for cell in cells), cells)
-        return Shape(True, False, prefer) if share > 0.5 else None
-    # 1. Decimal commas, perhaps with points between thousands.
-    grouped = [cell for cell in cells if _group_of(cell, ",") == "."]
+def _number_shape(cells: Sequence[str], prefer: Written, fixed: Collection[str]) -> Shape | None:
+    found = _comma_shape(cells, prefer, fixed) or _group_shape(cells, prefer, fixed)
+    if found is not None:
+        return found
+    share = _share((is_number(cell, prefer) for cell in cells), cells)
+    return Shape(True, False, prefer) if share > 0.5 else None
+
+
+def _comma_shape(cells: Sequence[str], prefer: Written, fixed: Collection[str]) -> Shape | None:
+    """Decimal commas, perhaps with points between thousands."""
+    if ("decimal" in fixed and prefer.decimal != ",") or any(map(_is_surely_grouped, cells)):
+        return None
+    group = prefer.thousands if "thousands" in fixed else "."
+    grouped = [cell for cell in cells if _group_of(cell, ",") == group]
     commas = [cell for cell in cells if _is_decimal_comma(cell)] + grouped
-    num_whole = sum(cell.isdigit() for cell in cells)
-    if commas and len(commas) + num_whole >= MOST * len(cells):
-        is_uncertain = all(_UNCERTAIN.fullmatch(cell) for cell in commas)
-        written = prefer._replace(decimal=",", thousands="." if grouped else "")
-        return Shape(True, False, written, is_uncertain)
-    # 2. Groups of thousands.
+    num_whole = sum(map(bool, map(_WHOLE.fullmatch, cells)))
+    if not commas or len(commas) + num_whole < MOST * len(cells):
+        return None
+    is_uncertain = "decimal" not in fixed and all(map(_UNCERTAIN.fullmatch, commas))
+    thousands = group if grouped else prefer.thousands
+    return Shape(True, False, prefer._replace(decimal=",", thousands=thousands), is_uncertain)
+
+
+def _group_shape(cells: Sequence[str], prefer: Written, fixed: Collection[str]) -> Shape | None:
+    """Groups of thousands."""
     groups = Counter(group for group in map(_group_of, cells) if group not in ("", "."))
-    for group, _ in groups.most_common(1):
-        for point in (mark for mark in ".," if mark != group):
+    likely = [group for group, _ in groups.most_common(1)]
+    points = prefer.decimal if "decimal" in fixed else ".,"
+    for group in [prefer.thousands] if "thousands" in fixed else likely:
+        for point in (mark for mark in points if mark != group):
             written = prefer._replace(decimal=point, thousands=group)
             if _share((is_number(cell, written) for cell in cells), cells) >= MOST:
                 return Shape(True, False, written)
-    return Shape(True, False, prefer) if plain_share > 0.5 else None
+    return None
+
+
+def _is_surely_grouped(cell: str) -> bool:
+    """Whether its commas can only stand between thousands."""
+    match = _GROUPED.fullmatch(cell)
+    return match is not None and match[1] == "," and (match[2] is not None or match[3] == ".")
 
 
 def _is_decimal_comma(cell: str) -> bool:

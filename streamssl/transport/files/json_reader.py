@@ -25,6 +25,7 @@ class JsonLinesReader:
         self._path = path
         self.fraction = 0.0
         self.notes: tuple[str, ...] = ()
+        self.warnings: tuple[str, ...] = ()
 
     def batches(self) -> Iterator[list[Message]]:
         """The lines in order; blank ones are no rows.

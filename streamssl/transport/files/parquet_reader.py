@@ -32,6 +32,7 @@ class ParquetReader:
             raise InputFileError(f"{path} is no Parquet file: {error}") from error
         self.fraction = 0.0
         self.notes: tuple[str, ...] = ()
+        self.warnings: tuple[str, ...] = ()
 
     def batches(self) -> Iterator[pa.RecordBatch]:
         """The rows in order.

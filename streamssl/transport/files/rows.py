@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import chain, count
+from itertools import count
 from typing import Protocol
 
 import pyarrow as pa
@@ -40,11 +40,14 @@ class Reader(Protocol):
 
     Attributes:
         fraction: Share of the file that was read, 0 to 1.
-        notes: What was found out about how it is written, in words; after the first batch.
+        notes: What was found out about how it is written, in words; all of it after the last
+            batch.
+        warnings: What was said of it and does not fit, in words; after the last batch.
     """
 
     fraction: float
     notes: tuple[str, ...]
+    warnings: tuple[str, ...]
 
     def batches(self) -> Iterator[pa.RecordBatch] | Iterator[list[Message]]:
         """The rows in order; every row of the file is in exactly one batch."""
@@ -82,12 +85,15 @@ def unique_names(names: Sequence[str]) -> list[str]:
     """Column names that are neither empty, nor repeated, nor reserved.
 
     Example:
-        >>> unique_names(["a", "", "a", " b "])
-        ['a', 'column_1', 'a.1', 'b']
+        >>> unique_names(["a", "", "a", " b ", "a.1"])
+        ['a', 'column_1', 'a.2', 'b', 'a.1']
     """
+    own = {name.strip() for name in names}
     unique: dict[str, None] = {}
-    for place, name in enumerate(names):
-        wanted = name.strip() or f"column_{place}"
+    for place, name in enumerate(map(str.strip, names)):
+        wanted = name or f"column_{place}"
+        is_free = wanted not in {*unique, *RESERVED} and (bool(name) or wanted not in own)
         variants = (f"{wanted}.{number}" for number in count(1))
-        unique[next(v for v in chain([wanted], variants) if v not in {*unique, *RESERVED})] = None
+        free = (v for v in variants if v not in {*unique, *own, *RESERVED})
+        unique[wanted if is_free else next(free)] = None
     return list(unique)

@@ -125,6 +125,11 @@ class FileTransport:
         return () if self._reader is None else self._reader.notes
 
     @property
+    def warnings(self) -> tuple[str, ...]:
+        """What was said of the input and does not fit, in words; once it was read."""
+        return () if self._reader is None else self._reader.warnings
+
+    @property
     def fraction(self) -> float:
         """Share of the input that was read, 0 to 1."""
         return self._reader.fraction if self._reader and self._is_open else 0.0
