@@ -85,6 +85,12 @@ class EmaScan:
             average_BD[short] = sum_SD * self.shrink_TD[phase_S]
         return average_BD, last_KD
 
+    def sums_at(self, average_KD: FloatArray, age_K: IntArray) -> FloatArray:
+        """`[K, D]` sums of keys whose averages are these after so many events."""
+        phase_K = age_K % BLOCK
+        scaled_KD = average_KD / self.shrink_TD[phase_K - 1]
+        return np.where(phase_K[:, None] == 0, average_KD, scaled_KD)
+
     def _terms(self, phases: Any, x_BD: FloatArray, first_BD: BoolArray | None) -> FloatArray:
         """What each row adds to its scaled sum; `phases` picks rows of the powers."""
         term_BD: FloatArray = self.gain_TD[phases] * x_BD

@@ -137,6 +137,7 @@ class Admitted:
         moved: Entries that went to another key.
         assigned: (slot, entry) of the keys that have an entry of their own from now on.
         num_entries: Entries in use, the shared one included.
+        spoiled_B: What nothing is to learn, not even with a small weight.
     """
 
     learn_B: BoolArray
@@ -144,6 +145,7 @@ class Admitted:
     moved: IntArray
     assigned: list[tuple[int, int]]
     num_entries: int
+    spoiled_B: BoolArray
 
 
 @dataclass(frozen=True, slots=True)
@@ -227,6 +229,10 @@ class Core(Scorer, Protocol[M]):
     ) -> None:
         """Move per-key state on to `Measurement.advance`; by default there is none."""
         return
+
+    def spoiled(self, measured: M) -> BoolArray:
+        """`[B]` rows of an epoch that nothing is to learn, whatever the gate says."""
+        return np.zeros(len(measured.slot_B), bool)
 
     def restarted(
         self,

@@ -175,8 +175,9 @@ class Ensemble:
         assigned = self.own.assign(measured.slot_B)
         moved = np.unique(entry_K[(entry_K != owned) & (entry_K > 0)])
         learn_B = self.gate.learn(measured.slot_B, measured.evidence_BV[:, 0])
-        own_B = entry_K[measured.slot_B]
-        return Admitted(learn_B, own_B, moved, assigned, self.own.num_entries)
+        own_B, spoiled_B = entry_K[measured.slot_B], self.core.spoiled(measured)
+        learn_B &= ~spoiled_B
+        return Admitted(learn_B, own_B, moved, assigned, self.own.num_entries, spoiled_B)
 
     def learn(self, rows: Scored, admitted: Admitted, generator: np.random.Generator) -> int:
         """Learn an epoch's rows that were admitted; calibration and budget learn all.

@@ -63,6 +63,19 @@ def test_an_impossible_first_reading_is_forgotten(row: int, value: float) -> Non
     np.testing.assert_allclose(run(spoiled).raw[later], run(x).raw[later], rtol=0.2)
 
 
+@pytest.mark.parametrize("row", [2, 10, 31])
+@pytest.mark.parametrize("value", [-9999.0, 1e9])
+def test_an_impossible_reading_of_the_first_epoch_is_forgotten(row: int, value: float) -> None:
+    """`raw` of a fault, and what is expected, are later as without the reading."""
+    x = stream()
+    spoiled = x.copy()
+    spoiled[row, 1] = value
+    here, there, fault = run(x), run(spoiled), slice(2_200, 2_220)
+    assert there.raw[fault].max() == pytest.approx(here.raw[fault].max(), rel=0.1)
+    ranges = [r.explanation.expected_high_AN - r.explanation.expected_low_AN for r in (here, there)]
+    assert np.median(ranges[1][:, 1]) < 1.5 * np.median(ranges[0][:, 1])
+
+
 @pytest.mark.parametrize("row", [40, 200, 900])
 @pytest.mark.parametrize("value", [-9999.0, 1e9])
 def test_an_impossible_reading_later_leaves_the_score_sharp(row: int, value: float) -> None:

@@ -207,6 +207,22 @@ class SensorContext:
             ema_BF[np.tile(unseen_BC, copies)] = np.nan
         return ema_BF, ema_KF
 
+    def settle(self, slot: int, level_C: FloatArray, room_C: FloatArray) -> None:
+        """Let a key remember its channels at their levels where a value was too far from them.
+
+        Args:
+            slot: Of the key.
+            level_C: Levels of its channels.
+            room_C: How far off a value may be.
+        """
+        columns, copies = self.columns, len(self.spans)
+        window_TC, ema_F = columns["window"][slot], columns["ema"][slot]
+        far_TC = np.abs(window_TC - level_C) > room_C
+        window_TC[far_TC] = np.broadcast_to(level_C, window_TC.shape)[far_TC]
+        level_1F, age_1 = np.tile(level_C, copies)[None], columns["age"][slot : slot + 1]
+        far_F = np.tile(far_TC.any(0), copies)
+        ema_F[far_F] = self.ema_scan.sums_at(level_1F, age_1)[0, far_F]
+
     def state_dict(self) -> dict[str, Any]:
         """Windows, averages and leaky units of every key."""
         return self.columns.state_dict()

@@ -24,6 +24,7 @@ from streamssl.modalities.sensor import explanation
 from streamssl.modalities.sensor.cleaning import CleanedContext
 from streamssl.modalities.sensor.context import SensorContext
 from streamssl.modalities.sensor.features import FAR_OFF, Features, SensorMeasured, Signals
+from streamssl.modalities.sensor.first_rows import forget_impossible
 from streamssl.modalities.sensor.gaussians import EVIDENCE, SensorGaussians
 from streamssl.modalities.sensor.levels import ChannelLevels
 from streamssl.modalities.sensor.liveliness import Liveliness
@@ -189,7 +190,7 @@ class SensorCore(Core[SensorMeasured]):
         measured = seen.measured
         self._begin_entries(measured, admitted)
         learn_B, own_B = admitted.learn_B, admitted.own_B
-        weight_B = self._student_weights(measured)
+        weight_B = self._student_weights(measured) * ~admitted.spoiled_B
         shared_read = bool((measured.entry_B == 0).any() or (own_B == 0).any())
         # While nobody reads what all keys have learned, a part of the rows will do.
         rows = slice(None, None, 1 if shared_read else UNREAD_STRIDE)
@@ -205,6 +206,10 @@ class SensorCore(Core[SensorMeasured]):
         slots, first = np.unique(measured.slot_B[owners], return_index=True)
         self.gaussians.set_origins(own_B[owners][first], self._context.origins.of(slots))
         self._learn_rows(measured.take(owners), own_B[owners], learn_B[owners], weight_B[owners])
+
+    def spoiled(self, measured: SensorMeasured) -> BoolArray:
+        """`[B]` rows of young keys from an impossible reading on, which is forgotten."""
+        return forget_impossible(self._context, measured)
 
     def restarted(
         self, measured: SensorMeasured, rows: IntArray
