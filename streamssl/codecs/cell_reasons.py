@@ -12,8 +12,9 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from streamssl.codecs.cells import is_untyped, numbers
+from streamssl.codecs.cells import numbers
 from streamssl.data.channels import Choice, LeftOut
+from streamssl.data.events import UNTYPED
 from streamssl.data.written import Written, written_of
 
 LEAVE_OUT = "or leave the column out with --ignore-columns"
@@ -107,7 +108,7 @@ def with_cell_reasons(choice: Choice, rows: Mapping[str, pa.RecordBatch]) -> Cho
 
 def _explained(left: LeftOut, rows: pa.RecordBatch) -> LeftOut:
     column, field = rows.column(left.name), rows.schema.field(left.name)
-    if not is_untyped(field):
+    if (field.metadata or {}).get(UNTYPED.encode()) != b"csv":
         return left
     values_B, no_number_B = numbers(column, field)
     words = pc.utf8_trim_whitespace(column.filter(pa.array(no_number_B)))

@@ -209,7 +209,7 @@ def _untyped(batch: pa.RecordBatch) -> pa.RecordBatch:
         place = batch.schema.get_field_index(field.name)
         column = batch.column(place).cast(pa.string())
         batch = batch.set_column(
-            place, pa.field(field.name, pa.string(), metadata={UNTYPED: "csv"}), column
+            place, pa.field(field.name, pa.string(), metadata={UNTYPED: "text"}), column
         )
     return batch
 
