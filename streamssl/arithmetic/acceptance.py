@@ -33,5 +33,12 @@ ACCEPTANCE = Acceptance()
 def lasting(
     count: Any, num_other: Any, num_ordinary: Any, ordinary_share: float = ORDINARY_SHARE
 ) -> Any:
-    """How far something lasts already: c <- max(0, c + rows elsewhere - ordinary rows / 4)."""
+    """How far something lasts already: c <- max(0, c + rows elsewhere - share x ordinary rows).
+
+    Args:
+        count: c.
+        num_other: Rows elsewhere.
+        num_ordinary: Rows as usual.
+        ordinary_share: What each of these takes back.
+    """
     return np.maximum(0.0, count + num_other - ordinary_share * num_ordinary)

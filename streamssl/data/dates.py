@@ -91,10 +91,11 @@ def _are_days(name: str, time_B: Times) -> bool:
 
 
 def _fitting(texts: Sequence[str], known: Iterable[str]) -> list[str]:
-    return [form for form in known if all(_fits(text, form) for text in texts)]
+    return [form for form in known if all(fits_format(text, form) for text in texts)]
 
 
-def _fits(text: str, date_format: str) -> bool:
+def fits_format(text: str, date_format: str) -> bool:
+    """Whether a text is a date as a format of `strptime` has it."""
     try:
         datetime.strptime(text, date_format)
     except ValueError:

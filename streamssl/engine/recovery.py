@@ -13,6 +13,7 @@ from typing import Protocol
 
 from streamssl.data.events import Schema, Slice, StreamsslError
 from streamssl.engine.input_topic import other_topic
+from streamssl.engine.journal_checks import Records, broken_journal, replaced_state
 from streamssl.engine.outputs import encode
 from streamssl.engine.pending import PendingTransaction, decode
 from streamssl.engine.ports import Codec
@@ -229,12 +230,12 @@ def recover(
     if other:
         _leave_behind(reproduction, records, other)
         return True
-    broken = _broken(positions, records, oldest)
+    broken = broken_journal(positions, records, oldest)
     if broken:
         positions.journal = oldest
         _declare_gap(reproduction, records, first, *broken)
         return True
-    replaced = _replaced(positions, records)
+    replaced = replaced_state(positions, records)
     try:
         for position, record in records:
             if stopping(reproduction.num_events):
@@ -247,43 +248,6 @@ def recover(
     if reproduction.differing:
         _declare_rebased(reproduction)
     return False
-
-
-Records = list[tuple[int, JournalRecord]]
-
-
-def _broken(positions: Positions, records: Records, oldest: int) -> tuple[str, str] | None:
-    """Cause and words why the journal is not the one that the state comes from, or None."""
-    if not records and oldest > positions.journal:
-        return "state_old", (
-            f"the state ends at journal record {positions.seq}, and what the journal had after it "
-            "has expired: is the state folder an old copy, or was the instance away for long?"
-        )
-    schemas = {record.schema for _, record in records if record.schema}
-    if positions.schema is None and len(schemas) > 1:
-        return "state_old", (
-            "the channels were changed since, and the state that was migrated is not here"
-        )
-    known = any(record.seq == positions.seq for _, record in records)
-    if oldest < positions.journal and not known:
-        return "state_ahead", (
-            f"the state folder is ahead of the journal, which does not hold record "
-            f"{positions.seq}: is it another instance's folder, or was the journal's topic made "
-            "anew or truncated?"
-        )
-    return None
-
-
-def _replaced(positions: Positions, records: Records) -> tuple[str, str] | None:
-    """Cause and words where the instance went on from another state since this one was saved."""
-    for _, record in records:
-        gaps = {change for change in record.changes if change.startswith("gap")}
-        if record.seq > positions.seq and gaps - set(positions.changes):
-            return "state_other", (
-                "since the state folder was saved the instance went on from another one (journal "
-                f"record {record.seq}, {min(gaps)}): it was lost or exchanged meanwhile"
-            )
-    return None
 
 
 def _cause(error: StreamsslError) -> str:

@@ -19,9 +19,10 @@ from streamssl.config.agreement import channel_changes, disagreement, listed
 from streamssl.config.environment import environment_hash
 from streamssl.config.root import Config
 from streamssl.engine.input_topic import other_topic
+from streamssl.engine.journal_checks import Records
 from streamssl.engine.ports import Ports
 from streamssl.engine.positions import Positions
-from streamssl.engine.recovery import Records, Reproduction, recover
+from streamssl.engine.recovery import Reproduction, recover
 from streamssl.host import Host
 from streamssl.telemetry.log_events import tell
 

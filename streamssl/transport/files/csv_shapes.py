@@ -12,6 +12,7 @@ from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime
 from typing import NamedTuple
 
+from streamssl.data.dates import fits_format
 from streamssl.data.written import Written
 
 MISSING = frozenset(
@@ -96,7 +97,7 @@ def shape_of(cells: Sequence[str], prefer: Written, fixed: Collection[str] = ())
     cells = cells[:TIME_CELLS]
     date_format = prefer.date_format or _date_format(cells)
     if date_format:
-        is_time = _share((_fits(cell, date_format) for cell in cells), cells) >= MOST
+        is_time = _share((fits_format(cell, date_format) for cell in cells), cells) >= MOST
     else:
         is_time = _share(map(_is_iso, cells), cells) >= MOST
     return Shape(False, is_time, prefer._replace(date_format=date_format))
@@ -196,18 +197,10 @@ def _unit(cells: Sequence[str]) -> str:
 def _date_format(cells: Sequence[str]) -> str:
     if not cells or not _DIGIT.search(cells[0]):
         return ""
-    fitting = [f for f in _DATE_FORMATS if all(_fits(cell, f) for cell in cells[:50])]
+    fitting = [f for f in _DATE_FORMATS if all(fits_format(cell, f) for cell in cells[:50])]
     # Day and month cannot be told apart: nothing is better than the wrong one.
     orders = {f[:5] for f in fitting}
     return fitting[0] if fitting and len(orders) == 1 else ""
-
-
-def _fits(cell: str, date_format: str) -> bool:
-    try:
-        datetime.strptime(cell, date_format)
-    except ValueError:
-        return False
-    return True
 
 
 def _is_iso(cell: str) -> bool:
