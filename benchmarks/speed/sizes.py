@@ -13,6 +13,7 @@ from streamssl.config.root import Config
 from streamssl.data.events import Schema
 from streamssl.modalities.sensor.core import SensorCore
 from streamssl.modalities.sensor.modality import SensorModality
+from streamssl.modalities.sensor.windows import SensorWindows
 from streamssl.scorers import ScorerSizes
 from streamssl.scorers.residual import ResidualScorer
 
@@ -22,7 +23,8 @@ class ModelSizes:
     """Taken from the modality, its network and its scorers, once they are built.
 
     Attributes:
-        values: Of one event's network inputs.
+        values: Of one event's network inputs, in training.
+        read: Of what is read to embed one event.
         outputs: Of the networks for one event: embedding and residuals.
         infer: Operations of one event's embedding and residuals; 0 without networks.
         forward: Operations of one sample on its way through encoder and decoder; 0 likewise.
@@ -30,6 +32,7 @@ class ModelSizes:
     """
 
     values: int
+    read: int
     outputs: int
     infer: float
     forward: float
@@ -48,7 +51,8 @@ def sizes_of(config: Config, num_channels: int) -> ModelSizes:
     embedding = config.learner.embedding if config.learner.enabled else 0
     infer, forward = _network_operations(config, modality) if embedding else (0.0, 0.0)
     return ModelSizes(
-        values=sum(int(np.prod(shape)) for shape, _ in modality.spec.arrays.values()),
+        values=sum(array.size for array in _windows(modality)[slice(1)].values()),
+        read=sum(array.size for array in _windows(modality).for_inference(slice(1)).values()),
         outputs=embedding + modality.num_residuals if embedding else 0,
         infer=infer,
         forward=forward,
@@ -71,11 +75,21 @@ def operations_of(work: Callable[[], object]) -> float:
 def _network_operations(config: Config, modality: SensorModality) -> tuple[float, float]:
     network = modality.network(config.learner)
     readout = network.readout()
-    inputs = {name: torch.from_numpy(array) for name, array in modality.spec.zeros(1).items()}
+    windows, only = _windows(modality), slice(1)
+    inputs, read = (
+        {name: torch.from_numpy(array) for name, array in arrays.items()}
+        for arrays in (windows[only], windows.for_inference(only))
+    )
     return (
-        operations_of(lambda: network.infer(inputs, readout)),
+        operations_of(lambda: network.infer(read, readout)),
         operations_of(lambda: network.decode(network.encode(inputs))),
     )
+
+
+def _windows(modality: SensorModality) -> SensorWindows:
+    """One window of zeros."""
+    z_LC = np.zeros((modality.window, len(modality.parts)), np.float32)
+    return SensorWindows(z_LC, np.array([modality.window - 1]), modality.window)
 
 
 def _gaussians(config: Config, modality: SensorModality, embedding: int) -> dict[str, int]:

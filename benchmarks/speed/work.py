@@ -98,7 +98,7 @@ def _embed(sizes: ModelSizes) -> Work:
     if not sizes.infer:
         return Work()
     weights = _FLOAT * sizes.infer / 2 / TILE
-    return Work(sizes.infer, weights + _FLOAT * (sizes.values + sizes.outputs))
+    return Work(sizes.infer, weights + _FLOAT * (sizes.read + sizes.outputs))
 
 
 def _score(sizes: ModelSizes, num_channels: int) -> Work:

@@ -15,6 +15,7 @@ from typing import Annotated, Any, NoReturn
 import typer
 from rich.console import Console
 
+from streamssl.arithmetic.allocator import keep_freed_memory
 from streamssl.cli.options import SetOption
 from streamssl.cli.replay_view import Counts, progress, summary_lines
 from streamssl.config import Config, load_config, secret_values
@@ -138,6 +139,7 @@ def _replay_file(
     from streamssl.stream.statistics_thread import take_short_turns
     from streamssl.transport.files import CsvOptions
 
+    keep_freed_memory()
     take_short_turns()
     if embeddings and not config.learner.enabled:
         raise typer.BadParameter("needs learner.enabled: true", param_hint="--embeddings")

@@ -11,6 +11,7 @@ from functools import cache
 from typing import Any, Self, get_type_hints
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 
 
@@ -66,6 +67,13 @@ def take_rows(value: Any, rows: Any) -> Any:
     if isinstance(value, Mapping):
         return {name: take_rows(column, rows) for name, column in value.items()}
     return value
+
+
+def as_slice(rows: npt.NDArray[np.int64]) -> Any:
+    """Consecutive rows as a slice, of which arrays are views; others as they are."""
+    if len(rows) and rows[-1] - rows[0] == len(rows) - 1 and (np.diff(rows) == 1).all():
+        return slice(int(rows[0]), int(rows[-1]) + 1)
+    return rows
 
 
 def _index(count: int, rows: Any) -> Sequence[int]:

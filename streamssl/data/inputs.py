@@ -38,13 +38,6 @@ class InputSpec(NamedTuple):
             int(np.prod(shape)) * np.dtype(dtype).itemsize for shape, dtype in self.arrays.values()
         )
 
-    def zeros(self, num_rows: int) -> Inputs:
-        """`num_rows` inputs of zeros."""
-        return {
-            name: np.zeros((num_rows, *shape), dtype)
-            for name, (shape, dtype) in self.arrays.items()
-        }
-
 
 class LazyInputs(Protocol):
     """The inputs of a batch's events, made when they are asked for."""
@@ -56,6 +49,10 @@ class LazyInputs(Protocol):
     def __getitem__(self, rows: slice | IntArray) -> Inputs:
         """The rows' inputs: finite, bounded."""
         ...
+
+    def for_inference(self, rows: slice) -> Inputs:
+        """What `Network.infer` reads of the rows: by default their inputs."""
+        return self[rows]
 
 
 class NoInputs(LazyInputs):
@@ -71,11 +68,6 @@ class NoInputs(LazyInputs):
     def __getitem__(self, rows: slice | IntArray) -> Inputs:
         """No array at all, whatever rows are asked for."""
         return {}
-
-
-def num_inputs(inputs: Mapping[str, Any]) -> int:
-    """Rows of inputs that have at least one array."""
-    return len(next(iter(inputs.values())))
 
 
 def take_inputs(inputs: Mapping[str, Any], rows: Any) -> dict[str, Any]:

@@ -14,6 +14,7 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
+from streamssl.arithmetic.allocator import keep_freed_memory
 from streamssl.checkpoint import lock
 from streamssl.codecs.registry import build_codec
 from streamssl.config.root import Config
@@ -162,6 +163,7 @@ def _local(config: Config) -> Host:
     from streamssl.stream import StreamLearner
     from streamssl.stream.statistics_thread import take_short_turns
 
+    keep_freed_memory()
     take_short_turns()
     return LocalHost(StreamLearner.from_config(config), background_save=True)
 

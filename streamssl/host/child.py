@@ -19,6 +19,7 @@ from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
+from streamssl.arithmetic.allocator import keep_freed_memory
 from streamssl.config.root import Config
 from streamssl.data.events import EventBatch, StreamsslError
 from streamssl.data.results import Decisions
@@ -123,6 +124,7 @@ def main() -> None:
         signal.signal(number, signal.SIG_IGN)
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+    keep_freed_memory()
     try:
         serve(socket.socket(fileno=int(sys.argv[1])))
     except (EOFError, BrokenPipeError, ConnectionResetError):

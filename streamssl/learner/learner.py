@@ -109,7 +109,7 @@ class Learner:
         if self._readout is None:
             self._readout = teacher.readout()
         tile = partial(teacher.infer, readout=self._readout)
-        return Inference(*in_tiles(tile, inputs, self._spec, self._device))
+        return Inference(*in_tiles(tile, inputs, self._device))
 
     def learn(
         self,

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from streamssl.data.events import Float32Array
-from streamssl.data.inputs import InputSpec, LazyInputs, num_inputs
+from streamssl.data.inputs import LazyInputs
 
 TILE = 128  # weights are read once a tile, so smaller ones take longer per row
 
@@ -20,7 +20,6 @@ TILE = 128  # weights are read once a tile, so smaller ones take longer per row
 def in_tiles(
     function: Callable[[dict[str, Tensor]], tuple[Tensor, ...]],
     inputs: LazyInputs,
-    spec: InputSpec,
     device: torch.device,
 ) -> tuple[Float32Array, ...]:
     """Apply `function` to tiles of `TILE` inputs, the last one padded with zeros.
@@ -28,13 +27,15 @@ def in_tiles(
     Inputs are made tile by tile, while they fit the processor's cache, in buffers of ours: so
     alignment does not depend on theirs.
     """
-    tile = {name: torch.from_numpy(array) for name, array in spec.zeros(TILE).items()}
+    tile: dict[str, Tensor] = {}
     given: list[tuple[Tensor, ...]] = []
     for begin in range(0, max(len(inputs), 1), TILE):
-        rows = inputs[begin : begin + TILE]
-        for name, buffer in tile.items():
-            buffer.numpy()[: num_inputs(rows)] = rows[name]
-            buffer[num_inputs(rows) :] = 0
+        for name, array in inputs.for_inference(slice(begin, begin + TILE)).items():
+            rows = torch.from_numpy(array)
+            if name not in tile:
+                tile[name] = rows.new_zeros((TILE, *rows.shape[1:]))
+            tile[name][: len(rows)] = rows
+            tile[name][len(rows) :] = 0
         given.append(function({name: buffer.to(device) for name, buffer in tile.items()}))
     columns = zip(*given, strict=True)
     return tuple(torch.cat(column)[: len(inputs)].cpu().numpy() for column in columns)

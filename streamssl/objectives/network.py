@@ -29,7 +29,7 @@ class Network(nn.Module):
         """Embedding `[B, D]`, and residuals `[B, R]` (actual minus expected), part fastest.
 
         Args:
-            inputs: A tile of them, always of the same size.
+            inputs: A tile of `LazyInputs.for_inference`, always of the same size.
             readout: What `readout` gave for these weights.
         """
         raise NotImplementedError

@@ -18,7 +18,7 @@ import torch
 from streamssl.arithmetic.moments import deviation
 from streamssl.arithmetic.tiles import Tiling, grouped_matmul
 from streamssl.data.events import BoolArray, Float32Array, FloatArray, IntArray
-from streamssl.data.keys import Runs, check_shape
+from streamssl.data.keys import Runs, check_shape, of_rows
 from streamssl.scorers import attribution
 from streamssl.scorers.moment_bank import SEED_ROWS, MomentBank, extended
 
@@ -120,6 +120,19 @@ class GaussianBank(MomentBank):
         gradient_BF = gradient_NRF.reshape(-1, self.num_features)[tiling.place_B]
         return Distances(self._scores(tiling, y_NRF), gradient_BF)
 
+    def standing_out(self, entry_B: IntArray, gradient_BF: Float32Array) -> Float32Array:
+        """`[B, F]` |g_f| / sqrt(P_ff): how far each feature is from what the others say.
+
+        Args:
+            entry_B: Entry of each row.
+            gradient_BF: Of `distances_and_gradients`.
+        """
+        runs = Runs(entry_B)
+        least_KF = np.maximum(self.precision_EF[runs.slots], np.float32(attribution.SMALLEST))
+        size_BF: Float32Array = np.abs(gradient_BF)
+        size_BF *= of_rows(1.0 / np.sqrt(least_KF), runs.group)
+        return size_BF
+
     def contributions(
         self,
         entry_A: IntArray,
@@ -194,15 +207,17 @@ class GaussianBank(MomentBank):
         covariance = self.covariance_EFF[entries].astype(np.float64)
         variance = np.diagonal(covariance, axis1=1, axis2=2)
         scale = deviation(self.mean_EF[entries] + self.origin_EF[entries], variance)
-        correlation = covariance / (scale[:, :, None] * scale[:, None, :])
+        inverse_scale = 1.0 / scale
+        correlation = covariance * inverse_scale[:, :, None]
+        correlation *= inverse_scale[:, None, :]
         early_E1 = 1.0 / np.maximum(self.weight_E[entries], 1.0)[:, None]
         ridge_EF = self.ridge * (1.0 + self.early_F * early_E1)
-        correlation += ridge_EF[:, :, None] * np.eye(self.num_features)
+        np.einsum("eff->ef", correlation)[...] += ridge_EF
         lower = torch.from_numpy(np.linalg.cholesky(correlation))
         one = torch.eye(self.num_features, dtype=lower.dtype)
         inverse = torch.linalg.solve_triangular(lower, one, upper=False).numpy()
         self.whiten_EFF[entries] = inverse.transpose(0, 2, 1)
-        self.inverse_scale_EF[entries] = 1.0 / scale
+        self.inverse_scale_EF[entries] = inverse_scale
         self.unrefreshed_E[entries] = 0.0
         self._renew_precision(entries)
 

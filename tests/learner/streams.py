@@ -6,12 +6,15 @@ N = windows, T = steps, C = channels.
 from __future__ import annotations
 
 import numpy as np
+import torch
 
 from streamssl.config.sections import LearnConfig, LearnerConfig, ObjectivesConfig, ReplayConfig
 from streamssl.data.events import Float32Array, FloatArray, IntArray
 from streamssl.data.inputs import Inputs, InputSpec, LazyInputs, take_inputs
 from streamssl.learner import Learner, LearnReport
+from streamssl.modalities.sensor.encoder import block_means, block_sizes
 from streamssl.modalities.sensor.network import SensorNetwork
+from streamssl.modalities.sensor.views import past
 
 NUM_STEPS, NUM_CHANNELS, EPOCH = 8, 3, 24
 LEARNER = LearnerConfig(embedding=8, hidden=16, projection=8)
@@ -37,6 +40,12 @@ class Held(LazyInputs):
 
     def __getitem__(self, rows: slice | IntArray) -> Inputs:
         return {"window": self.x_NTC[rows]}
+
+    def for_inference(self, rows: slice) -> Inputs:
+        x_NTC = torch.from_numpy(self.x_NTC[rows])
+        sizes = block_sizes(*x_NTC.shape[1:])
+        windows = {"summary": x_NTC, "before": past(x_NTC)}
+        return {name: block_means(x, sizes).numpy() for name, x in windows.items()}
 
 
 def spec_of(num_channels: int, window: int) -> InputSpec:

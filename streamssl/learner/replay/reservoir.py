@@ -58,7 +58,9 @@ class Reservoir(Policy):
         if len(event_time_N) == 0 or self.capacity == 0:
             return
         place_N = self._places(len(event_time_N), generator)
-        chosen = last_writers(place_N, self.capacity)
+        chosen: Any = last_writers(place_N, self.capacity)
+        if len(chosen) == len(place_N):  # A slice copies nothing.
+            chosen = slice(None)
         for name, held in self._inputs.items():
             held[place_N[chosen]] = _halved(inputs[name][chosen], held.dtype)
         self._event_time[place_N[chosen]] = event_time_N[chosen]

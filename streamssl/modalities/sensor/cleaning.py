@@ -16,6 +16,7 @@ from typing import Any
 
 import numpy as np
 
+from streamssl.data.columns import as_slice
 from streamssl.data.events import BoolArray, IntArray
 from streamssl.data.keys import KeyColumns, Runs
 from streamssl.modalities.sensor.context import SensorContext
@@ -80,9 +81,9 @@ class CleanedContext:
         slots = np.unique(plain.slot_B[far_B | apart_B])
         if not len(slots):
             return None
-        rows = np.flatnonzero(np.isin(plain.slot_B, slots))
+        rows = as_slice(np.flatnonzero(np.isin(plain.slot_B, slots)))
         found, seen, advance = self._walk(plain.take(rows), entry_B[rows], far_B[rows])
-        return rows[found], seen, advance
+        return np.arange(len(far_B))[rows][found], seen, advance
 
     def _walk(
         self, plain: Features, entry_R: IntArray, far_R: BoolArray
@@ -98,10 +99,11 @@ class CleanedContext:
             end_K = np.minimum(next_K[keys] + STRETCH, stop_K[keys])
             places = np.concatenate([np.arange(*x) for x in zip(next_K[keys], end_K, strict=True)])
             rows = runs.order[places]
+            taken = as_slice(rows)
             fresh = keys[apart.far_at[keys] == NEVER]
             self._begin(plain, runs, fresh, next_K[fresh], apart)
             stretch = Stretch(
-                self._context, self._gaussians, plain.take(rows), entry_R[rows], apart.take(keys)
+                self._context, self._gaussians, plain.take(taken), entry_R[taken], apart.take(keys)
             )
             kept_R, part = stretch.run()
             apart.put(keys, stretch.apart)

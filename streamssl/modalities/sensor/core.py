@@ -28,7 +28,6 @@ from streamssl.modalities.sensor.first_rows import forget_impossible
 from streamssl.modalities.sensor.gaussians import EVIDENCE, SensorGaussians
 from streamssl.modalities.sensor.levels import ChannelLevels
 from streamssl.modalities.sensor.liveliness import Liveliness
-from streamssl.scorers import attribution
 from streamssl.scorers.base import FITTED_ROWS, Admitted, Core, Measurement, Seen
 
 # docs/research-log.md, "Constants of the arithmetic"
@@ -120,8 +119,9 @@ class SensorCore(Core[SensorMeasured]):
             bank = self.gaussians[kind]
             if kind == "lagged":
                 score_B, gradient_BF = bank.distances_and_gradients(tiling, x_BF[kind])
-                measured.top_B[:] = self._top_channels(gradient_BF, entry_B)
-                size_BC = self.gaussians.sizes(gradient_BF, entry_B)
+                size_BF = bank.standing_out(entry_B, gradient_BF)
+                measured.top_B[:] = self._top_channels(gradient_BF, size_BF, entry_B)
+                size_BC = self.gaussians.newest(size_BF, entry_B)
                 measured.channel_B[:] = size_BC.argmax(1)
                 measured.innovation_B[:] = size_BC.max(1)
             else:
@@ -136,18 +136,19 @@ class SensorCore(Core[SensorMeasured]):
         if cleaned is not None:
             self.cleaned.write(cleaned)
 
-    def _top_channels(self, gradient_BF: Float32Array, entry_B: IntArray) -> IntArray:
+    def _top_channels(
+        self, gradient_BF: Float32Array, size_BF: Float32Array, entry_B: IntArray
+    ) -> IntArray:
         """`[B]` channel with the largest contribution to the lagged distance.
 
         Of single features, g_f^2 / P_ff with g = P z: that of blocks costs more than the score.
         """
         vector, bank = self.gaussians.vectors["lagged"], self.gaussians["lagged"]
-        if vector.projected:
-            projection_XF = self.gaussians.projection("lagged")
-            found = bank.contributions(entry_B, gradient_BF, vector.num_channels, projection_XF)
-            return found.argmax(1)
-        single_BF = gradient_BF**2 / np.maximum(bank.precision_EF[entry_B], attribution.SMALLEST)
-        return single_BF.reshape(-1, vector.num_blocks, vector.num_channels).max(1).argmax(1)
+        if not vector.projected:
+            return size_BF.argmax(1) % vector.num_channels
+        projection_XF = self.gaussians.projection("lagged")
+        found = bank.contributions(entry_B, gradient_BF, vector.num_channels, projection_XF)
+        return found.argmax(1)
 
     def _scoring_entries(self, own_B: IntArray) -> IntArray:
         """The own entry; while it has under 256 rows, the shared one if that has twice as many."""

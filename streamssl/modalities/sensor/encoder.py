@@ -5,8 +5,9 @@ B = events, T = steps, S = summary rows, C = channels, M = mixed channels, D = e
 
 from __future__ import annotations
 
-from functools import reduce
+from collections.abc import Sequence
 from itertools import groupby
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -49,9 +50,15 @@ def block_means(x_BTC: Tensor, sizes: list[int]) -> Tensor:
         end = begin + num_blocks * size
         rows = x_BTC[:, begin:end]
         blocks = rows.reshape(len(x_BTC), num_blocks, size, x_BTC.shape[2])
-        parts.append(rows if size == 1 else reduce(torch.add, blocks.unbind(2)) / size)
+        parts.append(rows if size == 1 else total(blocks.unbind(2)) / size)
         begin = end
     return torch.cat(parts, 1)
+
+
+def total(rows: Sequence[Any]) -> Any:
+    """Sum of arrays or tensors, in one order: that of the halves' sums."""
+    half = len(rows) // 2
+    return total(rows[:half]) + total(rows[half:]) if half else rows[0]
 
 
 class WindowEncoder(nn.Module):

@@ -14,7 +14,6 @@ from streamssl.arithmetic.tiles import tile_rows
 from streamssl.data.events import BoolArray, Float32Array, FloatArray, IntArray
 from streamssl.modalities.sensor.features import SensorMeasured
 from streamssl.modalities.sensor.vectors import ChannelVector, num_lags, num_last
-from streamssl.scorers.attribution import SMALLEST
 from streamssl.scorers.base import FITTED_ROWS
 from streamssl.scorers.gaussian_bank import Distances, GaussianBank
 
@@ -90,20 +89,18 @@ class SensorGaussians:
             flat_BX = z_BX if shared_B.all() else flat_BX.copy()
             flat_BX[shared_B] = z_BX[shared_B]
         gradient_BF = bank.distances_and_gradients(tile_rows(entry_B), flat_BX).gradient_BF
-        return gradient_BF, self.sizes(gradient_BF, entry_B)
+        return gradient_BF, self.newest(bank.standing_out(entry_B, gradient_BF), entry_B)
 
-    def sizes(self, gradient_BF: Float32Array, entry_B: IntArray) -> Float32Array:
-        """`[B, C]` |v_c| / sqrt(P_cc), v = P z at the newest values.
+    def newest(self, size_BF: Float32Array, entry_B: IntArray) -> Float32Array:
+        """`[B, C]` of lagged features that stand out so far, those of the newest values.
 
         It is 0 where vectors are projected, and where too few rows were learned.
         """
-        vector, bank = self.vectors["lagged"], self.banks["lagged"]
+        vector = self.vectors["lagged"]
         if vector.projected:
             return np.zeros((len(entry_B), vector.num_channels), np.float32)
-        newest = slice(-vector.num_channels, None)
-        root_BC = np.sqrt(np.maximum(bank.precision_EF[entry_B, newest], np.float32(SMALLEST)))
-        fitted_B1 = bank.fitted(FITTED_ROWS)[entry_B, None]
-        return (np.abs(gradient_BF[:, newest]) / root_BC * fitted_B1).astype(np.float32)
+        fitted_B1 = self.banks["lagged"].fitted(FITTED_ROWS)[entry_B, None]
+        return size_BF[:, -vector.num_channels :] * fitted_B1
 
     def projection(self, kind: str) -> Float32Array | None:
         """`[X, F]` the projection that a kind's vector goes through, None for none."""

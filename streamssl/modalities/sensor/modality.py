@@ -16,16 +16,15 @@ from streamssl.config.sections import LearnerConfig, SensorConfig
 from streamssl.data.events import (
     BoolArray,
     EventBatch,
-    Float32Array,
     FloatArray,
     IntArray,
     Schema,
 )
-from streamssl.data.inputs import Inputs, InputSpec, LazyInputs
+from streamssl.data.inputs import InputSpec
 from streamssl.data.keys import KeyColumns
 from streamssl.data.results import Values
 from streamssl.modalities.base import Modality, Reading
-from streamssl.modalities.sensor.context import Advance, History, SensorContext, pieces
+from streamssl.modalities.sensor.context import Advance, History, SensorContext
 from streamssl.modalities.sensor.core import SensorCore
 from streamssl.modalities.sensor.features import SensorMeasured
 from streamssl.modalities.sensor.leaky import SQUASH
@@ -33,31 +32,7 @@ from streamssl.modalities.sensor.network import SensorNetwork
 from streamssl.modalities.sensor.normaliser import Normaliser
 from streamssl.modalities.sensor.origins import Origins, OriginsOfBatch
 from streamssl.modalities.sensor.vectors import num_recent
-
-
-class SensorWindows(LazyInputs):
-    """The last rows of each event's key: within +-5, 0 where unseen.
-
-    Args:
-        z_LC: Standardised rows, one key after another.
-        place_B: Where each event's row is.
-        steps: T.
-    """
-
-    def __init__(self, z_LC: Float32Array, place_B: IntArray, steps: int) -> None:
-        self._shape = (steps, z_LC.shape[1])
-        self._first_B = (place_B - steps + 1) * z_LC.shape[1]
-        # Rows of a key are neighbours, so a window is one piece of memory.
-        self._pieces = pieces(z_LC, steps)
-
-    def __len__(self) -> int:
-        """Number of events."""
-        return len(self._first_B)
-
-    def __getitem__(self, rows: slice | IntArray) -> Inputs:
-        """`[rows, T, C]` windows."""
-        flat = self._pieces[self._first_B[rows]]
-        return {"window": flat.reshape(len(flat), *self._shape)}
+from streamssl.modalities.sensor.windows import SensorWindows
 
 
 class SensorModality(Modality[SensorMeasured]):
@@ -126,7 +101,8 @@ class SensorModality(Modality[SensorMeasured]):
 
     def inputs(self, rows: History) -> SensorWindows:
         """The last rows of each event's key, standardised."""
-        return SensorWindows(rows.standardised(SQUASH), rows.place_B, self.window)
+        z_LC = rows.standardised(SQUASH)
+        return SensorWindows(z_LC, rows.place_B, self.window, next_step=self._next_step)
 
     def network(self, config: LearnerConfig) -> SensorNetwork:
         """A student of windows."""

@@ -121,14 +121,13 @@ class SensorNetwork(Network):
         Actual minus expected, x - x': of the last row and of the window's mean reconstructed by
         the decoder and, with `next_step`, of the last row predicted from the rows before it.
         """
-        x_BTC = inputs["window"]
-        summary_BSC = self.encoder.summarise(x_BTC)
+        summary_BSC = inputs["summary"]
         embedding_BD = self.embed(summary_BSC)
         reconstructed_BR = nn.functional.linear(embedding_BD, readout.weight_RD, readout.bias_R)
-        last_BC = x_BTC[:, -1]
+        last_BC = summary_BSC[:, -1]  # A block of one row.
         mean_BC = (summary_BSC * self.encoder.share_S[:, None]).sum(1)
         residual_BR = torch.cat([last_BC, mean_BC], 1) - reconstructed_BR
         if self.next_step:
-            surprise_BC = last_BC - self.predict(self.encode(self.past(inputs)))
+            surprise_BC = last_BC - self.predict(self.embed(inputs["before"]))
             residual_BR = torch.cat([residual_BR, surprise_BC], 1)
         return embedding_BD, residual_BR
