@@ -15,7 +15,7 @@ from streamssl.arithmetic.histogram import NUM_BINS
 from streamssl.config.root import Config
 from streamssl.learner.tiles import TILE
 from streamssl.scorers.gaussian_bank import REFRESH_MAX
-from streamssl.stream import CHUNK_ROWS
+from streamssl.stream.rows import CHUNK_ROWS
 
 _FLOAT = 4
 _JOURNAL_BYTES = 200

@@ -18,6 +18,7 @@ from streamssl.codecs.remedies import remedy, remedy_of
 from streamssl.config import Config
 from streamssl.data.channels import Choice, against
 from streamssl.data.events import BadFields, BoolArray, DeadLetter, EventBatch, FloatArray, Slice
+from streamssl.data.listing import listed
 
 MAX_SHOWN = 20
 # From so many events on, a key for every event is no chance.
@@ -68,14 +69,14 @@ def _channels(decoder: Decoder, choice: Choice) -> Iterator[str]:
         yield "  input.numbers_as_text where they are written as text"
     else:
         how = "auto, by this sample" if decoder.named is None else "modality"
-        yield f"channels: {_listed(schema.fields + schema.texts)} ({how})"
+        yield f"channels: {listed(schema.fields + schema.texts)} ({how})"
     for name, _, hint in choice.left_out[:MAX_SHOWN]:
         yield f"  without {name}: {hint}"
     if len(choice.left_out) > MAX_SHOWN:
         yield f"  without {len(choice.left_out) - MAX_SHOWN} more fields"
     if choice.absent:
         absent = list(choice.absent)
-        yield f"  no message has {_listed(absent)}: correct the names in the section modality"
+        yield f"  no message has {listed(absent)}: correct the names in the section modality"
         yield from (f"  {name}: {hint}" for name, hint in list(choice.absent.items())[:MAX_SHOWN])
 
 
@@ -93,12 +94,12 @@ def _keys(config: Config, batch: EventBatch, choice: Choice) -> Iterator[str]:
     yield f"keys ({source}): {len(named)} in {len(keys)} events, {num_without} without one"
     if num_without > len(keys) / 2:
         found = [left.name for left in choice.left_out if left.reason == "key"]
-        where = f"; {_listed(found)} may be it" if found else ""
+        where = f"; {listed(found)} may be it" if found else ""
         yield "  most events have no key, and are one stream: set input.key_field where there are"
         yield f"  several machines or sensors, or key the records{where}"
     spread = [key for key, places in named.items() if len(places) > 1]
     if spread:
-        yield f"  in several partitions, each of which learns it anew: {_listed(spread)}; let the"
+        yield f"  in several partitions, each of which learns it anew: {listed(spread)}; let the"
         yield "  producer choose the partition by the key"
     if len(named) == len(keys) >= LEAST_EVENTS:
         yield "  every event has a key of its own, and none lives long enough to be judged: set"
@@ -164,11 +165,6 @@ def _dead_letters(
         yield f"    {remedy_of(first)}"
     if len(kinds) > MAX_SHOWN:
         yield f"  and {len(kinds) - MAX_SHOWN} more kinds"
-
-
-def _listed(names: Sequence[str]) -> str:
-    shown = ", ".join(names[:MAX_SHOWN])
-    return f"{shown} and {len(names) - MAX_SHOWN} more" if len(names) > MAX_SHOWN else shown
 
 
 def _moment(seconds: float) -> str:

@@ -5,7 +5,7 @@ B = rows, C = numbers of an event.
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 
 import numpy as np
 import pyarrow as pa
@@ -13,7 +13,7 @@ import pyarrow as pa
 from streamssl.codecs import arrow_columns
 from streamssl.codecs.bad_fields import FieldPolicy, Kept, named_detail
 from streamssl.codecs.base import Sample
-from streamssl.codecs.dead_letters import Fault, UnreadableError, bad_time_fault, listed
+from streamssl.codecs.dead_letters import MAX_NAMES_SHOWN, Fault, UnreadableError, bad_time_fault
 from streamssl.codecs.keys import record_keys
 from streamssl.codecs.remedies import OTHER_FIELDS, ROLES, UNDECIDED
 from streamssl.codecs.row_sample import sampled_rows
@@ -22,6 +22,7 @@ from streamssl.codecs.texts import long_texts, missing_texts
 from streamssl.config.sections import InputConfig
 from streamssl.data.arrow_types import column_at, has_column
 from streamssl.data.events import BoolArray, FloatArray, Message, Schema
+from streamssl.data.listing import listed
 from streamssl.data.times import bad_times
 
 
@@ -140,8 +141,8 @@ class ArrowLayout:
         absent = {name for name in wanted if not has_column(rows.schema, name)}
         has_none = len(absent) == len(wanted) and not by_list
         if has_none:
-            told = f"has none of the columns {listed([*schema.fields, *schema.texts])}; there are "
-            names = listed(rows.schema.names) or "none"
+            told = f"has none of the columns {_listed([*schema.fields, *schema.texts])}; there are "
+            names = _listed(rows.schema.names) or "none"
             raise UnreadableError("missing_field", told + names, OTHER_FIELDS)
         if absent and self._required:
             raise UnreadableError("missing_field", f"no column {min(absent)!r}")
@@ -167,6 +168,10 @@ class ArrowLayout:
 
 def _column(rows: pa.RecordBatch, name: str, role: str) -> pa.Array:
     if not has_column(rows.schema, name):
-        told = f"no column {name!r} (input.{role}); there are {listed(rows.schema.names)}"
+        told = f"no column {name!r} (input.{role}); there are {_listed(rows.schema.names)}"
         raise UnreadableError("missing_field", told, ROLES[role])
     return column_at(rows, name)
+
+
+def _listed(names: Sequence[str]) -> str:
+    return listed(map(repr, names), MAX_NAMES_SHOWN)

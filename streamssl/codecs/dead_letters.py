@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import NamedTuple
 
 from streamssl.data.events import DeadLetter, Headers, OutputRecord
@@ -49,18 +48,6 @@ def bad_time_fault(name: str, cell: object, wanted: str = TIMES_READ) -> Fault:
     """
     told = "null" if cell is None else repr(str(cell))[:MAX_CELL_CHARS]
     return Fault("bad_time", f"{name!r} holds {told}, not {wanted}")
-
-
-def listed(names: Sequence[str]) -> str:
-    """The first few names, and how many more there are, for the detail of a fault.
-
-    Example:
-        >>> listed(["rpm", "flow"])
-        "'rpm', 'flow'"
-    """
-    shown = ", ".join(map(repr, names[:MAX_NAMES_SHOWN]))
-    more = len(names) - MAX_NAMES_SHOWN
-    return f"{shown} and {more} more" if more > 0 else shown
 
 
 class UnreadableError(Exception):

@@ -8,9 +8,10 @@ from itertools import islice
 from streamssl.codecs.base import Decoder, Sample
 from streamssl.codecs.fields import NO_COLUMNS
 from streamssl.codecs.remedies import remedy
-from streamssl.codecs.table_fields import MAX_NAMES_SHOWN, SAMPLE_ROWS, TableError
-from streamssl.data.channels import FIRST_EVENTS, Choice, against
+from streamssl.codecs.table_fields import TableError
+from streamssl.data.channels import FIRST_EVENTS, SAMPLE_ROWS, Choice, against
 from streamssl.data.events import Message, Slice
+from streamssl.data.listing import MAX_SHOWN
 
 
 def messages_choice(pieces: Iterable[list[Message]], decoder: Decoder) -> Choice:
@@ -39,7 +40,7 @@ def check_readable(first: Slice, decoder: Decoder, chosen: Choice) -> None:
     if len(decoded.batch) or not decoded.dead_letters:
         return
     letter = decoded.dead_letters[0]
-    hints = [f"{name!r}: {hint}" for name, _, hint in chosen.left_out[:MAX_NAMES_SHOWN]]
+    hints = [f"{name!r}: {hint}" for name, _, hint in chosen.left_out[:MAX_SHOWN]]
     mends = hints if chosen.schema is None else [_remedy(letter.reason)]
     raise TableError(
         f"none of the first {first.stop - first.start} rows can be read: {letter.reason}: "

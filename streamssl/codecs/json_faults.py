@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import msgspec
 
-from streamssl.codecs.dead_letters import Fault, listed
+from streamssl.codecs.dead_letters import MAX_NAMES_SHOWN, Fault
 from streamssl.codecs.json_fields import raw_at, raw_fields, told_fields
 from streamssl.codecs.json_text import FRAME_BYTES, frame_id, likely_kind
 from streamssl.codecs.remedies import (
@@ -20,6 +20,7 @@ from streamssl.codecs.remedies import (
 )
 from streamssl.config.sections import InputConfig
 from streamssl.data.events import Schema
+from streamssl.data.listing import listed
 from streamssl.data.number_texts import told_text
 
 _EXPECTED = re.compile(r"Expected .*, got `(\w+)`(?: - at `\$\.?(.*)`)?")
@@ -84,7 +85,7 @@ class JsonFaults:
             names: Of the fields that are there.
         """
         role = self._role(name)
-        there = f"; there are {listed(names)}" if names else ""
+        there = f"; there are {listed(map(repr, names), MAX_NAMES_SHOWN)}" if names else ""
         path = ", and no such path" if "." in name else ""
         return Fault("missing_field", f"no field {name!r}{_told(role)}{path}{there}", _remedy(role))
 
@@ -94,7 +95,8 @@ class JsonFaults:
         if not wanted:
             told = f"carries no field to learn from; {told_fields(value)}"
             return Fault("missing_field", told, UNDECIDED)
-        told = f"carries none of the fields {listed(wanted)}; {told_fields(value)}"
+        names = listed(map(repr, wanted), MAX_NAMES_SHOWN)
+        told = f"carries none of the fields {names}; {told_fields(value)}"
         return Fault("missing_field", told, OTHER_FIELDS)
 
     def off_path(self, name: str, *, is_null: bool) -> Fault:

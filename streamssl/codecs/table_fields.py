@@ -19,6 +19,7 @@ from streamssl.data.arrow_types import is_list, is_moment, is_nested, is_number,
 from streamssl.data.channels import (
     FIRST_EVENTS,
     REASONS,
+    SAMPLE_ROWS,
     Choice,
     LeftOut,
     SampledEvent,
@@ -26,10 +27,8 @@ from streamssl.data.channels import (
     is_ignored,
 )
 from streamssl.data.events import MARKS, UNREADABLE, UNTYPED, Schema, StreamsslError
+from streamssl.data.listing import MAX_SHOWN, listed
 from streamssl.data.typed_cells import INDEX_PREFIX
-
-SAMPLE_ROWS = 1_000
-MAX_NAMES_SHOWN = 20
 
 
 class TableError(StreamsslError):
@@ -133,7 +132,7 @@ def _check_rows(reasons: Sequence[str | None], time_problem: str) -> None:
 
 
 def _without_numbers(schema: pa.Schema, found: Choice) -> TableError:
-    told = "".join(f"; {name!r}: {hint}" for name, _, hint in found.left_out[:MAX_NAMES_SHOWN])
+    told = "".join(f"; {name!r}: {hint}" for name, _, hint in found.left_out[:MAX_SHOWN])
     return TableError(
         f"no column holds numbers; {_listing(column_names(schema))}; those of time and key and "
         f"the ignored ones do not count, numbers are written as 1.5 or 1e-3{told}"
@@ -296,6 +295,4 @@ def _is_number(field: pa.Field, seen: CellCounts, *, any_rows: bool) -> bool:
 
 
 def _listing(names: Sequence[str]) -> str:
-    shown = ", ".join(repr(name) for name in names[:MAX_NAMES_SHOWN])
-    more = f" and {len(names) - MAX_NAMES_SHOWN} more" if len(names) > MAX_NAMES_SHOWN else ""
-    return f"the columns are {shown}{more}" if names else "the table has no columns"
+    return f"the columns are {listed(map(repr, names))}" if names else "the table has no columns"

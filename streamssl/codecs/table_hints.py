@@ -11,10 +11,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from streamssl.codecs.cells import numbers, texts
-from streamssl.codecs.table_fields import SAMPLE_ROWS, column_names
+from streamssl.codecs.table_fields import column_names
 from streamssl.codecs.table_times import digits_hint, time_digits, time_hint
 from streamssl.config.sections import InputConfig
-from streamssl.data.channels import REASONS, Choice, is_ignored
+from streamssl.data.channels import REASONS, SAMPLE_ROWS, Choice, is_ignored
 from streamssl.data.events import Schema
 
 _KEY = re.compile(

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
 
 from streamssl.config.root import Config
 from streamssl.data.channels import is_ignored
 from streamssl.data.events import Schema
-
-MAX_NAMES_SHOWN = 20
+from streamssl.data.listing import listed
 
 
 def disagreement(
@@ -28,8 +26,8 @@ def disagreement(
         return None
     verb = "checkpoint migrate" + (f" --init-from {folder} --save NEW_FOLDER" if folder else "")
     return (
-        f"{where} was learnt from the channels {listed(learnt.names)}, but the configuration "
-        f"(modality and input) asks for {listed(wanted.names)}; go back to the first, or change "
+        f"{where} was learnt from the channels {_named(learnt)}, but the configuration "
+        f"(modality and input) asks for {_named(wanted)}; go back to the first, or change "
         f"the state's channels with `streamssl {verb}`, which keeps what still fits"
         + (", and begin from NEW_FOLDER" if folder else "")
     )
@@ -55,7 +53,5 @@ def channel_changes(before: Schema, after: Schema) -> dict[str, list[str]]:
     }
 
 
-def listed(names: Sequence[str]) -> str:
-    """The first names in words, and how many more there are."""
-    more = f" and {len(names) - MAX_NAMES_SHOWN} more" if len(names) > MAX_NAMES_SHOWN else ""
-    return f"{', '.join(names[:MAX_NAMES_SHOWN]) or 'none'}{more}"
+def _named(schema: Schema) -> str:
+    return listed(schema.names) or "none"

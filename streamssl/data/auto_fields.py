@@ -15,13 +15,20 @@ import pyarrow as pa
 from pyarrow import types
 
 from streamssl.data.arrow_types import float64, is_moment, is_number, is_text
-from streamssl.data.channels import FIRST_EVENTS, MAX_FIELDS, REASONS, LeftOut, SampledEvent, choose
+from streamssl.data.channels import (
+    FIRST_EVENTS,
+    MAX_FIELDS,
+    REASONS,
+    SAMPLE_ROWS,
+    LeftOut,
+    SampledEvent,
+    choose,
+)
+from streamssl.data.listing import listed
 from streamssl.data.schema import FloatArray
 from streamssl.data.typed_cells import INDEX_PREFIX, typed_cells
 
 NUM_SAMPLE = 200
-SAMPLE_ROWS = 1_000
-MAX_NAMES_SHOWN = 20
 _PIECE = 64
 # A column that is none has in its place why: its cells are of several kinds, say.
 Named = Mapping[str, pa.Array | str]
@@ -97,25 +104,16 @@ def auto_fields(
 
 def told(left_out: Sequence[LeftOut]) -> str:
     """Columns and why they are left out, as part of a sentence."""
-    shown = ", ".join(f"{name!r}: {hint}" for name, _, hint in left_out[:MAX_NAMES_SHOWN])
-    return shown + _more(len(left_out))
+    return listed(f"{name!r}: {hint}" for name, _, hint in left_out)
 
 
 def listing(named: Named) -> str:
     """The columns of a table and their types, as part of a sentence."""
     kinds = (
         f"{name!r} ({'mixed' if isinstance(column, str) else column.type})"
-        for name, column in list(named.items())[:MAX_NAMES_SHOWN]
+        for name, column in named.items()
     )
-    return (
-        f"the columns are {', '.join(kinds)}{_more(len(named))}"
-        if named
-        else "there are no columns"
-    )
-
-
-def _more(num: int) -> str:
-    return f" and {num - MAX_NAMES_SHOWN} more" if num > MAX_NAMES_SHOWN else ""
+    return f"the columns are {listed(kinds)}" if named else "there are no columns"
 
 
 def _chosen(

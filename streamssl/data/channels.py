@@ -28,6 +28,8 @@ from streamssl.data.schema import FloatArray, Schema
 
 # Events that decide: those of the first epoch.
 FIRST_EVENTS = 32
+# Rows of a file or table among which they are looked for.
+SAMPLE_ROWS = 1_000
 MAX_FIELDS = 4_096
 RARE_EVENTS = 2
 DAY_S = 86_400.0

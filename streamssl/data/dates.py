@@ -40,9 +40,13 @@ _FAR_S = 3_155_760_000.0
 def formats_of(texts: Sequence[str]) -> list[str]:
     """Formats, as `strptime` has them, that all of some texts fit: two where day and month do.
 
+    Before dots the day comes first, if it can.
+
     Example:
         >>> formats_of(["01/03/2026 08:00"]), formats_of(["03/20/2026 08:00:00 AM"])
         (['%d/%m/%Y %H:%M', '%m/%d/%Y %H:%M'], ['%m/%d/%Y %I:%M:%S %p'])
+        >>> formats_of(["01.03.2026"])
+        ['%d.%m.%Y']
     """
     texts = [text.strip() for text in texts[:NUM_LOOKED_AT]]
     if not texts or not all(len(text) < NUM_LOOKED_AT and _DATED.fullmatch(text) for text in texts):
@@ -53,6 +57,8 @@ def formats_of(texts: Sequence[str]) -> list[str]:
         return [_C_FORMAT + zone]
     cuts = [match.start() if (match := _CLOCK.search(text)) else len(text) for text in bare]
     days = _fitting([text[:cut] for text, cut in zip(bare, cuts, strict=True)], _DAYS)
+    if any(day.startswith("%d.") for day in days):
+        days = [day for day in days if day.startswith("%d.")]
     hours = [text[cut:] for text, cut in zip(bare, cuts, strict=True)]
     clocks = _fitting(hours, _CLOCKS) if any(hours) else [""]
     return [day + clock + zone for day in days for clock in clocks[:1]][:MAX_FORMATS]

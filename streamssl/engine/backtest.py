@@ -14,12 +14,12 @@ from streamssl.codecs.first_messages import check_readable, messages_choice
 from streamssl.codecs.json import JsonDecoder
 from streamssl.codecs.rows import empty_batch
 from streamssl.codecs.table import TableCodec, TableDecoder
-from streamssl.codecs.table_fields import SAMPLE_ROWS, table_choice
+from streamssl.codecs.table_fields import table_choice
 from streamssl.codecs.table_hints import option_hints
 from streamssl.codecs.table_sample import first_rows
 from streamssl.codecs.table_times import time_digits
 from streamssl.config.root import Config
-from streamssl.data.channels import Choice
+from streamssl.data.channels import SAMPLE_ROWS, Choice
 from streamssl.data.events import Slice
 from streamssl.engine.engine import Engine
 from streamssl.engine.summary import Summary

@@ -15,9 +15,10 @@ from streamssl.checkpoint import (
     check_owner,
     note_owner,
 )
-from streamssl.config.agreement import channel_changes, disagreement, listed
+from streamssl.config.agreement import channel_changes, disagreement
 from streamssl.config.environment import environment_hash
 from streamssl.config.root import Config
+from streamssl.data.listing import listed
 from streamssl.engine.input_topic import other_topic
 from streamssl.engine.journal_checks import Records
 from streamssl.engine.ports import Ports
@@ -187,7 +188,7 @@ def _check_topic(
 def _tell_migrated(positions: Positions, host: Host) -> None:
     if positions.migrated_from and host.schema:
         changes = channel_changes(positions.migrated_from, host.schema)
-        kept, new, gone = map(listed, changes.values())
+        kept, new, gone = (listed(names) or "none" for names in changes.values())
         tell(log, "migrated", kept=kept, new=new, gone=gone)
 
 

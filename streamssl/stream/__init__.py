@@ -21,9 +21,6 @@ from streamssl.stream.migrate import migrate_model
 from streamssl.stream.model import StreamModel, modality_for
 from streamssl.telemetry.stages import Stages
 
-CHUNK_BYTES = 8 * 2**20
-CHUNK_ROWS = 4_096
-
 
 class StreamLearner:
     """Scores events as they come and learns from them at the ends of epochs.
@@ -137,9 +134,7 @@ class StreamLearner:
         """
         batch = check_batch(batch)
         model = self._for(batch)
-        return Results.concat(
-            [model.advance(part, self.epoch) for part in self._pieces(model, batch)]
-        )
+        return Results.concat([model.advance(part, self.epoch) for part in model.pieces(batch)])
 
     def rebuild(self, partition: int, batch: EventBatch | None) -> None:
         """Drop a partition's per-key state and begin its context anew with a batch.
@@ -151,7 +146,7 @@ class StreamLearner:
             self._for(batch)
         if self._model:
             self._model.drop(partition)
-            for piece in self._pieces(self._model, batch) if batch is not None else ():
+            for piece in self._model.pieces(batch) if batch is not None else ():
                 self._model.warm(piece)
 
     def carry_keys(self) -> int:
@@ -282,14 +277,6 @@ class StreamLearner:
             stages=self.stages,
             statistics_thread=self._statistics_thread,
         )
-
-    def _pieces(self, model: StreamModel, batch: EventBatch) -> list[EventBatch]:
-        """The batch in pieces of which the inputs take bounded memory; at least one."""
-        rows = min(CHUNK_ROWS, max(1, CHUNK_BYTES // model.modality.spec.num_bytes))
-        if len(batch) <= rows:
-            return [batch]
-        begins = range(0, len(batch), rows)
-        return [batch.take(slice(begin, begin + rows)) for begin in begins]
 
     def _for(self, batch: EventBatch) -> StreamModel:
         """The model of the batch's columns, built at the first batch."""

@@ -24,7 +24,7 @@ from streamssl.scorers.scored import AlertStep, Scored
 from streamssl.stream.key_table import KeyTable
 from streamssl.stream.report import num_keys, of_learning, of_statistics
 from streamssl.stream.results import ResultsBuilder
-from streamssl.stream.rows import Judged, OpenEpoch, pick_hash
+from streamssl.stream.rows import Judged, OpenEpoch, in_pieces, pick_hash
 from streamssl.stream.statistics_thread import StatisticsThread
 from streamssl.stream.stream_time import StreamTime
 from streamssl.telemetry.stages import Stages
@@ -131,6 +131,10 @@ class StreamModel:
             )
         alerts = AlertStep(levels, incidents, fields)
         return Judged(results, scored, inputs, (advance, measured.advance), alerts, fresh)
+
+    def pieces(self, batch: EventBatch) -> list[EventBatch]:
+        """The batch in pieces of which the inputs take bounded memory; at least one."""
+        return in_pieces(batch, self.modality.spec.num_bytes)
 
     def _inputs(self, rows: Any, num_events: int) -> LazyInputs:
         if not self.config.learner.enabled:

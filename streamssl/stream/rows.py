@@ -12,11 +12,13 @@ import numpy as np
 import numpy.typing as npt
 
 from streamssl.data.columns import Columns
-from streamssl.data.events import BoolArray, FloatArray, IntArray
+from streamssl.data.events import BoolArray, EventBatch, FloatArray, IntArray
 from streamssl.data.inputs import Inputs, LazyInputs, concat_inputs
 from streamssl.data.results import Results
 from streamssl.scorers.scored import AlertStep, Scored
 
+CHUNK_BYTES = 8 * 2**20
+CHUNK_ROWS = 4_096
 UINT64_MAX = float(2**64)
 MOST_RUNS = 64  # of partitions in a piece, up to which cutting costs less than copying
 
@@ -62,6 +64,14 @@ def _mix(z: npt.NDArray[np.uint64]) -> npt.NDArray[np.uint64]:
     z = (z ^ (z >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
     z = (z ^ (z >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
     return z ^ (z >> np.uint64(31))
+
+
+def in_pieces(batch: EventBatch, input_bytes: int) -> list[EventBatch]:
+    """The batch in pieces whose inputs of so many bytes take bounded memory; at least one."""
+    rows = min(CHUNK_ROWS, max(1, CHUNK_BYTES // input_bytes))
+    if len(batch) <= rows:
+        return [batch]
+    return [batch.take(slice(begin, begin + rows)) for begin in range(0, len(batch), rows)]
 
 
 class OpenEpoch:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from streamssl.data.listing import listed
 from streamssl.data.written import Written
 from streamssl.transport.files.csv_options import CsvOptions
 
@@ -18,16 +19,16 @@ def notes_on_cells(
     each = list(zip(names, written, strict=True))
     commas = [name for name, w in each if w.decimal != said.decimal]
     if commas:
-        yield f"commas before decimals in {listed(commas)} (--decimal)"
+        yield f"commas before decimals in {listed(commas, MAX_TOLD)} (--decimal)"
     for group in sorted({w.thousands for w in written} - {said.thousands, ""}):
         found = [name for name, w in each if w.thousands == group]
-        yield f"{group!r} between thousands in {listed(found)} (--thousands)"
+        yield f"{group!r} between thousands in {listed(found, MAX_TOLD)} (--thousands)"
     for unit in sorted({w.unit for w in written} - {""}):
         found = [name for name, w in each if w.unit == unit]
-        yield f"the unit {unit!r} behind the numbers of {listed(found)}"
+        yield f"the unit {unit!r} behind the numbers of {listed(found, MAX_TOLD)}"
     for date in sorted({w.date_format for w in written} - {"", said.date_format}):
         found = [name for name, w in each if w.date_format == date]
-        yield f"dates such as {date!r} in {listed(found)} (--date-format)"
+        yield f"dates such as {date!r} in {listed(found, MAX_TOLD)} (--date-format)"
 
 
 def notes_on_lines(
@@ -53,10 +54,4 @@ def notes_on_lines(
         if written.strip() and written.strip() != name
     ]
     if renamed:
-        yield f"names that stand there twice or are taken: {listed(renamed)}"
-
-
-def listed(names: Sequence[str]) -> str:
-    """The first names, and how many more there are."""
-    more = f" and {len(names) - MAX_TOLD} more" if len(names) > MAX_TOLD else ""
-    return ", ".join(names[:MAX_TOLD]) + more
+        yield f"names that stand there twice or are taken: {listed(renamed, MAX_TOLD)}"

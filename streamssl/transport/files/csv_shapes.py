@@ -12,7 +12,7 @@ from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime
 from typing import NamedTuple
 
-from streamssl.data.dates import fits_format
+from streamssl.data.dates import fits_format, formats_of
 from streamssl.data.written import Written
 
 MISSING = frozenset(
@@ -30,14 +30,6 @@ _WHOLE = re.compile(r"[+-]?\d+")
 _UNCERTAIN = re.compile(r"[+-]?[1-9]\d{0,2},\d{3}")
 _GROUPED = re.compile(rf"[+-]?[1-9]\d{{0,2}}([{_GROUPS}])\d{{3}}(\1\d{{3}})*(?:([.,])\d+)?")
 _WITH_UNIT = re.compile(rf"([+-]?[\d{_GROUPS}]*\d)\s*([^\W\d_][^\s\d]{{0,11}}|[%°‰µ]\S{{0,11}})")
-_DATE_FORMATS = (
-    *(f"%d.%m.%Y{clock}" for clock in (" %H:%M:%S", " %H:%M", " %H:%M:%S.%f", "")),
-    *(f"%Y/%m/%d{clock}" for clock in (" %H:%M:%S", " %H:%M", " %H:%M:%S.%f", "")),
-    *(f"%d/%m/%Y{clock}" for clock in (" %H:%M:%S", " %H:%M", "")),
-    *(f"%m/%d/%Y{clock}" for clock in (" %H:%M:%S", " %H:%M", "")),
-    *("%d.%m.%y %H:%M:%S", "%d.%m.%y %H:%M", "%d-%m-%Y %H:%M:%S", "%d-%m-%Y %H:%M"),
-)
-_DIGIT = re.compile(r"\d.*[./-].*\d")
 
 
 class Shape(NamedTuple):
@@ -95,12 +87,11 @@ def shape_of(cells: Sequence[str], prefer: Written, fixed: Collection[str] = ())
     if number is not None:
         return number._replace(written=number.written._replace(unit=unit))
     cells = cells[:TIME_CELLS]
+    if not prefer.date_format and _share(map(_is_iso, cells), cells) >= MOST:
+        return Shape(False, True, prefer)
     date_format = prefer.date_format or _date_format(cells)
-    if date_format:
-        is_time = _share((fits_format(cell, date_format) for cell in cells), cells) >= MOST
-    else:
-        is_time = _share(map(_is_iso, cells), cells) >= MOST
-    return Shape(False, is_time, prefer._replace(date_format=date_format))
+    fit = (bool(date_format) and fits_format(cell, date_format) for cell in cells)
+    return Shape(False, _share(fit, cells) >= MOST, prefer._replace(date_format=date_format))
 
 
 def is_number(cell: str, written: Written) -> bool:
@@ -195,12 +186,9 @@ def _unit(cells: Sequence[str]) -> str:
 
 
 def _date_format(cells: Sequence[str]) -> str:
-    if not cells or not _DIGIT.search(cells[0]):
-        return ""
-    fitting = [f for f in _DATE_FORMATS if all(fits_format(cell, f) for cell in cells[:50])]
-    # Day and month cannot be told apart: nothing is better than the wrong one.
-    orders = {f[:5] for f in fitting}
-    return fitting[0] if fitting and len(orders) == 1 else ""
+    found = formats_of(cells)
+    # Where day and month cannot be told apart, nothing is better than the wrong one.
+    return found[0] if len(found) == 1 else ""
 
 
 def _is_iso(cell: str) -> bool:
