@@ -1,0 +1,22 @@
+"""Self-supervised objectives that are solved, not descended: linear maps from running sums.
+
+What they look at is a vector an event; each gives a slice of the embedding. A solution follows from
+the moments alone, so that the sums of several workers can be added up before it is asked for.
+"""
+
+from __future__ import annotations
+
+from streamssl.objectives.closed_form.fault_directions import fault_directions
+from streamssl.objectives.closed_form.linear_map import LinearMap, anchor_cosine, fitted, rotated
+from streamssl.objectives.closed_form.predictive_state import predictive_state
+from streamssl.objectives.closed_form.slow_features import slow_features
+
+__all__ = [
+    "LinearMap",
+    "anchor_cosine",
+    "fault_directions",
+    "fitted",
+    "predictive_state",
+    "rotated",
+    "slow_features",
+]

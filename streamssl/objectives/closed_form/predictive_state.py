@@ -1,0 +1,46 @@
+"""What of the past tells the future: canonical correlations between a summary and future rows.
+
+The predictive state of a stream (Hotelling 1936, https://doi.org/10.1093/biomet/28.3-4.321; for
+time series Akaike 1975).
+
+F = features of the past, Y = values of the future, D = dimensions.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from streamssl.data.events import FloatArray
+from streamssl.objectives.closed_form.linear_map import LinearMap, unit_deviation
+from streamssl.objectives.closed_form.spectrum import inverse_root, padded, signed
+
+# docs/research-log.md, "Constants of the arithmetic"
+PAST_RIDGE = 0.03
+FUTURE_RIDGE = 0.1
+
+
+def predictive_state(
+    mean_F: FloatArray,
+    past_FF: FloatArray,
+    shared_FY: FloatArray,
+    future_YY: FloatArray,
+    num_dimensions: int,
+) -> LinearMap:
+    """R U of the leading singular vectors U of R C_xy R_y, in unit deviation.
+
+    R = (C_xx + .03 tr / F)^-1/2, R_y likewise with .1. Equal to the leading solutions of the
+    generalised eigenproblem C_xy (C_yy + ..)^-1 C_yx w = rho^2 (C_xx + ..) w.
+
+    Args:
+        mean_F: Mean of the past's features.
+        past_FF: Covariance of the past.
+        shared_FY: Of past and future.
+        future_YY: Of the future.
+        num_dimensions: D; dimensions beyond the rank are zero.
+    """
+    root_FF = inverse_root(past_FF, PAST_RIDGE)
+    across_FY = root_FF @ shared_FY @ inverse_root(future_YY, FUTURE_RIDGE)
+    left_FX, strength_X, _ = np.linalg.svd(across_FY, full_matrices=False)
+    kept = min(num_dimensions, int((strength_X > 0.0).sum()))
+    weight_FD = signed(root_FF @ left_FX[:, :kept])
+    return unit_deviation(mean_F, padded(weight_FD, num_dimensions), past_FF)
