@@ -1,0 +1,160 @@
+"""What an unusual stretch of rows looks like: residuals of the core, smoothed, and their manner.
+
+The residual of each channel says which one is off; descriptors that know no channel (how large, how
+lasting, how jumpy, how flat) say in which way, so that the same fault is known on another channel.
+
+B = events, K = keys, C = channels, P = descriptors, F = features.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from streamssl.arithmetic.scan import BLOCK, EmaScan
+from streamssl.data.events import Float32Array, FloatArray, IntArray
+from streamssl.data.keys import KeyColumns, Runs
+
+# docs/research-log.md, "Constants of the arithmetic"
+FARTHEST_RESIDUAL = 15.0
+FARTHEST_PRODUCT = 30.0
+LARGEST_ENERGY = 225.0
+STRONG = 6.0  # deviations from which a residual is one by itself
+STRONG_ENERGY = 100.0
+STILL = 1e-6  # deviations by which a channel moves at most that stands still
+LEAST_ENERGY = 1e-3
+# Spans of the averages, of each channel, in the order of `_averaged`.
+SPANS = (8, 16, 32, 16, 16, 16, 16, 16, 8, 16)
+NUM_DESCRIPTORS = 10
+
+
+class FaultAdvance(NamedTuple):
+    """What the keys remember of their residuals after a batch (not yet written)."""
+
+    slots: IntArray
+    columns: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class _Averages:
+    """`[B, C]` moving averages of each channel, by what they are of."""
+
+    residual: FloatArray
+    size: FloatArray
+    slow_residual: FloatArray
+    jump: FloatArray
+    echo: FloatArray
+    change: FloatArray
+    still: FloatArray
+    strong: FloatArray
+    short_energy: FloatArray
+    energy: FloatArray
+
+
+class FaultFeatures:
+    """`[B, 2 C + 21]`: residuals over 8 events, their sizes over 16, and how all channels behave.
+
+    Ten descriptors of each channel are averaged over all channels, and over those where the energy
+    is, with weights e^2 / sum e^2; the last feature is how much one channel has of it.
+
+    Args:
+        num_channels: C.
+    """
+
+    def __init__(self, *, num_channels: int) -> None:
+        self.num_features = 2 * num_channels + 2 * NUM_DESCRIPTORS + 1
+        rate_S = [2.0 / (span + 1.0) for span in SPANS]
+        self._scan = EmaScan(np.repeat(rate_S, num_channels))
+        row = ((num_channels,), np.float32, 0.0)
+        averages = ((len(SPANS) * num_channels,), np.float64, 0.0)
+        self.columns = KeyColumns(residual=row, z=row, averages=averages)
+
+    def read(
+        self, runs: Runs, age_K: IntArray, residual_BC: Float32Array, z_BC: Float32Array
+    ) -> tuple[Float32Array, FaultAdvance]:
+        """Features of events, each key's in order; changes nothing.
+
+        Args:
+            runs: How the rows fall to keys.
+            age_K: Events of the keys before the batch.
+            residual_BC: How far each channel is from what all else says, in deviations, signed.
+            z_BC: The rows, standardised, 0 where never seen.
+        """
+        held = self.columns.rows(runs.slots)
+        u_BC = np.clip(residual_BC, -FARTHEST_RESIDUAL, FARTHEST_RESIDUAL)
+        before_BC, last_KC = _before(runs, u_BC, held["residual"])
+        past_BC, last_z_KC = _before(runs, z_BC, held["z"])
+        values_BX = _averaged(u_BC, before_BC, np.abs(z_BC - past_BC))
+        average_BX, sum_KX = self._scan.run(runs, held["averages"], age_K % BLOCK, values_BX)
+        averages = _Averages(*np.split(average_BX, len(SPANS), axis=1))
+        after = {"residual": last_KC, "z": last_z_KC, "averages": sum_KX}
+        return _features(averages, z_BC), FaultAdvance(runs.slots, after)
+
+    def write(self, advance: FaultAdvance) -> None:
+        """Move on to what `read` returned."""
+        self.columns.put(advance.slots, dict(advance.columns))
+
+    def state_dict(self) -> dict[str, Any]:
+        """Averages and last rows of every key."""
+        return self.columns.state_dict()
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Take over what `state_dict` gave."""
+        self.columns.load_state_dict(state)
+
+
+def _before(
+    runs: Runs, x_BC: Float32Array, held_KC: Float32Array
+) -> tuple[Float32Array, Float32Array]:
+    """The row of the same key before each one, and each key's last row."""
+    sorted_SC = x_BC[runs.order]
+    before_SC = np.empty_like(sorted_SC)
+    before_SC[1:] = sorted_SC[:-1]
+    before_SC[runs.starts] = held_KC
+    before_BC = np.empty_like(x_BC)
+    before_BC[runs.order] = before_SC
+    return before_BC, sorted_SC[runs.starts + runs.counts - 1]
+
+
+def _averaged(u_BC: Float32Array, before_BC: Float32Array, change_BC: Float32Array) -> FloatArray:
+    """`[B, 10 C]` what moving averages are taken of, in the order of `_Averages`."""
+    size_BC, energy_BC = np.abs(u_BC), np.square(u_BC)
+    parts = (
+        u_BC,
+        size_BC,
+        u_BC,
+        np.abs(u_BC - before_BC),
+        np.clip(u_BC * before_BC, -FARTHEST_PRODUCT, FARTHEST_PRODUCT),
+        change_BC,
+        change_BC < STILL,
+        size_BC > STRONG,
+        np.minimum(energy_BC, STRONG_ENERGY),
+        np.minimum(energy_BC, LARGEST_ENERGY),
+    )
+    return np.concatenate([part.astype(np.float64) for part in parts], axis=1)
+
+
+def _features(averages: _Averages, z_BC: Float32Array) -> Float32Array:
+    descriptors = (
+        averages.size,
+        np.abs(averages.residual),
+        np.abs(averages.slow_residual),
+        averages.jump,
+        averages.echo,
+        averages.change,
+        averages.still,
+        averages.strong,
+        np.abs(z_BC),
+        averages.short_energy / NUM_DESCRIPTORS,
+    )
+    energy_BC = averages.energy + LEAST_ENERGY
+    share_BC = energy_BC**2
+    share_BC /= share_BC.sum(1, keepdims=True)
+    where_BP = np.stack([(part * share_BC).sum(1) for part in descriptors], axis=1)
+    all_BP = np.stack([part.mean(1) for part in descriptors], axis=1)
+    alone_B1 = np.square(share_BC).sum(1, keepdims=True)
+    parts = (averages.residual, averages.size, where_BP, all_BP, alone_B1)
+    return np.concatenate(parts, axis=1).astype(np.float32)
