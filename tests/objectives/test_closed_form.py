@@ -31,7 +31,8 @@ def stream(seed: int = 0) -> FloatArray:
     source_NF = generator.normal(size=(NUM_EVENTS, NUM_FEATURES))
     for row in range(1, NUM_EVENTS):
         source_NF[row] += keep_F * source_NF[row - 1]
-    return 3.0 + source_NF @ generator.normal(size=(NUM_FEATURES, NUM_FEATURES))
+    mix_FF = np.random.default_rng(99).normal(size=(NUM_FEATURES, NUM_FEATURES))
+    return 3.0 + source_NF @ mix_FF
 
 
 def covariance(one_NF: FloatArray, other_NF: FloatArray | None = None) -> FloatArray:

@@ -6,13 +6,18 @@ the moments alone, so that the sums of several workers can be added up before it
 
 from __future__ import annotations
 
-from streamssl.objectives.closed_form.fault_directions import fault_directions
+from streamssl.objectives.closed_form.base import ClosedForm
+from streamssl.objectives.closed_form.fault_directions import FaultDirections, fault_directions
 from streamssl.objectives.closed_form.linear_map import LinearMap, anchor_cosine, fitted, rotated
-from streamssl.objectives.closed_form.predictive_state import predictive_state
-from streamssl.objectives.closed_form.slow_features import slow_features
+from streamssl.objectives.closed_form.predictive_state import PredictiveState, predictive_state
+from streamssl.objectives.closed_form.slow_features import SlowFeatures, slow_features
 
 __all__ = [
+    "ClosedForm",
+    "FaultDirections",
     "LinearMap",
+    "PredictiveState",
+    "SlowFeatures",
     "anchor_cosine",
     "fault_directions",
     "fitted",

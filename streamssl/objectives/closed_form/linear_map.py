@@ -9,7 +9,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from streamssl.data.events import FloatArray
+from streamssl.data.events import Float32Array, FloatArray
+
+Vectors = FloatArray | Float32Array
 
 # docs/research-log.md, "Constants of the arithmetic"
 LEAST_DEVIATION = 1e-9  # of a dimension under which it stays zero
@@ -27,7 +29,7 @@ class LinearMap(NamedTuple):
     weight_FD: FloatArray
     bias_D: FloatArray
 
-    def __call__(self, x_NF: FloatArray) -> FloatArray:
+    def __call__(self, x_NF: Vectors) -> FloatArray:
         """`[N, D]` of features `[N, F]`."""
         found_ND: FloatArray = x_NF @ self.weight_FD + self.bias_D
         return found_ND
@@ -71,7 +73,7 @@ def rotated(new: LinearMap, old: LinearMap, covariance_FF: FloatArray) -> Linear
     return LinearMap(new.weight_FD @ turn_DD, new.bias_D @ turn_DD)
 
 
-def fitted(old_ND: FloatArray, new_ND: FloatArray) -> LinearMap:
+def fitted(old_ND: Vectors, new_ND: Vectors) -> LinearMap:
     """The linear map from an old space to a new one, by events that were embedded in both.
 
     Ridge regression with an intercept: what moves little in the old space carries nothing over.
@@ -83,7 +85,7 @@ def fitted(old_ND: FloatArray, new_ND: FloatArray) -> LinearMap:
     return LinearMap(weight_DD, target_D - mean_D @ weight_DD)
 
 
-def anchor_cosine(one_ND: FloatArray, other_ND: FloatArray) -> float:
+def anchor_cosine(one_ND: Vectors, other_ND: Vectors) -> float:
     """Median cosine between two embeddings of the same events; NaN without events.
 
     Example:

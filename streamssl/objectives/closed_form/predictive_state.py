@@ -3,20 +3,50 @@
 The predictive state of a stream (Hotelling 1936, https://doi.org/10.1093/biomet/28.3-4.321; for
 time series Akaike 1975).
 
-F = features of the past, Y = values of the future, D = dimensions.
+B = events, F = features of the past, Y = values of the future, D = dimensions.
 """
 
 from __future__ import annotations
 
 import numpy as np
 
-from streamssl.data.events import FloatArray
+from streamssl.arithmetic.sums import CrossSums
+from streamssl.data.events import Float32Array, FloatArray
+from streamssl.objectives.closed_form.base import ClosedForm
 from streamssl.objectives.closed_form.linear_map import LinearMap, unit_deviation
 from streamssl.objectives.closed_form.spectrum import inverse_root, padded, signed
 
 # docs/research-log.md, "Constants of the arithmetic"
 PAST_RIDGE = 0.03
 FUTURE_RIDGE = 0.1
+
+
+class PredictiveState(ClosedForm):
+    """The slice that says the most about the rows to come.
+
+    Args:
+        num_past: F.
+        num_future: Y.
+        num_dimensions: D.
+    """
+
+    def __init__(self, *, num_past: int, num_future: int, num_dimensions: int) -> None:
+        sizes = {"past": (num_past,) * 2, "shared": (num_past, num_future)}
+        sizes["future"] = (num_future,) * 2
+        sums = {name: CrossSums(num_left=x, num_right=y) for name, (x, y) in sizes.items()}
+        super().__init__(num_dimensions=num_dimensions, sums=sums)
+
+    def absorb(self, past_BF: Float32Array, future_BY: Float32Array) -> None:
+        """Take in rows whose future is known by now."""
+        self.sums["past"].add(past_BF, past_BF)
+        self.sums["shared"].add(past_BF, future_BY)
+        self.sums["future"].add(future_BY, future_BY)
+
+    def _solved(self) -> tuple[LinearMap, FloatArray]:
+        past_FF, shared_FY, future_YY = (sums.covariance() for sums in self.sums.values())
+        mean_F, _ = self.sums["past"].means()
+        found = predictive_state(mean_F, past_FF, shared_FY, future_YY, self.num_dimensions)
+        return found, past_FF
 
 
 def predictive_state(
