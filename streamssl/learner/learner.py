@@ -25,7 +25,7 @@ from streamssl.learner.report import Inference, LearnReport, Tally
 from streamssl.learner.schedule import Schedule
 from streamssl.learner.tiles import in_tiles
 from streamssl.learner.trainer import Trainer
-from streamssl.objectives import Network, Sample, build_objectives
+from streamssl.objectives import HeadSizes, Network, Sample, build_objectives
 
 FIRST_SPACE = "space-1"
 
@@ -201,9 +201,8 @@ class Learner:
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(self._seed)
             student = network(self._learner)
-        terms = build_objectives(
-            objectives, projection=self._learner.projection, generator=generator
-        )
+        sizes = HeadSizes(self._learner.embedding, self._learner.projection)
+        terms = build_objectives(objectives, sizes=sizes, generator=generator)
         return Trainer(
             student=student.to(self._device),
             objectives={name: term.to(self._device) for name, term in terms.items()},
