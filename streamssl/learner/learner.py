@@ -174,10 +174,18 @@ class Learner:
             "trainer": self._trainer.state_dict(),
             "schedule": self._schedule.state_dict(),
             "replay": self._memory.state_dict(),
+            "policy": self._replay.policy,
         }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Go on from a state of the same sizes, bit for bit."""
+        """Go on from a state of the same sizes, bit for bit.
+
+        Raises:
+            ValueError: It holds the memory of another replay policy.
+        """
+        policy = state.get("policy", "reservoir")
+        if policy != self._replay.policy:
+            raise ValueError(f"its replay.policy is {policy!r}, not {self._replay.policy!r}")
         self._digest = self._readout = None
         self._trainer.load_state_dict(state["trainer"])
         self._schedule.load_state_dict(state["schedule"])

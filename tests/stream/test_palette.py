@@ -9,9 +9,12 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
+from streamssl.checkpoint import CheckpointError
 from streamssl.config.problems import ConfigError
 from streamssl.config.sections import ObjectivesConfig
 from streamssl.data.inputs import KEY
+from streamssl.data.results import Decisions
+from streamssl.learner.replay import POLICIES
 from streamssl.objectives import OBJECTIVES
 from streamssl.stream import StreamLearner
 from streamssl.stream.keyed_inputs import key_numbers
@@ -83,3 +86,29 @@ def test_a_network_that_lacks_something_is_told() -> None:
     sections = {"objectives": {"temporal_order": {"weight": 1}, "next_step": {"weight": 0}}}
     with pytest.raises(ConfigError, match=r"temporal_order\.weight.*reorder"):
         StreamLearner(TOY.config(**sections)).process(TOY.batch(10))
+
+
+@pytest.mark.parametrize("policy", POLICIES)
+def test_a_policy_keeps_the_promises(policy: str, tmp_path: Path) -> None:
+    """Cuts change no bit and a restored run goes on with the same bits, while samples leave."""
+    sections = {"replay": {"policy": policy, "max_bytes": 8_000}}
+    whole, cut = small_learner(**sections), small_learner(**sections)
+    batch = stream(LENGTH)
+    results = whole.process(batch)
+    half = run_cut(cut, batch.take(slice(0, 192)), [7, 50, 1])
+    cut.save(tmp_path)
+    resumed = small_learner(**sections)
+    resumed.load(tmp_path)
+    rest = run_cut(resumed, batch.take(slice(192, None)), [13])
+    assert_same(type(rest).concat([half, rest]), results)
+    assert resumed.weights_digest() == whole.weights_digest()
+
+
+def test_another_policy_is_told(tmp_path: Path) -> None:
+    """A state of another policy is refused by the setting's name."""
+    learner = small_learner()
+    learner.process(stream(100))
+    learner.close_epoch(Decisions("end"))
+    learner.save(tmp_path)
+    with pytest.raises(CheckpointError, match=r"replay\.policy is 'reservoir', not 'fifo'"):
+        small_learner(replay={"policy": "fifo"}).load(tmp_path)
