@@ -15,6 +15,7 @@ from streamssl.config.sections import ObjectivesConfig
 from streamssl.data.inputs import KEY
 from streamssl.data.results import Decisions
 from streamssl.learner.replay import POLICIES
+from streamssl.modalities.sensor.backbones import BACKBONES
 from streamssl.objectives import OBJECTIVES
 from streamssl.stream import StreamLearner
 from streamssl.stream.keyed_inputs import key_numbers
@@ -43,21 +44,27 @@ def test_the_defaults_are_the_three_of_before() -> None:
     assert len(PALETTE) == 9
 
 
-@pytest.mark.parametrize("name", PALETTE)
-def test_an_objective_keeps_the_promises(name: str, tmp_path: Path) -> None:
-    """Cuts change no bit, a restored run goes on with the same bits, and something is learnt."""
-    whole, cut, batch = new(name), new(name), stream(LENGTH)
-    untrained = new(name)
-    untrained.process(batch.take(slice(0, 1)))
+def check_promises(sections: dict[str, Any], tmp_path: Path) -> StreamLearner:
+    """Cuts change no bit, a restored run goes on with the same bits; returns the whole run's."""
+    whole, cut, resumed = (small_learner(**sections) for _ in range(3))
+    batch = stream(LENGTH)
     results = whole.process(batch)
     half = run_cut(cut, batch.take(slice(0, 192)), [7, 50, 1])
     cut.save(tmp_path)
-    resumed = new(name)
     resumed.load(tmp_path)
     rest = run_cut(resumed, batch.take(slice(192, None)), [13])
     assert_same(type(rest).concat([half, rest]), results)
-    assert resumed.weights_digest() == whole.weights_digest() != untrained.weights_digest()
+    assert resumed.weights_digest() == whole.weights_digest()
     assert np.isfinite(results.embedding_BD).all()
+    return whole
+
+
+@pytest.mark.parametrize("name", PALETTE)
+def test_an_objective_keeps_the_promises(name: str, tmp_path: Path) -> None:
+    """Alone, too, it keeps them, and moves the weights."""
+    whole, untrained = check_promises(alone(name), tmp_path), new(name)
+    untrained.process(stream(1))
+    assert whole.weights_digest() != untrained.weights_digest()
 
 
 def test_keys_reach_the_objective_and_no_network() -> None:
@@ -90,18 +97,8 @@ def test_a_network_that_lacks_something_is_told() -> None:
 
 @pytest.mark.parametrize("policy", POLICIES)
 def test_a_policy_keeps_the_promises(policy: str, tmp_path: Path) -> None:
-    """Cuts change no bit and a restored run goes on with the same bits, while samples leave."""
-    sections = {"replay": {"policy": policy, "max_bytes": 8_000}}
-    whole, cut = small_learner(**sections), small_learner(**sections)
-    batch = stream(LENGTH)
-    results = whole.process(batch)
-    half = run_cut(cut, batch.take(slice(0, 192)), [7, 50, 1])
-    cut.save(tmp_path)
-    resumed = small_learner(**sections)
-    resumed.load(tmp_path)
-    rest = run_cut(resumed, batch.take(slice(192, None)), [13])
-    assert_same(type(rest).concat([half, rest]), results)
-    assert resumed.weights_digest() == whole.weights_digest()
+    """While samples leave for others."""
+    check_promises({"replay": {"policy": policy, "max_bytes": 8_000}}, tmp_path)
 
 
 def test_another_policy_is_told(tmp_path: Path) -> None:
@@ -112,3 +109,12 @@ def test_another_policy_is_told(tmp_path: Path) -> None:
     learner.save(tmp_path)
     with pytest.raises(CheckpointError, match=r"replay\.policy is 'reservoir', not 'fifo'"):
         small_learner(replay={"policy": "fifo"}).load(tmp_path)
+
+
+@pytest.mark.parametrize("backbone", [name for name in BACKBONES if name != "summary"])
+def test_a_backbone_keeps_the_promises(backbone: str, tmp_path: Path) -> None:
+    """With its own inputs to be read; the default does not take its state."""
+    learner = {"hidden": 8, "embedding": 4, "projection": 4, "backbone": backbone}
+    check_promises({"learner": learner}, tmp_path)
+    with pytest.raises(CheckpointError, match="does not fit this configuration"):
+        small_learner().load(tmp_path)

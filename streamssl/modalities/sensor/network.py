@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from streamssl.config.sections import LearnerConfig
-from streamssl.modalities.sensor.encoder import WindowEncoder
+from streamssl.modalities.sensor.backbones import BACKBONES
 from streamssl.modalities.sensor.views import corrupt, hide, past, reorder, view
 from streamssl.objectives import Network, TensorInputs
 from streamssl.objectives.layers import Linear
@@ -33,7 +33,7 @@ class SensorNetwork(Network):
     Args:
         num_channels: C.
         window: T.
-        config: Sizes of the layers.
+        config: The backbone, and sizes of the layers.
         next_step: Whether residuals hold those of the next-step prediction, a second pass.
     """
 
@@ -44,7 +44,7 @@ class SensorNetwork(Network):
     ) -> None:
         super().__init__()
         self.next_step = next_step
-        self.encoder = WindowEncoder(
+        self.encoder = BACKBONES[config.backbone](
             num_channels=num_channels,
             window=window,
             hidden=config.hidden,
