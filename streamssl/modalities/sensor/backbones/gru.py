@@ -5,6 +5,8 @@ B = events, T = steps, C = channels, H = hidden, G = 3 H gates, D = embedding.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import torch
 from torch import Tensor
 
@@ -33,18 +35,20 @@ class Gru(Backbone):
 
     def states(self, stem_BTC: Tensor) -> Tensor:
         """The state `[B, T, H]` after each step, of what came until then."""
-        gates_TBG = self.input(stem_BTC).unbind(1)
-        h_BH = stem_BTC.new_zeros((len(stem_BTC), self.recurrent.in_features))
-        states: list[Tensor] = []
-        for gates_BG in gates_TBG:
-            h_BH = self._step(gates_BG, h_BH)
-            states.append(h_BH)
-        return torch.stack(states, 1)
+        return torch.stack([*self._run(stem_BTC)], 1)
 
     def forward(self, stem_BTC: Tensor) -> Tensor:
         """The embedding `[B, D]` of each window."""
-        embedding_BD: Tensor = self.output(self.states(stem_BTC)[:, -1])
+        *_, newest_BH = self._run(stem_BTC)
+        embedding_BD: Tensor = self.output(newest_BH)
         return embedding_BD
+
+    def _run(self, stem_BTC: Tensor) -> Iterator[Tensor]:
+        """The state `[B, H]` after each step."""
+        h_BH = stem_BTC.new_zeros((len(stem_BTC), self.recurrent.in_features))
+        for gates_BG in self.input(stem_BTC).unbind(1):
+            h_BH = self._step(gates_BG, h_BH)
+            yield h_BH
 
     def _step(self, gates_BG: Tensor, h_BH: Tensor) -> Tensor:
         reset_BH, update_BH, new_BH = gates_BG.chunk(3, 1)

@@ -6,6 +6,7 @@ B = events, T = steps, C = channels, H = units, D = embedding.
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 
 import torch
 from torch import Tensor, nn
@@ -43,26 +44,28 @@ class LinearRecurrent(Backbone):
 
     def states(self, stem_BTC: Tensor) -> Tensor:
         """The state `[B, T, 2 H]` after each step, real parts first."""
+        return torch.stack([torch.cat(parts, 1) for parts in self._run(stem_BTC)], 1)
+
+    def forward(self, stem_BTC: Tensor) -> Tensor:
+        """The embedding `[B, D]` of each window."""
+        *_, newest = self._run(stem_BTC)
+        newest_BC = stem_BTC[:, -1].contiguous()
+        mixed_BH = self.mixed(torch.cat(newest, 1)) + self.skip(newest_BC)
+        embedding_BD: Tensor = self.output(nn.functional.gelu(mixed_BH))
+        return embedding_BD
+
+    def _run(self, stem_BTC: Tensor) -> Iterator[tuple[Tensor, Tensor]]:
+        """Real and imaginary part `[B, H]` of the state after each step."""
         radius_H = torch.exp(-torch.exp(self.log_decay_H))
         phase_H = torch.exp(self.log_phase_H)
         a_H, b_H = radius_H * torch.cos(phase_H), radius_H * torch.sin(phase_H)
         gain_H = torch.sqrt(1.0 - radius_H * radius_H)
         driven = self.input(stem_BTC) * torch.cat([gain_H, gain_H])
         real_BH = imaginary_BH = torch.zeros_like(driven[:, 0, : len(a_H)])
-        states: list[Tensor] = []
         for drive_BG in driven.unbind(1):
             drive = drive_BG.chunk(2, 1)
             real_BH, imaginary_BH = (
-                drive[0] + a_H * real_BH - b_H * imaginary_BH,
-                drive[1] + a_H * imaginary_BH + b_H * real_BH,
+                torch.addcmul(drive[0], a_H, real_BH).addcmul(b_H, imaginary_BH, value=-1.0),
+                torch.addcmul(drive[1], a_H, imaginary_BH).addcmul(b_H, real_BH),
             )
-            states.append(torch.cat([real_BH, imaginary_BH], 1))
-        return torch.stack(states, 1)
-
-    def forward(self, stem_BTC: Tensor) -> Tensor:
-        """The embedding `[B, D]` of each window."""
-        state_BG = self.states(stem_BTC)[:, -1].contiguous()
-        newest_BC = stem_BTC[:, -1].contiguous()
-        hidden_BH = nn.functional.gelu(self.mixed(state_BG) + self.skip(newest_BC))
-        embedding_BD: Tensor = self.output(hidden_BH)
-        return embedding_BD
+            yield real_BH, imaginary_BH
