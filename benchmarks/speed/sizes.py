@@ -89,7 +89,8 @@ def _network_operations(config: Config, modality: SensorModality) -> tuple[float
 def _windows(modality: SensorModality) -> SensorWindows:
     """One window of zeros."""
     z_LC = np.zeros((modality.window, len(modality.parts)), np.float32)
-    return SensorWindows(z_LC, np.array([modality.window - 1]), modality.window)
+    place_B = np.array([modality.window - 1])
+    return SensorWindows(z_LC, place_B, modality.window, sizes=modality.sizes)
 
 
 def _gaussians(config: Config, modality: SensorModality, embedding: int) -> dict[str, int]:

@@ -15,6 +15,9 @@ import numpy.typing as npt
 
 from streamssl.data.events import IntArray
 
+# The array of inputs that says which key a row is of; networks do not see it.
+KEY = "key"
+
 Inputs = dict[str, npt.NDArray[Any]]
 
 

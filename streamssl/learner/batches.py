@@ -11,7 +11,7 @@ import numpy as np
 import torch
 
 from streamssl.data.events import FloatArray
-from streamssl.data.inputs import Inputs, concat_inputs, take_inputs
+from streamssl.data.inputs import KEY, Inputs, concat_inputs, take_inputs
 from streamssl.learner.replay import Policy
 from streamssl.objectives import Sample
 
@@ -51,8 +51,10 @@ def draw_batches(
 
 def make_sample(timed: Timed, *, span_s: float, device: torch.device) -> Sample:
     """A batch of inputs with their times, on `device`."""
+    inputs = {name: torch.from_numpy(x).to(device) for name, x in timed[0].items()}
     return Sample(
-        inputs={name: torch.from_numpy(x).to(device) for name, x in timed[0].items()},
+        key_B=inputs.pop(KEY, None),
+        inputs=inputs,
         event_time_B=torch.from_numpy(timed[1]).to(device),
         span_s=span_s,
     )

@@ -25,7 +25,7 @@ from streamssl.learner.report import Inference, LearnReport, Tally
 from streamssl.learner.schedule import Schedule
 from streamssl.learner.tiles import in_tiles
 from streamssl.learner.trainer import Trainer
-from streamssl.objectives import Network, Sample, build_objectives
+from streamssl.objectives import HeadSizes, Network, Sample, build_objectives
 
 FIRST_SPACE = "space-1"
 
@@ -174,10 +174,18 @@ class Learner:
             "trainer": self._trainer.state_dict(),
             "schedule": self._schedule.state_dict(),
             "replay": self._memory.state_dict(),
+            "policy": self._replay.policy,
         }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Go on from a state of the same sizes, bit for bit."""
+        """Go on from a state of the same sizes, bit for bit.
+
+        Raises:
+            ValueError: It holds the memory of another replay policy.
+        """
+        policy = state.get("policy", "reservoir")
+        if policy != self._replay.policy:
+            raise ValueError(f"its replay.policy is {policy!r}, not {self._replay.policy!r}")
         self._digest = self._readout = None
         self._trainer.load_state_dict(state["trainer"])
         self._schedule.load_state_dict(state["schedule"])
@@ -201,9 +209,8 @@ class Learner:
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(self._seed)
             student = network(self._learner)
-        terms = build_objectives(
-            objectives, projection=self._learner.projection, generator=generator
-        )
+        sizes = HeadSizes(self._learner.embedding, self._learner.projection)
+        terms = build_objectives(objectives, sizes=sizes, generator=generator)
         return Trainer(
             student=student.to(self._device),
             objectives={name: term.to(self._device) for name, term in terms.items()},

@@ -24,11 +24,20 @@ class Sample:
         inputs: Of the networks; B of them.
         event_time_B: Event time of each, in seconds.
         span_s: Seconds of event time that an input spans, about; nearer ones overlap.
+        key_B: Number of each one's key, where an objective asks for it (`needs_keys`).
     """
 
     inputs: TensorInputs
     event_time_B: Tensor
     span_s: float
+    key_B: Tensor | None = None
+
+
+class HeadSizes(NamedTuple):
+    """Sizes of what a network gives: of an embedding and of its projection."""
+
+    embedding: int
+    projection: int
 
 
 class Term(NamedTuple):
@@ -52,9 +61,11 @@ class Objective(nn.Module, ABC):
 
     Attributes:
         needs: What it calls of a `Network`, `encode` apart.
+        needs_keys: Whether it asks which key a sample is of.
     """
 
     needs: ClassVar[frozenset[str]]
+    needs_keys: ClassVar[bool] = False
 
     def __init__(self, *, weight: float, every: int = 1) -> None:
         super().__init__()
@@ -62,10 +73,14 @@ class Objective(nn.Module, ABC):
 
     @classmethod
     def build(
-        cls, config: ObjectiveConfig, *, projection: int, generator: torch.Generator
+        cls,
+        config: ObjectiveConfig,
+        *,
+        sizes: HeadSizes,
+        generator: torch.Generator,
     ) -> Objective:
         """The objective of a configuration section; overridden where sizes are needed."""
-        del projection, generator
+        del sizes, generator
         return cls(**config.model_dump())
 
     @abstractmethod
@@ -79,6 +94,24 @@ class Objective(nn.Module, ABC):
 
     def remember(self, *seen: Tensor) -> None:
         """Take in what a step that was taken has seen; most objectives have no memory."""
+
+
+class Headed(Objective):
+    """An objective with something of its own that is drawn when it is built: heads, a queue.
+
+    Its constructor takes `sizes` and `generator` beside what its section holds.
+    """
+
+    @classmethod
+    def build(
+        cls,
+        config: ObjectiveConfig,
+        *,
+        sizes: HeadSizes,
+        generator: torch.Generator,
+    ) -> Objective:
+        """The objective of a configuration section."""
+        return cls(**config.model_dump() | {"sizes": sizes, "generator": generator})
 
 
 def smooth_l1(prediction: Tensor, target: Tensor) -> Tensor:

@@ -63,6 +63,23 @@ class Network(nn.Module):
         """
         raise NotImplementedError
 
+    def hide(
+        self, stem: Tensor, generator: torch.Generator, *, time: float, channels: float
+    ) -> tuple[Tensor, Tensor]:
+        """A stem of which spans of time and whole channels are hidden, and what is (a mask).
+
+        Args:
+            stem: What `stem` gave.
+            generator: Source of random choices.
+            time: Share of the steps hidden.
+            channels: Probability with which a channel is hidden.
+        """
+        raise NotImplementedError
+
+    def reorder(self, inputs: TensorInputs, generator: torch.Generator) -> TensorInputs:
+        """The inputs with their steps out of order."""
+        raise NotImplementedError
+
     def augment(self, inputs: TensorInputs, generator: torch.Generator) -> TensorInputs:
         """One view of the inputs; two calls give two."""
         raise NotImplementedError

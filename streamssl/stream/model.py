@@ -17,11 +17,12 @@ from streamssl.data.inputs import LazyInputs, NoInputs, take_inputs
 from streamssl.data.results import Decisions, EpochReport, Results
 from streamssl.learner import AbsentLearner, Inference, Learner
 from streamssl.modalities import Modality, modality_of
-from streamssl.objectives import check_objectives
+from streamssl.objectives import check_objectives, need_keys
 from streamssl.scorers import Admitted, Measurement, ScorerSizes
 from streamssl.scorers.ensemble import Ensemble
 from streamssl.scorers.scored import AlertStep, Scored
 from streamssl.stream.key_table import KeyTable
+from streamssl.stream.keyed_inputs import KeyedInputs, keyed_spec
 from streamssl.stream.report import num_keys, of_learning, of_statistics
 from streamssl.stream.results import ResultsBuilder
 from streamssl.stream.rows import Judged, OpenEpoch, in_pieces, pick_hash
@@ -62,6 +63,7 @@ class StreamModel:
     ) -> None:
         self.schema, self.config, self._stage = schema, config, stages
         self.modality = modality_for(config).build(config, schema)
+        self._is_keyed = config.learner.enabled and need_keys(config.objectives)
         self.learner = self._new_learner()
         self.ensemble = Ensemble(
             core=self.modality.core,
@@ -92,7 +94,7 @@ class StreamModel:
             return AbsentLearner()
         return Learner(
             network=self.modality.network,
-            spec=self.modality.spec,
+            spec=keyed_spec(self.modality.spec) if self._is_keyed else self.modality.spec,
             learner=config.learner,
             learn=config.learn,
             objectives=config.objectives,
@@ -112,7 +114,7 @@ class StreamModel:
             slot_B, fresh = self.keys.lookup(batch)
             context, rows, advance = self.modality.read(slot_B, batch)
         with self._stage("inputs"):
-            inputs = self._inputs(rows, len(batch))
+            inputs = self._inputs(rows, batch)
         inference, measured = self._statistics_thread.run(
             lambda: self._embed(inputs), lambda: self._measure(slot_B, context)
         )
@@ -136,10 +138,11 @@ class StreamModel:
         """The batch in pieces of which the inputs take bounded memory; at least one."""
         return in_pieces(batch, self.modality.spec.num_bytes)
 
-    def _inputs(self, rows: Any, num_events: int) -> LazyInputs:
+    def _inputs(self, rows: Any, batch: EventBatch) -> LazyInputs:
         if not self.config.learner.enabled:
-            return NoInputs(num_events)
-        return self.modality.inputs(rows)
+            return NoInputs(len(batch))
+        inputs = self.modality.inputs(rows)
+        return KeyedInputs(inputs, batch.keys) if self._is_keyed else inputs
 
     def _embed(self, inputs: LazyInputs) -> Inference:
         with self._stage("embed"):

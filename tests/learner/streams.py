@@ -12,7 +12,8 @@ from streamssl.config.sections import LearnConfig, LearnerConfig, ObjectivesConf
 from streamssl.data.events import Float32Array, FloatArray, IntArray
 from streamssl.data.inputs import Inputs, InputSpec, LazyInputs, take_inputs
 from streamssl.learner import Learner, LearnReport
-from streamssl.modalities.sensor.encoder import block_means, block_sizes
+from streamssl.modalities.sensor.backbones import BACKBONES
+from streamssl.modalities.sensor.encoder import block_means
 from streamssl.modalities.sensor.network import SensorNetwork
 from streamssl.modalities.sensor.views import past
 
@@ -30,10 +31,10 @@ LEARN = LearnConfig(
 
 
 class Held(LazyInputs):
-    """Inputs that are there already."""
+    """Inputs that are there already, for the backbone named."""
 
-    def __init__(self, x_NTC: Float32Array) -> None:
-        self.x_NTC = x_NTC
+    def __init__(self, x_NTC: Float32Array, backbone: str = "summary") -> None:
+        self.x_NTC, self.backbone = x_NTC, backbone
 
     def __len__(self) -> int:
         return len(self.x_NTC)
@@ -43,7 +44,7 @@ class Held(LazyInputs):
 
     def for_inference(self, rows: slice) -> Inputs:
         x_NTC = torch.from_numpy(self.x_NTC[rows])
-        sizes = block_sizes(*x_NTC.shape[1:])
+        sizes = BACKBONES[self.backbone].blocks(*x_NTC.shape[1:])
         windows = {"summary": x_NTC, "before": past(x_NTC)}
         return {name: block_means(x, sizes).numpy() for name, x in windows.items()}
 

@@ -11,6 +11,13 @@ from torch import Tensor
 from streamssl.modalities.sensor import views
 
 View = Callable[[Tensor, torch.Generator], Tensor]
+
+
+def hidden(x_BTC: Tensor, generator: torch.Generator) -> Tensor:
+    """What is left of a window of which things are hidden."""
+    return views.hide(x_BTC, generator, time=0.25, channels=0.2)[0]
+
+
 ALL: list[View] = [
     views.jitter,
     views.scaling,
@@ -18,6 +25,8 @@ ALL: list[View] = [
     views.channel_mask,
     views.crop_and_shift,
     views.view,
+    hidden,
+    views.reorder,
 ]
 every_view = pytest.mark.parametrize("function", ALL, ids=lambda f: f.__name__)
 
@@ -113,3 +122,27 @@ def test_past_is_the_window_one_step_earlier() -> None:
     past = views.past(ramp(2))
     assert torch.equal(past[:, 1:], ramp(2)[:, :-1])
     assert torch.count_nonzero(past[:, 0]) == 0
+
+
+def test_what_is_hidden_is_told() -> None:
+    """A span of a quarter of the steps and whole channels; of what is missing nothing is asked."""
+    x_BTC = ramp(400)
+    x_BTC[:, :, 4] = 0.0
+    shown_BTC, hidden_BTC = views.hide(x_BTC, seeded(0), time=0.25, channels=0.2)
+    assert torch.equal(shown_BTC, x_BTC * ~hidden_BTC)
+    assert not hidden_BTC[:, :, 4].any()
+    whole_BC = hidden_BTC[:, :, :4].all(1)
+    assert whole_BC.float().mean().item() == pytest.approx(0.2, abs=0.03)
+    lengths = hidden_BTC.sum(1)[:, :4][~whole_BC]
+    assert set(lengths.tolist()) == {4}
+
+
+def test_reordered_windows_keep_their_rows() -> None:
+    """Two parts change places: the rows are the same, their order never is."""
+    x_BTC = ramp(400)
+    mixed_BTC = views.reorder(x_BTC, seeded(0))
+    steps_BT = mixed_BTC[:, :, 0]
+    assert torch.equal(steps_BT.sort(1).values, x_BTC[:, :, 0])
+    assert (steps_BT[:, 0] != 1.0).all()
+    assert ((steps_BT.diff(dim=1) < 0).sum(1) == 1).all()
+    assert len(set(steps_BT[:, 0].tolist())) == 15

@@ -10,10 +10,11 @@ import torch
 from torch import Tensor, nn
 
 from streamssl.config.sections import ObjectivesConfig
-from streamssl.modalities.sensor.views import corrupt, past
-from streamssl.objectives import OBJECTIVES, Network, Objective, Sample, TensorInputs
+from streamssl.modalities.sensor.views import corrupt, hide, past, reorder
+from streamssl.objectives import OBJECTIVES, HeadSizes, Network, Objective, Sample, TensorInputs
 
-NUM_STEPS, NUM_CHANNELS, SIZE = 6, 3, 5
+NUM_STEPS, NUM_CHANNELS, SIZE, NUM_KEYS = 6, 3, 5, 3
+SIZES = HeadSizes(SIZE, SIZE)
 
 
 class TinyNetwork(Network):
@@ -55,6 +56,16 @@ class TinyNetwork(Network):
         x_BTC = inputs["window"]
         return {"window": x_BTC + 0.1 * torch.randn(x_BTC.shape, generator=generator)}
 
+    def hide(
+        self, stem: Tensor, generator: torch.Generator, *, time: float, channels: float
+    ) -> tuple[Tensor, Tensor]:
+        """One span of the steps and whole channels."""
+        return hide(stem, generator, time=time, channels=channels)
+
+    def reorder(self, inputs: TensorInputs, generator: torch.Generator) -> TensorInputs:
+        """Two parts of the window change places."""
+        return {"window": reorder(inputs["window"], generator)}
+
     def past(self, inputs: TensorInputs) -> TensorInputs:
         """Without the last row."""
         return {"window": past(inputs["window"])}
@@ -79,10 +90,11 @@ class TinyNetwork(Network):
 
 
 def make_sample(num_samples: int, seed: int = 1) -> Sample:
-    """Random windows a second apart."""
+    """Random windows a second apart, of three keys in turn."""
     window = np.random.default_rng(seed).normal(size=(num_samples, NUM_STEPS, NUM_CHANNELS))
     window_BTC = torch.from_numpy(window).float()
     return Sample(
+        key_B=torch.arange(num_samples) % NUM_KEYS,
         inputs={"window": window_BTC},
         event_time_B=torch.arange(num_samples, dtype=torch.float64),
         span_s=float(NUM_STEPS),
@@ -92,7 +104,7 @@ def make_sample(num_samples: int, seed: int = 1) -> Sample:
 def make_objective(name: str) -> Objective:
     """The objective of that name with its default configuration."""
     section = getattr(ObjectivesConfig(), name)
-    return OBJECTIVES[name].build(section, projection=SIZE, generator=seeded(0))
+    return OBJECTIVES[name].build(section, sizes=SIZES, generator=seeded(0))
 
 
 def seeded(seed: int) -> torch.Generator:

@@ -10,7 +10,7 @@ import torch
 
 from streamssl.config.sections import ObjectivesConfig
 from streamssl.objectives import OBJECTIVES, Term, build_objectives
-from tests.objectives.networks import SIZE, TinyNetwork, make_objective, make_sample, seeded
+from tests.objectives.networks import SIZES, TinyNetwork, make_objective, make_sample, seeded
 
 every_objective = pytest.mark.parametrize("name", list(OBJECTIVES))
 
@@ -73,13 +73,15 @@ def test_same_generator_same_bits(name: str) -> None:
 @every_objective
 def test_weight_zero_switches_off(name: str) -> None:
     """An objective of weight 0 is not built; the others are, in the registry's order."""
-    config = ObjectivesConfig.model_validate({name: {"weight": 0}})
-    built = build_objectives(config, projection=SIZE, generator=seeded(0))
+    weights = {other: {"weight": float(other != name)} for other in OBJECTIVES}
+    built = build_objectives(
+        ObjectivesConfig.model_validate(weights), sizes=SIZES, generator=seeded(0)
+    )
     assert list(built) == [other for other in OBJECTIVES if other != name]
 
 
 def test_weights_come_from_the_configuration() -> None:
     """Each objective carries the weight of its section."""
     config = ObjectivesConfig.model_validate({"next_step": {"weight": 0.25}})
-    built = build_objectives(config, projection=SIZE, generator=seeded(0))
+    built = build_objectives(config, sizes=SIZES, generator=seeded(0))
     assert built["next_step"].weight == 0.25

@@ -9,7 +9,8 @@ import torch
 
 from streamssl.modalities.sensor.views import corrupt
 from streamssl.objectives.base import smooth_l1
-from streamssl.objectives.moco import Moco, info_nce
+from streamssl.objectives.contrast import info_nce
+from streamssl.objectives.moco import Moco
 from streamssl.objectives.next_step import NextStep
 from tests.objectives.networks import TinyNetwork, make_objective, make_sample, seeded
 

@@ -82,6 +82,14 @@ class ToyNetwork(Network):
         noisy = torch.empty_like(stem).normal_(0.0, noise, generator=generator) + stem
         return noisy * (torch.empty_like(stem).uniform_(generator=generator) >= mask)
 
+    def hide(
+        self, stem: Tensor, generator: torch.Generator, *, time: float, channels: float
+    ) -> tuple[Tensor, Tensor]:
+        """Whole values hidden; an event has no steps."""
+        del time
+        hidden = torch.empty_like(stem).uniform_(generator=generator) < channels
+        return stem * ~hidden, hidden
+
     def augment(self, inputs: TensorInputs, generator: torch.Generator) -> TensorInputs:
         """Numbers with noise; each text hidden in a quarter of the samples."""
         numbers, codes = inputs["numbers"], inputs["codes"]

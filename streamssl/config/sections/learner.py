@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 from pydantic import Field
 
 from streamssl.config.sections.base import Count, Ratio, Section, Weight
@@ -15,6 +17,11 @@ class LearnerConfig(Section):
     )
     device: str = Field(
         "cpu", pattern=r"^(cpu|cuda(:\d+)?)$", description="`cpu`, `cuda` or `cuda:<index>`."
+    )
+    backbone: Literal["summary", "mlp", "tcn", "gru", "transformer", "linear_recurrent"] = Field(
+        "summary",
+        description="Encoder of sensor windows: `summary` of means over blocks, or another over "
+        "whole windows (docs/palette.md).",
     )
     embedding: int = Field(64, ge=2, le=4096, description="Size D of the embedding.")
     hidden: int = Field(128, ge=2, le=8192, description="Width of the hidden layers.")

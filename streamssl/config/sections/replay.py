@@ -12,8 +12,11 @@ from streamssl.config.sections.base import Count, Ratio, Seconds, Section
 class ReplayConfig(Section):
     """What is kept of the past for training."""
 
-    policy: Literal["reservoir"] = Field(
-        "reservoir", description="`reservoir`: a uniform sample of everything seen."
+    policy: Literal["reservoir", "fifo", "min_redundancy", "fifo_then_reservoir"] = Field(
+        "reservoir",
+        description="`reservoir`: a uniform sample of everything seen; `fifo`: the newest; "
+        "`min_redundancy`: what resembles another leaves first; `fifo_then_reservoir`: half of the "
+        "bytes the newest, half a uniform sample of all before.",
     )
     max_bytes: Count = Field(64 * 2**20, description="Most bytes held.")
     share: Ratio = Field(0.5, description="Replayed share of each training batch.")

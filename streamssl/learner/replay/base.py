@@ -12,6 +12,7 @@ import numpy as np
 
 from streamssl.data.events import FloatArray
 from streamssl.data.inputs import Inputs, InputSpec
+from streamssl.learner.replay.table import SampleTable
 
 
 class Policy(ABC):
@@ -53,3 +54,40 @@ class Policy(ABC):
     @abstractmethod
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Take over a state; the bytes allowed are those of the constructor."""
+
+
+class TabledPolicy(Policy):
+    """A policy that holds its samples in one table and draws all of them alike.
+
+    Args:
+        spec: Of one input.
+        max_bytes: Most bytes held.
+        extra_bytes: What the policy holds of a sample beside the table.
+    """
+
+    def __init__(self, *, spec: InputSpec, max_bytes: int, extra_bytes: int = 0) -> None:
+        self.table = SampleTable(spec=spec, max_bytes=max_bytes, extra_bytes=extra_bytes)
+
+    @property
+    def capacity(self) -> int:
+        """Most samples held."""
+        return self.table.capacity
+
+    @property
+    def sample_bytes(self) -> int:
+        """Bytes of one sample."""
+        return self.table.sample_bytes
+
+    def __len__(self) -> int:
+        """Number of samples held."""
+        return self.table.num_held
+
+    @property
+    def num_bytes(self) -> int:
+        """Bytes of the samples held."""
+        return len(self) * self.sample_bytes
+
+    def sample(self, num_samples: int, generator: np.random.Generator) -> tuple[Inputs, FloatArray]:
+        """Draw with replacement; an empty memory gives an empty batch."""
+        count = num_samples if len(self) else 0
+        return self.table.take(generator.integers(0, max(len(self), 1), count))

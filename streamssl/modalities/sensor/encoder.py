@@ -12,6 +12,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from streamssl.modalities.sensor.backbone import Backbone
 from streamssl.objectives.layers import Linear
 
 # docs/research-log.md, "Constants of the arithmetic"
@@ -61,7 +62,7 @@ def total(rows: Sequence[Any]) -> Any:
     return total(rows[:half]) + total(rows[half:]) if half else rows[0]
 
 
-class WindowEncoder(nn.Module):
+class WindowEncoder(Backbone):
     """Summary rows s, a channel mix where there are many, then two layers and a linear path.
 
     Embedding = W_2 gelu(W_1 s + b_1) + b_2 + W_3 s.
@@ -77,21 +78,19 @@ class WindowEncoder(nn.Module):
         embedding: D.
     """
 
-    share_S: Tensor
-    rows_S: Tensor
-
     def __init__(self, *, num_channels: int, window: int, hidden: int, embedding: int) -> None:
-        super().__init__()
-        self.sizes = sizes = block_sizes(window, num_channels)
-        self.register_buffer("rows_S", torch.tensor(sizes).float(), persistent=False)
-        share_S = torch.tensor(sizes) / window
-        self.register_buffer("share_S", share_S, persistent=False)
+        super().__init__(num_channels=num_channels, window=window)
         mixed = min(num_channels, MAX_CHANNELS)
         self.mix = nn.Linear(num_channels, mixed, bias=False) if mixed < num_channels else None
-        features = len(sizes) * mixed
+        features = len(self.sizes) * mixed
         self.input = Linear(features, hidden)
         self.output = Linear(hidden, embedding)
         self.linear = Linear(features, embedding, bias=False)
+
+    @classmethod
+    def blocks(cls, window: int, num_channels: int) -> list[int]:
+        """Rows of each summary row, oldest first."""
+        return block_sizes(window, num_channels)
 
     def summarise(self, x_BTC: Tensor) -> Tensor:
         """The summary `[B, S, C]` of each window."""

@@ -24,6 +24,7 @@ from streamssl.data.inputs import InputSpec
 from streamssl.data.keys import KeyColumns
 from streamssl.data.results import Values
 from streamssl.modalities.base import Modality, Reading
+from streamssl.modalities.sensor.backbones import BACKBONES
 from streamssl.modalities.sensor.context import Advance, History, SensorContext
 from streamssl.modalities.sensor.core import SensorCore
 from streamssl.modalities.sensor.features import SensorMeasured
@@ -44,6 +45,7 @@ class SensorModality(Modality[SensorMeasured]):
         seed: Seed of the leaky units and projections.
         max_features: Longest feature vector of the core.
         acceptance: Rows after which another level is one of a key's.
+        backbone: Of the networks.
     """
 
     network_type = SensorNetwork
@@ -56,8 +58,10 @@ class SensorModality(Modality[SensorMeasured]):
         seed: int,
         max_features: int = 256,
         acceptance: Acceptance = ACCEPTANCE,
+        backbone: str = "summary",
     ) -> None:
         num_channels = len(fields)
+        self.sizes = BACKBONES[backbone].blocks(section.window, num_channels)
         self.parts, self.window = fields, section.window
         self._next_step = section.next_step_residual
         self.num_residuals = (3 if section.next_step_residual else 2) * num_channels
@@ -91,6 +95,7 @@ class SensorModality(Modality[SensorMeasured]):
             seed=config.app.seed,
             max_features=config.scorers.max_features,
             acceptance=Acceptance(gate.quarantine_min, gate.quarantine_share, gate.quarantine_max),
+            backbone=config.learner.backbone,
         )
 
     def read(self, slot_B: IntArray, batch: EventBatch) -> Reading:
@@ -102,7 +107,9 @@ class SensorModality(Modality[SensorMeasured]):
     def inputs(self, rows: History) -> SensorWindows:
         """The last rows of each event's key, standardised."""
         z_LC = rows.standardised(SQUASH)
-        return SensorWindows(z_LC, rows.place_B, self.window, next_step=self._next_step)
+        return SensorWindows(
+            z_LC, rows.place_B, self.window, next_step=self._next_step, sizes=self.sizes
+        )
 
     def network(self, config: LearnerConfig) -> SensorNetwork:
         """A student of windows."""

@@ -11,8 +11,8 @@ import torch
 from torch import Tensor, nn
 
 from streamssl.config.sections import LearnerConfig
-from streamssl.modalities.sensor.encoder import WindowEncoder
-from streamssl.modalities.sensor.views import corrupt, past, view
+from streamssl.modalities.sensor.backbones import BACKBONES
+from streamssl.modalities.sensor.views import corrupt, hide, past, reorder, view
 from streamssl.objectives import Network, TensorInputs
 from streamssl.objectives.layers import Linear
 
@@ -33,7 +33,7 @@ class SensorNetwork(Network):
     Args:
         num_channels: C.
         window: T.
-        config: Sizes of the layers.
+        config: The backbone, and sizes of the layers.
         next_step: Whether residuals hold those of the next-step prediction, a second pass.
     """
 
@@ -44,7 +44,7 @@ class SensorNetwork(Network):
     ) -> None:
         super().__init__()
         self.next_step = next_step
-        self.encoder = WindowEncoder(
+        self.encoder = BACKBONES[config.backbone](
             num_channels=num_channels,
             window=window,
             hidden=config.hidden,
@@ -89,6 +89,16 @@ class SensorNetwork(Network):
     ) -> Tensor:
         """A noisy summary of which whole channels are hidden."""
         return corrupt(stem_BSC, self.encoder.rows_S, generator, noise=noise, mask=mask)
+
+    def hide(
+        self, stem_BSC: Tensor, generator: torch.Generator, *, time: float, channels: float
+    ) -> tuple[Tensor, Tensor]:
+        """A summary without a span of its rows and without some channels, and what is hidden."""
+        return hide(stem_BSC, generator, time=time, channels=channels)
+
+    def reorder(self, inputs: TensorInputs, generator: torch.Generator) -> TensorInputs:
+        """Windows of which two parts have changed places."""
+        return {"window": reorder(inputs["window"], generator)}
 
     def newest(self, inputs: TensorInputs) -> Tensor:
         """The last row `[B, C]`, which `predict` is asked for."""

@@ -41,13 +41,9 @@ def scaling(
 
 def time_mask(x_BTC: Tensor, generator: torch.Generator, *, share: float = TIME_MASK) -> Tensor:
     """Hide one span of at most `share` of the steps, each window its own."""
-    num_steps = x_BTC.shape[1]
-    longest = int(share * num_steps)
+    longest = int(share * x_BTC.shape[1])
     length_B1 = _integers(len(x_BTC), longest + 1, generator)
-    start_B1 = (_uniform(len(x_BTC), generator) * (num_steps - length_B1 + 1)).long()
-    step_1T = torch.arange(num_steps, device=x_BTC.device)[None, :]
-    hidden_BT = (step_1T >= start_B1) & (step_1T < start_B1 + length_B1)
-    return x_BTC * ~hidden_BT[:, :, None]
+    return x_BTC * ~_spans(length_B1, x_BTC.shape[1], generator)[:, :, None]
 
 
 def channel_mask(
@@ -93,11 +89,42 @@ def corrupt(
     return noise_BSC.mul_(draw_B1C >= mask)
 
 
+def hide(
+    x_BTC: Tensor, generator: torch.Generator, *, time: float, channels: float
+) -> tuple[Tensor, Tensor]:
+    """Hide one span of `time` of the steps, and whole channels with probability `channels`.
+
+    Returns:
+        What is left, and a mask of what was hidden: of values, not of what is missing anyway.
+    """
+    length_B1 = torch.full((len(x_BTC), 1), round(time * x_BTC.shape[1]), device=x_BTC.device)
+    span_BT = _spans(length_B1, x_BTC.shape[1], generator)
+    channel_B1C = torch.empty_like(x_BTC[:, :1]).uniform_(generator=generator) < channels
+    hidden_BTC = span_BT[:, :, None] | channel_B1C
+    return x_BTC * ~hidden_BTC, hidden_BTC & (x_BTC != 0)
+
+
+def reorder(x_BTC: Tensor, generator: torch.Generator) -> Tensor:
+    """Two parts of each window change places: what came after a random moment stands before it."""
+    num_steps = x_BTC.shape[1]
+    cut_B1 = 1 + _integers(len(x_BTC), num_steps - 1, generator)
+    step_BT = torch.arange(num_steps, device=x_BTC.device)[None, :] + cut_B1
+    row_B1 = torch.arange(len(x_BTC), device=x_BTC.device)[:, None]
+    return x_BTC[row_B1, step_BT % num_steps]
+
+
 def past(x_BTC: Tensor) -> Tensor:
     """What was known before the last row: the window one step earlier, zeros at its start."""
     past_BTC = torch.zeros_like(x_BTC)
     past_BTC[:, 1:] = x_BTC[:, :-1]
     return past_BTC
+
+
+def _spans(length_B1: Tensor, num_steps: int, generator: torch.Generator) -> Tensor:
+    """`[B, T]` true within a span of the given length at a random place."""
+    start_B1 = (_uniform(len(length_B1), generator) * (num_steps - length_B1 + 1)).long()
+    step_1T = torch.arange(num_steps, device=length_B1.device)[None, :]
+    return (step_1T >= start_B1) & (step_1T < start_B1 + length_B1)
 
 
 def _uniform(count: int, generator: torch.Generator) -> Tensor:

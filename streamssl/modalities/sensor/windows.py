@@ -25,14 +25,21 @@ class SensorWindows(LazyInputs):
         place_B: Where each event's row is.
         steps: T.
         next_step: Whether the window before the last row is read, too.
+        sizes: Rows that each row of what is read is the mean of; by default `block_sizes`.
     """
 
     def __init__(
-        self, z_LC: Float32Array, place_B: IntArray, steps: int, *, next_step: bool = False
+        self,
+        z_LC: Float32Array,
+        place_B: IntArray,
+        steps: int,
+        *,
+        next_step: bool = False,
+        sizes: list[int] | None = None,
     ) -> None:
         self._z_LC, self._steps, self._next_step = z_LC, steps, next_step
         self._first_B = place_B - steps + 1
-        self._sizes = block_sizes(steps, z_LC.shape[1])
+        self._sizes = sizes or block_sizes(steps, z_LC.shape[1])
 
     def __len__(self) -> int:
         """Number of events."""
@@ -46,7 +53,7 @@ class SensorWindows(LazyInputs):
         return {"window": flat.reshape(len(flat), self._steps, num_channels)}
 
     def for_inference(self, rows: slice | IntArray) -> Inputs:
-        """`[rows, S, C]` summaries; with `next_step` those of one row earlier beside them."""
+        """`[rows, S, C]` stems of the backbone; with `next_step` those of one row earlier, too."""
         means_MC, row_S = self._means
         place_BS = self._first_B[rows, None] + row_S
         inputs = {"summary": np.take(means_MC, place_BS, axis=0)}

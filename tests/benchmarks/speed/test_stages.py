@@ -10,6 +10,7 @@ from benchmarks.speed.scrapes import Window, steady_window
 from benchmarks.speed.sizes import operations_of, sizes_of
 from benchmarks.speed.stages import REST, in_order, stage_rows
 from benchmarks.speed.work import Traffic, Work, stage_work, total_operations
+from streamssl.modalities.sensor.encoder import WindowEncoder
 from streamssl.modalities.sensor.network import SensorNetwork
 from streamssl.telemetry.stages import STAGES
 from tests.benchmarks.speed.scrapes import MACHINE, scrape
@@ -114,6 +115,7 @@ def test_sizes_are_those_of_what_is_built() -> None:
 def test_a_mix_of_many_channels_counts_for_every_row_of_the_summary() -> None:
     """Above 64 channels the encoder's first layer is used once a row, not once a window."""
     network = SensorNetwork(num_channels=100, window=32, config=SpeedPlan().config().learner)
+    assert isinstance(network.encoder, WindowEncoder)
     mix = network.encoder.mix
     assert mix is not None
     layers = [p.numel() for p in network.encoder.parameters() if p.dim() == 2]
