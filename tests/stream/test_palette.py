@@ -14,6 +14,7 @@ from streamssl.config.problems import ConfigError
 from streamssl.config.sections import ObjectivesConfig
 from streamssl.data.inputs import KEY
 from streamssl.data.results import Decisions
+from streamssl.learner import Learner
 from streamssl.learner.replay import POLICIES
 from streamssl.modalities.sensor.backbones import BACKBONES
 from streamssl.objectives import OBJECTIVES
@@ -118,3 +119,18 @@ def test_a_backbone_keeps_the_promises(backbone: str, tmp_path: Path) -> None:
     check_promises({"learner": learner}, tmp_path)
     with pytest.raises(CheckpointError, match="does not fit this configuration"):
         small_learner().load(tmp_path)
+
+
+def test_another_modality_serves_what_it_has() -> None:
+    """All objectives whose verbs the toy's network has, at once: weights move and stay finite."""
+    served = [name for name in OBJECTIVES if name not in ("next_step", "temporal_order")]
+    weights = {name: {"weight": float(name in served)} for name in OBJECTIVES}
+    learner, untrained = (StreamLearner(TOY.config(objectives=weights)) for _ in range(2))
+    untrained.process(TOY.batch(1))
+    results = learner.process(TOY.batch(300, num_keys=4))
+    model = learner._model
+    assert model is not None
+    assert isinstance(model.learner, Learner)
+    assert list(model.learner._trainer.objectives) == served
+    assert learner.weights_digest() != untrained.weights_digest()
+    assert np.isfinite(results.embedding_BD).all()
