@@ -24,7 +24,7 @@ from tests.modalities.examples import TOY
 from tests.stream.runs import assert_same, run_cut
 from tests.stream.streams import small_learner, stream
 
-LENGTH = 260
+LENGTH, SAVED = 200, 128
 DEFAULTS = ObjectivesConfig().weights()
 PALETTE = [name for name in OBJECTIVES if name not in DEFAULTS]
 
@@ -50,10 +50,10 @@ def check_promises(sections: dict[str, Any], tmp_path: Path) -> StreamLearner:
     whole, cut, resumed = (small_learner(**sections) for _ in range(3))
     batch = stream(LENGTH)
     results = whole.process(batch)
-    half = run_cut(cut, batch.take(slice(0, 192)), [7, 50, 1])
+    half = run_cut(cut, batch.take(slice(0, SAVED)), [7, 50, 1])
     cut.save(tmp_path)
     resumed.load(tmp_path)
-    rest = run_cut(resumed, batch.take(slice(192, None)), [13])
+    rest = run_cut(resumed, batch.take(slice(SAVED, None)), [13])
     assert_same(type(rest).concat([half, rest]), results)
     assert resumed.weights_digest() == whole.weights_digest()
     assert np.isfinite(results.embedding_BD).all()
