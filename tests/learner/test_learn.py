@@ -189,6 +189,16 @@ def test_resume_at_any_epoch_is_bit_identical(stop: int) -> None:
     assert_same(second.state_dict(), whole.state_dict())
 
 
+def test_a_state_of_before_there_were_policies_loads() -> None:
+    """It holds a reservoir, and does not say so."""
+    learner, restored = make_learner(), make_learner()
+    close_epoch(learner, 1)
+    state = learner.state_dict()
+    del state["policy"]
+    restored.load_state_dict(state)
+    assert_same(restored.state_dict(), learner.state_dict())
+
+
 def test_a_state_is_a_copy() -> None:
     """Learning on does not change a state that was taken."""
     learner = make_learner()

@@ -14,6 +14,7 @@ from streamssl.config.problems import ConfigError
 from streamssl.config.sections import ObjectivesConfig
 from streamssl.data.inputs import KEY
 from streamssl.data.results import Decisions
+from streamssl.learner import Learner
 from streamssl.learner.replay import POLICIES
 from streamssl.modalities.sensor.backbones import BACKBONES
 from streamssl.objectives import OBJECTIVES
@@ -23,7 +24,7 @@ from tests.modalities.examples import TOY
 from tests.stream.runs import assert_same, run_cut
 from tests.stream.streams import small_learner, stream
 
-LENGTH = 260
+LENGTH, SAVED = 200, 128
 DEFAULTS = ObjectivesConfig().weights()
 PALETTE = [name for name in OBJECTIVES if name not in DEFAULTS]
 
@@ -49,10 +50,10 @@ def check_promises(sections: dict[str, Any], tmp_path: Path) -> StreamLearner:
     whole, cut, resumed = (small_learner(**sections) for _ in range(3))
     batch = stream(LENGTH)
     results = whole.process(batch)
-    half = run_cut(cut, batch.take(slice(0, 192)), [7, 50, 1])
+    half = run_cut(cut, batch.take(slice(0, SAVED)), [7, 50, 1])
     cut.save(tmp_path)
     resumed.load(tmp_path)
-    rest = run_cut(resumed, batch.take(slice(192, None)), [13])
+    rest = run_cut(resumed, batch.take(slice(SAVED, None)), [13])
     assert_same(type(rest).concat([half, rest]), results)
     assert resumed.weights_digest() == whole.weights_digest()
     assert np.isfinite(results.embedding_BD).all()
@@ -118,3 +119,18 @@ def test_a_backbone_keeps_the_promises(backbone: str, tmp_path: Path) -> None:
     check_promises({"learner": learner}, tmp_path)
     with pytest.raises(CheckpointError, match="does not fit this configuration"):
         small_learner().load(tmp_path)
+
+
+def test_another_modality_serves_what_it_has() -> None:
+    """All objectives whose verbs the toy's network has, at once: weights move and stay finite."""
+    served = [name for name in OBJECTIVES if name not in ("next_step", "temporal_order")]
+    weights = {name: {"weight": float(name in served)} for name in OBJECTIVES}
+    learner, untrained = (StreamLearner(TOY.config(objectives=weights)) for _ in range(2))
+    untrained.process(TOY.batch(1))
+    results = learner.process(TOY.batch(300, num_keys=4))
+    model = learner._model
+    assert model is not None
+    assert isinstance(model.learner, Learner)
+    assert list(model.learner._trainer.objectives) == served
+    assert learner.weights_digest() != untrained.weights_digest()
+    assert np.isfinite(results.embedding_BD).all()
