@@ -21,8 +21,9 @@ from streamssl.objectives import check_objectives
 from streamssl.scorers import Admitted, Measurement, ScorerSizes
 from streamssl.scorers.ensemble import Ensemble
 from streamssl.scorers.scored import AlertStep, Scored
+from streamssl.stream.drift import DriftWatch
 from streamssl.stream.key_table import KeyTable
-from streamssl.stream.report import num_keys, of_learning, of_statistics
+from streamssl.stream.report import num_keys, of_learning, of_statistics, upkeep_losses
 from streamssl.stream.results import ResultsBuilder
 from streamssl.stream.rows import Judged, OpenEpoch, pick_hash
 from streamssl.stream.statistics_thread import StatisticsThread
@@ -75,8 +76,12 @@ class StreamModel:
             scorers=config.scorers,
             alerts=config.alerts,
         )
+        self.drift = DriftWatch(config.drift)
         self._results = ResultsBuilder(
-            modality=self.modality, ensemble=self.ensemble, neighbours=config.alerts.neighbours
+            modality=self.modality,
+            ensemble=self.ensemble,
+            neighbours=config.alerts.neighbours,
+            drift=self.drift,
         )
         self.keys = KeyTable([*self.modality.per_key(), *self.ensemble.per_key()])
         self.time = StreamTime()
@@ -170,6 +175,7 @@ class StreamModel:
             How many there are.
         """
         slots = self.keys.carry()
+        self.drift.begin()
         self.ensemble.carry(slots, self.modality.ages(slots) + self.modality.spec.steps)
         return len(slots)
 
@@ -206,12 +212,8 @@ class StreamModel:
     def close(self, epoch: int, decisions: Decisions) -> EpochReport:
         """Learn the open epoch's rows: the statistics, then the networks; then drop old keys."""
         if not len(self.open):
-            return EpochReport(
-                epoch,
-                0,
-                keys_evicted=len(self.keys.release()),
-                **num_keys(self.keys, self.ensemble),
-            )
+            gone = len(self.keys.release())
+            return EpochReport(epoch, 0, keys_evicted=gone, **num_keys(self.keys, self.ensemble))
         rows, inputs = self.open.rows()
         self.time.learn(rows.scored.event_time_B)
         admitted = self.ensemble.admit(rows.scored)
@@ -230,6 +232,8 @@ class StreamModel:
             ),
             lambda: self._learn_statistics(rows.scored, admitted, epoch),
         )
+        losses = upkeep_losses(report, self.learner)
+        drifts = self.drift.learn(rows.scored, losses, epoch=epoch, now_s=self.time.now_s)
         self.open = OpenEpoch()
         self.num_seen += len(learn_B)
         self.keys.settle(rows.scored.slots)
@@ -237,11 +241,11 @@ class StreamModel:
         evicted = self._evict()
         self.digest = crc32c.crc32c(np.ascontiguousarray(rows.scored.raw_B).data, self.digest)
         self.digest ^= self.learner.weights_digest()
-        has_networks = self.config.learner.enabled
         return EpochReport(
             epoch=epoch,
-            num_thinned=int((learn_B & ~offered_B).sum()) if has_networks else 0,
+            num_thinned=int((learn_B & ~offered_B).sum()) if self.config.learner.enabled else 0,
             keys_evicted=evicted,
+            drifts=drifts,
             **num_keys(self.keys, self.ensemble),
             **of_learning(report, self.learner),
             **of_statistics(rows.scored, learn_B, self.ensemble, num_rebased),
@@ -274,6 +278,7 @@ class StreamModel:
             "migrations": self.migrations,
             "keys": self.keys.state_dict(),
             "time": self.time.state_dict(),
+            "drift": self.drift.state_dict(),
             "modality": self.modality.state_dict(),
             "learner": self.learner.state_dict(),
             "ensemble": self.ensemble.state_dict(),
@@ -285,6 +290,7 @@ class StreamModel:
         self.migrations = int(state.get("migrations", 0))
         self.keys.load_state_dict(state["keys"])
         self.time.load_state_dict(state["time"])
+        self.drift.load_state_dict(state.get("drift"))
         self.modality.load_state_dict(state["modality"])
         self.learner.load_state_dict(dict(state["learner"]))
         self.ensemble.load_state_dict(state["ensemble"])
