@@ -139,7 +139,7 @@ class ProcessHost(Host):
         return self._ask(
             "close_epoch",
             *decisions,
-            convert=_closed,
+            convert=closed_of,
         )
 
     def spread(self) -> Future[Spread]:
@@ -261,7 +261,8 @@ class ProcessHost(Host):
         return LearnerProcessError(code)
 
 
-def _closed(plain: Any) -> Closed:
+def closed_of(plain: Any) -> Closed:
+    """The end of an epoch, of what came of it through the connection."""
     report, state_crc32c = plain
     drifts = tuple(Drift(*drift) for drift in report["drifts"])
     return Closed(EpochReport(**{**report, "drifts": drifts}), state_crc32c)

@@ -231,3 +231,16 @@ def test_a_stream_that_shifts_says_so_and_an_ordinary_one_is_silent() -> None:
     assert drift.epoch == learner.epoch - 1
     assert drift.since - 1e9 > 20_000 - 4_096
     assert learner.process(batch.take(slice(22_000, 22_001))).drifts == (drift,)
+
+
+def test_another_stream_begins_without_what_was_watched() -> None:
+    """A state that was learnt elsewhere (`--init-from`) announces nothing of there."""
+    learner = StreamLearner.from_config(STATISTICS)
+    learner.learn(stream(6_000))
+    assert learner._model is not None
+    watched = learner._model.drift
+    assert len(watched.state_dict()["scores"])
+    watched.found = (Drift("scores", learner.epoch - 1, 1.0, 0.0, 0.01, 0.9),)
+    learner.carry_keys()
+    np.testing.assert_equal(watched.state_dict(), watch().state_dict())
+    assert learner.score(stream(10)).drifts == ()
