@@ -14,8 +14,9 @@ class Drift(NamedTuple):
     Attributes:
         what: `scores`, or `loss.<objective>`.
         epoch: Epoch at whose end it was noticed.
-        time: Event time that the stream had reached then, in seconds since 1970.
-        since: Event time from which on the level is another one, as far as can be told.
+        time: Event time of the rows that showed it (a block of scores, an epoch), in seconds since
+            1970.
+        since: Event time of the first of the other level.
         before: Level before: of scores the share whose p-value is at most .01, else the loss.
         after: Level since then.
     """

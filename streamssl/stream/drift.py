@@ -20,7 +20,6 @@ from river._river_rust.drift import AdaptiveWindowing
 
 from streamssl.config.sections import DriftConfig
 from streamssl.data.drift import LOSS, SCORES, Drift
-from streamssl.data.events import BoolArray
 from streamssl.scorers.scored import Scored
 
 # docs/research-log.md, "Constants of the arithmetic"
@@ -65,7 +64,7 @@ class Series:
 
         Args:
             number: In the series' own unit.
-            time: Event time that the stream has reached, in seconds.
+            time: Event time of what it is of, in seconds.
         """
         self._kept.append((number, time))
         if self._window.update(self._scale(number)):
@@ -144,30 +143,27 @@ class DriftWatch:
         self._open = [0, 0]  # Rows of the block that is not full yet, and the rare ones.
         self._losses: dict[str, Series] = {}
 
-    def learn(
-        self, rows: Scored, losses: Mapping[str, float], *, epoch: int, now_s: float
-    ) -> tuple[Drift, ...]:
+    def learn(self, rows: Scored, losses: Mapping[str, float], epoch: int) -> tuple[Drift, ...]:
         """Take an epoch's rows, in (partition, offset, index) order, and its losses.
 
         Args:
-            rows: As they were judged.
+            rows: As they were judged; at least one.
             losses: Of the objectives whose turn it was, none before the first burst is over.
             epoch: That ends.
-            now_s: Event time that the stream has reached.
 
         Returns:
             What drifted.
         """
         if not self._enabled:
             return ()
-        judged = np.flatnonzero(~rows.warming_B)
-        judged = judged[np.argsort(rows.event_time_B[judged], kind="stable")]
-        fed = [(SCORES, self._scores, share) for share in self._shares(rows.p_B[judged] <= RARE)]
-        fed += [(f"{LOSS}{name}", self._loss(name), loss) for name, loss in sorted(losses.items())]
-        found = [(what, series.feed(number, now_s)) for what, series, number in fed]
+        now_s = float(np.median(rows.event_time_B))
+        fed = [(SCORES, self._scores, *block) for block in self._blocks(rows)]
+        for name, loss in sorted(losses.items()):
+            fed.append((f"{LOSS}{name}", self._loss(name), loss, now_s))
+        found = [(what, time, series.feed(number, time)) for what, series, number, time in fed]
         self.found = tuple(
-            Drift(what, epoch, now_s, *change)
-            for what, change in found
+            Drift(what, epoch, time, *change)
+            for what, time, change in found
             if change and (what == SCORES or change.after > change.before)
         )
         return self.found
@@ -191,14 +187,22 @@ class DriftWatch:
             self._loss(name).restore(np.asarray(numbers).tolist())
         self.found = tuple(Drift(*drift) for drift in state["found"])
 
-    def _shares(self, rare_B: BoolArray) -> list[float]:
-        """Share of rare rows in every block that these rows fill; the rest waits for more."""
+    def _blocks(self, rows: Scored) -> list[tuple[float, float]]:
+        """Share of rare rows, and the middle's event time, of every block that these rows fill.
+
+        The rest waits for more. A clock that is far ahead spoils the time of an epoch's last block.
+        """
+        judged = np.flatnonzero(~rows.warming_B)
+        judged = judged[np.argsort(rows.event_time_B[judged], kind="stable")]
+        rare_B, time_B = rows.p_B[judged] <= RARE, rows.event_time_B[judged]
         num_open, num_rare = self._open
         rare_before = num_rare + np.concatenate([[0], np.cumsum(rare_B)])
         ends = np.arange(BLOCK_ROWS - num_open, len(rare_B) + 1, BLOCK_ROWS)
         at_ends = [0, *rare_before[ends].tolist()]
         self._open = [(num_open + len(rare_B)) % BLOCK_ROWS, int(rare_before[-1]) - at_ends[-1]]
-        return [share / BLOCK_ROWS for share in np.diff(at_ends).tolist()]
+        middles = (np.maximum(ends - BLOCK_ROWS, 0) + ends) // 2
+        shares = (np.diff(at_ends) / BLOCK_ROWS).tolist()
+        return list(zip(shares, time_B[middles].tolist(), strict=True))
 
     def _loss(self, name: str) -> Series:
         if name not in self._losses:

@@ -233,7 +233,7 @@ class StreamModel:
             lambda: self._learn_statistics(rows.scored, admitted, epoch),
         )
         losses = upkeep_losses(report, self.learner)
-        drifts = self.drift.learn(rows.scored, losses, epoch=epoch, now_s=self.time.now_s)
+        drifts = self.drift.learn(rows.scored, losses, epoch)
         self.open = OpenEpoch()
         self.num_seen += len(learn_B)
         self.keys.settle(rows.scored.slots)

@@ -125,7 +125,7 @@ def run(watch: DriftWatch, p_B: Any, epochs: list[int]) -> list[Drift]:
         stop = starts[number + 1] if number + 1 < len(starts) else len(p_B)
         time_B = np.arange(start, stop, dtype=np.float64)
         rows = rows_of(p_B[start:stop], time_B=time_B)
-        found += watch.learn(rows, {}, epoch=number + 1, now_s=float(stop))
+        found += watch.learn(rows, {}, number + 1)
     return found
 
 
@@ -146,9 +146,9 @@ def test_rows_count_in_the_order_of_event_time_and_only_of_calibrated_keys() -> 
     """Partitions that come one after another in an epoch do not make blocks of their own."""
     rare_first = rows_of([0.0] * 128 + [0.5] * 128 + [0.5] * 256, time_B=[*range(0, 256, 2)] * 4)
     one = watch()
-    one.learn(rare_first, {}, epoch=1, now_s=0.0)
+    one.learn(rare_first, {}, 1)
     assert one.state_dict()["scores"][:, 0].tolist() == [0.25, 0.25]
-    one.learn(rows_of([0.0] * 999, warming=True), {}, epoch=2, now_s=0.0)
+    one.learn(rows_of([0.0] * 999, warming=True), {}, 2)
     assert len(one.state_dict()["scores"]) == 2
 
 
@@ -159,7 +159,7 @@ def test_of_a_loss_only_a_rise_is_a_drift() -> None:
     levels = [1.0] * 40 + [0.5] * 40 + [0.8] * 40
     for epoch, level in enumerate(levels, start=1):
         losses = {"autoencoder": level * math.exp(0.05 * generator.normal())}
-        found += one.learn(rows_of([]), losses, epoch=epoch, now_s=float(epoch))
+        found += one.learn(rows_of([0.5], time_B=[float(epoch)]), losses, epoch)
     assert [drift.what for drift in found] == ["loss.autoencoder"]
     assert 80 < found[0].epoch <= 100
     assert found[0].since == 81.0
@@ -171,24 +171,24 @@ def test_what_was_found_stays_until_the_next_epoch_ends_and_is_part_of_the_state
     """A process that dies before it was announced announces it when it comes back."""
     one, losses = watch(), {"moco": 1.0}
     p_B = np.concatenate([p_of(25_600, rate=0.01, seed=0), p_of(2_560, rate=0.9, seed=1)])
-    found = one.learn(rows_of(p_B), losses, epoch=4, now_s=9.0)
-    assert [(drift.what, drift.epoch, drift.time) for drift in found] == [("scores", 4, 9.0)]
+    found = one.learn(rows_of(p_B), losses, 4)
+    assert [(drift.what, drift.epoch) for drift in found] == [("scores", 4)]
+    assert found[0].since == 25_600 + BLOCK_ROWS / 2
+    assert found[0].time == found[0].since + 4 * BLOCK_ROWS
     other = watch()
     taken = snapshot(one.state_dict())
     other.load_state_dict(restore(json.loads(taken.document), taken.arrays))
     assert other.found == one.found == found
     for epoch in (5, 6):
         rows = rows_of(p_of(3_000, rate=0.02, seed=epoch))
-        assert other.learn(rows, losses, epoch=epoch, now_s=9.0) == one.learn(
-            rows, losses, epoch=epoch, now_s=9.0
-        )
+        assert other.learn(rows, losses, epoch) == one.learn(rows, losses, epoch)
     np.testing.assert_equal(other.state_dict(), one.state_dict())
 
 
 def test_nothing_is_watched_where_it_is_off_and_old_states_load() -> None:
     """Off costs nothing; a state of before there was any begins anew."""
     off = watch(enabled=False)
-    assert off.learn(rows_of([0.0] * 9_999), {"moco": 1.0}, epoch=1, now_s=0.0) == ()
+    assert off.learn(rows_of([0.0] * 9_999), {"moco": 1.0}, 1) == ()
     assert not len(off.state_dict()["scores"])
     on = watch()
     on.load_state_dict(None)
@@ -229,7 +229,8 @@ def test_a_stream_that_shifts_says_so_and_an_ordinary_one_is_silent() -> None:
     assert drift.what == "scores"
     assert drift.after > 0.5 > 0.1 > drift.before
     assert drift.epoch == learner.epoch - 1
-    assert drift.since - 1e9 > 20_000 - 4_096
+    assert drift.since - 1e9 == pytest.approx(20_000, abs=BLOCK_ROWS)
+    assert drift.since < drift.time < 1e9 + 22_000
     assert learner.process(batch.take(slice(22_000, 22_001))).drifts == (drift,)
 
 
