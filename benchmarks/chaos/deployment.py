@@ -200,7 +200,8 @@ class Deployment:
     def spaces(self) -> list[str]:
         """The embedding spaces, as they were announced."""
         with TopicReader(self.kafka, f"{self.app}.spaces") as reader:
-            return [str(json.loads(m.value or b"")["space"]) for m in reader.read_to_end()]
+            values = [json.loads(m.value or b"") for m in reader.read_to_end()]
+        return [str(value["space"]) for value in values if value["kind"] == "space"]
 
     def member_id(self, instance: int) -> str | None:
         """The id under which an instance is in the group."""

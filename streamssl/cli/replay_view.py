@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
@@ -27,6 +27,8 @@ class Counts(Protocol):
     samples_trained: int
     anomalies: int
     incidents: int
+    drifts: dict[str, int]
+    last_drift: dict[str, Any] | None
     warming: int
     keys: int
     keys_warming: int
@@ -108,12 +110,21 @@ def summary_lines(
         f"learned       {_learned(counts)}",
         f"anomalies     {counts.anomalies:,} in {counts.incidents:,} incidents",
         f"alert rate    {_alert_rate(counts, budget)}",
+        *_drifts(counts),
         f"dead letters  {counts.dead_letters:,}",
         *([f"bad fields    {counts.bad_fields:,}, missing"] if counts.bad_fields else []),
         *_columns(counts),
         *(f"hint          {hint}" for hint in hints),
         *(f"written       {path}" for path in written),
     ]
+
+
+def _drifts(counts: Counts) -> Iterator[str]:
+    """How often something drifted, and the newest drift."""
+    if counts.last_drift is not None:
+        numbers = ", ".join(f"{what} {num:,}" for what, num in sorted(counts.drifts.items()))
+        last = "{what} {before:.3g} -> {after:.3g} since {since:.0f}".format(**counts.last_drift)
+        yield f"drifts        {numbers}; the newest: {last}"
 
 
 def _alert_rate(counts: Counts, budget: Budget) -> str:

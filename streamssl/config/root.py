@@ -12,6 +12,7 @@ from streamssl.config.sections import (
     AppConfig,
     CheckpointConfig,
     DeliveryConfig,
+    DriftConfig,
     InputConfig,
     KafkaConfig,
     LearnConfig,
@@ -46,6 +47,7 @@ class Config(Section):
     replay: ReplayConfig = ReplayConfig()
     scorers: ScorersConfig = ScorersConfig()
     alerts: AlertsConfig = AlertsConfig()
+    drift: DriftConfig = DriftConfig()
     checkpoint: CheckpointConfig = CheckpointConfig()
     telemetry: TelemetryConfig = TelemetryConfig()
 

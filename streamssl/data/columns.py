@@ -113,4 +113,7 @@ def _names(kind: Any) -> tuple[str, ...]:
 def _as_kind(kind: Any, value: Any) -> Any:
     if isinstance(value, Mapping) and isinstance(kind, type) and issubclass(kind, Columns):
         return kind.from_plain(value)
-    return tuple(value) if getattr(kind, "__origin__", None) is tuple else value
+    if getattr(kind, "__origin__", None) is not tuple:
+        return value
+    item = kind.__args__[0]
+    return tuple(item(*entry) for entry in value) if hasattr(item, "_fields") else tuple(value)

@@ -13,6 +13,7 @@ import numpy as np
 
 from streamssl.data.as_table import AsTable, NamedValues
 from streamssl.data.columns import Columns, take_rows
+from streamssl.data.drift import Drift
 from streamssl.data.events import BoolArray, EventBatch, Float32Array, FloatArray, IntArray
 
 SEVERITIES = ("none", "low", "medium", "high", "critical")
@@ -90,6 +91,7 @@ class Results(AsTable):
         explanation: Of those.
         embedding_BD: `[B, D]` float32 from the teacher.
         space: Name of the embedding space.
+        drifts: What drifted, as the epoch before ended.
     """
 
     batch: EventBatch
@@ -111,6 +113,7 @@ class Results(AsTable):
     explanation: Explanation
     embedding_BD: Float32Array
     space: str
+    drifts: tuple[Drift, ...] = ()
 
     coded: ClassVar = {"severity": SEVERITIES, "incident_state": INCIDENT_STATES}
 
@@ -126,10 +129,11 @@ class Results(AsTable):
 
     @classmethod
     def concat(cls, tables: Sequence[Results]) -> Results:
-        """Results of consecutive batches; epoch and space are those of the last."""
+        """Results of consecutive batches; epoch and space are the last's, drifts those of all."""
         begins = np.cumsum([0, *(len(table.batch) for table in tables[:-1])])
+        drifts = tuple(dict.fromkeys(drift for table in tables for drift in table.drifts))
         moved = [
-            replace(table, explained=table.explained + begin)
+            replace(table, explained=table.explained + begin, drifts=drifts)
             for table, begin in zip(tables, begins, strict=True)
         ]
         return super(Results, cls).concat(moved)
@@ -169,7 +173,7 @@ class Spread(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class EpochReport:
-    """What closing an epoch did; for metrics and logs, never fed back.
+    """What closing an epoch did, for metrics and logs; what drifted, as a reason to solve anew.
 
     Attributes:
         num_events: Rows of the epoch.
@@ -182,6 +186,7 @@ class EpochReport:
         losses: Last loss of each objective.
         burst_step: Steps of the first training burst that were taken so far.
         burst_steps: All of that burst; 0 without networks.
+        drifts: What drifted, as far as this epoch shows it.
     """
 
     epoch: int
@@ -206,3 +211,4 @@ class EpochReport:
     losses: Mapping[str, float] = field(default_factory=dict)
     burst_step: int = 0
     burst_steps: int = 0
+    drifts: tuple[Drift, ...] = ()

@@ -175,6 +175,9 @@ class MetricsReporter:
         self.story.committed(pending, landed)
         self._metrics.commits.labels(outcome).inc()
         self._metrics.commit_duration.observe(now_s - began_s)
+        for drift in landed.journal.drifts:
+            self.summary.drifted(drift)
+            self._metrics.drifts.labels(drift.what).inc()
         for _, records in landed.by_partition():
             self._count_output(records)
         for partition, output in landed.parts.items():

@@ -24,6 +24,7 @@ class Positions:
         migrated_from: Columns of before a migration of which no record tells yet.
         topic: Input topic that all of it is of, None where that was not noted.
         space: Embedding space announced last, None before the first.
+        drifted: Epoch of the drift announced last, 0 before the first.
         closed: Decisions of epochs that closed since that record.
         dropped: (epoch, partition) of per-key state given up since that record.
         changes: What else changed since that record.
@@ -37,6 +38,7 @@ class Positions:
     migrated_from: Schema | None = None
     topic: str | None = None
     space: str | None = None
+    drifted: int = 0
     closed: dict[int, Decisions] = field(default_factory=dict)
     dropped: list[tuple[int, int]] = field(default_factory=list)
     changes: list[str] = field(default_factory=list)
@@ -49,6 +51,7 @@ class Positions:
             self.schema, self.schema_is_journalled = record.schema, True
         if record.space is not None:
             self.space = record.space
+        self.drifted = max([self.drifted, *(drift.epoch for drift in record.drifts)])
         self.closed.clear()
         self.dropped.clear()
         # Records of before a migration are repeated by what was migrated: it is still to be said.
@@ -86,6 +89,7 @@ class Positions:
             "migrated_from": _listed(self.migrated_from),
             "topic": self.topic,
             "space": self.space,
+            "drifted": self.drifted,
             "closed": [[e, *decisions] for e, decisions in sorted(self.closed.items())],
             "dropped": [list(entry) for entry in self.dropped],
             "changes": list(self.changes),
@@ -103,6 +107,7 @@ class Positions:
             schema_is_journalled=state["schema"] is not None,
             topic=None if state.get("topic") is None else str(state["topic"]),
             space=None if state["space"] is None else str(state["space"]),
+            drifted=int(state.get("drifted", 0)),
             closed={int(e): Decisions(*decisions) for e, *decisions in state["closed"]},
             dropped=[(int(e), int(p)) for e, p in state["dropped"]],
             changes=[str(change) for change in state["changes"]],

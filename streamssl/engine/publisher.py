@@ -6,7 +6,7 @@ from streamssl.engine.pending import PendingTransaction
 from streamssl.engine.ports import Ports
 from streamssl.engine.positions import Positions
 from streamssl.engine.recovery import give_up
-from streamssl.engine.spaces import announcements, new_space
+from streamssl.engine.spaces import announcements, new_drifts, new_space
 from streamssl.transport.base import PartitionOutput, Transaction
 from streamssl.transport.journal import JournalRecord
 
@@ -84,6 +84,7 @@ class Publisher:
             fields=None if schema is None else list(schema.fields),
             texts=[] if schema is None else list(schema.texts),
             space=new_space(outputs, positions.space),
+            drifts=new_drifts(outputs, positions.drifted),
             state_crc32c=state_crc32c,
             environment=self._environment,
             topic=self._transport.topic,

@@ -23,7 +23,7 @@ log = logging.getLogger(__name__)
 
 PROGRESS_EVERY_S = 30.0
 MAX_A_MINUTE = 10
-PACED = ("phase", "partitions", "shifts", "muted")
+PACED = ("phase", "partitions", "shifts", "muted", "drift")
 # Steps of a burst that another process began, how far is not known.
 UNFINISHED = -1
 
@@ -119,9 +119,12 @@ class Story:
             )
 
     def committed(self, pending: PendingTransaction, landed: Transaction) -> None:
-        """What landed: spaces that begin, incidents, and what could not be read."""
+        """What landed: spaces that begin, drifts, incidents, and what could not be read."""
         if landed.journal.space is not None:
             self._tell_space(landed.journal.space, landed.journal.epoch)
+        for drift in landed.journal.drifts:
+            if self._paces["drift"].admits():
+                tell(log, "drift", **drift._asdict())
         for partition, output in landed.parts.items():
             part = pending.parts[partition]
             self._dead_letters.observe(part.dead_letters, part.num_events)

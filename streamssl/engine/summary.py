@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Any
 
+from streamssl.data.drift import Drift
 from streamssl.data.events import FloatArray
 
 # Names listed at most.
@@ -24,6 +26,8 @@ class Summary:
         anomalies: Events above the threshold.
         incidents: Runs of anomalies that began.
         accepted: Incidents that lasted and became the new normal.
+        drifts: Drifts announced, by what drifted.
+        last_drift: The newest of them as it was announced, None before the first.
         muted: Events that would have opened an incident but for the budget.
         warming: Events scored while their key was warming.
         keys: Keys with state, at the end of the epoch closed last.
@@ -55,6 +59,8 @@ class Summary:
     incidents: int = 0
     accepted: int = 0
     muted: int = 0
+    drifts: dict[str, int] = field(default_factory=dict)
+    last_drift: dict[str, Any] | None = None
     warming: int = 0
     keys: int = 0
     keys_warming: int = 0
@@ -72,6 +78,11 @@ class Summary:
     absent: dict[str, str] = field(default_factory=dict)
     vanished: list[str] = field(default_factory=list)
     warnings: dict[str, str] = field(default_factory=dict)
+
+    def drifted(self, drift: Drift) -> None:
+        """Take note of a drift that was announced."""
+        self.drifts[drift.what] = self.drifts.get(drift.what, 0) + 1
+        self.last_drift = drift._asdict()
 
     def saw(self, event_time: FloatArray) -> None:
         """Take note of the event times of some events."""

@@ -16,6 +16,7 @@ from typing import Any, TypeVar
 import msgspec
 
 from streamssl.config.root import Config
+from streamssl.data.drift import Drift
 from streamssl.data.events import EventBatch, StreamsslError
 from streamssl.data.results import Decisions, EpochReport, Results, Spread
 from streamssl.host.answer import AnswerHeader
@@ -138,7 +139,7 @@ class ProcessHost(Host):
         return self._ask(
             "close_epoch",
             *decisions,
-            convert=lambda closed: Closed(EpochReport(**closed[0]), closed[1]),
+            convert=closed_of,
         )
 
     def spread(self) -> Future[Spread]:
@@ -258,6 +259,13 @@ class ProcessHost(Host):
         except subprocess.TimeoutExpired:
             code = 0
         return LearnerProcessError(code)
+
+
+def closed_of(plain: Any) -> Closed:
+    """The end of an epoch, of what came of it through the connection."""
+    report, state_crc32c = plain
+    drifts = tuple(Drift(*drift) for drift in report["drifts"])
+    return Closed(EpochReport(**{**report, "drifts": drifts}), state_crc32c)
 
 
 def _written(plain: Any) -> list[Written]:

@@ -6,6 +6,7 @@ import os
 import platform
 
 import numpy as np
+import river
 import torch
 
 from streamssl.arithmetic.threads import THREAD_VARIABLES
@@ -17,6 +18,7 @@ def build() -> dict[str, str | None]:
     return {
         "streamssl": __version__,
         "numpy": np.__version__,
+        "river": river.__version__,
         "torch": str(torch.__version__),  # With the local part (+cpu, +cu130), a build of its own.
         "machine": platform.machine(),
         "cpu": torch.backends.cpu.get_cpu_capability(),

@@ -16,14 +16,15 @@ from streamssl.data.events import EventBatch, IntArray, Schema
 from streamssl.data.inputs import LazyInputs, NoInputs, take_inputs
 from streamssl.data.results import Decisions, EpochReport, Results
 from streamssl.learner import AbsentLearner, Inference, Learner
-from streamssl.modalities import Modality, modality_of
-from streamssl.objectives import check_objectives, need_keys
+from streamssl.objectives import need_keys
 from streamssl.scorers import Admitted, Measurement, ScorerSizes
 from streamssl.scorers.ensemble import Ensemble
 from streamssl.scorers.scored import AlertStep, Scored
+from streamssl.stream.door import modality_for
+from streamssl.stream.drift import DriftWatch
 from streamssl.stream.key_table import KeyTable
 from streamssl.stream.keyed_inputs import KeyedInputs, keyed_spec
-from streamssl.stream.report import num_keys, of_learning, of_statistics
+from streamssl.stream.report import num_keys, of_learning, of_statistics, upkeep_losses
 from streamssl.stream.results import ResultsBuilder
 from streamssl.stream.rows import Judged, OpenEpoch, in_pieces, pick_hash
 from streamssl.stream.statistics_thread import StatisticsThread
@@ -31,19 +32,6 @@ from streamssl.stream.stream_time import StreamTime
 from streamssl.telemetry.stages import Stages
 
 FRESH_INPUTS = 512
-
-
-def modality_for(config: Config) -> type[Modality[Any]]:
-    """The modality of a configuration, whose networks serve its objectives.
-
-    Raises:
-        ConfigError: They do not.
-        PluginError: It is not installed, or cannot be loaded.
-    """
-    modality = modality_of(config.modality.kind)
-    if config.learner.enabled:
-        check_objectives(config.objectives, modality.network_type, config.modality.kind)
-    return modality
 
 
 class StreamModel:
@@ -77,8 +65,12 @@ class StreamModel:
             scorers=config.scorers,
             alerts=config.alerts,
         )
+        self.drift = DriftWatch(config.drift)
         self._results = ResultsBuilder(
-            modality=self.modality, ensemble=self.ensemble, neighbours=config.alerts.neighbours
+            modality=self.modality,
+            ensemble=self.ensemble,
+            neighbours=config.alerts.neighbours,
+            drift=self.drift,
         )
         self.keys = KeyTable([*self.modality.per_key(), *self.ensemble.per_key()])
         self.time = StreamTime()
@@ -177,6 +169,7 @@ class StreamModel:
             How many there are.
         """
         slots = self.keys.carry()
+        self.drift.begin()
         self.ensemble.carry(slots, self.modality.ages(slots) + self.modality.spec.steps)
         return len(slots)
 
@@ -213,12 +206,8 @@ class StreamModel:
     def close(self, epoch: int, decisions: Decisions) -> EpochReport:
         """Learn the open epoch's rows: the statistics, then the networks; then drop old keys."""
         if not len(self.open):
-            return EpochReport(
-                epoch,
-                0,
-                keys_evicted=len(self.keys.release()),
-                **num_keys(self.keys, self.ensemble),
-            )
+            gone = len(self.keys.release())
+            return EpochReport(epoch, 0, keys_evicted=gone, **num_keys(self.keys, self.ensemble))
         rows, inputs = self.open.rows()
         self.time.learn(rows.scored.event_time_B)
         admitted = self.ensemble.admit(rows.scored)
@@ -237,6 +226,8 @@ class StreamModel:
             ),
             lambda: self._learn_statistics(rows.scored, admitted, epoch),
         )
+        losses = upkeep_losses(report, self.learner)
+        drifts = self.drift.learn(rows.scored, losses, epoch)
         self.open = OpenEpoch()
         self.num_seen += len(learn_B)
         self.keys.settle(rows.scored.slots)
@@ -244,11 +235,11 @@ class StreamModel:
         evicted = self._evict()
         self.digest = crc32c.crc32c(np.ascontiguousarray(rows.scored.raw_B).data, self.digest)
         self.digest ^= self.learner.weights_digest()
-        has_networks = self.config.learner.enabled
         return EpochReport(
             epoch=epoch,
-            num_thinned=int((learn_B & ~offered_B).sum()) if has_networks else 0,
+            num_thinned=int((learn_B & ~offered_B).sum()) if self.config.learner.enabled else 0,
             keys_evicted=evicted,
+            drifts=drifts,
             **num_keys(self.keys, self.ensemble),
             **of_learning(report, self.learner),
             **of_statistics(rows.scored, learn_B, self.ensemble, num_rebased),
@@ -281,6 +272,7 @@ class StreamModel:
             "migrations": self.migrations,
             "keys": self.keys.state_dict(),
             "time": self.time.state_dict(),
+            "drift": self.drift.state_dict(),
             "modality": self.modality.state_dict(),
             "learner": self.learner.state_dict(),
             "ensemble": self.ensemble.state_dict(),
@@ -292,6 +284,7 @@ class StreamModel:
         self.migrations = int(state.get("migrations", 0))
         self.keys.load_state_dict(state["keys"])
         self.time.load_state_dict(state["time"])
+        self.drift.load_state_dict(state.get("drift"))
         self.modality.load_state_dict(state["modality"])
         self.learner.load_state_dict(dict(state["learner"]))
         self.ensemble.load_state_dict(state["ensemble"])

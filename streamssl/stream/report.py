@@ -5,6 +5,7 @@ B = events.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -47,6 +48,11 @@ def of_statistics(
         "num_rebased": num_rebased,
         "is_timeless": ensemble.budget.is_timeless,
     }
+
+
+def upkeep_losses(learned: LearnReport, learner: Learner | AbsentLearner) -> Mapping[str, float]:
+    """Loss of each objective whose turn it was; none before the first burst is over."""
+    return learned.losses if learner.burst_step >= learner.burst_steps else {}
 
 
 def of_learning(learned: LearnReport, learner: Learner | AbsentLearner) -> dict[str, Any]:

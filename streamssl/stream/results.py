@@ -19,6 +19,7 @@ from streamssl.modalities import Modality
 from streamssl.scorers import Measurement
 from streamssl.scorers.ensemble import Ensemble
 from streamssl.scorers.scored import Scored
+from streamssl.stream.drift import DriftWatch
 
 
 class ResultsBuilder:
@@ -28,10 +29,14 @@ class ResultsBuilder:
         modality: Says what was expected and what came.
         ensemble: Judged the events.
         neighbours: Nearest past events named for an anomaly.
+        drift: Knows what drifted as the epoch before ended.
     """
 
-    def __init__(self, *, modality: Modality[Any], ensemble: Ensemble, neighbours: int) -> None:
+    def __init__(
+        self, *, modality: Modality[Any], ensemble: Ensemble, neighbours: int, drift: DriftWatch
+    ) -> None:
         self._modality, self._ensemble, self._neighbours = modality, ensemble, neighbours
+        self._drift = drift
         self._nothing: Explanation | None = None
 
     def build(
@@ -72,6 +77,7 @@ class ResultsBuilder:
             explanation=explanation,
             embedding_BD=scored.seen.embedding_BD,
             space=space,
+            drifts=self._drift.found,
         )
         return results, step
 

@@ -82,9 +82,7 @@ class Metrics:
             "topic",
         )
         self.input_missed = c.counter(
-            "input_missed_records_total",
-            "Offsets that expired before they could be read.",
-            "topic",
+            "input_missed_records_total", "Offsets that expired before they could be read.", "topic"
         )
         self.dead_letters = c.counter(
             "dead_letter_events_total",
@@ -223,6 +221,7 @@ class Metrics:
             "rebased_levels_total",
             "Levels that became the new normal of a key's channels or score.",
         )
+        self.drifts = c.counter("drifts_total", "Drifts announced.", "what", values=("scores",))
         self.anomaly_threshold = c.gauge(
             "anomaly_threshold", "Score from which the newest event would have been an anomaly."
         )
@@ -242,8 +241,7 @@ class Metrics:
             "checkpoint_duration_seconds", "Time to save.", buckets=CHECKPOINT_BUCKETS_S
         )
         self.checkpoint_last_success = c.gauge(
-            "checkpoint_last_success_timestamp_seconds",
-            "Unix time of the last durable checkpoint.",
+            "checkpoint_last_success_timestamp_seconds", "Unix time of the last durable checkpoint."
         )
         self.checkpoint_bytes = c.gauge("checkpoint_bytes", "Size of the last durable checkpoint.")
         self.restarts_recovered = c.counter(

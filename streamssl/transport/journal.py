@@ -10,6 +10,7 @@ from collections.abc import Set
 
 import msgspec
 
+from streamssl.data.drift import Drift
 from streamssl.data.events import Range, Schema
 from streamssl.data.results import Decisions
 
@@ -38,6 +39,7 @@ class JournalRecord(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=Tru
         texts: Names of its text columns, in the same record.
         space: Name of the embedding space that this transaction announces, None where it
             announces none.
+        drifts: What drifted as the epoch before ended, which this transaction announces.
         state_crc32c: CRC of the state that scored this transaction.
         environment: Hash of configuration, build and thread count.
         topic: Input topic that the ranges are of; None in records of before it was noted.
@@ -57,6 +59,7 @@ class JournalRecord(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=Tru
     fields: list[str] | None = None
     texts: list[str] = []
     space: str | None = None
+    drifts: list[Drift] = []
     state_crc32c: int = 0
     environment: str = ""
     topic: str | None = None
@@ -75,6 +78,7 @@ class JournalRecord(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=Tru
             tails={p: t for p, t in self.tails.items() if p not in gone},
             dead_letters=[d for d in self.dead_letters if d[0] not in gone],
             space=self.space if ranges else None,
+            drifts=self.drifts if ranges else [],
             changes=[change for change in self.changes if not change.startswith(missed)],
         )
 

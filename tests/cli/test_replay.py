@@ -24,6 +24,7 @@ from streamssl.cli.replay_view import progress, summary_lines
 from streamssl.codecs.table_fields import TableError
 from streamssl.config import ConfigError, load_config
 from streamssl.config.budget import parse_budget
+from streamssl.data.drift import Drift
 from streamssl.data.events import Schema, StreamsslError
 from streamssl.engine.backtest import Backtest
 from streamssl.engine.summary import Summary
@@ -501,3 +502,15 @@ def test_a_bad_cell_of_csv_is_told_with_the_option_that_mends_it(tmp_path: Path)
     assert result.exit_code == 0, result.output
     assert "--na-values off" in result.output
     assert "input.ignore_fields" not in result.output
+
+
+def test_drifts_are_a_line_of_the_summary() -> None:
+    """How many of what, and the newest; nothing where there was none."""
+    counts = counted()
+    assert "drifts" not in "".join(summary_lines(counts, parse_budget(0.001), (), 1.0, []))
+    counts.drifted(Drift("loss.moco", 5, 50.0, 40.0, 1.0, 2.0))
+    for epoch in (7, 9):
+        counts.drifted(Drift("scores", epoch, 99.0, 90.0, 0.01, 0.4567))
+    assert (
+        "drifts        loss.moco 1, scores 2; the newest: scores 0.01 -> 0.457 since 90"
+    ) in summary_lines(counts, parse_budget(0.001), (), 1.0, [])

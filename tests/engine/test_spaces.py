@@ -23,6 +23,7 @@ FIRST = {
     "epoch": 1,
     "instance": 0,
     "reason": "start",
+    "kind": "space",
 }
 SECOND = FIRST | {
     "space": "0/space-1",

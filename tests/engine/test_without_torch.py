@@ -1,4 +1,4 @@
-"""The engine's process loads no torch: the learner's does, beside it."""
+"""The engine's process loads no torch and no river: the learner's does, beside it."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ engine = Engine(
     on_progress=lambda done: done.epochs and stopping.set(),
 )
 done = engine.run()
-print(done.events, done.epochs, "torch" in sys.modules)
+print(done.events, done.epochs, *(name in sys.modules for name in ("torch", "river")))
 """
 # As it ends where no broker answers.
 NO_BROKER = """
@@ -70,7 +70,7 @@ def told(code: str, folder: Path) -> str:
 
 def test_a_whole_run_loads_no_torch(tmp_path: Path) -> None:
     """It scores, learns an epoch and saves it; the arithmetic is in the learner's process."""
-    assert told(WHOLE_RUN, tmp_path) == "40 1 False\n"
+    assert told(WHOLE_RUN, tmp_path) == "40 1 False False\n"
     assert len(checkpoints(tmp_path / CHECKPOINTS)) == 1
 
 

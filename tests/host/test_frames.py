@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import socket
 import threading
 from collections import deque
@@ -15,8 +16,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
+from streamssl.data.drift import Drift
 from streamssl.data.events import EventBatch, Schema
+from streamssl.data.results import EpochReport, Results
+from streamssl.host.base import Closed
 from streamssl.host.frames import receive, send
+from streamssl.host.process import closed_of
+from tests.made_results import made_results
 
 PLAIN = st.none() | st.booleans() | st.integers(-(2**63), 2**63) | st.floats(allow_nan=False)
 ARRAYS = st.sampled_from(["<f4", "<f8", "<i8", "|b1", "<f2"]).flatmap(
@@ -108,3 +114,20 @@ def test_a_batch_arrives_with_all_its_blocks() -> None:
         assert found.texts.equals(sent.texts)
         np.testing.assert_array_equal(found.values_BC, sent.values_BC)
         np.testing.assert_array_equal(found.images_BHWC, sent.images_BHWC)
+
+
+def test_drifts_arrive_as_such() -> None:
+    """Those of results and those of a report, as the engine compares and announces them."""
+    drifts = (Drift("scores", 7, 20.5, 18.0, 0.01, 0.9), Drift("loss.moco", 7, 20.5, 9.0, 1.0, 2.0))
+    batch = EventBatch.from_numpy(np.zeros((2, 1)), fields=["a"], key="k")
+    sent = {"parts": ("a",), "drifts": drifts, "epoch": 8}
+    found = Results.from_plain(vars_of(made_results(batch)) | through(sent)[0])
+    assert (found.drifts, found.parts) == (drifts, ("a",))
+    assert all(isinstance(drift, Drift) for drift in found.drifts)
+    closed = Closed(EpochReport(7, 32, gradient_norm=1.5, losses={"moco": 2.0}, drifts=drifts), 99)
+    assert closed_of(through(closed)[0]) == closed
+
+
+def vars_of(results: Results) -> dict[str, Any]:
+    """The fields of some results by name."""
+    return {f.name: getattr(results, f.name) for f in dataclasses.fields(results)}

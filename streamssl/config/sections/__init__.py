@@ -10,6 +10,7 @@ from streamssl.config.sections.app import AppConfig
 from streamssl.config.sections.base import Section
 from streamssl.config.sections.checkpoint import CheckpointConfig
 from streamssl.config.sections.delivery import DeliveryConfig
+from streamssl.config.sections.drift import DriftConfig
 from streamssl.config.sections.input import InputConfig
 from streamssl.config.sections.kafka import KafkaConfig
 from streamssl.config.sections.learn import LearnConfig
@@ -44,6 +45,7 @@ __all__ = [
     "ColumnSpec",
     "CoreConfig",
     "DeliveryConfig",
+    "DriftConfig",
     "GateConfig",
     "InputConfig",
     "KafkaConfig",

@@ -42,7 +42,7 @@ EVENTS = {
 }
 # Their number is bounded where they are told: none of them is held back as a repetition.
 PACED = frozenset(
-    {"incident", "dead_letter", "dead_letters", "lines_held_back", "phase", "partitions"}
+    {"incident", "dead_letter", "dead_letters", "lines_held_back", "phase", "partitions", "drift"}
 )
 
 

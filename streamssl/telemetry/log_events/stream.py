@@ -102,6 +102,13 @@ STREAM: Table = {
         "space previous epoch",
         "The vectors changed their meaning; announced in `<app>.spaces`, too.",
     ),
+    "drift": (
+        "INFO",
+        "{what} drifted: {before:.3g} before, {after:.3g} since (event time) {since}",
+        "what epoch time since before after",
+        "The scores (share of rows with a p-value of at most .01) or an objective's loss have "
+        "another level, which lasts; announced in `<app>.spaces`, too. At most 10 lines a minute.",
+    ),
     "incident": (
         "INFO",
         "incident {incident_state}: key {key}, field {top_field}, severity {severity}, score "
