@@ -221,7 +221,8 @@ class Metrics:
             "rebased_levels_total",
             "Levels that became the new normal of a key's channels or score.",
         )
-        self.drifts = c.counter("drifts_total", "Drifts announced.", "what", values=("scores",))
+        self.drifts = c.counter("drifts_total", "Drifts announced, by what drifted.", "what")
+        self.drifts.labels("scores")  # Begins at 0; `loss.<objective>` with the first one.
         self.anomaly_threshold = c.gauge(
             "anomaly_threshold", "Score from which the newest event would have been an anomaly."
         )
