@@ -21,6 +21,7 @@ from streamssl.objectives import check_objectives
 from streamssl.scorers import Admitted, Measurement, ScorerSizes
 from streamssl.scorers.ensemble import Ensemble
 from streamssl.scorers.scored import AlertStep, Scored
+from streamssl.stream.incident_teller import finished
 from streamssl.stream.key_table import KeyTable
 from streamssl.stream.report import num_keys, of_learning, of_statistics
 from streamssl.stream.results import ResultsBuilder
@@ -126,10 +127,10 @@ class StreamModel:
                 batch.event_time,
             )
         with self._stage("attribute"):
-            results, fields = self._results.build(
+            results, fields, told = self._results.build(
                 batch, scored, measured, incidents, epoch=epoch, space=self.space
             )
-        alerts = AlertStep(levels, incidents, fields)
+        alerts = AlertStep(levels, incidents, fields, told)
         return Judged(results, scored, inputs, (advance, measured.advance), alerts, fresh)
 
     def pieces(self, batch: EventBatch) -> list[EventBatch]:
@@ -158,6 +159,7 @@ class StreamModel:
         self.ensemble.write(judged.alerts)
         pick_B = pick_hash(judged.scored.seen.position_B3, self.config.app.seed, epoch)
         self.open.add(judged.scored, judged.inputs, pick_B, self._input_share())
+        self.open.note(finished(judged.results))
         return judged.results
 
     def peek(self, batch: EventBatch, epoch: int) -> Results:
@@ -234,6 +236,9 @@ class StreamModel:
             ),
             lambda: self._learn_statistics(rows.scored, admitted, epoch),
         )
+        ended = self.open.finished()
+        if ended is not None:
+            self.ensemble.past.learn(ended)
         self.open = OpenEpoch()
         self.num_seen += len(learn_B)
         self.keys.settle(rows.scored.slots)

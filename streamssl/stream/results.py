@@ -18,7 +18,8 @@ from streamssl.data.results import Explanation, Results
 from streamssl.modalities import Modality
 from streamssl.scorers import Measurement
 from streamssl.scorers.ensemble import Ensemble
-from streamssl.scorers.scored import Scored
+from streamssl.scorers.scored import Scored, TellStep
+from streamssl.stream.incident_teller import IncidentTeller
 
 
 class ResultsBuilder:
@@ -27,11 +28,12 @@ class ResultsBuilder:
     Args:
         modality: Says what was expected and what came.
         ensemble: Judged the events.
-        neighbours: Nearest past events named for an anomaly.
+        neighbours: Nearest past events named for an anomaly, and incidents for an incident.
     """
 
     def __init__(self, *, modality: Modality[Any], ensemble: Ensemble, neighbours: int) -> None:
         self._modality, self._ensemble, self._neighbours = modality, ensemble, neighbours
+        self._teller = IncidentTeller(ensemble=ensemble, neighbours=neighbours)
         self._nothing: Explanation | None = None
 
     def build(
@@ -43,8 +45,8 @@ class ResultsBuilder:
         *,
         epoch: int,
         space: str,
-    ) -> tuple[Results, FieldStep]:
-        """What is published of a batch; anomalies carry an explanation."""
+    ) -> tuple[Results, FieldStep, TellStep | None]:
+        """What is published of a batch; anomalies carry an explanation, incidents are told."""
         explained = np.flatnonzero(scored.anomaly_B)
         explanation = self._explanation(batch, scored, measurement, explained)
         top_field = measurement.judged(lambda measured: measured.top_B).copy()
@@ -73,7 +75,8 @@ class ResultsBuilder:
             embedding_BD=scored.seen.embedding_BD,
             space=space,
         )
-        return results, step
+        records, told = self._teller.tell(scored.slots, results)
+        return replace(results, incidents=records), step, told
 
     def _explanation(
         self,

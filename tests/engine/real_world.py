@@ -73,7 +73,7 @@ class RealWorld(World):
 
     def published(self) -> list[tuple[str, int, bytes | None]]:
         """Every byte of every output topic."""
-        topics = ("scores", "embeddings", "dlq")
+        topics = ("scores", "embeddings", "incidents", "dlq")
         return [
             (topic, m.partition, m.value)
             for topic in topics
@@ -128,7 +128,7 @@ class CutWorld(RealWorld):
     def every_byte(self) -> Published:
         """All records of all output topics."""
         found: Published = {}
-        for topic in ("scores", "embeddings", "dlq", "spaces"):
+        for topic in ("scores", "embeddings", "incidents", "dlq", "spaces"):
             for m in self.broker.records(f"streamssl.{topic}"):
                 found.setdefault((topic, m.partition), []).append((m.key, m.value, m.headers))
         return found

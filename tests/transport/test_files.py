@@ -151,6 +151,7 @@ def test_no_rows_give_an_output_without_rows(tmp_path: Path, name: str) -> None:
         ("folder.csv", "out.csv", None, "not a regular file"),
         ("old.dlq.jsonl", "old.csv", None, "same file"),
         ("old.journal.jsonl", "old.parquet", None, "same file"),
+        ("old.incidents.jsonl", "old.csv", None, "same file"),
         ("input.csv", "out.csv", "vectors.csv", "no lists"),
         ("input.csv", "out.parquet", "out.parquet", "two files"),
     ],
@@ -159,7 +160,8 @@ def test_names_that_cannot_be_used_are_refused(
     tmp_path: Path, source: str, output: str, embeddings: str | None, what: str
 ) -> None:
     """The error names the file and the remedy, with the exit code for wrong usage."""
-    for name in ("input.csv", "input.xls", "old.dlq.jsonl", "old.journal.jsonl"):
+    sidecars = (f"old.{word}.jsonl" for word in ("dlq", "incidents", "journal"))
+    for name in ("input.csv", "input.xls", *sidecars):
         (tmp_path / name).write_text("a\n1\n")
     (tmp_path / "folder.csv").mkdir()
     with pytest.raises(InputFileError, match=what) as refused:
