@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import csv
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pyarrow.parquet as pq
 import pytest
 
+from streamssl.data.events import OutputRecord
 from streamssl.transport.files import FileTransport, InputFileError, OutputFileError
 from streamssl.transport.files.tables import scores_schema
 from streamssl.transport.journal import decode_record
@@ -92,6 +94,21 @@ def test_the_journal_lies_beside_the_output(source: Path, tmp_path: Path) -> Non
     replay(source, tmp_path / "out.csv")
     lines = (tmp_path / "out.journal.jsonl").read_bytes().splitlines()
     assert [decode_record(line).ranges[0][:2] for line in lines] == [(0, 3), (3, 5)]
+
+
+def test_what_is_told_of_incidents_lies_beside_the_output(source: Path, tmp_path: Path) -> None:
+    """The value of each record is a line; other records are none of it."""
+    transport = FileTransport(source, tmp_path / "out.csv", scorers=["gaussian"])
+    with joined(transport):
+        take(transport, 5)
+        whole = transaction_of(0, 5, results_at([0, 2]))
+        records = [
+            OutputRecord("incidents", b"k", b'{"kind":"%s"}' % k) for k in (b"start", b"end")
+        ]
+        part = replace(whole.parts[0], records=[*records, OutputRecord("scores", None, b"{}")])
+        transport.commit(replace(whole, parts={0: part}))
+    lines = (tmp_path / "out.incidents.jsonl").read_bytes().splitlines()
+    assert lines == [b'{"kind":"start"}', b'{"kind":"end"}']
 
 
 def test_an_unfinished_replay_leaves_nothing(source: Path, tmp_path: Path) -> None:
