@@ -77,9 +77,9 @@ class PastIncidents:
             "similarity": cosine,
         }
 
-    def learn(self, finished: IncidentTable) -> None:
-        """Remember incidents that have ended, in the order in which they did."""
-        if finished.key and self.capacity:
+    def learn(self, finished: IncidentTable | None) -> None:
+        """Remember incidents that have ended, in the order in which they did; None: none have."""
+        if finished is not None and self.capacity:
             both = IncidentTable.concat([self.table, finished])
             self.table = both.take(slice(max(len(both.key) - self.capacity, 0), None))
 

@@ -236,9 +236,7 @@ class StreamModel:
             ),
             lambda: self._learn_statistics(rows.scored, admitted, epoch),
         )
-        ended = self.open.finished()
-        if ended is not None:
-            self.ensemble.past.learn(ended)
+        self.ensemble.past.learn(self.open.finished())
         self.open = OpenEpoch()
         self.num_seen += len(learn_B)
         self.keys.settle(rows.scored.slots)

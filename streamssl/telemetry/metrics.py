@@ -82,9 +82,7 @@ class Metrics:
             "topic",
         )
         self.input_missed = c.counter(
-            "input_missed_records_total",
-            "Offsets that expired before they could be read.",
-            "topic",
+            "input_missed_records_total", "Offsets that expired before they could be read.", "topic"
         )
         self.dead_letters = c.counter(
             "dead_letter_events_total",
@@ -245,8 +243,7 @@ class Metrics:
             "checkpoint_duration_seconds", "Time to save.", buckets=CHECKPOINT_BUCKETS_S
         )
         self.checkpoint_last_success = c.gauge(
-            "checkpoint_last_success_timestamp_seconds",
-            "Unix time of the last durable checkpoint.",
+            "checkpoint_last_success_timestamp_seconds", "Unix time of the last durable checkpoint."
         )
         self.checkpoint_bytes = c.gauge("checkpoint_bytes", "Size of the last durable checkpoint.")
         self.restarts_recovered = c.counter(
@@ -297,6 +294,6 @@ class Metrics:
         self.batch_records.observe(len(results.batch))
         self.anomaly_score.observe(results.score)
         self.anomaly_threshold.set(float(results.threshold[-1]))
-        odd_B = results.anomaly & (results.severity > 0)
-        count_by_name(self.anomalies, SEVERITIES[1:], results.severity[odd_B] - 1)
+        severity_A = results.severity[results.severity > 0] - 1  # 0: no anomaly
+        count_by_name(self.anomalies, SEVERITIES[1:], severity_A)
         count_by_name(self.incident_records, KINDS, results.incidents.kind_I)
