@@ -72,7 +72,7 @@ def test_every_command_is_run_by_a_test() -> None:
         "demo",  # by tests/demo/test_demo_kafka.py
         "bench",  # by tests/cli/test_bench.py
     }
-    assert SNIPPETS.keys() == {"scores", "embeddings", "dlq", "journal", "spaces"}
+    assert SNIPPETS.keys() == {"scores", "embeddings", "incidents", "dlq", "journal", "spaces"}
     assert len(blocks("python")) == len(SNIPPETS) + 1
 
 
@@ -156,6 +156,7 @@ def test_snippets_read_what_the_daemon_published(deployment: Deployment) -> None
     assert sum(line[0] for line in printed["embeddings"]) == NUM_EVENTS
     assert all(len(line[2]) == 4 for line in printed["embeddings"])
     assert [(line[2], line[3]) for line in letters] == [(str(NUM_EVENTS), b"{no json")]
+    assert printed["incidents"][0] == ["start", "pump-7", "pressure", 0.0, []]
     assert printed["spaces"] == [[None, "->", "0/provisional", "start", "from epoch", 1]]
     assert [line[0] for line in printed["journal"]] == list(range(1, len(printed["journal"]) + 1))
 

@@ -27,7 +27,7 @@ from streamssl.transport.journal import JournalRecord, decode_record
 from streamssl.transport.kafka.security import client_settings
 from streamssl.transport.kafka.topics import Admin
 
-OUTPUTS = ("scores", "embeddings", "dlq", "spaces")
+OUTPUTS = ("scores", "embeddings", "incidents", "dlq", "spaces")
 # Messages that are kept waiting where a daemon shall be at full speed.
 LAG = 40_000
 # Key, value and headers of every record, by topic and partition.

@@ -88,7 +88,7 @@ def _learning(config: Config) -> str:
 
 def _outputs(config: Config) -> Iterator[str]:
     name, outputs = config.app.name, config.outputs
-    formats = {"scores": outputs.scores.format, "embeddings": outputs.embeddings.format}
+    formats = {n: getattr(outputs, n).format for n in ("scores", "embeddings", "incidents")}
     for word in outputs.written():
         yield f"{name}.{word} ({formats[word]})" if word in formats else f"{name}.{word}"
 

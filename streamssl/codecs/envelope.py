@@ -22,7 +22,7 @@ class Envelope:
     """The headers of one output topic.
 
     Args:
-        topic: `scores` or `embeddings`.
+        topic: `scores`, `embeddings` or `incidents`.
         name: The app's name; part of the source.
         kind: The CloudEvents type, such as `streamssl.score.v1`.
     """

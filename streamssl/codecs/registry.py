@@ -10,6 +10,7 @@ from streamssl.codecs.arrow import ArrowDecoder
 from streamssl.codecs.base import Decoder, Encoder
 from streamssl.codecs.dead_letters import OriginalBytesEncoder
 from streamssl.codecs.embeddings import ArrowEmbeddings, JsonEmbeddings
+from streamssl.codecs.incidents import ArrowIncidents, JsonIncidents
 from streamssl.codecs.json import JsonDecoder
 from streamssl.codecs.scores import ArrowScores, JsonScores
 from streamssl.config.root import Config
@@ -20,6 +21,7 @@ from streamssl.version import __version__
 DECODERS: dict[str, Callable[..., Decoder]] = {"json": JsonDecoder, "arrow": ArrowDecoder}
 SCORES: dict[str, Callable[..., Encoder]] = {"json": JsonScores, "arrow": ArrowScores}
 EMBEDDINGS: dict[str, Callable[..., Encoder]] = {"json": JsonEmbeddings, "arrow": ArrowEmbeddings}
+INCIDENTS: dict[str, Callable[..., Encoder]] = {"json": JsonIncidents, "arrow": ArrowIncidents}
 _T = TypeVar("_T")
 
 
@@ -35,12 +37,13 @@ class MessageCodec:
 
     Attributes:
         scores: None where the output is switched off.
-        embeddings: The same.
+        embeddings, incidents: The same.
     """
 
     decoder: Decoder
     scores: Encoder | None
     embeddings: Encoder | None
+    incidents: Encoder | None
     dead_letters: OriginalBytesEncoder
 
     def encode(
@@ -48,7 +51,7 @@ class MessageCodec:
     ) -> list[OutputRecord]:
         """Records for one partition's part of a transaction; None where no event was read."""
         records = self.dead_letters.encode(dead_letters)
-        for encoder in (self.scores, self.embeddings):
+        for encoder in (self.scores, self.embeddings, self.incidents):
             if encoder is not None and results is not None:
                 records += encoder.encode(results)
         return records
@@ -64,6 +67,7 @@ def build_codec(config: Config) -> MessageCodec:
     source, name = config.input, config.app.name
     columns = config.modality.columns()
     scores, embeddings = config.outputs.scores, config.outputs.embeddings
+    incidents = config.outputs.incidents
     return MessageCodec(
         decoder=_look_up(DECODERS, source.codec)(
             topic=source.topic,
@@ -77,6 +81,9 @@ def build_codec(config: Config) -> MessageCodec:
         else None,
         embeddings=_look_up(EMBEDDINGS, embeddings.format)(name=name)
         if embeddings.enabled
+        else None,
+        incidents=_look_up(INCIDENTS, incidents.format)(name=name, version=__version__)
+        if incidents.enabled
         else None,
         dead_letters=OriginalBytesEncoder(topic=source.topic),
     )

@@ -13,7 +13,7 @@ import pyarrow as pa
 
 from streamssl.codecs.arrow_columns import list_values
 from streamssl.codecs.bad_fields import FieldPolicy, Kept, bad_fields
-from streamssl.codecs.base import Decoder, Sample
+from streamssl.codecs.base import Decoder, Encoder, Sample
 from streamssl.codecs.cell_reasons import cell_remedy
 from streamssl.codecs.cells import is_untyped, num_values, numbers, seconds, text_values, texts
 from streamssl.codecs.dead_letters import Fault, OriginalBytesEncoder, bad_time_fault
@@ -183,19 +183,23 @@ class TableCodec:
     Args:
         decoder: Reads the rows.
         dead_letters: Writes the rows that could not be read.
+        incidents: Writes what is told of incidents.
     """
 
-    def __init__(self, decoder: Decoder, dead_letters: OriginalBytesEncoder) -> None:
+    def __init__(
+        self, decoder: Decoder, dead_letters: OriginalBytesEncoder, incidents: Encoder
+    ) -> None:
         self.decoder = decoder
-        self._dead_letters = dead_letters
+        self._dead_letters, self._incidents = dead_letters, incidents
 
     def encode(
         self,
-        results: Results | None,  # noqa: ARG002 (the transport writes the columns themselves)
+        results: Results | None,
         dead_letters: tuple[DeadLetter, ...],
     ) -> list[OutputRecord]:
-        """One record a dead letter."""
-        return self._dead_letters.encode(dead_letters)
+        """One record a dead letter, and one for each thing told of an incident."""
+        told = [] if results is None else self._incidents.encode(results)
+        return self._dead_letters.encode(dead_letters) + told
 
 
 def _numbers(

@@ -83,7 +83,7 @@ class OutputRecord(msgspec.Struct, frozen=True, gc=False):
     """One record to be written, encoded.
 
     Attributes:
-        topic: Which output: `scores`, `embeddings`, `dlq` or `spaces`.
+        topic: Which output: `scores`, `embeddings`, `incidents`, `dlq` or `spaces`.
     """
 
     topic: str

@@ -15,6 +15,7 @@ from streamssl.data.as_table import AsTable, NamedValues
 from streamssl.data.columns import Columns, take_rows
 from streamssl.data.drift import Drift
 from streamssl.data.events import BoolArray, EventBatch, Float32Array, FloatArray, IntArray
+from streamssl.data.incident_records import IncidentRecords
 
 SEVERITIES = ("none", "low", "medium", "high", "critical")
 INCIDENT_STATES = ("none", "start", "ongoing", "end", "accepted", "muted")
@@ -92,6 +93,7 @@ class Results(AsTable):
         embedding_BD: `[B, D]` float32 from the teacher.
         space: Name of the embedding space.
         drifts: What drifted, as the epoch before ended.
+        incidents: What is told of incidents at some of the rows.
     """
 
     batch: EventBatch
@@ -114,6 +116,7 @@ class Results(AsTable):
     embedding_BD: Float32Array
     space: str
     drifts: tuple[Drift, ...] = ()
+    incidents: IncidentRecords = field(default_factory=IncidentRecords.empty)
 
     coded: ClassVar = {"severity": SEVERITIES, "incident_state": INCIDENT_STATES}
 
@@ -125,6 +128,11 @@ class Results(AsTable):
         columns = {f.name: take_rows(getattr(self, f.name), rows) for f in fields(self)}
         columns["explained"] = place_B[self.explained[kept]]
         columns["explanation"] = self.explanation.take(kept)
+        told = np.flatnonzero(place_B[self.incidents.row_I] >= 0)
+        records = (
+            self.incidents.take(told) if len(told) < len(self.incidents.row_I) else (self.incidents)
+        )
+        columns["incidents"] = replace(records, row_I=place_B[records.row_I])
         return Results(**columns)
 
     @classmethod
@@ -133,10 +141,24 @@ class Results(AsTable):
         begins = np.cumsum([0, *(len(table.batch) for table in tables[:-1])])
         drifts = tuple(dict.fromkeys(drift for table in tables for drift in table.drifts))
         moved = [
-            replace(table, explained=table.explained + begin, drifts=drifts)
+            replace(
+                table,
+                explained=table.explained + begin,
+                drifts=drifts,
+                incidents=replace(table.incidents, row_I=table.incidents.row_I + begin),
+            )
             for table, begin in zip(tables, begins, strict=True)
         ]
         return super(Results, cls).concat(moved)
+
+    def told_incidents(self) -> list[dict[str, Any]]:
+        """One mapping a record of an incident, as the topic `<app>.incidents` has it.
+
+        Numbers that do not exist are None; `docs/outputs.md` says what each is.
+        """
+        rows = self.incidents.row_I
+        states = [INCIDENT_STATES[state] for state in self.incident_state[rows].tolist()]
+        return self.incidents.rows(self.batch.take(rows), states, self.parts, SEVERITIES)
 
 
 # The embedding space until the first training burst is over, and where there are no networks.

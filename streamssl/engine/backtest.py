@@ -11,6 +11,7 @@ from streamssl.codecs.base import Decoder
 from streamssl.codecs.dead_letters import OriginalBytesEncoder
 from streamssl.codecs.fields import NO_COLUMNS
 from streamssl.codecs.first_messages import check_readable, messages_choice
+from streamssl.codecs.incidents import JsonIncidents
 from streamssl.codecs.json import JsonDecoder
 from streamssl.codecs.rows import empty_batch
 from streamssl.codecs.table import TableCodec, TableDecoder
@@ -26,6 +27,7 @@ from streamssl.engine.summary import Summary
 from streamssl.host.local import LocalHost
 from streamssl.stream import StreamLearner
 from streamssl.transport.files import CsvOptions, FileTransport
+from streamssl.version import __version__
 
 
 class Backtest:
@@ -66,7 +68,11 @@ class Backtest:
             config=config,
             transport=transport,
             host=LocalHost(self._learner),
-            codec=TableCodec(decoder, OriginalBytesEncoder(topic=transport.topic)),
+            codec=TableCodec(
+                decoder,
+                OriginalBytesEncoder(topic=transport.topic),
+                JsonIncidents(name=config.app.name, version=__version__),
+            ),
             live=False,
             clock=clock,
             on_progress=on_progress,

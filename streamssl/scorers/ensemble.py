@@ -16,8 +16,11 @@ import numpy as np
 from streamssl.alerts.budget import AlertBudget
 from streamssl.alerts.calibration import Calibration
 from streamssl.alerts.incident_fields import IncidentFields
+from streamssl.alerts.incident_story import IncidentStories
+from streamssl.alerts.incident_sums import IncidentSums
 from streamssl.alerts.incidents import Incidents, IncidentStep
 from streamssl.alerts.level import LevelStep
+from streamssl.alerts.past_incidents import PastIncidents
 from streamssl.alerts.yardstick import Alarm
 from streamssl.config.budget import parse_budget
 from streamssl.config.sections import AlertsConfig, ScorersConfig
@@ -77,7 +80,13 @@ class Ensemble:
         self.incidents = Incidents(
             incident_gap=alerts.incident_gap, acceptance=self.gate.acceptance
         )
-        self.incident_fields = IncidentFields()
+        self.incident_fields, self.stories = IncidentFields(), IncidentStories()
+        self.sums = IncidentSums(num_parts=sizes.num_parts, embedding=sizes.embedding)
+        self.past = PastIncidents(
+            num_parts=sizes.num_parts,
+            num_columns=self.sums.num_columns,
+            capacity=alerts.incidents_kept,
+        )
         # Age of a key up to which its context is not wholly of this stream.
         self.bridged = KeyColumns(until=((), np.int64, 0))
         budget = parse_budget(alerts.budget)
@@ -152,6 +161,9 @@ class Ensemble:
         self.calibration.write(step.levels)
         self.incidents.write(step.incidents)
         self.incident_fields.write(step.fields)
+        if step.told is not None:
+            self.stories.write(step.told.stories)
+            self.sums.write(step.told.sums)
 
     def num_warming(self, slots: IntArray) -> int:
         """How many of these keys have learnt or calibrated too few scores for alerts."""
@@ -164,8 +176,8 @@ class Ensemble:
 
     def carry(self, slots: IntArray, until_K: IntArray) -> None:
         """Let keys go on in another stream: without their incidents, warming up to an age."""
-        self.incidents.columns.clear(slots)
-        self.incident_fields.columns.clear(slots)
+        for layer in (self.incidents, self.incident_fields, self.stories, self.sums):
+            layer.columns.clear(slots)
         self.bridged["until"][slots] = until_K
 
     def admit(self, rows: Scored) -> Admitted:
@@ -243,7 +255,7 @@ class Ensemble:
         """The per-key columns of all scorers and of the alert layer."""
         own = [columns for scorer in self.scorers.values() for columns in scorer.per_key()]
         layers = (self.gate, self.own, self.incidents, self.incident_fields)
-        columns = [layer.columns for layer in layers]
+        columns = [layer.columns for layer in (*layers, self.stories, self.sums)]
         return [*own, *columns, self.bridged, *self.calibration.per_key()]
 
     def bytes_per_own_key(self) -> int:
@@ -253,7 +265,8 @@ class Ensemble:
     def state_dict(self) -> dict[str, Any]:
         """The scorers by name, and the layers around them, open incidents included."""
         scorers = {name: scorer.state_dict() for name, scorer in self.scorers.items()}
-        return {"scorers": scorers} | {name: getattr(self, name).state_dict() for name in LAYERS}
+        layers = (*LAYERS, *TOLD_LAYERS)
+        return {"scorers": scorers} | {name: getattr(self, name).state_dict() for name in layers}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Take over a state under the same scorers."""
@@ -261,8 +274,12 @@ class Ensemble:
             scorer.load_state_dict(state["scorers"][name])
         for name in LAYERS:
             getattr(self, name).load_state_dict(state[name])
+        for name in TOLD_LAYERS:  # Older states do not tell of incidents.
+            if name in state:
+                getattr(self, name).load_state_dict(state[name])
 
 
 RAW_WEIGHT = 0.75
 INNOVATION = "innovation"  # the signal whose unit is the deviation of what is expected
 LAYERS = ("gate", "own", "calibration", "incidents", "incident_fields", "bridged", "budget")
+TOLD_LAYERS = ("stories", "sums", "past")

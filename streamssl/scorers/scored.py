@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from streamssl.alerts.incident_fields import FieldStep
+from streamssl.alerts.incident_story import StoryStep
+from streamssl.alerts.incident_sums import SumStep
 from streamssl.alerts.incidents import IncidentStep
 from streamssl.alerts.level import LevelStep
 from streamssl.data.columns import Columns
@@ -56,9 +58,20 @@ class Scored(Columns):
         return self.seen.measured.slot_B
 
 
+class TellStep(NamedTuple):
+    """What the keys' incidents were so far after a batch (not yet written)."""
+
+    stories: StoryStep
+    sums: SumStep
+
+
 class AlertStep(NamedTuple):
-    """The keys' levels and incidents after a batch, and what these are about (not yet written)."""
+    """The keys' levels and incidents after a batch, and what these are about (not yet written).
+
+    `told` is None where the batch has no row of an incident.
+    """
 
     levels: LevelStep
     incidents: IncidentStep
     fields: FieldStep
+    told: TellStep | None

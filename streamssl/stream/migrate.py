@@ -23,7 +23,7 @@ AnyArray = npt.NDArray[Any]
 MOST_VALUES = 4
 # Of the model's state, what knows no channels.
 KEPT = ("keys", "time")
-KEPT_LAYERS = ("incidents", "budget")
+KEPT_LAYERS = ("incidents", "stories", "budget")
 
 
 class Places(NamedTuple):

@@ -22,6 +22,7 @@ from streamssl.scorers.ensemble import Ensemble
 from streamssl.scorers.scored import AlertStep, Scored
 from streamssl.stream.door import modality_for
 from streamssl.stream.drift import DriftWatch
+from streamssl.stream.incident_teller import finished
 from streamssl.stream.key_table import KeyTable
 from streamssl.stream.keyed_inputs import KeyedInputs, keyed_spec
 from streamssl.stream.report import num_keys, of_learning, of_statistics, upkeep_losses
@@ -120,10 +121,10 @@ class StreamModel:
                 batch.event_time,
             )
         with self._stage("attribute"):
-            results, fields = self._results.build(
+            results, fields, told = self._results.build(
                 batch, scored, measured, incidents, epoch=epoch, space=self.space
             )
-        alerts = AlertStep(levels, incidents, fields)
+        alerts = AlertStep(levels, incidents, fields, told)
         return Judged(results, scored, inputs, (advance, measured.advance), alerts, fresh)
 
     def pieces(self, batch: EventBatch) -> list[EventBatch]:
@@ -153,6 +154,7 @@ class StreamModel:
         self.ensemble.write(judged.alerts)
         pick_B = pick_hash(judged.scored.seen.position_B3, self.config.app.seed, epoch)
         self.open.add(judged.scored, judged.inputs, pick_B, self._input_share())
+        self.open.note(finished(judged.results))
         return judged.results
 
     def peek(self, batch: EventBatch, epoch: int) -> Results:
@@ -228,6 +230,7 @@ class StreamModel:
         )
         losses = upkeep_losses(report, self.learner)
         drifts = self.drift.learn(rows.scored, losses, epoch)
+        self.ensemble.past.learn(self.open.finished())
         self.open = OpenEpoch()
         self.num_seen += len(learn_B)
         self.keys.settle(rows.scored.slots)

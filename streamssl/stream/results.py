@@ -18,8 +18,9 @@ from streamssl.data.results import Explanation, Results
 from streamssl.modalities import Modality
 from streamssl.scorers import Measurement
 from streamssl.scorers.ensemble import Ensemble
-from streamssl.scorers.scored import Scored
+from streamssl.scorers.scored import Scored, TellStep
 from streamssl.stream.drift import DriftWatch
+from streamssl.stream.incident_teller import IncidentTeller
 
 
 class ResultsBuilder:
@@ -28,7 +29,7 @@ class ResultsBuilder:
     Args:
         modality: Says what was expected and what came.
         ensemble: Judged the events.
-        neighbours: Nearest past events named for an anomaly.
+        neighbours: Nearest past events named for an anomaly, and incidents for an incident.
         drift: Knows what drifted as the epoch before ended.
     """
 
@@ -37,6 +38,7 @@ class ResultsBuilder:
     ) -> None:
         self._modality, self._ensemble, self._neighbours = modality, ensemble, neighbours
         self._drift = drift
+        self._teller = IncidentTeller(ensemble=ensemble, neighbours=neighbours)
         self._nothing: Explanation | None = None
 
     def build(
@@ -48,8 +50,8 @@ class ResultsBuilder:
         *,
         epoch: int,
         space: str,
-    ) -> tuple[Results, FieldStep]:
-        """What is published of a batch; anomalies carry an explanation."""
+    ) -> tuple[Results, FieldStep, TellStep | None]:
+        """What is published of a batch; anomalies carry an explanation, incidents are told."""
         explained = np.flatnonzero(scored.anomaly_B)
         explanation = self._explanation(batch, scored, measurement, explained)
         top_field = measurement.judged(lambda measured: measured.top_B).copy()
@@ -79,7 +81,8 @@ class ResultsBuilder:
             space=space,
             drifts=self._drift.found,
         )
-        return results, step
+        records, told = self._teller.tell(scored.slots, results)
+        return replace(results, incidents=records), step, told
 
     def _explanation(
         self,

@@ -13,6 +13,7 @@ import numpy.typing as npt
 
 from streamssl.data.columns import Columns
 from streamssl.data.events import BoolArray, EventBatch, FloatArray, IntArray
+from streamssl.data.incident_records import IncidentTable
 from streamssl.data.inputs import Inputs, LazyInputs, concat_inputs
 from streamssl.data.results import Results
 from streamssl.scorers.scored import AlertStep, Scored
@@ -48,6 +49,18 @@ class OpenRows(Columns):
     input_B: IntArray
 
 
+@dataclass(frozen=True, slots=True)
+class FinishedIncidents(Columns):
+    """Incidents that ended in the open epoch.
+
+    Attributes:
+        position_M3: (partition, offset, index) of the events at which they did.
+    """
+
+    position_M3: IntArray
+    incidents: IncidentTable
+
+
 def pick_hash(position_B3: IntArray, seed: int, epoch: int) -> FloatArray:
     """`[B]` hash of (partition, offset, index), seed and epoch, uniform on [0, 1).
 
@@ -81,6 +94,7 @@ class OpenEpoch:
         self._rows: list[OpenRows] = []
         self._inputs: list[Inputs] = []
         self._num_inputs = 0
+        self._finished: list[FinishedIncidents] = []
 
     def __len__(self) -> int:
         """Rows so far."""
@@ -101,8 +115,24 @@ class OpenEpoch:
         self._inputs.append(inputs[picked])
         self._num_inputs += len(picked)
 
+    def note(self, finished: FinishedIncidents | None) -> None:
+        """Keep incidents that ended, if any."""
+        if finished is not None:
+            self._finished.append(finished)
+
+    def finished(self) -> IncidentTable | None:
+        """The incidents that ended, in the order of the events at which they did."""
+        if not self._finished:
+            return None
+        found = FinishedIncidents.concat(self._finished)
+        return found.take(np.lexsort(found.position_M3.T[::-1])).incidents
+
     def discard(self, partition: int, from_offset: int) -> None:
-        """Forget rows of a partition from an offset on."""
+        """Forget rows of a partition from an offset on, and the incidents that ended there."""
+        self._finished = [
+            found.take(_outside(found.position_M3, partition, from_offset))
+            for found in self._finished
+        ]
         self._rows = [
             rows.take(_outside(rows.scored.seen.position_B3, partition, from_offset))
             for rows in self._rows

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import numpy as np
+import numpy.typing as npt
 from prometheus_client import CollectorRegistry, Counter, Enum, Gauge, Histogram, Info
 
 from streamssl.telemetry.histogram import ColumnHistogram
@@ -97,3 +99,9 @@ class Catalogue:
     ) -> str:
         self.entries.append(Entry(PREFIX + name, kind, text, labels, tuple(values)))
         return PREFIX + name
+
+
+def count_by_name(counter: Counter, names: Sequence[str], place_N: npt.NDArray[np.int64]) -> None:
+    """Count how often each of the values of a counter's only label is named, by its place."""
+    for name, num in zip(names, np.bincount(place_N, minlength=len(names)).tolist(), strict=True):
+        counter.labels(name).inc(num)

@@ -5,11 +5,11 @@ from __future__ import annotations
 import math
 from functools import partial
 
-import numpy as np
 from prometheus_client import CollectorRegistry, ProcessCollector
 
+from streamssl.data.incident_records import KINDS
 from streamssl.data.results import SEVERITIES, EpochReport, Results, Spread
-from streamssl.telemetry.catalogue import Catalogue, Entry
+from streamssl.telemetry.catalogue import Catalogue, Entry, count_by_name
 from streamssl.telemetry.health import STATES
 from streamssl.telemetry.memory import resident_bytes
 from streamssl.telemetry.stages import STAGES
@@ -208,6 +208,9 @@ class Metrics:
             "anomalies_total", "Anomalies published.", "severity", values=SEVERITIES[1:]
         )
         self.incidents = c.counter("incidents_total", "Incidents opened.")
+        self.incident_records = c.counter(
+            "incident_records_total", "What was told of incidents.", "kind", values=KINDS
+        )
         self.incidents_accepted = c.counter(
             "incidents_accepted_total", "Incidents that lasted, and became the new normal."
         )
@@ -293,6 +296,6 @@ class Metrics:
         self.batch_records.observe(len(results.batch))
         self.anomaly_score.observe(results.score)
         self.anomaly_threshold.set(float(results.threshold[-1]))
-        counts = np.bincount(results.severity[results.anomaly], minlength=len(SEVERITIES))
-        for severity, count in zip(SEVERITIES[1:], counts[1:].tolist(), strict=True):
-            self.anomalies.labels(severity).inc(count)
+        severity_A = results.severity[results.severity > 0] - 1  # 0: no anomaly
+        count_by_name(self.anomalies, SEVERITIES[1:], severity_A)
+        count_by_name(self.incident_records, KINDS, results.incidents.kind_I)

@@ -150,8 +150,8 @@ def test_validate_tells_what_and_how_much(cli: Callable[..., Outcome]) -> None:
     told = cli("validate", "-c", SENSOR, "--columns", "38")
     assert told.code == 0
     assert "sensor.yaml is valid" in told.out
-    outputs = "sensors.scores (json), sensors.embeddings (arrow), sensors.dlq, sensors.spaces"
-    assert f"{outputs}, sensors.journal\n" in told.out
+    outputs = "sensors.scores (json), sensors.embeddings (arrow), sensors.incidents (json)"
+    assert f"{outputs}, sensors.dlq, sensors.spaces, sensors.journal\n" in told.out
     assert "at most one incident in 1,000 events of a key in the long run" in told.out
     assert "each key (38 columns)" in told.out
     assert cli("validate", "-c", SENSOR, "--channels", "38").out == told.out

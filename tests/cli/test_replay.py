@@ -111,7 +111,7 @@ def test_the_summary_says_what_was_done(tmp_path: Path) -> None:
     assert "hint" not in result.stdout
     assert "learned " in result.stdout
     assert "dead letters  0" in result.stdout
-    for name in ("out.csv", "out.dlq.jsonl", "out.journal.jsonl", "saved"):
+    for name in ("out.csv", "out.dlq.jsonl", "out.incidents.jsonl", "out.journal.jsonl", "saved"):
         assert f"written       {tmp_path / name}" in result.stdout
         assert (tmp_path / name).exists()
 

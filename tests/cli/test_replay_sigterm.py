@@ -18,7 +18,7 @@ from streamssl.config import Config
 from streamssl.engine import reproduce
 from streamssl.engine.record_file import record_file
 
-NUM_OUTPUTS = 4  # scores, embeddings, dead letters, journal
+NUM_OUTPUTS = 5  # scores, embeddings, dead letters, incidents, journal
 
 
 def test_a_replay_of_a_file_leaves_no_half_written_file(tmp_path: Path) -> None:

@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 
 from streamssl.codecs.dead_letters import REASONS, OriginalBytesEncoder
 from streamssl.codecs.fields import FieldNamesError
+from streamssl.codecs.incidents import JsonIncidents
 from streamssl.codecs.table import TableCodec, TableDecoder
 from streamssl.codecs.table_fields import TableError, table_choice
 from streamssl.config.sections import InputConfig
@@ -316,7 +317,9 @@ def test_the_codec_writes_dead_letters_only() -> None:
     """Results of a file travel as columns."""
     decoded = decode(untyped(a=["1", "x", "2"]))
     decoder = TableDecoder(topic="file", schema=Schema(("a",)), input=InputConfig())
-    codec = TableCodec(decoder, OriginalBytesEncoder(topic="file"))
+    codec = TableCodec(
+        decoder, OriginalBytesEncoder(topic="file"), JsonIncidents(name="app", version="1")
+    )
     (record,) = codec.encode(None, decoded.dead_letters)
     assert (record.topic, record.value) == ("dlq", b'{"a": "x"}')
     assert codec.decoder is decoder

@@ -33,6 +33,9 @@ SMALL: dict[str, Any] = {
     "checkpoint": {"every_events": 150, "every_s": 1e9},
 }
 
+# Key, value and headers of every record, by topic and partition.
+Published = dict[tuple[str, int], list[tuple[bytes | None, bytes | None, Headers]]]
+
 
 class MortalLearner(StreamLearner):
     """The real learner, which dies where a test says."""
@@ -73,7 +76,7 @@ class RealWorld(World):
 
     def published(self) -> list[tuple[str, int, bytes | None]]:
         """Every byte of every output topic."""
-        topics = ("scores", "embeddings", "dlq")
+        topics = ("scores", "embeddings", "incidents", "dlq")
         return [
             (topic, m.partition, m.value)
             for topic in topics
@@ -83,9 +86,27 @@ class RealWorld(World):
     def ids(self) -> list[str]:
         return [json.loads(value)["id"] for _, value in self.scores()]
 
+    def every_byte(self) -> Published:
+        """All records of all output topics."""
+        found: Published = {}
+        for topic in ("scores", "embeddings", "incidents", "dlq", "spaces"):
+            for m in self.broker.records(f"streamssl.{topic}"):
+                found.setdefault((topic, m.partition), []).append((m.key, m.value, m.headers))
+        return found
 
-# Key, value and headers of every record, by topic and partition.
-Published = dict[tuple[str, int], list[tuple[bytes | None, bytes | None, Headers]]]
+    def reproduced(self) -> tuple[Published, Reproduced, StreamLearner]:
+        """What a replay of the journal publishes and finds, and its learner."""
+        published: Published = {}
+
+        def write(partition: int, records: Sequence[OutputRecord]) -> None:
+            for r in records:
+                place = (r.topic, partition)
+                published.setdefault(place, []).append((r.key, r.value, r.headers))
+
+        learner, source = self.new_learner(), MemoryTransport(self.broker)
+        config, codec = self.config(), self.new_codec()
+        found = reproduce(config, source=source, learner=learner, codec=codec, write=write)
+        return published, found, learner
 
 
 class CutTransport(TestTransport):
@@ -125,14 +146,6 @@ class CutWorld(RealWorld):
         transport.polls = iter(self._polls)
         return transport
 
-    def every_byte(self) -> Published:
-        """All records of all output topics."""
-        found: Published = {}
-        for topic in ("scores", "embeddings", "dlq", "spaces"):
-            for m in self.broker.records(f"streamssl.{topic}"):
-                found.setdefault((topic, m.partition), []).append((m.key, m.value, m.headers))
-        return found
-
     def epochs(self) -> list[dict[int, tuple[int, int]]]:
         """The journalled input of each epoch: partition -> (start, stop)."""
         found: dict[int, dict[int, tuple[int, int]]] = {}
@@ -141,17 +154,3 @@ class CutWorld(RealWorld):
             for p, (start, stop, _, _) in record.ranges.items():
                 ranges[p] = (ranges.get(p, (start, stop))[0], stop)
         return [ranges for _, ranges in sorted(found.items())]
-
-    def reproduced(self) -> tuple[Published, Reproduced, StreamLearner]:
-        """What a replay of the journal publishes and finds, and its learner."""
-        published: Published = {}
-
-        def write(partition: int, records: Sequence[OutputRecord]) -> None:
-            for r in records:
-                place = (r.topic, partition)
-                published.setdefault(place, []).append((r.key, r.value, r.headers))
-
-        learner, source = self.new_learner(), MemoryTransport(self.broker)
-        config, codec = self.config(), self.new_codec()
-        found = reproduce(config, source=source, learner=learner, codec=codec, write=write)
-        return published, found, learner

@@ -27,6 +27,7 @@ from tests.conftest import TOY
 from tests.modalities.examples import Example, every_modality
 from tests.stream.runs import assert_same
 from tests.stream.streams import SMALL, stream
+from tests.stream.test_told_incidents import faults
 
 CONFIG = Config.model_validate(SMALL)
 BATCH = stream(400, num_keys=6, num_partitions=2)
@@ -88,6 +89,22 @@ def test_a_host_gives_what_the_learner_gives(host: Host) -> None:
     assert {name for name, _ in host.stage_times()} == {
         *("context", "inputs", "embed", "score", "calibrate", "attribute", "learn")
     }
+
+
+def test_a_host_tells_of_incidents_what_the_learner_tells(host: Host) -> None:
+    """Records with their vectors, shares and neighbours, over the wire as without it."""
+    learner, batch, num_told, done = StreamLearner.from_config(CONFIG), faults(1_000), 0, 0
+    while done < len(batch):
+        piece = batch.take(slice(done, done + learner.target()))
+        found, expected = host.submit(piece).result(), learner.advance(piece)
+        assert found.told_incidents() == expected.told_incidents()
+        assert found.incidents.incidents.vector_MV.tobytes() == (
+            expected.incidents.incidents.vector_MV.tobytes()
+        )
+        host.close_epoch(Decisions()).result()
+        learner.close_epoch(Decisions())
+        done, num_told = done + len(piece), num_told + len(found.told_incidents())
+    assert num_told > 20
 
 
 def test_an_unknown_request_is_refused() -> None:

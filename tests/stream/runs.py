@@ -18,6 +18,7 @@ def assert_same(one: Results, other: Results) -> None:
     for name, column in one.raw_scores.items():
         np.testing.assert_array_equal(column, other.raw_scores[name], err_msg=name)
     assert one.incident_id == other.incident_id
+    assert one.told_incidents() == other.told_incidents()
     mine, others = one.explanation, other.explanation
     np.testing.assert_array_equal(mine.attribution_AP, others.attribution_AP)
     np.testing.assert_array_equal(mine.expected.numbers_AN, others.expected.numbers_AN)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+from dataclasses import replace
 
 import numpy as np
 import pyarrow as pa
@@ -14,6 +15,7 @@ from prometheus_client import generate_latest
 from prometheus_client.parser import text_string_to_metric_families
 
 from streamssl.data.events import EventBatch
+from streamssl.data.incident_records import IncidentRecords, IncidentTable
 from streamssl.data.results import EpochReport, Results, Spread
 from streamssl.telemetry import Metrics
 from streamssl.telemetry.catalogue import Catalogue
@@ -95,6 +97,16 @@ def test_results_are_exported() -> None:
     assert found["streamssl_anomalies_total", (("severity", "high"),)] == 1
     assert found["streamssl_anomalies_total", (("severity", "low"),)] == 0
     assert found["streamssl_anomaly_threshold", ()] == 0.999
+
+
+def test_what_is_told_of_incidents_is_counted_by_kind() -> None:
+    """One start and no end of it yet."""
+    metrics, table = Metrics(), IncidentTable.empty(2, 0)
+    records = IncidentRecords(np.array([3]), np.array([0]), table, [[]])
+    metrics.observe_results(replace(results(5), incidents=records))
+    found = samples(metrics)
+    assert found["streamssl_incident_records_total", (("kind", "start"),)] == 1
+    assert found["streamssl_incident_records_total", (("kind", "end"),)] == 0
 
 
 def test_names_follow_the_conventions() -> None:

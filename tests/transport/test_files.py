@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import csv
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pyarrow.parquet as pq
 import pytest
 
+from streamssl.data.events import OutputRecord
 from streamssl.transport.files import FileTransport, InputFileError, OutputFileError
 from streamssl.transport.files.tables import scores_schema
 from streamssl.transport.journal import decode_record
@@ -94,6 +96,21 @@ def test_the_journal_lies_beside_the_output(source: Path, tmp_path: Path) -> Non
     assert [decode_record(line).ranges[0][:2] for line in lines] == [(0, 3), (3, 5)]
 
 
+def test_what_is_told_of_incidents_lies_beside_the_output(source: Path, tmp_path: Path) -> None:
+    """The value of each record is a line; other records are none of it."""
+    transport = FileTransport(source, tmp_path / "out.csv", scorers=["gaussian"])
+    with joined(transport):
+        take(transport, 5)
+        whole = transaction_of(0, 5, results_at([0, 2]))
+        records = [
+            OutputRecord("incidents", b"k", b'{"kind":"%s"}' % k) for k in (b"start", b"end")
+        ]
+        part = replace(whole.parts[0], records=[*records, OutputRecord("scores", None, b"{}")])
+        transport.commit(replace(whole, parts={0: part}))
+    lines = (tmp_path / "out.incidents.jsonl").read_bytes().splitlines()
+    assert lines == [b'{"kind":"start"}', b'{"kind":"end"}']
+
+
 def test_an_unfinished_replay_leaves_nothing(source: Path, tmp_path: Path) -> None:
     """Outputs appear only when the whole input is committed; older ones stay as they are."""
     (tmp_path / "out.csv").write_text("of an earlier run")
@@ -151,6 +168,7 @@ def test_no_rows_give_an_output_without_rows(tmp_path: Path, name: str) -> None:
         ("folder.csv", "out.csv", None, "not a regular file"),
         ("old.dlq.jsonl", "old.csv", None, "same file"),
         ("old.journal.jsonl", "old.parquet", None, "same file"),
+        ("old.incidents.jsonl", "old.csv", None, "same file"),
         ("input.csv", "out.csv", "vectors.csv", "no lists"),
         ("input.csv", "out.parquet", "out.parquet", "two files"),
     ],
@@ -159,7 +177,8 @@ def test_names_that_cannot_be_used_are_refused(
     tmp_path: Path, source: str, output: str, embeddings: str | None, what: str
 ) -> None:
     """The error names the file and the remedy, with the exit code for wrong usage."""
-    for name in ("input.csv", "input.xls", "old.dlq.jsonl", "old.journal.jsonl"):
+    sidecars = (f"old.{word}.jsonl" for word in ("dlq", "incidents", "journal"))
+    for name in ("input.csv", "input.xls", *sidecars):
         (tmp_path / name).write_text("a\n1\n")
     (tmp_path / "folder.csv").mkdir()
     with pytest.raises(InputFileError, match=what) as refused:

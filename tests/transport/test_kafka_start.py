@@ -34,12 +34,12 @@ def test_output_topics_are_made_with_documented_settings(stream: Stream) -> None
     with stream.opened(outputs=OutputsConfig()):
         pass
     admin = Admin(client_settings(stream.kafka))
-    words = ("scores", "embeddings", "dlq", "journal", "spaces")
+    words = ("scores", "embeddings", "incidents", "dlq", "journal", "spaces")
     topics = [f"{stream.app}.{word}" for word in words]
     told = admin.client.describe_configs([ConfigResource("TOPIC", t) for t in topics])["topic"]
     counts = [admin.num_partitions(topic) for topic in topics]
     admin.close()
-    assert counts == [3, 3, 3, 16, 1]
+    assert counts == [3, 3, 3, 3, 16, 1]
     assert told[f"{stream.app}.journal"]["retention.ms"]["value"] == "-1"
     assert told[f"{stream.app}.spaces"]["cleanup.policy"]["value"] == "compact"
     assert all(int(told[t]["max.message.bytes"]["value"]) == RECORD_BYTES for t in topics)

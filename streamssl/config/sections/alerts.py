@@ -22,7 +22,12 @@ class AlertsConfig(Section):
     )
     calibration_warmup: Count = Field(256, description="Scores of a fitted key before alerts.")
     incident_gap: Count = Field(32, description="Normal events of the key that end an incident.")
-    neighbours: int = Field(3, ge=0, le=100, description="Nearest past events per anomaly.")
+    neighbours: int = Field(
+        3, ge=0, le=100, description="Nearest past events per anomaly, and incidents per incident."
+    )
+    incidents_kept: int = Field(
+        1_000, ge=0, le=100_000, description="Finished incidents to find the nearest among."
+    )
 
     @field_validator("budget")
     @classmethod

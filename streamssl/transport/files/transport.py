@@ -44,8 +44,8 @@ class FileTransport:
     Args:
         input: CSV, Parquet or JSON Lines, by suffix.
         output: Scores, one row per input row, CSV, Parquet or JSON Lines by suffix. Beside it
-            appear `<stem>.dlq.jsonl` (the rows that could not be read) and
-            `<stem>.journal.jsonl`.
+            appear `<stem>.dlq.jsonl` (the rows that could not be read),
+            `<stem>.incidents.jsonl` (what is told of incidents) and `<stem>.journal.jsonl`.
         embeddings: Where vectors go, CSV excluded; None: nowhere.
         scorers: Names of the scorers, each of which has a column.
         texts: Whether the stream has text columns.
@@ -72,6 +72,7 @@ class FileTransport:
         self.output = output
         self.embeddings = embeddings
         self.dead_letters = output.with_name(f"{output.stem}.dlq.jsonl")
+        self.incidents = output.with_name(f"{output.stem}.incidents.jsonl")
         self.journal_file = output.with_name(f"{output.stem}.journal.jsonl")
         self._schema = scores_schema(scorers, texts=texts)
         self._journal: list[JournalRecord] = []
@@ -93,6 +94,7 @@ class FileTransport:
         self._batches = _batches(self._reader)
         self._waiting = next(self._batches, None)
         self._letters = self._began(self.dead_letters, DraftFile)
+        self._told = self._began(self.incidents, DraftFile)
         self._records = self._began(self.journal_file, DraftFile)
         self._scores = self._began(self.output, lambda path: open_writer(path, self._schema))
         self._vectors = self.embeddings and self._began(
@@ -112,7 +114,7 @@ class FileTransport:
     def outputs(self) -> list[Path]:
         """The files that a complete replay writes."""
         vectors = [self.embeddings] if self.embeddings else []
-        return [self.output, *vectors, self.dead_letters, self.journal_file]
+        return [self.output, *vectors, self.dead_letters, self.incidents, self.journal_file]
 
     @property
     def holds_messages(self) -> bool:
@@ -235,6 +237,10 @@ class FileTransport:
             for record in part.records:
                 if record.topic == "dlq":
                     self._letters.stream.write(_dead_letter_line(record))
+        with writing(self.incidents):
+            for record in part.records:
+                if record.topic == "incidents":
+                    self._told.stream.write((record.value or b"") + b"\n")
 
     def _check_names(self) -> None:
         check_input(self.input, self._csv)

@@ -23,6 +23,7 @@ RECORD_BYTES = 8 * 2**20
 TOPIC_SETTINGS: Mapping[str, Mapping[str, str]] = {
     "scores": {"max.message.bytes": str(RECORD_BYTES)},
     "embeddings": {"max.message.bytes": str(RECORD_BYTES)},
+    "incidents": {"max.message.bytes": str(RECORD_BYTES)},
     "dlq": {"max.message.bytes": str(RECORD_BYTES)},
     "journal": {
         "cleanup.policy": "delete",
