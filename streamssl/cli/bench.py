@@ -30,7 +30,7 @@ class NoBenchmarksError(StreamsslError):
     exit_code = 2
 
 
-class Written(Protocol):
+class SuiteReport(Protocol):
     """What a suite gives: a part of the page."""
 
     def write(self, path: Path) -> None:
@@ -86,7 +86,7 @@ def quality(
         def told(done: int, total: int) -> None:
             bar.update(task, completed=done, total=total)
 
-        report: Written
+        report: SuiteReport
         if suite is Suite.EMBEDDINGS:
             probes = EmbeddingsRun(settings, seeds, jobs, peers)
             report = probes.run(names.split(","), data, command, told)

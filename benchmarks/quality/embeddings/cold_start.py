@@ -18,7 +18,7 @@ import numpy as np
 from benchmarks.quality.data import Series
 from benchmarks.quality.detectors import carried_forward
 from benchmarks.quality.embeddings.fleet import Fleet, as_fleet, events
-from benchmarks.quality.embeddings.tally import Tally, tally
+from benchmarks.quality.embeddings.tally import Ratio, tally
 from benchmarks.quality.metrics import require_sklearn
 from benchmarks.quality.peers import GatedMahalanobis
 from benchmarks.quality.vus import segments
@@ -104,7 +104,7 @@ def arrivals(label_N: IntArray, seed: int) -> list[Arrival]:
 
 def cold_start(
     series: Sequence[Series], machine: int, seed: int, overrides: tuple[str, ...] = ()
-) -> dict[str, dict[str, Tally]]:
+) -> dict[str, dict[str, Ratio]]:
     """Measures of one machine that joins the others, by row of the report.
 
     Returns:
@@ -158,7 +158,7 @@ class MatureFleet:
         return results.raw[new], results.anomaly[new]
 
 
-def _measures(judged: Sequence[JudgedArrival], name: str) -> Iterator[tuple[str, Tally]]:
+def _measures(judged: Sequence[JudgedArrival], name: str) -> Iterator[tuple[str, Ratio]]:
     quiet = [one for one in judged if one.lead is None and one.anomaly_L is not None]
     for lead in LEADS:
         mine = [one for one in judged if one.lead == lead]
@@ -171,6 +171,6 @@ def _measures(judged: Sequence[JudgedArrival], name: str) -> Iterator[tuple[str,
         yield f"false rows {first}-{stop}", _mean(false, name)
 
 
-def _mean(value_N: FloatArray, name: str) -> Tally:
+def _mean(value_N: FloatArray, name: str) -> Ratio:
     unit_N = np.zeros(len(value_N), np.int64)
     return tally((name,), unit_N, value_N, np.ones(len(value_N)))

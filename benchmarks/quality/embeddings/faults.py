@@ -12,7 +12,7 @@ from __future__ import annotations
 import numpy as np
 
 from benchmarks.quality.embeddings.fleet import Fleet, KnownIncidents
-from benchmarks.quality.embeddings.tally import Tally, balanced, merged
+from benchmarks.quality.embeddings.tally import Ratio, balanced, merged
 from streamssl.data.events import BoolArray, Float32Array, FloatArray, IntArray
 
 SHOTS = (1, 5)
@@ -24,7 +24,7 @@ _CLIP = 20.0
 _SHOT_NAMES = {1: "one-shot", 5: "five-shot"}
 
 
-def probe_incidents(vectors_TKD: Float32Array, fleet: Fleet) -> dict[str, Tally]:
+def probe_incidents(vectors_TKD: Float32Array, fleet: Fleet) -> dict[str, Ratio]:
     """Every probe of incidents; nothing where the stream has none that are known.
 
     Returns:
@@ -67,7 +67,7 @@ def _few_shots(
     labelled: IntArray,
     judged: IntArray,
     shots: int,
-) -> Tally:
+) -> Ratio:
     rng = np.random.default_rng(5)
     return merged(
         [_one_draw(x_ID, known, keys, labelled, judged, shots, rng) for _ in range(_NUM_DRAWS)]
@@ -82,7 +82,7 @@ def _one_draw(
     judged: IntArray,
     shots: int,
     rng: np.random.Generator,
-) -> Tally:
+) -> Ratio:
     """Label so many incidents a kind, and find the kind of later ones on other machines."""
     of_kind = [labelled[known.kind_I[labelled] == kind] for kind in range(len(known.kinds))]
     drawn = [rng.choice(rows, min(shots, len(rows)), replace=False) for rows in of_kind]

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from benchmarks.quality.embeddings.fleet import Fleet, events
-from benchmarks.quality.embeddings.tally import Tally, tally
+from benchmarks.quality.embeddings.tally import Ratio, tally
 from benchmarks.quality.embeddings.vectors import Vectors
 from streamssl.config.settings import load_config
 from streamssl.data.events import Float32Array, FloatArray
@@ -41,7 +41,7 @@ class OurVectors:
     name: str
     overrides: tuple[str, ...] = ()
 
-    def embed(self, fleet: Fleet, seed: int) -> tuple[Vectors, dict[str, Tally]]:
+    def embed(self, fleet: Fleet, seed: int) -> tuple[Vectors, dict[str, Ratio]]:
         """The published vectors of every row, and the anchors' cosines through the stream."""
         # Here, because importing torch takes longer than a peer's whole pass.
         from streamssl.stream import StreamLearner
@@ -72,7 +72,7 @@ class Anchors:
         self._fleet = fleet
         self._num_rows = min(_MOST_ANCHORS // len(fleet.keys), CHECKPOINTS[0] - _CONTEXT_ROWS)
         self._before: tuple[int, FloatArray] | None = None
-        self.tallies: dict[str, Tally] = {}
+        self.tallies: dict[str, Ratio] = {}
 
     def look(self, learner: StreamLearner, num_rows: int) -> None:
         """Compare with the last checkpoint where the learner has come to one; it stays as it is."""
@@ -97,7 +97,7 @@ class Anchors:
 
 def anchor_cosines(
     before_AKD: FloatArray, after_AKD: FloatArray, keys: tuple[str, ...]
-) -> dict[str, Tally]:
+) -> dict[str, Ratio]:
     """Mean cosine of the later half of the anchors, as they are and after the fitted map.
 
     Returns:

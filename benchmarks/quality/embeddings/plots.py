@@ -11,7 +11,7 @@ import numpy as np
 from benchmarks.quality.embeddings.cold_start import LEADS, OURS
 from benchmarks.quality.embeddings.protocol import ANCHORS, COLD_START, PROBES, Probed
 from benchmarks.quality.embeddings.tables import Figures, figures, streams
-from benchmarks.quality.embeddings.tally import Tally
+from benchmarks.quality.embeddings.tally import Ratio
 from benchmarks.quality.metrics import MissingExtraError
 
 if TYPE_CHECKING:
@@ -113,7 +113,7 @@ def _curves(path: Path, title: str, table: str, lines: dict[str, Figures]) -> st
     return _saved(pyplot, figure, path)
 
 
-def _series(table: str, found: Mapping[str, Tally]) -> list[tuple[str, list[str], list[Tally]]]:
+def _series(table: str, found: Mapping[str, Ratio]) -> list[tuple[str, list[str], list[Ratio]]]:
     """(what, x, tallies) of each line of a row."""
     if table == COLD_START:
         return [("", [str(lead) for lead in LEADS], [found[f"AUROC at {lead}"] for lead in LEADS])]

@@ -11,7 +11,7 @@ from benchmarks.quality.embeddings.faults import probe_incidents
 from benchmarks.quality.embeddings.fleet import Fleet
 from benchmarks.quality.embeddings.ours import OurVectors
 from benchmarks.quality.embeddings.rows import probe_rows
-from benchmarks.quality.embeddings.tally import Tally
+from benchmarks.quality.embeddings.tally import Ratio
 from benchmarks.quality.embeddings.vectors import PEER_VECTORS, Vectors
 
 PROBES, ANCHORS, COLD_START = "probes", "anchors", "cold start"
@@ -35,7 +35,7 @@ class Probed:
     seed: int
     row: str
     probe: str
-    found: Tally
+    found: Ratio
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,13 +75,13 @@ def run_probes(task: VectorsTask | ColdStartTask) -> list[Probed]:
     return probed
 
 
-def _vectors(task: VectorsTask) -> tuple[Vectors, Mapping[str, Tally]]:
+def _vectors(task: VectorsTask) -> tuple[Vectors, Mapping[str, Ratio]]:
     if isinstance(task.vectors, str):
         return PEER_VECTORS[task.vectors](task.fleet), {}
     return task.vectors.embed(task.fleet, task.seed)
 
 
 def _probed(
-    table: str, stream: str, seed: int, row: str, found: Mapping[str, Tally]
+    table: str, stream: str, seed: int, row: str, found: Mapping[str, Ratio]
 ) -> list[Probed]:
     return [Probed(table, stream, seed, row, probe, one) for probe, one in found.items()]

@@ -6,46 +6,19 @@ D = size of a vector, O = outputs.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 
 from benchmarks.quality.embeddings.fleet import Fleet
-from benchmarks.quality.embeddings.tally import Tally, balanced, tally
+from benchmarks.quality.embeddings.split import AHEAD, Split, neutral_targets
+from benchmarks.quality.embeddings.tally import Ratio, balanced, tally
 from streamssl.data.events import Float32Array, FloatArray, IntArray
 
-AHEAD = (1, 10, 50)
-_FIRST_SHARE, _SPLIT_SHARE = 0.25, 0.65
-_STEP = 10
 _RIDGE_CLASS, _RIDGE_VALUE = 10.0, 100.0
 _NEIGHBOURS = 20
-_CLIP, _TARGET_CLIP = 10.0, 5.0
-_FLOOR = 0.05
+_CLIP = 10.0
 
 
-@dataclass(frozen=True, slots=True)
-class Split:
-    """Rows of the probes: every tenth, and none of a training target lies among the test rows.
-
-    Attributes:
-        train: From a quarter of the stream on, to .65 of it.
-        test: From 50 rows later on, to 50 before the end.
-    """
-
-    train: IntArray
-    test: IntArray
-
-    @classmethod
-    def of(cls, num_rows: int) -> Split:
-        """The split of a stream of so many rows a machine."""
-        split = int(_SPLIT_SHARE * num_rows)
-        return cls(
-            train=np.arange(int(_FIRST_SHARE * num_rows), split, _STEP),
-            test=np.arange(split + max(AHEAD), num_rows - max(AHEAD), _STEP),
-        )
-
-
-def probe_rows(vectors_TKD: Float32Array, fleet: Fleet) -> dict[str, Tally]:
+def probe_rows(vectors_TKD: Float32Array, fleet: Fleet) -> dict[str, Ratio]:
     """Every probe of rows that the stream has an answer to.
 
     Returns:
@@ -67,21 +40,6 @@ def probe_rows(vectors_TKD: Float32Array, fleet: Fleet) -> dict[str, Tally]:
     return tallies
 
 
-def neutral_targets(values_TKC: Float32Array) -> FloatArray:
-    """`[T, K, C]` readings in units that owe nothing to a model, within five deviations.
-
-    Of each machine's training rows: their mean, and their deviation, at least a twentieth of that
-    of all rows up to the split.
-    """
-    num_rows = len(values_TKC)
-    first, split = int(_FIRST_SHARE * num_rows), int(_SPLIT_SHARE * num_rows)
-    x_TKC = values_TKC.astype(np.float64)
-    floor_KC = _FLOOR * np.maximum(np.nanstd(x_TKC[:split], axis=0), 1e-6)
-    scale_KC = np.maximum(np.nanstd(x_TKC[first:split], axis=0), floor_KC)
-    z_TKC = (x_TKC - np.nanmean(x_TKC[first:split], axis=0)) / scale_KC
-    return np.clip(np.nan_to_num(z_TKC), -_TARGET_CLIP, _TARGET_CLIP)
-
-
 def ridge_predictions(
     x_ND: FloatArray, y_NO: FloatArray, x_MD: FloatArray, ridge: float
 ) -> FloatArray:
@@ -101,7 +59,7 @@ def _features(vectors_TKD: Float32Array, split: Split) -> tuple[FloatArray, Floa
     return next(parts), next(parts)
 
 
-def _machines(x_ND: FloatArray, x_MD: FloatArray, keys: tuple[str, ...]) -> dict[str, Tally]:
+def _machines(x_ND: FloatArray, x_MD: FloatArray, keys: tuple[str, ...]) -> dict[str, Ratio]:
     machine_N, machine_M = (_machine_of(len(x), len(keys)) for x in (x_ND, x_MD))
     found = {
         "machine, linear": _classify(x_ND, machine_N, x_MD),
@@ -116,7 +74,7 @@ def _machines(x_ND: FloatArray, x_MD: FloatArray, keys: tuple[str, ...]) -> dict
 
 def _r_squared(
     x_ND: FloatArray, y_NC: FloatArray, x_MD: FloatArray, y_MC: FloatArray, keys: tuple[str, ...]
-) -> Tally:
+) -> Ratio:
     """1 - squared error / squared distance from the test rows' mean, over all channels."""
     error_M = ((y_MC - ridge_predictions(x_ND, y_NC, x_MD, _RIDGE_VALUE)) ** 2).sum(axis=1)
     total_M = ((y_MC - y_MC.mean(axis=0)) ** 2).sum(axis=1)

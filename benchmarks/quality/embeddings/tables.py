@@ -8,16 +8,16 @@ import numpy as np
 
 from benchmarks.quality.embeddings.cold_start import OURS
 from benchmarks.quality.embeddings.protocol import Probed
-from benchmarks.quality.embeddings.tally import Tally, merged, paired_gain
+from benchmarks.quality.embeddings.tally import Ratio, merged, paired_gain
 from benchmarks.quality.tables import NONE, markdown_table, number
 
 UNTRAINED = "streamssl, untrained"
-Figures = Mapping[str, Mapping[str, Tally]]
+Figures = Mapping[str, Mapping[str, Ratio]]
 
 
 def figures(probed: Iterable[Probed], table: str, stream: str) -> Figures:
     """By row and probe, the seeds' tallies as one."""
-    groups: dict[str, dict[str, list[Tally]]] = {}
+    groups: dict[str, dict[str, list[Ratio]]] = {}
     for one in probed:
         if (one.table, one.stream) == (table, stream):
             groups.setdefault(one.row, {}).setdefault(one.probe, []).append(one.found)
@@ -59,14 +59,14 @@ def _probes(rows: Figures) -> list[str]:
     return list(dict.fromkeys(probe for found in rows.values() for probe in found))
 
 
-def _cell(found: Tally | None) -> str:
+def _cell(found: Ratio | None) -> str:
     if found is None or np.isnan(found.value):
         return NONE
     error = "" if np.isnan(found.error) else f" ± {number(found.error)}"
     return f"{_signed(found.value)}{error}"
 
 
-def _gain(ours: Tally | None, theirs: Tally | None) -> str:
+def _gain(ours: Ratio | None, theirs: Ratio | None) -> str:
     if ours is None or theirs is None or np.isnan(ours.value) or np.isnan(theirs.value):
         return NONE
     gain, error = paired_gain(ours, theirs)

@@ -14,7 +14,7 @@ from streamssl.data.events import BoolArray, FloatArray, IntArray
 
 
 @dataclass(frozen=True, slots=True)
-class Tally:
+class Ratio:
     """A ratio of sums over units: a share of hits, a mean, or an R^2.
 
     Attributes:
@@ -32,7 +32,7 @@ class Tally:
         """The ratio over all units, NaN where nothing was judged.
 
         Example:
-            >>> Tally(("a", "b"), np.array([1.0, 2.0]), np.array([2.0, 2.0])).value
+            >>> Ratio(("a", "b"), np.array([1.0, 2.0]), np.array([2.0, 2.0])).value
             0.75
         """
         return float(_ratio(self.gain_U.sum(), self.weight_U.sum()))
@@ -49,7 +49,7 @@ class Tally:
 
 def tally(
     names: Sequence[str], unit_N: IntArray, gain_N: FloatArray, weight_N: FloatArray
-) -> Tally:
+) -> Ratio:
     """Sums of gains and weights by unit.
 
     Args:
@@ -59,10 +59,10 @@ def tally(
         weight_N: What it adds to the denominator.
     """
     sums = [np.bincount(unit_N, x_N, len(names)).astype(np.float64) for x_N in (gain_N, weight_N)]
-    return Tally(tuple(names), *sums)
+    return Ratio(tuple(names), *sums)
 
 
-def balanced(names: Sequence[str], unit_N: IntArray, class_N: IntArray, hit_N: BoolArray) -> Tally:
+def balanced(names: Sequence[str], unit_N: IntArray, class_N: IntArray, hit_N: BoolArray) -> Ratio:
     """Mean over classes of the share of hits: each class weighs the same.
 
     Args:
@@ -76,7 +76,7 @@ def balanced(names: Sequence[str], unit_N: IntArray, class_N: IntArray, hit_N: B
     return tally(names, unit_N, hit_N * weight_N, weight_N)
 
 
-def merged(tallies: Sequence[Tally]) -> Tally:
+def merged(tallies: Sequence[Ratio]) -> Ratio:
     """Several runs' tallies as one: units of the same name are added up."""
     names = [name for each in tallies for name in each.units]
     units, unit_N = np.unique(names, return_inverse=True)
@@ -87,7 +87,7 @@ def merged(tallies: Sequence[Tally]) -> Tally:
     return tally([str(unit) for unit in units], unit_N, gain_N, weight_N)
 
 
-def paired_gain(first: Tally, second: Tally) -> tuple[float, float]:
+def paired_gain(first: Ratio, second: Ratio) -> tuple[float, float]:
     """How much larger the first value is, and the standard error of that over the same units.
 
     Raises:

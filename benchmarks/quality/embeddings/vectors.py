@@ -1,7 +1,7 @@
 """Vectors of every row of a stream: what is probed, and the peers that stand beside ours.
 
-T = rows of a machine, K = machines, C = channels, S = blocks of a window, F = features,
-D = size of a vector, R = rows of the fit.
+T = rows of a machine, K = machines, C = channels, F = features, D = size of a vector,
+R = rows of the fit.
 """
 
 from __future__ import annotations
@@ -11,18 +11,16 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from benchmarks.quality.detectors import carried_forward
 from benchmarks.quality.embeddings.fleet import Fleet
+from benchmarks.quality.embeddings.windows import WINDOW, block_means, standardised
 from benchmarks.quality.quarantine import moving_average
 from benchmarks.quality.statistics import CHUNK, QuantileGate, RunningGaussian, lagged
 from streamssl.data.events import Float32Array, FloatArray
 
-WINDOW = 32
-BLOCKS = (4, 4, 4, 4, 2, 2, 2, 2, 1, 1, 1, 1, 1, 1, 1, 1)
 NUM_COMPONENTS = 64
 FIT_SHARE = 0.25
 _FIT_STEP = 2
-_YOUNG_ROWS, _BOUND, _SOFT = 64, 4.0, 5.0
+_YOUNG_ROWS = 64
 _LAGGED_VALUES = 100
 _MOST_RESIDUAL = 15.0
 _SPANS = (8, 16)
@@ -48,43 +46,6 @@ class Vectors:
         yield self.name, self.values_TKD
         for name, start, stop in self.slices:
             yield f"{self.name}, {name}", self.values_TKD[..., start:stop]
-
-
-def standardised(values_TKC: Float32Array) -> Float32Array:
-    """`[T, K, C]` 5 tanh(z / 5), z in deviations of the machine's past rows.
-
-    Every 32 rows the statistics take in the last 32, each reading within four deviations of what
-    they were (the first 64 as they come). Missing values are the last one seen.
-    """
-    num_rows, *shape = values_TKC.shape
-    x_NF = carried_forward(values_TKC.reshape(num_rows, -1))
-    z_NF = np.zeros_like(x_NF)
-    mean_F, variance_F = np.zeros(x_NF.shape[1]), np.ones(x_NF.shape[1])
-    for start in range(0, num_rows, CHUNK):
-        x_BF = x_NF[start : start + CHUNK]
-        scale_F = _deviation(mean_F, variance_F)
-        if start:
-            z_NF[start : start + CHUNK] = (x_BF - mean_F) / scale_F
-        if start >= _YOUNG_ROWS:
-            x_BF = np.clip(x_BF, mean_F - _BOUND * scale_F, mean_F + _BOUND * scale_F)
-        share = len(x_BF) / (start + len(x_BF))
-        step_F = x_BF.mean(axis=0) - mean_F
-        variance_F = (1 - share) * (variance_F + share * step_F**2) + share * x_BF.var(axis=0)
-        mean_F = mean_F + share * step_F
-    return (_SOFT * np.tanh(z_NF / _SOFT)).reshape(num_rows, *shape).astype(np.float32)
-
-
-def block_means(z_TKC: Float32Array) -> Float32Array:
-    """`[T, K, S * C]` means over blocks of the last 32 rows, shorter towards the newest."""
-    num_rows, num_machines, _ = z_TKC.shape
-    padded = np.concatenate([np.zeros((WINDOW + 1, *z_TKC.shape[1:])), z_TKC])
-    total, stop = np.cumsum(padded, axis=0), np.cumsum(BLOCKS) - WINDOW
-    last_T = np.arange(num_rows) + WINDOW + 1
-    means = [
-        (total[last_T + end] - total[last_T + end - size]) / size
-        for size, end in zip(BLOCKS, stop.tolist(), strict=True)
-    ]
-    return np.stack(means, axis=2).reshape(num_rows, num_machines, -1).astype(np.float32)
 
 
 def pca(fleet: Fleet) -> Vectors:
@@ -131,12 +92,6 @@ def noise(fleet: Fleet) -> Vectors:
     shape = (*fleet.values_TKC.shape[:2], NUM_COMPONENTS)
     rng = np.random.default_rng(0)
     return Vectors("random", rng.standard_normal(shape, dtype=np.float32))
-
-
-def _deviation(mean_F: FloatArray, variance_F: FloatArray) -> FloatArray:
-    """Deviation; of a channel that never moved a twentieth of its level, at least of 1."""
-    floor_F = 0.05 * np.maximum(np.abs(mean_F), 1.0)
-    return np.where(variance_F < 1e-12, floor_F, np.sqrt(np.maximum(variance_F, 1e-12)))
 
 
 def _components(fleet: Fleet) -> tuple[Float32Array, FloatArray]:

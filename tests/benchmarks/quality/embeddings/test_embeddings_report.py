@@ -18,15 +18,15 @@ from benchmarks.quality.embeddings.protocol import (
 )
 from benchmarks.quality.embeddings.report import EmbeddingsReport
 from benchmarks.quality.embeddings.run import EmbeddingsRun, read_sets
-from benchmarks.quality.embeddings.tally import Tally
+from benchmarks.quality.embeddings.tally import Ratio
 from benchmarks.quality.page import EMBEDDINGS, SCORES, write_part
 from tests.benchmarks.quality.embeddings.fleets import small_fleet, small_series
 
 LIGHT = ("learn.burst_steps=0", "learn.samples_per_event=0", "modality.window=8")
 
 
-def shares(*values: float) -> Tally:
-    return Tally(("a", "b"), np.array(values), np.ones(2))
+def shares(*values: float) -> Ratio:
+    return Ratio(("a", "b"), np.array(values), np.ones(2))
 
 
 def probed(seed: int = 0) -> list[Probed]:

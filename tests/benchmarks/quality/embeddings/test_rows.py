@@ -7,7 +7,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from benchmarks.quality.embeddings.rows import AHEAD, Split, neutral_targets, probe_rows
+from benchmarks.quality.embeddings.rows import probe_rows
+from benchmarks.quality.embeddings.split import AHEAD, Split, neutral_targets
 from tests.benchmarks.quality.embeddings.fleets import (
     machine_vectors,
     random_vectors,

@@ -5,13 +5,13 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from benchmarks.quality.embeddings.tally import Tally, balanced, merged, paired_gain, tally
+from benchmarks.quality.embeddings.tally import Ratio, balanced, merged, paired_gain, tally
 
 UNITS = ("a", "b", "c", "d")
 
 
-def shares(*values: float) -> Tally:
-    return Tally(UNITS, np.array(values), np.ones(len(UNITS)))
+def shares(*values: float) -> Ratio:
+    return Ratio(UNITS, np.array(values), np.ones(len(UNITS)))
 
 
 def test_the_error_of_a_mean_is_the_usual_standard_error() -> None:
@@ -28,7 +28,7 @@ def test_a_gain_is_paired() -> None:
     assert gain == pytest.approx(0.1)
     assert error == pytest.approx(0.0, abs=1e-12)
     with pytest.raises(ValueError, match="same units"):
-        paired_gain(shares(0, 0, 0, 0), Tally(("a",), np.ones(1), np.ones(1)))
+        paired_gain(shares(0, 0, 0, 0), Ratio(("a",), np.ones(1), np.ones(1)))
 
 
 def test_every_class_weighs_the_same() -> None:
@@ -47,4 +47,4 @@ def test_runs_are_added_up_by_unit() -> None:
     assert both.units == ("a", "b", "c")
     assert both.gain_U.tolist() == [1.0, 1.0, 1.0]
     assert both.weight_U.tolist() == [1.0, 2.0, 1.0]
-    assert np.isnan(Tally(("a",), np.zeros(1), np.zeros(1)).value)
+    assert np.isnan(Ratio(("a",), np.zeros(1), np.zeros(1)).value)

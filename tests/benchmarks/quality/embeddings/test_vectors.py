@@ -8,15 +8,12 @@ import numpy as np
 import pytest
 
 from benchmarks.quality.embeddings.vectors import (
-    BLOCKS,
     PEER_VECTORS,
-    WINDOW,
     Vectors,
-    block_means,
     raw_window,
-    standardised,
     whitened_pca,
 )
+from benchmarks.quality.embeddings.windows import BLOCKS, WINDOW, block_means, standardised
 from tests.benchmarks.quality.embeddings.fleets import random_vectors, small_fleet
 
 
