@@ -24,10 +24,12 @@ from benchmarks.quality.peers import GatedMahalanobis
 from benchmarks.quality.vus import segments
 from streamssl.config.settings import load_config
 from streamssl.data.events import BoolArray, Float32Array, FloatArray, IntArray
+from streamssl.data.results import Results
 
 LEADS = (24, 60, 140, 320, 650)
 BANDS = ((16, 50), (50, 100), (100, 250), (250, 600))
-OURS, ALONE = "streamssl", "gated Mahalanobis, lagged, alone"
+OURS, OURS_SCORE = "streamssl `raw`", "streamssl `score`"
+ALONE = "gated Mahalanobis, lagged, alone"
 _FLEET_ROWS = 4_000
 FIRST_JUDGED = 16
 _ANOMALY_ROWS = 40
@@ -60,13 +62,13 @@ class JudgedArrival:
     Attributes:
         lead: As of the arrival.
         label_L: 1 = anomaly.
-        raw_L: Raw scores.
+        score_L: Scores.
         anomaly_L: Alerts; None where nobody alerts.
     """
 
     lead: int | None
     label_L: IntArray
-    raw_L: FloatArray
+    score_L: FloatArray
     anomaly_L: BoolArray | None
 
     def auroc(self) -> float:
@@ -75,7 +77,7 @@ class JudgedArrival:
         row_L = np.arange(len(self.label_L))
         before_L = (row_L >= FIRST_JUDGED) & (row_L < (self.lead or 0))
         judged_L = before_L | ((row_L >= (self.lead or 0)) & (self.label_L == 1))
-        return area(self.label_L[judged_L], self.raw_L[judged_L])
+        return area(self.label_L[judged_L], self.score_L[judged_L])
 
     def false_rows(self, first: int, stop: int) -> FloatArray:
         """Whether rows without a label alerted, between two events of the machine."""
@@ -108,7 +110,7 @@ def cold_start(
     """Measures of one machine that joins the others, by row of the report.
 
     Returns:
-        `AUROC at 24` and so on: mean over arrivals of the raw score's AUROC, the first 40 rows of
+        `AUROC at 24` and so on: mean over arrivals of a score's AUROC, the first 40 rows of
         the anomaly against those from the 16th event on before it. `caught at 24`: share of them
         with an alert in these rows. `false rows 50-100`: share of the unlabelled that alerted.
     """
@@ -116,25 +118,37 @@ def cold_start(
     known = MatureFleet(
         as_fleet(new.set_name, [s for s in series if s is not new]), overrides, seed
     )
-    found: dict[str, list[JudgedArrival]] = {OURS: [], ALONE: []}
+    found: dict[str, list[JudgedArrival]] = {OURS: [], OURS_SCORE: [], ALONE: []}
     for arrival in arrivals(new.label, seed):
         rows = slice(arrival.start, arrival.start + arrival.num_rows)
         values_LC, label_L = new.values_NC[rows], new.label[rows]
-        found[OURS].append(JudgedArrival(arrival.lead, label_L, *known.join(values_LC)))
-        raw_L = GatedMahalanobis(seed).score_one_pass(carried_forward(values_LC))
-        found[ALONE].append(JudgedArrival(arrival.lead, label_L, raw_L, None))
+        said = known.join(values_LC)
+        found[OURS].append(JudgedArrival(arrival.lead, label_L, said.raw, said.anomaly))
+        found[OURS_SCORE].append(JudgedArrival(arrival.lead, label_L, said.score, None))
+        alone_L = GatedMahalanobis(seed).score_one_pass(carried_forward(values_LC))
+        found[ALONE].append(JudgedArrival(arrival.lead, label_L, alone_L, None))
     return {row: dict(_measures(judged, new.name)) for row, judged in found.items()}
 
 
 class MatureFleet:
-    """A learner that knows a fleet, and meets one new machine after another."""
+    """A learner that knows a fleet, and meets one new machine after another.
+
+    Its epochs are as long as a live daemon's.
+
+    Args:
+        fleet: The machines that are known.
+        overrides: Settings as `section.key=value`; everything else is the default.
+        seed: Of the learner.
+    """
 
     def __init__(self, fleet: Fleet, overrides: tuple[str, ...], seed: int) -> None:
         from streamssl.data.results import Decisions
         from streamssl.stream import StreamLearner
 
         self._make = StreamLearner
-        self._config = load_config(None, [*overrides, f"app.seed={seed}"], environ={})
+        every = load_config(None, overrides, environ={}).learn.live_every
+        settings = (*overrides, f"app.seed={seed}", f"learn.every={every}")
+        self._config = load_config(None, settings, environ={})
         self._fleet = fleet
         self._known = min(_FLEET_ROWS, len(fleet.values_TKC) - LEADS[-1] - _ANOMALY_ROWS)
         learner = StreamLearner(self._config)
@@ -142,8 +156,8 @@ class MatureFleet:
         learner.close_epoch(Decisions("end"))
         self._state = learner.state_dict()
 
-    def join(self, values_LC: Float32Array) -> tuple[FloatArray, BoolArray]:
-        """Raw scores and alerts of a new machine's rows, from a learner that knows the fleet."""
+    def join(self, values_LC: Float32Array) -> Results:
+        """What a learner that knows the fleet says of a new machine's rows."""
         learner = self._make(self._config)
         learner.load_state_dict(copy.deepcopy(self._state))
         stop = self._known + len(values_LC)
@@ -154,8 +168,7 @@ class MatureFleet:
             values_TKC=np.concatenate([beside_LKC, values_LC[:, None]], axis=1),
         )
         results = learner.process(events(together, 0, len(values_LC), first_row=self._known))
-        new = slice(len(self._fleet.keys), None, len(together.keys))
-        return results.raw[new], results.anomaly[new]
+        return results.take(slice(len(self._fleet.keys), None, len(together.keys)))
 
 
 def _measures(judged: Sequence[JudgedArrival], name: str) -> Iterator[tuple[str, Ratio]]:

@@ -71,7 +71,7 @@ def make_plant(
     Each machine runs for a time without a fault, then has a few, and from two fifths of the rows
     on one every 240 rows or so: the kinds in turn, on a random field of those that can show it.
     """
-    plant_rng, fault_rng = np.random.default_rng(seed).spawn(2)
+    plant_rng, fault_rng = seeded(name, seed)
     plant, palette = RegimePlant(num_machines=num_machines, rng=plant_rng), PALETTES[name]
     values_TKC = plant.advance(num_rows)
     incidents = _schedule(len(palette), num_machines, num_rows, fault_rng)
@@ -84,6 +84,12 @@ def make_plant(
     known = KnownIncidents(tuple(palette), *columns)
     values = np.round(values_TKC, DIGITS).astype(np.float32)
     return Fleet(name, keys, FIELDS, values, np.array(plant.regimes), known)
+
+
+def seeded(name: str, seed: int) -> tuple[np.random.Generator, np.random.Generator]:
+    """Sources of a plant's choices and of its incidents'; plants of one seed are others, too."""
+    plant_rng, fault_rng = np.random.default_rng((list(PALETTES).index(name), seed)).spawn(2)
+    return plant_rng, fault_rng
 
 
 def _schedule(

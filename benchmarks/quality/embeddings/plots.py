@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from benchmarks.quality.embeddings.cold_start import LEADS, OURS
+from benchmarks.quality.embeddings.cold_start import LEADS
 from benchmarks.quality.embeddings.protocol import ANCHORS, COLD_START, PROBES, Probed
-from benchmarks.quality.embeddings.tables import Figures, figures, streams
+from benchmarks.quality.embeddings.tables import OURS, Figures, figures, streams
 from benchmarks.quality.embeddings.tally import Ratio
 from benchmarks.quality.metrics import MissingExtraError
 
@@ -105,12 +105,16 @@ def _curves(path: Path, title: str, table: str, lines: dict[str, Figures]) -> st
                 continue
             for what, x, tallies in _series(table, found):
                 y, error = [t.value for t in tallies], [t.error for t in tallies]
-                axis.errorbar(x, y, error, label=f"{stream}: {row}{what}", linewidth=1, capsize=2)
+                axis.errorbar(x, y, error, label=_label(stream, row, what), linewidth=1, capsize=2)
     axis.set_ylabel(title)
     axis.set_xlabel("event of the new machine" if table == COLD_START else "rows a machine")
     axis.legend(fontsize=6, frameon=False, loc="center left", bbox_to_anchor=(1.0, 0.5))
     figure.subplots_adjust(bottom=0.17, left=0.11, right=0.6, top=0.95)
     return _saved(pyplot, figure, path)
+
+
+def _label(stream: str, row: str, what: str) -> str:
+    return f"{stream}: {row}{what}".replace("`", "")
 
 
 def _series(table: str, found: Mapping[str, Ratio]) -> list[tuple[str, list[str], list[Ratio]]]:

@@ -43,10 +43,11 @@ Windows before a checkpoint, embedded there and again at the next one (rows a ma
 context: mean cosine as they are, and after a linear map that is fitted on the earlier half."""
 _COLD_START = """\
 A machine joins the others, of which 4,000 rows each are known, so that a labelled anomaly begins at
-its event 24 and so on (up to four arrivals a machine and lead). *AUROC*: `raw` on the anomaly's
-first 40 rows against those from the 16th event on before it; *caught*: an alert in these 40;
-*false rows*: share of rows without a label that alerted at the default budget, by event of the
-machine, in arrivals at random. *Alone*: the peer starts from nothing with the new machine."""
+its event 24 and so on (up to four arrivals a machine and lead). *AUROC*: of `raw` and of the
+published `score` on the anomaly's first 40 rows against those from the 16th event on before it;
+*caught*: an alert in these 40; *false rows*: share of rows without a label that alerted at the
+default budget, by event of the machine, in arrivals at random. Epochs are as long as a live
+daemon's. *Alone*: the peer starts from nothing with the new machine."""
 
 
 @dataclass(frozen=True, slots=True)

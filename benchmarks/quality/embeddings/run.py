@@ -9,13 +9,13 @@ from pathlib import Path
 
 from benchmarks.quality.data import BenchDataError, Series, data_folder, load_series
 from benchmarks.quality.detectors import UNTRAINED
-from benchmarks.quality.embeddings.cold_start import OURS
 from benchmarks.quality.embeddings.fleet import FLEET_SETS, Fleet, as_fleet
 from benchmarks.quality.embeddings.ours import OurVectors
 from benchmarks.quality.embeddings.plants import PALETTES, make_plant
 from benchmarks.quality.embeddings.plots import require_matplotlib
 from benchmarks.quality.embeddings.protocol import ColdStartTask, VectorsTask, run_probes
 from benchmarks.quality.embeddings.report import EmbeddingsReport
+from benchmarks.quality.embeddings.tables import OURS
 from benchmarks.quality.embeddings.tables import UNTRAINED as UNTRAINED_ROW
 from benchmarks.quality.embeddings.vectors import PEER_VECTORS
 from benchmarks.quality.protocol import processes, run_all

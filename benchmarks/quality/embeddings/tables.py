@@ -6,12 +6,11 @@ from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 
-from benchmarks.quality.embeddings.cold_start import OURS
 from benchmarks.quality.embeddings.protocol import Probed
 from benchmarks.quality.embeddings.tally import Ratio, merged, paired_gain
 from benchmarks.quality.tables import NONE, markdown_table, number
 
-UNTRAINED = "streamssl, untrained"
+OURS, UNTRAINED = "streamssl", "streamssl, untrained"
 Figures = Mapping[str, Mapping[str, Ratio]]
 
 

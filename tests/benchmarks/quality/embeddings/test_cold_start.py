@@ -7,7 +7,9 @@ import numpy as np
 from benchmarks.quality.embeddings.cold_start import (
     ALONE,
     LEADS,
+    NEW,
     OURS,
+    OURS_SCORE,
     JudgedArrival,
     MatureFleet,
     arrivals,
@@ -53,8 +55,9 @@ def test_each_machine_meets_the_same_learner() -> None:
     first = known.join(rows)
     known.join(rows + 5.0)
     again = known.join(rows)
-    np.testing.assert_array_equal(first[0], again[0])
-    assert first[0].shape == first[1].shape == (120,)
+    np.testing.assert_array_equal(first.raw, again.raw)
+    assert set(first.batch.keys.to_pylist()) == {NEW}
+    np.testing.assert_array_equal(first.batch.values_BC, rows)
 
 
 def test_a_plain_anomaly_of_a_new_machine_is_ranked_first() -> None:
@@ -63,6 +66,7 @@ def test_a_plain_anomaly_of_a_new_machine_is_ranked_first() -> None:
     found = cold_start(series, 2, seed=0, overrides=LIGHT)
     assert found[OURS]["AUROC at 140"].value > 0.95
     assert found[ALONE]["AUROC at 650"].value > 0.8
+    assert found[OURS_SCORE]["AUROC at 140"].value > 0.95
     assert found[OURS]["false rows 50-100"].value <= 0.02
     assert found[OURS]["AUROC at 140"].units == ("m2",)
     assert not any(probe.startswith(("false", "caught")) for probe in found[ALONE])

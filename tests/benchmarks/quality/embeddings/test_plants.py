@@ -12,7 +12,7 @@ from benchmarks.quality.embeddings.kinds import (
     ProcessKind,
     SensorKind,
 )
-from benchmarks.quality.embeddings.plants import PALETTES, RegimePlant, make_plant
+from benchmarks.quality.embeddings.plants import PALETTES, RegimePlant, make_plant, seeded
 from streamssl.demo.sensor.plant import FIELDS
 
 NUM_MACHINES, NUM_ROWS = 6, 4_000
@@ -26,7 +26,7 @@ def small_plant(name: str, seed: int = 0) -> Fleet:
 def test_known_incidents_are_all_that_is_wrong(name: str) -> None:
     """Every row that differs from the healthy plant is in an incident, and all of these show."""
     fleet = small_plant(name)
-    healthy = RegimePlant(num_machines=NUM_MACHINES, rng=np.random.default_rng(0).spawn(2)[0])
+    healthy = RegimePlant(num_machines=NUM_MACHINES, rng=seeded(name, 0)[0])
     changed_TKC = fleet.values_TKC != healthy.advance(NUM_ROWS).astype(np.float32)
     known, inside_TK = fleet.incidents, np.zeros((NUM_ROWS, NUM_MACHINES), np.bool_)
     assert known is not None
@@ -43,11 +43,12 @@ def test_known_incidents_are_all_that_is_wrong(name: str) -> None:
 
 
 def test_the_seed_decides_everything() -> None:
-    """Same seed, same plant; another seed, other readings, incidents and names of machines."""
+    """Same seed, same plant; another seed or palette, another plant with other names."""
     first, again, other = small_plant("plant"), small_plant("plant"), small_plant("plant", 1)
     np.testing.assert_array_equal(first.values_TKC, again.values_TKC)
     assert not np.array_equal(first.values_TKC, other.values_TKC)
     assert not set(first.keys) & set(other.keys)
+    assert not np.array_equal(first.values_TKC, small_plant("plant-other-kinds").values_TKC)
 
 
 def test_palettes_hold_at_least_twelve_kinds_and_share_none() -> None:
