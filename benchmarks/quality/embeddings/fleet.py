@@ -6,12 +6,11 @@ T = rows of a machine, K = machines, C = channels, I = incidents.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
 
-from benchmarks.quality.data import Series, load_series
+from benchmarks.quality.data import Series
 from streamssl.data.events import EventBatch, Float32Array, IntArray
 
 FLEET_SETS = ("smd", "asd")
@@ -57,17 +56,8 @@ class Fleet:
     incidents: KnownIncidents | None = None
 
 
-def load_fleet(folder: Path | str, set_name: str) -> Fleet:
-    """The series of a public set as keys of one stream: the first rows, at most 8,000 of each.
-
-    Raises:
-        BenchDataError: The set is missing or empty, or a file lacks a column.
-    """
-    return as_fleet(set_name, load_series(folder, set_name))
-
-
 def as_fleet(name: str, series: list[Series], most_rows: int = MOST_ROWS) -> Fleet:
-    """Series of the same channels as keys of one stream, as long as the shortest."""
+    """Series of the same channels as keys of one stream, as long as the shortest, at most 8,000."""
     num_rows = min(most_rows, *(len(one.values_NC) for one in series))
     values_TKC = np.stack([one.values_NC[:num_rows] for one in series], axis=1)
     return Fleet(name, tuple(one.name for one in series), series[0].fields, values_TKC)
