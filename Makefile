@@ -12,7 +12,7 @@ BIN := .venv/bin
 PYTEST := $(BIN)/pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder
 
 .DEFAULT_GOAL := help
-.PHONY: help setup test test-fast lint bits versus demo chaos bench-speed peers lock lock-peers clean
+.PHONY: help setup test test-fast lint bits versus demo chaos bench-quality bench-speed peers lock lock-peers clean
 
 help: ## Show the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/'
@@ -62,6 +62,10 @@ demo: setup ## A live stream with injected faults, learned from and scored (DURA
 
 chaos: setup ## Faults on a real Kafka, hours of them; goes on where it ended (STAGE=kills, FORM=short)
 	$(BIN)/python -m benchmarks.chaos --form $(FORM) $(if $(STAGE),--stage $(STAGE))
+
+bench-quality: setup ## Quality of scores and embeddings beside their peers -> docs/quality.md (STREAMSSL_BENCH_DATA=FOLDER)
+	$(BIN)/streamssl bench quality
+	$(BIN)/streamssl bench quality --suite embeddings
 
 bench-speed: setup peers ## Speed beside its floors and peers -> docs/performance.md (PARTS=kafka EVENTS=20000)
 	$(BIN)/streamssl bench speed $(if $(PARTS),--parts $(PARTS)) $(if $(EVENTS),--events $(EVENTS))

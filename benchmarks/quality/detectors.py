@@ -64,7 +64,7 @@ class PeerDetector:
     def detect(self, series: Series, seed: int) -> Detection:
         """One pass over the series with missing values carried forward."""
         peer = PEERS[self.name](seed, series.num_warmup)
-        return Detection({self.name: peer.score_one_pass(_carried_forward(series.values_NC))})
+        return Detection({self.name: peer.score_one_pass(carried_forward(series.values_NC))})
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,7 +128,7 @@ def _numbered(names: list[str | None]) -> IntArray:
     return np.array([number.setdefault(name, len(number) - 1) for name in names], np.int64)
 
 
-def _carried_forward(values_NC: Float32Array) -> FloatArray:
+def carried_forward(values_NC: Float32Array) -> FloatArray:
     """Missing values as the last one seen, 0 before the first."""
     row_NC = np.where(np.isnan(values_NC), -1, np.arange(len(values_NC))[:, None])
     last_NC = np.maximum.accumulate(row_NC, axis=0)

@@ -25,6 +25,7 @@ from streamssl.config.sections import AlertsConfig
 CONFIGURED = "configured"
 OTHER_BUDGET = 0.01
 T = TypeVar("T")
+Task = TypeVar("Task")
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,8 +144,8 @@ def processes(jobs: int) -> Iterator[Executor]:
 
 def run_all(
     pool: Executor,
-    work: Callable[[DetectorTask], list[T]],
-    tasks: Sequence[DetectorTask],
+    work: Callable[[Task], list[T]],
+    tasks: Sequence[Task],
     done: Callable[[], None],
 ) -> list[T]:
     """Results of all tasks, in the tasks' order; `done` is called after each."""

@@ -27,7 +27,7 @@ def ordinary_rows(values_NC: FloatArray) -> BoolArray:
     3,000; then everything is, until the rows are ordinary again.
     """
     num_lags = max(1, _NUM_DIMENSIONS // values_NC.shape[1])
-    averages = [_average(values_NC, span) for span in _SPANS]
+    averages = [moving_average(values_NC, span) for span in _SPANS]
     features_NF = np.concatenate([*averages, lagged(values_NC, num_lags)], axis=1)
     gaussian, gate = RunningGaussian(ridge=0.3), _Quarantine()
     learnt_N = np.zeros(len(values_NC), np.bool_)
@@ -73,7 +73,7 @@ class _Quarantine:
         return quarantined_B, accepted_B
 
 
-def _average(values_NC: FloatArray, span: int) -> FloatArray:
+def moving_average(values_NC: FloatArray, span: int) -> FloatArray:
     """Exponential moving average that begins at the first row."""
     rate = 2.0 / (span + 1.0)
     average_NC = np.empty_like(values_NC)

@@ -9,6 +9,7 @@ from dataclasses import asdict, dataclass
 from importlib.metadata import version
 from pathlib import Path
 
+from benchmarks.quality.page import SCORES, write_part
 from benchmarks.quality.protocol import Outcome, ShiftOutcome
 from benchmarks.quality.tables import (
     alert_table,
@@ -58,11 +59,11 @@ class Report:
         for set_name, outcomes in _by_set(self.outcomes).items():
             lines = ",\n".join(json.dumps(_record(outcome)) for outcome in outcomes)
             (folder / f"{set_name}.json").write_text(f"[\n{lines}\n]\n", encoding="utf-8")
-        path.write_text(self.markdown(folder.name), encoding="utf-8")
+        write_part(path, SCORES, self.markdown(folder.name))
 
     def markdown(self, folder: str) -> str:
         """The page; `folder` is where the JSON files lie, beside it."""
-        parts = ["# Quality", f"`{self.command}`", _INTRODUCTION, _versions()]
+        parts = ["# Quality", f"`{self.command}`", _INTRODUCTION, versions()]
         for set_name, outcomes in _by_set(self.outcomes).items():
             parts += [f"## {set_name}", quality_table(outcomes), pairs_table(outcomes)]
             parts += [alert_table(outcomes, self.budget)]
@@ -74,7 +75,8 @@ class Report:
         return "\n\n".join(part for part in parts if part) + "\n"
 
 
-def _versions() -> str:
+def versions() -> str:
+    """What ran: Python, the packages that decide figures, the processor."""
     packages = ", ".join(f"{name} {version(name)}" for name in ("streamssl", "numpy", "torch"))
     return f"Python {platform.python_version()}, {packages}, {platform.machine()}."
 

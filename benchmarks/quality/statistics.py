@@ -53,6 +53,16 @@ class RunningGaussian:
         )
         return np.asarray(np.sqrt(np.mean((deviation_BF @ self._whitening_FF) ** 2, axis=1)))
 
+    def pulls(self, rows_BF: FloatArray) -> FloatArray:
+        """`[B, F]` (P z)_f / sqrt(P_ff): each feature against all others, in deviations."""
+        if self._stale:
+            self._solve()
+        deviation_BF = np.clip(
+            (rows_BF - self.mean_F) * self._scale_F, -_MAX_DEVIATIONS, _MAX_DEVIATIONS
+        )
+        pull_BF = deviation_BF @ self._whitening_FF @ self._whitening_FF.T
+        return np.asarray(pull_BF / np.linalg.norm(self._whitening_FF, axis=1))
+
     def _solve(self) -> None:
         self._stale = False
         variance_F = np.diag(self.covariance_FF)

@@ -36,7 +36,7 @@ def quality_table(outcomes: Sequence[Outcome]) -> str:
     num_seeds = len({o.seed for o in outcomes})
     note = f"{num_judged} of {num_series} series have labelled anomalies; {num_seeds} seeds."
     headings = ["", *(_HEADINGS[m] for m in METRICS), "VUS-PR by seed", "events/s"]
-    return f"{note}\n\n{_table(headings, rows)}"
+    return f"{note}\n\n{markdown_table(headings, rows)}"
 
 
 def pairs_table(outcomes: Sequence[Outcome]) -> str:
@@ -48,7 +48,7 @@ def pairs_table(outcomes: Sequence[Outcome]) -> str:
             cells = [_wins(by_row[first], by_row[second], metric) for metric in METRICS]
             rows.append([f"{first} against {second}", *cells])
     headings = ["series won (mean difference)", *(_HEADINGS[m] for m in METRICS)]
-    return _table(headings, rows) if rows else ""
+    return markdown_table(headings, rows) if rows else ""
 
 
 def alert_table(outcomes: Sequence[Outcome], budget: float | str) -> str:
@@ -61,7 +61,7 @@ def alert_table(outcomes: Sequence[Outcome], budget: float | str) -> str:
         shown = f"{_budget(budget)} (configured)" if name == CONFIGURED else name
         rows.append([shown, *_alert_cells(total(alerts[name] for alerts in judged))])
     headings = ["alert budget", "segments hit", "false incidents / 10,000 events"]
-    return _table([*headings, "alert rate", "on normal rows"], rows)
+    return markdown_table([*headings, "alert rate", "on normal rows"], rows)
 
 
 def per_series_table(outcomes: Sequence[Outcome]) -> str:
@@ -70,8 +70,8 @@ def per_series_table(outcomes: Sequence[Outcome]) -> str:
     names = sorted({name for values in by_row.values() for name in values})
     if not names:
         return ""
-    rows = [[name, *(_number(values.get(name)) for values in by_row.values())] for name in names]
-    table = _table(["VUS-PR", *by_row], rows)
+    rows = [[name, *(number(values.get(name)) for values in by_row.values())] for name in names]
+    table = markdown_table(["VUS-PR", *by_row], rows)
     return f"<details><summary>Each series</summary>\n\n{table}\n\n</details>"
 
 
@@ -90,7 +90,7 @@ def shift_table(shifts: Sequence[ShiftOutcome]) -> str:
         "median of 64 scores is back below the 99 % quantile from before, one figure a seed "
         "(never: not within 2,000 and half the history, at most 8,000)."
     )
-    return f"{note}\n\n{_table(['', *(f'after {h:,} rows' for h in histories)], rows)}"
+    return f"{note}\n\n{markdown_table(['', *(f'after {h:,} rows' for h in histories)], rows)}"
 
 
 def _by_row(outcomes: Iterable[Outcome]) -> dict[str, list[Outcome]]:
@@ -114,14 +114,14 @@ def _mean_and_error(outcomes: Iterable[Outcome], metric: str) -> str:
     if not len(values):
         return NONE
     error = values.std(ddof=1) / np.sqrt(len(values)) if len(values) > 1 else 0.0
-    return f"{_number(values.mean())} ± {_number(error)}"
+    return f"{number(values.mean())} ± {number(error)}"
 
 
 def _seed_range(outcomes: Sequence[Outcome], metric: str) -> str:
     judged = [o for o in outcomes if o.metrics]
     seeds = sorted({o.seed for o in judged})
     means = [np.mean([o.metrics[metric] for o in judged if o.seed == seed]) for seed in seeds]
-    return f"{_number(min(means))} to {_number(max(means))}" if means else NONE
+    return f"{number(min(means))} to {number(max(means))}" if means else NONE
 
 
 def _wins(first: Iterable[Outcome], second: Iterable[Outcome], metric: str) -> str:
@@ -146,10 +146,12 @@ def _budget(budget: float | str) -> str:
     return f"{budget:.2%}" if isinstance(budget, float) else budget
 
 
-def _number(value: float | np.floating | None) -> str:
+def number(value: float | np.floating | None) -> str:
+    """Three digits after the point, without the zero before it."""
     return NONE if value is None else f"{float(value):.3f}".removeprefix("0")
 
 
-def _table(headings: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+def markdown_table(headings: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """A table of headings and rows of cells, as Markdown."""
     lines = [headings, ["---"] * len(headings), *rows]
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)

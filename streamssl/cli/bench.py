@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Protocol
 
 import typer
 from rich.console import Console
@@ -19,6 +19,8 @@ from streamssl.cli.options import SetOption
 from streamssl.data.events import StreamsslError
 
 _HELP = "Reproduce the measured claims; runs from a checkout of the repository."
+SENSOR_SETS = "skab,smd,nab,asd"
+STREAMS = "smd,asd,plant,plant-other-kinds"
 bench_app = typer.Typer(help=_HELP, no_args_is_help=True)
 
 
@@ -28,43 +30,69 @@ class NoBenchmarksError(StreamsslError):
     exit_code = 2
 
 
+class SuiteReport(Protocol):
+    """What a suite gives: a part of the page."""
+
+    def write(self, path: Path) -> None:
+        """Write it, and its figures in JSON beside the page."""
+
+
 class Suite(StrEnum):
     """What to run on."""
 
     SENSOR = "sensor"
     SYNTHETIC = "synthetic"
+    EMBEDDINGS = "embeddings"
 
 
 @bench_app.command()
 def quality(
     suite: Annotated[
-        Suite, typer.Option(help="Public sensor sets, or a generated suite of a minute.")
+        Suite,
+        typer.Option(
+            help="Scores on public sensor sets, or on a generated suite of a minute; embeddings."
+        ),
     ] = Suite.SENSOR,
     data: Annotated[
         Path | None, typer.Option(help="Folder of the data sets [STREAMSSL_BENCH_DATA].")
     ] = None,
     seeds: Annotated[int, typer.Option(min=1, help="Seeds of every detector.")] = 3,
-    sets: Annotated[str, typer.Option(help="Sets, comma separated.")] = "skab,smd,nab,asd",
+    sets: Annotated[
+        str | None,
+        typer.Option(
+            help=f"Sets, comma separated [sensor: {SENSOR_SETS}; embeddings: {STREAMS}].",
+            show_default=False,
+        ),
+    ] = None,
     output: Annotated[Path, typer.Option(help="The page to write.")] = Path("docs/quality.md"),
     jobs: Annotated[int, typer.Option(min=1, help="Processes of one thread each.")] = 2,
     peers: Annotated[bool, typer.Option(help="Run the peers beside ours.")] = True,
     overrides: SetOption = None,
 ) -> None:
-    """Detection quality of ours and its peers, in one run on the same rows."""
+    """Quality of scores, or of embeddings: ours and its peers, in one run on the same rows."""
     with _checkout():
+        from benchmarks.quality.embeddings.run import EmbeddingsRun
         from benchmarks.quality.metrics import require_sklearn
         from benchmarks.quality.run import QualityRun, suite_series
 
     require_sklearn()
-    series = suite_series(suite, sets.split(","), data)
-    run = QualityRun(overrides=tuple(overrides or ()), num_seeds=seeds, jobs=jobs, with_peers=peers)
-    command = _command(suite, seeds, sets, jobs, peers, overrides or [])
+    names = sets or (STREAMS if suite is Suite.EMBEDDINGS else SENSOR_SETS)
+    settings = tuple(overrides or ())
+    command = _command(suite, seeds, names, jobs, peers, overrides or [])
     console = Console(stderr=True)
     with Progress(console=console, disable=not console.is_terminal) as bar:
         task = bar.add_task("quality", total=None)
-        report = run.run(
-            series, command, lambda n, total: bar.update(task, completed=n, total=total)
-        )
+
+        def told(done: int, total: int) -> None:
+            bar.update(task, completed=done, total=total)
+
+        report: SuiteReport
+        if suite is Suite.EMBEDDINGS:
+            probes = EmbeddingsRun(settings, seeds, jobs, peers)
+            report = probes.run(names.split(","), data, command, told)
+        else:
+            series = suite_series(suite, names.split(","), data)
+            report = QualityRun(settings, seeds, jobs, peers).run(series, command, told)
     report.write(output)
     typer.echo(f"wrote {output}")
 
@@ -135,7 +163,7 @@ def _command(
 ) -> str:
     """The command line that gives this report again, without this machine's paths."""
     words = ["streamssl", "bench", "quality", "--suite", suite.value]
-    words += ["--sets", sets] if suite is Suite.SENSOR else []
+    words += ["--sets", sets] if suite is not Suite.SYNTHETIC else []
     words += ["--seeds", str(seeds), "--jobs", str(jobs)]
     words += [] if peers else ["--no-peers"]
     for override in overrides:

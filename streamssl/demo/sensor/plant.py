@@ -29,6 +29,7 @@ DIGITS = 4
 COLOURED_TAU_S = 0.2
 DRIFT_TAU_S = 60.0
 DRIFT_SHARE = 0.5
+USUAL_LOAD = 0.55
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +117,7 @@ class Plant:
         self._wander_M = self._ornstein(self._wander_M, draw_M, 1.0)
         angle_M = 2 * np.pi * self._tick * self._dt / self._period_M + self._phase_M
         wave_M = 0.24 * np.sin(angle_M) + 0.06 * np.sin(3 * angle_M)
-        return np.asarray(0.55 + wave_M + 0.03 * self._wander_M)
+        return np.asarray(USUAL_LOAD + wave_M + 0.03 * self._wander_M)
 
     def _signals(self, load_M: FloatArray) -> FloatArray:
         rpm = self._lag("rpm", 900.0 + 900.0 * load_M, 0.15)

@@ -1,0 +1,1 @@
+"""Quality of embeddings: streams of several machines, probes on later rows, peers beside ours."""
