@@ -16,9 +16,10 @@ from streamssl.config.settings import load_config
 from streamssl.data.events import EventBatch, Float32Array, Schema, check_batch
 from streamssl.data.results import Decisions, EpochReport, Results, Spread
 from streamssl.learner import prepare
+from streamssl.modalities import modality_for
 from streamssl.stream.door import check_columns, other_columns, warn_of_unheard
 from streamssl.stream.migrate import migrate_model
-from streamssl.stream.model import StreamModel, modality_for
+from streamssl.stream.model import StreamModel
 from streamssl.telemetry.stages import Stages
 
 CHUNK_BYTES = 8 * 2**20

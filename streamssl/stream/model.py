@@ -6,6 +6,7 @@ B = events.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import crc32c
@@ -13,36 +14,22 @@ import numpy as np
 
 from streamssl.config.root import Config
 from streamssl.data.events import EventBatch, IntArray, Schema
-from streamssl.data.inputs import LazyInputs, NoInputs, take_inputs
+from streamssl.data.inputs import Inputs, LazyInputs, NoInputs, take_inputs
 from streamssl.data.results import Decisions, EpochReport, Results
 from streamssl.learner import AbsentLearner, Inference, Learner
-from streamssl.modalities import Modality, modality_of
-from streamssl.objectives import check_objectives
+from streamssl.modalities import modality_for
 from streamssl.scorers import Admitted, Measurement, ScorerSizes
 from streamssl.scorers.ensemble import Ensemble
-from streamssl.scorers.scored import AlertStep, Scored
+from streamssl.scorers.scored import AlertStep
 from streamssl.stream.key_table import KeyTable
 from streamssl.stream.report import num_keys, of_learning, of_statistics
 from streamssl.stream.results import ResultsBuilder
-from streamssl.stream.rows import Judged, OpenEpoch, pick_hash
+from streamssl.stream.rows import Judged, OpenEpoch, OpenRows, pick_hash
 from streamssl.stream.statistics_thread import StatisticsThread
 from streamssl.stream.stream_time import StreamTime
 from streamssl.telemetry.stages import Stages
 
 FRESH_INPUTS = 512
-
-
-def modality_for(config: Config) -> type[Modality[Any]]:
-    """The modality of a configuration, whose networks serve its objectives.
-
-    Raises:
-        ConfigError: They do not.
-        PluginError: It is not installed, or cannot be loaded.
-    """
-    modality = modality_of(config.modality.kind)
-    if config.learner.enabled:
-        check_objectives(config.objectives, modality.network_type, config.modality.kind)
-    return modality
 
 
 class StreamModel:
@@ -71,6 +58,7 @@ class StreamModel:
                 num_residuals=self.modality.num_residuals,
                 embedding=config.learner.embedding if config.learner.enabled else 0,
                 seed=config.app.seed,
+                block_sizes=self.modality.block_sizes,
             ),
             scorers=config.scorers,
             alerts=config.alerts,
@@ -112,7 +100,7 @@ class StreamModel:
             slot_B, fresh = self.keys.lookup(batch)
             context, rows, advance = self.modality.read(slot_B, batch)
         with self._stage("inputs"):
-            inputs = self._inputs(rows, len(batch))
+            inputs = self.ensemble.reader(self._inputs(rows, len(batch)))
         inference, measured = self._statistics_thread.run(
             lambda: self._embed(inputs), lambda: self._measure(slot_B, context)
         )
@@ -122,6 +110,7 @@ class StreamModel:
                 measured,
                 inference.residual_BR,
                 inference.embedding_BD,
+                inputs.residuals(),
                 position_B3.astype(np.int64),
                 batch.event_time,
             )
@@ -133,7 +122,7 @@ class StreamModel:
         return Judged(results, scored, inputs, (advance, measured.advance), alerts, fresh)
 
     def _inputs(self, rows: Any, num_events: int) -> LazyInputs:
-        if not self.config.learner.enabled:
+        if not self._keeps_inputs:
             return NoInputs(num_events)
         return self.modality.inputs(rows)
 
@@ -228,7 +217,7 @@ class StreamModel:
                 now_s=self.time.now_s,
                 backlog=decisions.backlog,
             ),
-            lambda: self._learn_statistics(rows.scored, admitted, epoch),
+            lambda: self._learn_statistics(rows, inputs, admitted, epoch),
         )
         self.open = OpenEpoch()
         self.num_seen += len(learn_B)
@@ -247,16 +236,26 @@ class StreamModel:
             **of_statistics(rows.scored, learn_B, self.ensemble, num_rebased),
         )
 
-    def _learn_statistics(self, rows: Scored, admitted: Admitted, epoch: int) -> int:
+    def _learn_statistics(
+        self, rows: OpenRows, inputs: Inputs, admitted: Admitted, epoch: int
+    ) -> int:
         """Let the scorers and the modality learn; returns how many shifts were accepted."""
         generator = np.random.default_rng([self.config.app.seed, epoch, 2])
-        num_rebased = self.ensemble.learn(rows, admitted, generator)
-        self.modality.learn(rows.seen.measured, admitted.learn_B)
+        if self.ensemble.reads_windows:
+            sample = take_inputs(inputs, rows.input_B[admitted.learn_B & (rows.input_B >= 0)])
+            admitted = replace(admitted, blocks_NSP=self.modality.blocks(sample))
+        num_rebased = self.ensemble.learn(rows.scored, admitted, generator)
+        self.modality.learn(rows.scored.seen.measured, admitted.learn_B)
         return num_rebased
 
+    @property
+    def _keeps_inputs(self) -> bool:
+        """Whether anybody looks at windows: networks, or a scorer."""
+        return self.config.learner.enabled or self.ensemble.reads_windows
+
     def _input_share(self) -> float:
-        """Share of an epoch's rows whose inputs are kept for the networks."""
-        if not self.config.learner.enabled:
+        """Share of an epoch's rows whose inputs are kept to learn from."""
+        if not self._keeps_inputs:
             return 0.0
         return min(1.0, FRESH_INPUTS / self.target())
 

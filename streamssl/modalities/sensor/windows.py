@@ -33,6 +33,7 @@ class SensorWindows(LazyInputs):
         self._z_LC, self._steps, self._next_step = z_LC, steps, next_step
         self._first_B = place_B - steps + 1
         self._sizes = block_sizes(steps, z_LC.shape[1])
+        self._last: tuple[slice | IntArray, Float32Array] | None = None
 
     def __len__(self) -> int:
         """Number of events."""
@@ -47,13 +48,20 @@ class SensorWindows(LazyInputs):
 
     def for_inference(self, rows: slice | IntArray) -> Inputs:
         """`[rows, S, C]` summaries; with `next_step` those of one row earlier beside them."""
-        means_MC, row_S = self._means
-        place_BS = self._first_B[rows, None] + row_S
-        inputs = {"summary": np.take(means_MC, place_BS, axis=0)}
+        inputs = {"summary": self.blocks(rows)}
         if self._next_step:
             before_BTC = past(torch.from_numpy(self[rows]["window"]))
             inputs["before"] = block_means(before_BTC, self._sizes).numpy()
         return inputs
+
+    def blocks(self, rows: slice | IntArray) -> Float32Array:
+        """`[rows, S, C]` the means over blocks of each window's rows."""
+        if self._last is None or not isinstance(rows, slice) or self._last[0] != rows:
+            means_MC, row_S = self._means
+            place_BS = self._first_B[rows, None] + row_S
+            # Asked for twice in a row: by a scorer, and by the networks.
+            self._last = rows, np.take(means_MC, place_BS, axis=0)
+        return self._last[1]
 
     @cached_property
     def _means(self) -> tuple[Float32Array, IntArray]:
