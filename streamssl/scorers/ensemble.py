@@ -92,13 +92,14 @@ class Ensemble:
         self.budget = AlertBudget(share=budget.share, per_day=budget.per_day)
 
     @property
-    def reads_windows(self) -> bool:
-        """Whether a scorer that is switched on looks at windows."""
-        return "window" in self.names and self.window.basis is not None
+    def window_share(self) -> float:
+        """Share of the rows whose windows are to be learned; 0 where no scorer looks at them."""
+        basis = self.window.basis
+        return basis.sample_share if basis and "window" in self.names else 0.0
 
     def reader(self, inputs: LazyInputs) -> WindowReader:
         """A batch's inputs, which tell what the window scorer's usual shapes leave of them."""
-        return WindowReader(inputs, self.window.basis if self.reads_windows else None)
+        return WindowReader(inputs, self.window.basis if self.window_share > 0.0 else None)
 
     def measure(self, slot_B: IntArray, context: Any) -> Measurement[Any]:
         """What the core says of events in their context, without a network; changes nothing."""
@@ -285,11 +286,9 @@ class Ensemble:
         return {"scorers": scorers} | {name: getattr(self, name).state_dict() for name in LAYERS}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Take over a state under the same scorers."""
-        for name, scorer in self.scorers.items():
-            # A state of before there was a scorer has nothing of it.
-            if name in state["scorers"]:
-                scorer.load_state_dict(state["scorers"][name])
+        """Take over a state; a scorer that it knows nothing of goes on as it is."""
+        for name in self.scorers.keys() & state["scorers"].keys():
+            self.scorers[name].load_state_dict(state["scorers"][name])
         for name in LAYERS:
             getattr(self, name).load_state_dict(state[name])
 

@@ -26,6 +26,8 @@ from streamssl.data.events import Float32Array
 RANK = 16
 SKETCH = 64  # columns of the sketch: the memory of the sums grows with the width, not its square
 FIRST_ROWS = 256  # learned before the first solution
+ALL_ROWS = 512  # learned, of which every one is sampled
+LEAST_SAMPLE = 1.0 / 8.0  # share of the rows that are sampled, of many
 SEED = 16  # of the sketch, beside other projections of the same seed
 
 
@@ -85,6 +87,11 @@ class WindowBasis:
         last_BP, mean_BP = blocks_BSP[:, -1], np.einsum("bsp,s->bp", blocks_BSP, self._share_S)
         read_BR = np.concatenate([last_BP, mean_BP], axis=1)
         return read_BR if self.projection is None else tiled_matmul(read_BR, self.projection)
+
+    @property
+    def sample_share(self) -> float:
+        """Share of the next rows that the sums want: of the first ones all, of many one in 8."""
+        return max(LEAST_SAMPLE, min(1.0, ALL_ROWS / max(self.rows, 1)))
 
     def learn(self, blocks_NSP: Float32Array, rows: int) -> None:
         """Add a sample of the rows learned to the sums; solve at doublings of their number.

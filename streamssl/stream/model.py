@@ -241,9 +241,11 @@ class StreamModel:
     ) -> int:
         """Let the scorers and the modality learn; returns how many shifts were accepted."""
         generator = np.random.default_rng([self.config.app.seed, epoch, 2])
-        if self.ensemble.reads_windows:
-            sample = take_inputs(inputs, rows.input_B[admitted.learn_B & (rows.input_B >= 0)])
-            admitted = replace(admitted, blocks_NSP=self.modality.blocks(sample))
+        share = self.ensemble.window_share
+        if share > 0.0:
+            sample_B = admitted.learn_B & (rows.input_B >= 0) & (rows.pick_B < share)
+            blocks_NSP = self.modality.blocks(take_inputs(inputs, rows.input_B[sample_B]))
+            admitted = replace(admitted, blocks_NSP=blocks_NSP)
         num_rebased = self.ensemble.learn(rows.scored, admitted, generator)
         self.modality.learn(rows.scored.seen.measured, admitted.learn_B)
         return num_rebased
@@ -251,7 +253,7 @@ class StreamModel:
     @property
     def _keeps_inputs(self) -> bool:
         """Whether anybody looks at windows: networks, or a scorer."""
-        return self.config.learner.enabled or self.ensemble.reads_windows
+        return self.config.learner.enabled or self.ensemble.window_share > 0.0
 
     def _input_share(self) -> float:
         """Share of an epoch's rows whose inputs are kept to learn from."""

@@ -92,6 +92,17 @@ def test_it_is_solved_at_doublings_and_at_no_other_time() -> None:
     assert basis.solved == FIRST_ROWS * 8
 
 
+def test_of_many_rows_one_in_eight_is_sampled() -> None:
+    """Every one of the first 512, and one in eight from 4,096 on."""
+    basis, shares = new_basis(), []
+    for _ in range(3):
+        shares.append(basis.sample_share)
+        basis.learn(np.zeros((0, 4, 5), np.float32), 1_024)
+    basis.learn(np.zeros((0, 4, 5), np.float32), 40_000)
+    assert shares == [1.0, 0.5, 0.25]
+    assert basis.sample_share == 1.0 / 8.0
+
+
 def test_wide_streams_have_bounded_sums_and_residuals() -> None:
     """Of a thousand channels nothing has the size of the covariance."""
     basis = new_basis(num_parts=1_000)
