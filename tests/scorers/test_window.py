@@ -227,3 +227,14 @@ def test_a_state_of_before_it_goes_on_with_the_core() -> None:
     weight = weight_of(fresh.score(later(100, 6_500)))
     assert len(weight)
     assert (weight < 0.1).all()
+
+
+def test_keys_share_directions_in_units_of_their_own() -> None:
+    """Keys whose channels differ by scale and level only are about equally ordinary."""
+    rows, key = waves(6_000, 5), np.arange(6_000) % 4
+    scale = np.array([1.0, 2.0, 0.5, 3.0])[key, None]
+    batch = batch_of((rows + 2.0) * scale, key)
+    results = learner().process(batch)
+    late = slice(5_000, None)
+    medians = [np.median(results.raw_scores["window"][late][key[late] == k]) for k in range(4)]
+    assert max(medians) < 1.5 * min(medians)
