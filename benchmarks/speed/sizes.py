@@ -16,6 +16,7 @@ from streamssl.modalities.sensor.modality import SensorModality
 from streamssl.modalities.sensor.windows import SensorWindows
 from streamssl.scorers import ScorerSizes
 from streamssl.scorers.residual import ResidualScorer
+from streamssl.scorers.window import WindowScorer
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +30,7 @@ class ModelSizes:
         infer: Operations of one event's embedding and residuals; 0 without networks.
         forward: Operations of one sample on its way through encoder and decoder; 0 likewise.
         gaussians: Features of every Gaussian that scores an event, by name.
+        shapes: Operations that tell what the usual shapes leave of one event's window.
     """
 
     values: int
@@ -37,6 +39,7 @@ class ModelSizes:
     infer: float
     forward: float
     gaussians: Mapping[str, int]
+    shapes: float
 
     @property
     def features(self) -> int:
@@ -50,13 +53,21 @@ def sizes_of(config: Config, num_channels: int) -> ModelSizes:
     modality = SensorModality.build(config, Schema(fields))
     embedding = config.learner.embedding if config.learner.enabled else 0
     infer, forward = _network_operations(config, modality) if embedding else (0.0, 0.0)
+    sizes = ScorerSizes(
+        num_parts=num_channels,
+        num_residuals=modality.num_residuals,
+        embedding=embedding,
+        seed=config.app.seed,
+        block_sizes=modality.block_sizes,
+    )
     return ModelSizes(
         values=sum(array.size for array in _windows(modality)[slice(1)].values()),
         read=sum(array.size for array in _windows(modality).for_inference(slice(1)).values()),
         outputs=embedding + modality.num_residuals if embedding else 0,
         infer=infer,
         forward=forward,
-        gaussians=_gaussians(config, modality, embedding),
+        gaussians=_gaussians(config, modality, sizes),
+        shapes=_shapes(config, sizes),
     )
 
 
@@ -93,15 +104,20 @@ def _windows(modality: SensorModality) -> SensorWindows:
     return SensorWindows(z_LC, place_B, modality.window, sizes=modality.sizes)
 
 
-def _gaussians(config: Config, modality: SensorModality, embedding: int) -> dict[str, int]:
+def _gaussians(config: Config, modality: SensorModality, sizes: ScorerSizes) -> dict[str, int]:
     assert isinstance(modality.core, SensorCore)
     found = {name: bank.num_features for name, bank in modality.core.gaussians.banks.items()}
+    window = WindowScorer.build(config.scorers, sizes)
+    if config.scorers.window.enabled and window.basis is not None:
+        found["window"] = window.bank.num_features
     if config.scorers.residual.enabled:
-        sizes = ScorerSizes(
-            num_parts=len(modality.parts),
-            num_residuals=modality.num_residuals,
-            embedding=embedding,
-            seed=config.app.seed,
-        )
         found["residual"] = ResidualScorer.build(config.scorers, sizes).bank.num_features
     return found
+
+
+def _shapes(config: Config, sizes: ScorerSizes) -> float:
+    basis = WindowScorer.build(config.scorers, sizes).basis
+    if not config.scorers.window.enabled or basis is None:
+        return 0.0
+    num_features, rank = basis.basis_FQ.shape
+    return 2.0 * rank * (num_features + basis.num_residuals)

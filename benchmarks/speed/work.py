@@ -102,10 +102,11 @@ def _embed(sizes: ModelSizes) -> Work:
 
 
 def _score(sizes: ModelSizes, num_channels: int) -> Work:
-    """Leaky units, and the distance to each Gaussian, whose covariance is read once a chunk."""
+    """Leaky units, windows, and each Gaussian's distance; a covariance is read once a chunk."""
     covariances = sum(size**2 for size in sizes.gaussians.values())
+    units = 2.0 * num_channels * sizes.gaussians["leaky"]
     return Work(
-        operations=2.0 * covariances + 2.0 * num_channels * sizes.gaussians["leaky"],
+        operations=2.0 * covariances + units + sizes.shapes,
         num_bytes=2 * _FLOAT * sizes.features + _FLOAT * covariances / CHUNK_ROWS,
     )
 

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple, Protocol
 import numpy as np
 import numpy.typing as npt
 
-from streamssl.data.events import IntArray
+from streamssl.data.events import Float32Array, IntArray
 
 # The array of inputs that says which key a row is of; networks do not see it.
 KEY = "key"
@@ -56,6 +56,10 @@ class LazyInputs(Protocol):
     def for_inference(self, rows: slice) -> Inputs:
         """What `Network.infer` reads of the rows: by default their inputs."""
         return self[rows]
+
+    def blocks(self, rows: slice) -> Float32Array:
+        """`[rows, S, P]` means of blocks of each window's rows; by default there are no windows."""
+        return np.zeros((len(range(len(self))[rows]), 0, 0), np.float32)
 
 
 class NoInputs(LazyInputs):

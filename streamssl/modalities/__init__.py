@@ -9,8 +9,10 @@ from __future__ import annotations
 from typing import Any
 
 from streamssl.config.plugins import find
+from streamssl.config.root import Config
 from streamssl.modalities.base import Modality, Reading
 from streamssl.modalities.sensor.modality import SensorModality
+from streamssl.objectives import check_objectives
 
 MODALITIES: dict[str, type[Modality[Any]]] = {"sensor": SensorModality}
 GROUP = "streamssl.modalities"
@@ -25,4 +27,17 @@ def modality_of(kind: str) -> type[Modality[Any]]:
     return find(MODALITIES, GROUP, kind)
 
 
-__all__ = ["MODALITIES", "Modality", "Reading", "modality_of"]
+def modality_for(config: Config) -> type[Modality[Any]]:
+    """The modality of a configuration, whose networks serve its objectives.
+
+    Raises:
+        ConfigError: They do not.
+        PluginError: It is not installed, or cannot be loaded.
+    """
+    modality = modality_of(config.modality.kind)
+    if config.learner.enabled:
+        check_objectives(config.objectives, modality.network_type, config.modality.kind)
+    return modality
+
+
+__all__ = ["MODALITIES", "Modality", "Reading", "modality_for", "modality_of"]

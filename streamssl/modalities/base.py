@@ -12,8 +12,15 @@ import numpy as np
 
 from streamssl.config.root import Config
 from streamssl.config.sections import LearnerConfig
-from streamssl.data.events import BoolArray, EventBatch, FloatArray, IntArray, Schema
-from streamssl.data.inputs import InputSpec, LazyInputs
+from streamssl.data.events import (
+    BoolArray,
+    EventBatch,
+    Float32Array,
+    FloatArray,
+    IntArray,
+    Schema,
+)
+from streamssl.data.inputs import Inputs, InputSpec, LazyInputs
 from streamssl.data.keys import KeyColumns
 from streamssl.data.results import Values
 from streamssl.objectives import Network
@@ -45,6 +52,8 @@ class Modality(Protocol[M]):
         core: Its own scorer.
         spec: Of the networks' inputs.
         num_residuals: R, a multiple of the parts (part fastest), or 0 for none.
+        block_sizes: Rows of each block of a window, oldest first and 1 last; none where there are
+            no windows.
     """
 
     network_type: ClassVar[type[Network]]
@@ -52,6 +61,7 @@ class Modality(Protocol[M]):
     core: Core[M]
     spec: InputSpec
     num_residuals: int
+    block_sizes: tuple[int, ...] = ()
 
     @classmethod
     def build(cls, config: Config, schema: Schema) -> Self:
@@ -65,6 +75,10 @@ class Modality(Protocol[M]):
     def inputs(self, rows: Any) -> LazyInputs:
         """What the networks read of the events, from `Reading.rows`."""
         ...
+
+    def blocks(self, inputs: Inputs) -> Float32Array:  # noqa: ARG002 - the interface's
+        """`[N, S, P]` the blocks of inputs that were kept, as `LazyInputs.blocks` gives them."""
+        return np.zeros((0, 0, 0), np.float32)
 
     def network(self, config: LearnerConfig) -> Network:
         """A student of these inputs, with weights from torch's global generator."""

@@ -18,8 +18,13 @@ from streamssl.scorers.base import (
 )
 from streamssl.scorers.memory import MemoryScorer
 from streamssl.scorers.residual import ResidualScorer
+from streamssl.scorers.window import WindowScorer
 
-SCORERS: dict[str, type[SharedScorer]] = {"residual": ResidualScorer, "memory": MemoryScorer}
+SCORERS: dict[str, type[SharedScorer]] = {
+    "window": WindowScorer,
+    "residual": ResidualScorer,
+    "memory": MemoryScorer,
+}
 
 __all__ = [
     "SCORERS",

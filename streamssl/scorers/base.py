@@ -7,7 +7,7 @@ D = embedding size.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, ClassVar, Generic, Protocol, Self, TypeVar
 
 import numpy as np
@@ -115,12 +115,14 @@ class Seen(Columns, Generic[M]):
         measured: By the modality's core.
         residual_BR: What the networks could not reconstruct or predict.
         embedding_BD: From the teacher.
+        window_BR: What the usual shapes of windows leave over (`WindowScorer.residuals`).
     """
 
     position_B3: IntArray
     measured: M
     residual_BR: Float32Array
     embedding_BD: Float32Array
+    window_BR: Float32Array
 
     def __len__(self) -> int:
         """Number of events."""
@@ -138,6 +140,7 @@ class Admitted:
         assigned: (slot, entry) of the keys that have an entry of their own from now on.
         num_entries: Entries in use, the shared one included.
         spoiled_B: What nothing is to learn, not even with a small weight.
+        blocks_NSP: Blocks of the windows of a sample of the rows that may be learned.
     """
 
     learn_B: BoolArray
@@ -146,6 +149,7 @@ class Admitted:
     assigned: list[tuple[int, int]]
     num_entries: int
     spoiled_B: BoolArray
+    blocks_NSP: Float32Array = field(default_factory=lambda: np.zeros((0, 0, 0), np.float32))
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,16 +161,24 @@ class ScorerSizes:
         num_residuals: R, a multiple of P (part fastest) or 0.
         embedding: D, 0 where there are no embeddings.
         seed: Seed of projections.
+        block_sizes: Rows of each block of a window, oldest first; none where there are no windows.
     """
 
     num_parts: int
     num_residuals: int
     embedding: int
     seed: int
+    block_sizes: tuple[int, ...] = ()
 
 
 class Scorer(Protocol):
-    """Says how surprising events are. `score` and `contributions` change nothing."""
+    """Says how surprising events are. `score` and `contributions` change nothing.
+
+    Attributes:
+        grows: Whether its weight grows from 0 with the rows learnt (`maturity`).
+    """
+
+    grows: ClassVar[bool] = False
 
     def score(self, seen: Seen[Any]) -> FloatArray:
         """`[B]` raw scores, at least 0; larger is more surprising."""
@@ -175,6 +187,14 @@ class Scorer(Protocol):
     def contributions(self, seen: Seen[Any]) -> FloatArray:
         """`[A, P]` what each part adds to the score, at least 0."""
         ...
+
+    def maturity(
+        self,
+        seen: Seen[Any],  # noqa: ARG002 - the interface's
+        learnt_B: IntArray,
+    ) -> FloatArray:
+        """`[B]` share of its weight that it has where a key has learnt so many rows."""
+        return np.ones(len(learnt_B))
 
     def learn(self, seen: Seen[Any], admitted: Admitted, generator: np.random.Generator) -> None:
         """Learn an epoch's rows, in (partition, offset, index) order."""

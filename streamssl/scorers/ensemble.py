@@ -25,11 +25,11 @@ from streamssl.alerts.yardstick import Alarm
 from streamssl.config.budget import parse_budget
 from streamssl.config.sections import AlertsConfig, ScorersConfig
 from streamssl.data.events import Float32Array, FloatArray, IntArray
+from streamssl.data.inputs import LazyInputs
 from streamssl.data.keys import KeyColumns
 from streamssl.scorers import SCORERS, attribution
 from streamssl.scorers.base import (
     FITTED_ROWS,
-    SMALLEST,
     Admitted,
     Core,
     Measurement,
@@ -37,10 +37,13 @@ from streamssl.scorers.base import (
     ScorerSizes,
     Seen,
 )
+from streamssl.scorers.fusion import FusionWeights, fused, judged
 from streamssl.scorers.gate import Gate
 from streamssl.scorers.memory import MemoryScorer
 from streamssl.scorers.own_keys import OwnKeys
 from streamssl.scorers.scored import AlertStep, Scored
+from streamssl.scorers.window import WindowScorer
+from streamssl.scorers.window_reader import WindowReader
 
 
 class Ensemble:
@@ -66,10 +69,12 @@ class Ensemble:
         self.core, self._core_name, self._num_parts = core, core_name, sizes.num_parts
         self.scorers: dict[str, Scorer] = {core_name: core, **shared}
         self.memory = cast(MemoryScorer, shared["memory"])
+        self.window = cast(WindowScorer, shared["window"])
         sections = {core_name: scorers.core} | {name: getattr(scorers, name) for name in SCORERS}
         self.names = tuple(name for name in self.scorers if sections[name].enabled)
         weight_S = np.array([sections[name].weight for name in self.names])
-        self.weight_S = weight_S / max(weight_S.sum(), 1e-300)
+        self._of_core = np.isin(self.names, [core_name, "window"]) & (core_name in self.names)
+        self.weights = FusionWeights([self.scorers[name] for name in self.names], weight_S)
         signals = tuple(core.signal_weights.values())
         self.calibration = Calibration(
             (RAW_WEIGHT if signals else 1.0, *signals),
@@ -96,6 +101,16 @@ class Ensemble:
         self._always = (core_name, "memory") if sizes.embedding else (core_name,)
         self.budget = AlertBudget(share=budget.share, per_day=budget.per_day)
 
+    @property
+    def window_share(self) -> float:
+        """Share of the rows whose windows are to be learned; 0 where no scorer looks at them."""
+        basis = self.window.basis
+        return basis.sample_share if basis and "window" in self.names else 0.0
+
+    def reader(self, inputs: LazyInputs) -> WindowReader:
+        """A batch's inputs, which tell what the window scorer's usual shapes leave of them."""
+        return WindowReader(inputs, self.window.basis if self.window_share > 0.0 else None)
+
     def measure(self, slot_B: IntArray, context: Any) -> Measurement[Any]:
         """What the core says of events in their context, without a network; changes nothing."""
         return self.core.measure(context, self.own.columns["entry"][slot_B])
@@ -105,6 +120,7 @@ class Ensemble:
         measurement: Measurement[Any],
         residual_BR: Float32Array,
         embedding_BD: Float32Array,
+        window_BR: Float32Array,
         position_B3: IntArray,
         event_time_B: FloatArray,
     ) -> tuple[Scored, LevelStep, IncidentStep]:
@@ -113,12 +129,15 @@ class Ensemble:
         raw = exp(sum_s w_s ln max(r_s, .001)) over the scorers' raw scores r, sum_s w_s = 1.
         """
         measured = measurement.learnt
-        seen = Seen(position_B3, measured, residual_BR, embedding_BD)
+        seen = Seen(position_B3, measured, residual_BR, embedding_BD, window_BR)
         scores_BS = np.stack([self.scorers[name].score(seen) for name in self.names], axis=1)
-        raw_B = np.exp(np.log(np.maximum(scores_BS, SMALLEST)) @ self.weight_S)
-        learnt_B = self.gate.columns["learnt"][measured.slot_B] >= FITTED_ROWS
-        fitted_B = self.core.fitted(measured) & learnt_B
-        evidence_BE = self._evidence(measurement, raw_B)
+        learnt_B = self.gate.columns["learnt"][measured.slot_B]
+        weight_BS = self.weights.of(seen, learnt_B)
+        raw_B = fused(scores_BS, weight_BS)
+        fitted_B = self.core.fitted(measured) & (learnt_B >= FITTED_ROWS)
+        judged_B = judged(measurement, raw_B, scores_BS, weight_BS, self._of_core)
+        signals_BE = measurement.judged(lambda measured: measured.signals_BE)
+        evidence_BE = np.concatenate([judged_B[:, None], signals_BE], axis=1)
         found = self.calibration.read(measured.slot_B, evidence_BE, fitted_B)
         warming_B = ~(fitted_B & self.calibration.ready(measured.slot_B))
         warming_B |= measured.age_B < self.bridged["until"][measured.slot_B]
@@ -145,16 +164,6 @@ class Ensemble:
             incident_state_B=incidents.state_B,
         )
         return scored, found.step, incidents
-
-    def _evidence(self, measurement: Measurement[Any], raw_B: FloatArray) -> FloatArray:
-        """`[B, E]` the fused score with the core's share from a cleaned context, and signals."""
-        judged_B = raw_B
-        if measurement.again is not None and self._core_name in self.names:
-            rows, again = measurement.again
-            judged_B = raw_B.copy()
-            judged_B[rows] *= (again.raw / measurement.learnt.raw[rows]) ** self.weight_S[0]
-        signals_BE = measurement.judged(lambda measured: measured.signals_BE)
-        return np.concatenate([judged_B[:, None], signals_BE], axis=1)
 
     def write(self, step: AlertStep) -> None:
         """Move levels and incidents on to what `read` and the results returned."""
@@ -238,9 +247,10 @@ class Ensemble:
     def attribution(self, scored: Scored) -> FloatArray:
         """`[A, P]` sum_s w_s c_sp over the fused scorers, as shares of the parts."""
         total_AP = np.zeros((len(scored.seen), self._num_parts))
-        for name, weight in zip(self.names, self.weight_S.tolist(), strict=True):
-            if weight > 0.0:
-                total_AP += weight * self.scorers[name].contributions(scored.seen)
+        weight_AS = self.weights.of(scored.seen, self.gate.columns["learnt"][scored.slots])
+        for name, weight_A in zip(self.names, weight_AS.T, strict=True):
+            if weight_A.any():
+                total_AP += weight_A[:, None] * self.scorers[name].contributions(scored.seen)
         return attribution.as_shares(total_AP)
 
     def alarm_size(self, anomalies: Scored) -> FloatArray:
@@ -269,9 +279,9 @@ class Ensemble:
         return {"scorers": scorers} | {name: getattr(self, name).state_dict() for name in layers}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Take over a state under the same scorers."""
-        for name, scorer in self.scorers.items():
-            scorer.load_state_dict(state["scorers"][name])
+        """Take over a state; a scorer that it knows nothing of goes on as it is."""
+        for name in self.scorers.keys() & state["scorers"].keys():
+            self.scorers[name].load_state_dict(state["scorers"][name])
         for name in LAYERS:
             getattr(self, name).load_state_dict(state[name])
         for name in TOLD_LAYERS:  # Older states do not tell of incidents.

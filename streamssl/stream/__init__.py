@@ -16,9 +16,11 @@ from streamssl.config.settings import load_config
 from streamssl.data.events import EventBatch, Float32Array, Schema, check_batch
 from streamssl.data.results import Decisions, EpochReport, Results, Spread
 from streamssl.learner import prepare
-from streamssl.stream.door import check_columns, modality_for, other_columns, warn_of_unheard
+from streamssl.modalities import modality_for
+from streamssl.stream.door import check_columns, other_columns, warn_of_unheard
 from streamssl.stream.migrate import migrate_model
 from streamssl.stream.model import StreamModel
+from streamssl.stream.rows import in_pieces
 from streamssl.telemetry.stages import Stages
 
 
@@ -134,7 +136,12 @@ class StreamLearner:
         """
         batch = check_batch(batch)
         model = self._for(batch)
-        return Results.concat([model.advance(part, self.epoch) for part in model.pieces(batch)])
+        return Results.concat(
+            [
+                model.advance(part, self.epoch)
+                for part in in_pieces(batch, model.modality.spec.num_bytes)
+            ]
+        )
 
     def rebuild(self, partition: int, batch: EventBatch | None) -> None:
         """Drop a partition's per-key state and begin its context anew with a batch.
@@ -146,7 +153,9 @@ class StreamLearner:
             self._for(batch)
         if self._model:
             self._model.drop(partition)
-            for piece in self._model.pieces(batch) if batch is not None else ():
+            for piece in (
+                in_pieces(batch, self._model.modality.spec.num_bytes) if batch is not None else ()
+            ):
                 self._model.warm(piece)
 
     def carry_keys(self) -> int:

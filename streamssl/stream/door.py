@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Iterator
-from typing import Any
 
 import numpy as np
 import pyarrow.compute as pc
@@ -17,21 +16,6 @@ from streamssl.config.agreement import wanted_columns
 from streamssl.config.root import Config
 from streamssl.data.channels import is_ignored
 from streamssl.data.events import EventBatch, Schema
-from streamssl.modalities import Modality, modality_of
-from streamssl.objectives import check_objectives
-
-
-def modality_for(config: Config) -> type[Modality[Any]]:
-    """The modality of a configuration, whose networks serve its objectives.
-
-    Raises:
-        ConfigError: They do not.
-        PluginError: It is not installed, or cannot be loaded.
-    """
-    modality = modality_of(config.modality.kind)
-    if config.learner.enabled:
-        check_objectives(config.objectives, modality.network_type, config.modality.kind)
-    return modality
 
 
 def check_columns(config: Config, schema: Schema) -> None:

@@ -10,7 +10,7 @@ from hashlib import blake2b
 import numpy as np
 import pyarrow as pa
 
-from streamssl.data.events import IntArray
+from streamssl.data.events import Float32Array, IntArray
 from streamssl.data.inputs import KEY, Inputs, InputSpec, LazyInputs
 
 HASH_BYTES = 8
@@ -49,6 +49,10 @@ class KeyedInputs(LazyInputs):
         """The rows' inputs and the numbers of their keys."""
         taken = np.arange(len(self))[rows]
         return {**self._inputs[rows], KEY: key_numbers(self._keys.take(pa.array(taken)))}
+
+    def blocks(self, rows: slice) -> Float32Array:
+        """What the modality gives."""
+        return self._inputs.blocks(rows)
 
     def for_inference(self, rows: slice) -> Inputs:
         """What the modality gives: networks do not see the key."""

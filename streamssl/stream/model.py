@@ -6,6 +6,7 @@ B = events.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import crc32c
@@ -13,21 +14,21 @@ import numpy as np
 
 from streamssl.config.root import Config
 from streamssl.data.events import EventBatch, IntArray, Schema
-from streamssl.data.inputs import LazyInputs, NoInputs, take_inputs
+from streamssl.data.inputs import Inputs, LazyInputs, NoInputs, take_inputs
 from streamssl.data.results import Decisions, EpochReport, Results
 from streamssl.learner import AbsentLearner, Inference, Learner
+from streamssl.modalities import modality_for
 from streamssl.objectives import need_keys
 from streamssl.scorers import Admitted, Measurement, ScorerSizes
 from streamssl.scorers.ensemble import Ensemble
-from streamssl.scorers.scored import AlertStep, Scored
-from streamssl.stream.door import modality_for
+from streamssl.scorers.scored import AlertStep
 from streamssl.stream.drift import DriftWatch
 from streamssl.stream.incident_teller import finished
 from streamssl.stream.key_table import KeyTable
 from streamssl.stream.keyed_inputs import KeyedInputs, keyed_spec
 from streamssl.stream.report import num_keys, of_learning, of_statistics, upkeep_losses
 from streamssl.stream.results import ResultsBuilder
-from streamssl.stream.rows import Judged, OpenEpoch, in_pieces, pick_hash
+from streamssl.stream.rows import Judged, OpenEpoch, OpenRows, pick_hash
 from streamssl.stream.statistics_thread import StatisticsThread
 from streamssl.stream.stream_time import StreamTime
 from streamssl.telemetry.stages import Stages
@@ -62,6 +63,7 @@ class StreamModel:
                 num_residuals=self.modality.num_residuals,
                 embedding=config.learner.embedding if config.learner.enabled else 0,
                 seed=config.app.seed,
+                block_sizes=self.modality.block_sizes,
             ),
             scorers=config.scorers,
             alerts=config.alerts,
@@ -107,7 +109,7 @@ class StreamModel:
             slot_B, fresh = self.keys.lookup(batch)
             context, rows, advance = self.modality.read(slot_B, batch)
         with self._stage("inputs"):
-            inputs = self._inputs(rows, batch)
+            inputs = self.ensemble.reader(self._inputs(rows, batch))
         inference, measured = self._statistics_thread.run(
             lambda: self._embed(inputs), lambda: self._measure(slot_B, context)
         )
@@ -117,6 +119,7 @@ class StreamModel:
                 measured,
                 inference.residual_BR,
                 inference.embedding_BD,
+                inputs.residuals(),
                 position_B3.astype(np.int64),
                 batch.event_time,
             )
@@ -127,12 +130,8 @@ class StreamModel:
         alerts = AlertStep(levels, incidents, fields, told)
         return Judged(results, scored, inputs, (advance, measured.advance), alerts, fresh)
 
-    def pieces(self, batch: EventBatch) -> list[EventBatch]:
-        """The batch in pieces of which the inputs take bounded memory; at least one."""
-        return in_pieces(batch, self.modality.spec.num_bytes)
-
     def _inputs(self, rows: Any, batch: EventBatch) -> LazyInputs:
-        if not self.config.learner.enabled:
+        if not self._input_share():
             return NoInputs(len(batch))
         inputs = self.modality.inputs(rows)
         return KeyedInputs(inputs, batch.keys) if self._is_keyed else inputs
@@ -226,7 +225,7 @@ class StreamModel:
                 now_s=self.time.now_s,
                 backlog=decisions.backlog,
             ),
-            lambda: self._learn_statistics(rows.scored, admitted, epoch),
+            lambda: self._learn_statistics(rows, inputs, admitted, epoch),
         )
         losses = upkeep_losses(report, self.learner)
         drifts = self.drift.learn(rows.scored, losses, epoch)
@@ -248,16 +247,21 @@ class StreamModel:
             **of_statistics(rows.scored, learn_B, self.ensemble, num_rebased),
         )
 
-    def _learn_statistics(self, rows: Scored, admitted: Admitted, epoch: int) -> int:
+    def _learn_statistics(
+        self, rows: OpenRows, inputs: Inputs, admitted: Admitted, epoch: int
+    ) -> int:
         """Let the scorers and the modality learn; returns how many shifts were accepted."""
         generator = np.random.default_rng([self.config.app.seed, epoch, 2])
-        num_rebased = self.ensemble.learn(rows, admitted, generator)
-        self.modality.learn(rows.seen.measured, admitted.learn_B)
+        if (share := self.ensemble.window_share) > 0.0:
+            sample = take_inputs(inputs, rows.sampled(admitted.learn_B, share))
+            admitted = replace(admitted, blocks_NSP=self.modality.blocks(sample))
+        num_rebased = self.ensemble.learn(rows.scored, admitted, generator)
+        self.modality.learn(rows.scored.seen.measured, admitted.learn_B)
         return num_rebased
 
     def _input_share(self) -> float:
-        """Share of an epoch's rows whose inputs are kept for the networks."""
-        if not self.config.learner.enabled:
+        """Share of an epoch's rows whose inputs are kept: for networks, or a scorer of windows."""
+        if not (self.config.learner.enabled or self.ensemble.window_share > 0.0):
             return 0.0
         return min(1.0, FRESH_INPUTS / self.target())
 

@@ -48,6 +48,10 @@ class OpenRows(Columns):
     pick_B: FloatArray
     input_B: IntArray
 
+    def sampled(self, learn_B: BoolArray, share: float) -> IntArray:
+        """`[N]` kept inputs of a share of the rows that are learned, by their hash."""
+        return self.input_B[learn_B & (self.input_B >= 0) & (self.pick_B < share)]
+
 
 @dataclass(frozen=True, slots=True)
 class FinishedIncidents(Columns):

@@ -34,7 +34,7 @@ from streamssl.transport.files import FileTransport, InputFileError
 EVERY = ["row", "key", "event_time", "score", "p_value", "raw", "threshold", "anomaly", "severity"]
 EVERY += ["incident_id", "incident_state", "incident_field", "warming", "top_field"]
 WHY = ["attribution", "expected", "expected_low", "expected_high", "actual", "neighbours"]
-COLUMNS = [*EVERY, "raw_gaussian", "raw_residual", *WHY]
+COLUMNS = [*EVERY, "raw_gaussian", "raw_window", "raw_residual", *WHY]
 # Small networks, so that each replay takes well under a second.
 QUICK = ["learner.hidden=8", "learner.embedding=4", "learner.projection=4", "learn.burst_steps=4"]
 
@@ -245,7 +245,7 @@ def test_scorers_that_are_off_have_no_column(tmp_path: Path) -> None:
     out = tmp_path / "out.csv"
     on = ["--set", "scorers.memory.enabled=true", "--set", "scorers.residual.enabled=false"]
     assert run("--input", source, "--output", out, *on, *NAMED).exit_code == 0
-    assert scores(out).column_names == [*EVERY, "raw_gaussian", "raw_memory", *WHY]
+    assert scores(out).column_names == [*EVERY, "raw_gaussian", "raw_window", "raw_memory", *WHY]
 
 
 def test_the_configuration_names_columns_too(tmp_path: Path) -> None:

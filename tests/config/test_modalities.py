@@ -122,7 +122,7 @@ def test_errors_name_the_place_of_the_kinds_settings(tmp_path: Path) -> None:
         f"modality.cells: must be a whole number, got 'x' [{file}, line 3]",
         "modality.cellz: unknown key; did you mean modality.cells? [--set modality.cellz]",
         f"modality.image.side: must be at least 8, got 4 [{file}, line 6]",
-        f"modality.window: unknown key; did you mean modality.kind? [{file}, line 4]",
+        f"modality.window: unknown key; did you mean scorers.window? [{file}, line 4]",
     ]
     broken = problems(FRAMES, ["modality.image.side=9", "modality.cells=10"])
     assert broken == [

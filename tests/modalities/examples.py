@@ -96,14 +96,14 @@ def with_values(
 def _sensor_batch(
     num_events: int, *, num_keys: int = 2, num_partitions: int = 1, seed: int = 0
 ) -> EventBatch:
-    """Coupled walks of three channels, a twentieth of the values missing."""
+    """Coupled walks of four channels, a twentieth of the values missing."""
     generator = np.random.default_rng(seed)
     shared = np.cumsum(generator.normal(size=(num_events, 1)), axis=0) * 0.05
-    values = shared + generator.normal(size=(num_events, 3)) * 0.3
+    values = shared + generator.normal(size=(num_events, 4)) * 0.3
     values[generator.random(values.shape) < 0.05] = np.nan
     return EventBatch(
         **positions(generator, num_events, num_keys, num_partitions),
-        fields=("rpm", "heat", "flow"),
+        fields=("rpm", "heat", "flow", "load"),
         values_BC=values.astype(np.float64),
     )
 

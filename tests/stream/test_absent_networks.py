@@ -18,7 +18,7 @@ ABSENT: dict[str, Any] = {
     "outputs": {"embeddings": {"enabled": False}},
     "alerts": {"neighbours": 0, "budget": 0.05},
 }
-BATCH = stream(1_500)
+BATCH = stream(1_500, num_channels=4)
 
 
 def test_scores_are_those_of_the_statistics() -> None:
@@ -34,7 +34,7 @@ def test_scores_are_those_of_the_statistics() -> None:
     assert one.anomaly.any()
     assert one.embedding_BD.shape == (len(BATCH), 0)
     assert one.space.endswith("/none")
-    assert set(one.raw_scores) == {"gaussian"}
+    assert set(one.raw_scores) == {"gaussian", "window"}
 
 
 def test_nothing_is_trained_or_thinned() -> None:

@@ -32,6 +32,7 @@ from streamssl.config.sections.scorers import (
     ResidualConfig,
     ScorerConfig,
     ScorersConfig,
+    WindowConfig,
 )
 from streamssl.config.sections.sensor import SensorConfig
 from streamssl.config.sections.telemetry import TelemetryConfig
@@ -66,4 +67,5 @@ __all__ = [
     "Section",
     "SensorConfig",
     "TelemetryConfig",
+    "WindowConfig",
 ]

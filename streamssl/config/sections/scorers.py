@@ -34,6 +34,7 @@ class ScorerConfig(Section):
     """One scorer: whether it is computed, and how much it counts."""
 
     needs_networks: ClassVar[bool] = True
+    grows: ClassVar[bool] = False  # its weight is less while a key is young, or 0
 
     enabled: bool = Field(True, description="False: not computed.")
     weight: Weight = Field(0.0, description="Weight in the fused score.")
@@ -46,6 +47,18 @@ class CoreConfig(ScorerConfig):
 
     enabled: bool = Field(True, description="False: not fused; it still gates what is learnt.")
     weight: Weight = Field(1.0, description="Weight in the fused score.")
+
+
+class WindowConfig(ScorerConfig):
+    """Gated Mahalanobis distance of what the usual shapes leave of a window, from 4 parts on."""
+
+    needs_networks = False
+    grows = True
+
+    weight: Weight = Field(
+        0.25,
+        description="Weight in the fused score, once a key has learnt 4,000 rows; less before.",
+    )
 
 
 class ResidualConfig(ScorerConfig):
@@ -69,6 +82,7 @@ class ScorersConfig(Section):
     )
     gate: GateConfig = GateConfig()
     core: CoreConfig = CoreConfig()
+    window: WindowConfig = WindowConfig()
     residual: ResidualConfig = ResidualConfig()
     memory: MemoryConfig = MemoryConfig()
 
@@ -78,6 +92,12 @@ class ScorersConfig(Section):
         return {name: scorer for name, scorer in scorers.items() if scorer.enabled}
 
     def broken_rules(self) -> Iterator[Broken]:
-        """At least one scorer that is enabled has a weight above 0."""
-        if not any(scorer.weight > 0 for scorer in self.enabled().values()):
-            yield "", "no scorer is enabled with a weight above 0, so nothing can be scored"
+        """At least one scorer that is enabled has a weight above 0 from the first row."""
+        scorers = self.enabled().values()
+        if not any(scorer.weight > 0 and not scorer.grows for scorer in scorers):
+            yield (
+                "",
+                "no scorer is enabled with a weight above 0 (scorers.window does not count: its "
+                "weight only grows with a key's rows), so nothing can be scored; enable "
+                "scorers.core or another one",
+            )

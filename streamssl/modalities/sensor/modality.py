@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from typing import Any, Self
 
 import numpy as np
+import torch
 
 from streamssl.arithmetic.acceptance import ACCEPTANCE, Acceptance
 from streamssl.config.root import Config
@@ -16,17 +17,19 @@ from streamssl.config.sections import LearnerConfig, SensorConfig
 from streamssl.data.events import (
     BoolArray,
     EventBatch,
+    Float32Array,
     FloatArray,
     IntArray,
     Schema,
 )
-from streamssl.data.inputs import InputSpec
+from streamssl.data.inputs import Inputs, InputSpec
 from streamssl.data.keys import KeyColumns
 from streamssl.data.results import Values
 from streamssl.modalities.base import Modality, Reading
 from streamssl.modalities.sensor.backbones import BACKBONES
 from streamssl.modalities.sensor.context import Advance, History, SensorContext
 from streamssl.modalities.sensor.core import SensorCore
+from streamssl.modalities.sensor.encoder import block_means, block_sizes
 from streamssl.modalities.sensor.features import SensorMeasured
 from streamssl.modalities.sensor.leaky import SQUASH
 from streamssl.modalities.sensor.network import SensorNetwork
@@ -64,6 +67,7 @@ class SensorModality(Modality[SensorMeasured]):
         self.sizes = BACKBONES[backbone].blocks(section.window, num_channels)
         self.parts, self.window = fields, section.window
         self._next_step = section.next_step_residual
+        self.block_sizes = tuple(block_sizes(section.window, num_channels))
         self.num_residuals = (3 if section.next_step_residual else 2) * num_channels
         self.spec = InputSpec(
             {"window": ((section.window, num_channels), np.float32)},
@@ -110,6 +114,12 @@ class SensorModality(Modality[SensorMeasured]):
         return SensorWindows(
             z_LC, rows.place_B, self.window, next_step=self._next_step, sizes=self.sizes
         )
+
+    def blocks(self, inputs: Inputs) -> Float32Array:
+        """`[N, S, C]` summaries of windows."""
+        window_NTC = torch.from_numpy(inputs["window"])
+        summary_NSC: Float32Array = block_means(window_NTC, [*self.block_sizes]).numpy()
+        return summary_NSC
 
     def network(self, config: LearnerConfig) -> SensorNetwork:
         """A student of windows."""

@@ -39,7 +39,11 @@ class SensorWindows(LazyInputs):
     ) -> None:
         self._z_LC, self._steps, self._next_step = z_LC, steps, next_step
         self._first_B = place_B - steps + 1
-        self._sizes = sizes or block_sizes(steps, z_LC.shape[1])
+        blocks = block_sizes(steps, z_LC.shape[1])
+        self._blocks = _Means(z_LC, self._first_B, blocks)
+        self._stem = self._blocks
+        if sizes not in (None, blocks):
+            self._stem = _Means(z_LC, self._first_B, sizes)
 
     def __len__(self) -> int:
         """Number of events."""
@@ -54,25 +58,50 @@ class SensorWindows(LazyInputs):
 
     def for_inference(self, rows: slice | IntArray) -> Inputs:
         """`[rows, S, C]` stems of the backbone; with `next_step` those of one row earlier, too."""
-        means_MC, row_S = self._means
-        place_BS = self._first_B[rows, None] + row_S
-        inputs = {"summary": np.take(means_MC, place_BS, axis=0)}
+        inputs = {"summary": self._stem.of(rows)}
         if self._next_step:
             before_BTC = past(torch.from_numpy(self[rows]["window"]))
-            inputs["before"] = block_means(before_BTC, self._sizes).numpy()
+            inputs["before"] = block_means(before_BTC, self._stem.sizes).numpy()
         return inputs
+
+    def blocks(self, rows: slice | IntArray) -> Float32Array:
+        """`[rows, S, C]` the means over blocks of each window's rows."""
+        return self._blocks.of(rows)
+
+
+class _Means:
+    """Means over blocks of rows of a batch's windows.
+
+    Windows of consecutive events overlap: a sum serves all that have it.
+
+    Args:
+        z_LC: Rows, one key after another.
+        first_B: Where each event's window begins.
+        sizes: Rows of each block.
+    """
+
+    def __init__(self, z_LC: Float32Array, first_B: IntArray, sizes: list[int]) -> None:
+        self._z_LC, self._first_B, self.sizes = z_LC, first_B, sizes
+        self._last: tuple[slice, Float32Array] | None = None
+
+    def of(self, rows: slice | IntArray) -> Float32Array:
+        """`[rows, S, C]` of some events; a slice may be asked for twice in a row."""
+        if isinstance(rows, slice) and self._last is not None and self._last[0] == rows:
+            return self._last[1]
+        means_MC, row_S = self._means
+        found: Float32Array = np.take(means_MC, self._first_B[rows, None] + row_S, axis=0)
+        if isinstance(rows, slice):  # By a scorer, and by the networks.
+            self._last = rows, found
+        return found
 
     @cached_property
     def _means(self) -> tuple[Float32Array, IntArray]:
-        """Means over blocks that begin at each row, by size; rows from a window's first to each.
-
-        Windows of consecutive events overlap: a sum serves all that have it.
-        """
-        sizes, num_rows = sorted(set(self._sizes)), len(self._z_LC)
+        """Means over blocks that begin at each row, by size; rows from a window's first to each."""
+        sizes, num_rows = sorted(set(self.sizes)), len(self._z_LC)
         means_MC = np.zeros((len(sizes) * num_rows, self._z_LC.shape[1]), np.float32)
         for number, size in enumerate(sizes):
             begin, count = number * num_rows, max(num_rows - size + 1, 0)
             shifted = [self._z_LC[shift : shift + count] for shift in range(size)]
             np.divide(total(shifted), size, out=means_MC[begin : begin + count])
-        begin_S = np.cumsum([0, *self._sizes[:-1]])
-        return means_MC, begin_S + np.searchsorted(sizes, self._sizes) * num_rows
+        begin_S = np.cumsum([0, *self.sizes[:-1]])
+        return means_MC, begin_S + np.searchsorted(sizes, self.sizes) * num_rows

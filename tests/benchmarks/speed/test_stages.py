@@ -104,8 +104,10 @@ def test_sizes_are_those_of_what_is_built() -> None:
         "lagged": 96,
         "leaky": 96,
         "student": 96,
+        "window": 32,
         "residual": 32,
     }
+    assert sizes.shapes == 2 * 16 * (16 * 16 + 2 * 16)
     network = SensorNetwork(num_channels=16, window=32, config=config.learner)
     layers = [p.numel() for p in network.encoder.parameters() if p.dim() == 2]
     assert sizes.infer == 2 * (sum(layers) + config.learner.embedding * 2 * 16)
