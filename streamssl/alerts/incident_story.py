@@ -4,17 +4,18 @@ It is told at the first row (`start`); at the 8th, from which on its vector is k
 16th, 32nd, 64th, ... where anomalies have come since it was told last (`update`); and where it
 ends or is accepted (`end`). Of the events of a muted key the first is told, as an end of its own.
 
-B = events, I = told rows, K = keys, R = rows of one incident.
+B = events, I = told rows, K = keys, R = rows of incidents, S = runs, N = R + S: before the rows of
+each run one place for what was held of its incident.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from streamssl.alerts.incident_runs import IncidentRun
+from streamssl.alerts.incident_runs import NOWHERE, IncidentRuns
 from streamssl.alerts.incidents import ACCEPTED, END, START
 from streamssl.data.events import BoolArray, FloatArray, IntArray
 from streamssl.data.incident_records import KINDS, NUMBERS
@@ -26,6 +27,7 @@ START_KIND, UPDATE_KIND, END_KIND = range(len(KINDS))
 # Of each key: its incident's rows, anomalies, largest severity and anomalies when told last; and
 # whether a muted event was told since.
 HELD = ("rows", "anomalies", "severity", "told", "muted")
+TOLD, MUTED_TOLD = HELD.index("told"), HELD.index("muted")
 
 
 class Events(NamedTuple):
@@ -62,13 +64,6 @@ class StoryStep(NamedTuple):
     numbers_KX: FloatArray
 
 
-class _Grown(NamedTuple):
-    """An incident at each of its rows: in the order of `HELD` and of `NUMBERS`."""
-
-    counts_RX: IntArray
-    numbers_RX: FloatArray
-
-
 class IncidentStories:
     """Length, anomalies and peak of every key's incident."""
 
@@ -77,55 +72,20 @@ class IncidentStories:
             counts=((len(HELD),), np.int64, 0), numbers=((len(NUMBERS),), np.float64, 0.0)
         )
 
-    def read(self, runs: Sequence[IncidentRun], events: Events) -> tuple[Told, StoryStep]:
+    def read(self, runs: IncidentRuns, events: Events) -> tuple[Told, StoryStep]:
         """Where the incidents of a batch are told, and what they are then; changes nothing."""
-        lines: list[tuple[int, int, list[int], list[float]]] = []
-        held: dict[int, tuple[list[int], list[float]]] = {}
-        for run in runs:
-            held[run.slot] = self._tell(run, events, held.get(run.slot), lines)
-        lines.sort(key=lambda line: line[0])
-        told = Told(
-            np.array([row for row, *_ in lines], np.int64),
-            np.array([kind for _, kind, *_ in lines], np.int64),
-            np.array([counts for *_, counts, _ in lines], np.int64).reshape(-1, 3),
-            np.array([numbers for *_, numbers in lines], np.float64).reshape(-1, len(NUMBERS)),
-        )
-        counts = np.array([counts for counts, _ in held.values()], np.int64)
-        numbers = np.array([numbers for _, numbers in held.values()], np.float64)
-        step = StoryStep(
-            np.array([*held], np.int64),
-            counts.reshape(-1, len(HELD)),
-            numbers.reshape(-1, len(NUMBERS)),
-        )
-        return told, step
-
-    def _tell(
-        self,
-        run: IncidentRun,
-        events: Events,
-        before: tuple[list[int], list[float]] | None,
-        lines: list[tuple[int, int, list[int], list[float]]],
-    ) -> tuple[list[int], list[float]]:
-        """Add what is told of one run to `lines`; returns what is held after it."""
-        counts, numbers = before or self._held(run.slot)
-        if run.begins:
-            counts = [0] * len(HELD)
-        if len(run.rows):
-            grown = _grow(counts, numbers, run.rows, events)
-            last_told = counts[HELD.index("told")]
-            for place, kind in _places(grown, last_told, events.state_B[run.rows]):
-                line = grown.counts_RX[place].tolist(), grown.numbers_RX[place].tolist()
-                lines.append((int(run.rows[place]), kind, line[0][:3], line[1]))
-                last_told = line[0][HELD.index("anomalies")]
-            counts, numbers = grown.counts_RX[-1].tolist(), grown.numbers_RX[-1].tolist()
-            counts[HELD.index("told")] = last_told
-        if len(run.muted) and not counts[HELD.index("muted")]:
-            counts[HELD.index("muted")] = 1
-            lines.append(_muted(int(run.muted[0]), events))
-        return counts, numbers
-
-    def _held(self, slot: int) -> tuple[list[int], list[float]]:
-        return self.columns["counts"][slot].tolist(), self.columns["numbers"][slot].tolist()
+        held_SX = self.columns["counts"][runs.slot_S]
+        held_SX[runs.begins_S] = 0
+        numbers_SX = self.columns["numbers"][runs.slot_S]
+        _begin(runs, events, held_SX, numbers_SX)
+        counts_NX = _counts(runs, events, held_SX)
+        numbers_NX = _numbers(runs, events, numbers_SX)
+        place_I, kind_I = _told(runs, events, counts_NX)
+        mute = np.flatnonzero((runs.muted_S != NOWHERE) & (held_SX[:, MUTED_TOLD] == 0))
+        counts_NX[runs.held_S[mute] + runs.count_S[mute], MUTED_TOLD] = 1
+        told = _lines(runs, events, place_I, kind_I, counts_NX, numbers_NX, runs.muted_S[mute])
+        last = (runs.held_S + runs.count_S)[runs.last_S]
+        return told, StoryStep(runs.slot_S[runs.last_S], counts_NX[last], numbers_NX[last])
 
     def write(self, step: StoryStep) -> None:
         """Move on to what `read` returned."""
@@ -141,67 +101,99 @@ class IncidentStories:
         self.columns.load_state_dict(state)
 
 
-def _grow(counts: list[int], numbers: list[float], rows: IntArray, events: Events) -> _Grown:
-    """The incident at each row, from what was held before them."""
-    num_rows, num_anomalies, severity, told, muted = counts
-    time_R, anomaly_R = events.event_time_B[rows], events.anomaly_B[rows]
-    if not num_rows:
-        numbers = [time_R[0], time_R[0], 1.0, time_R[0]]
-    start, last, peak, peak_time = numbers
-    row_R = np.arange(1, len(rows) + 1)
-    p_R = np.where(anomaly_R, events.p_B[rows], np.inf)
-    peak_R = np.minimum.accumulate(np.r_[peak, p_R])
-    severity_R = np.where(anomaly_R, events.severity_B[rows], 0)
-    counts_RX = np.stack(
-        [
-            num_rows + row_R,
-            num_anomalies + np.cumsum(anomaly_R),
-            np.maximum.accumulate(np.r_[severity, severity_R])[1:],
-            np.full(len(rows), told),
-            np.full(len(rows), muted),
-        ],
-        axis=1,
-    )
-    numbers_RX = np.stack(
-        [
-            np.full(len(rows), start),
-            _latest(time_R, anomaly_R, last),
-            peak_R[1:],
-            _latest(time_R, peak_R[1:] < peak_R[:-1], peak_time),
-        ],
-        axis=1,
-    )
-    return _Grown(counts_RX, numbers_RX)
+def _begin(runs: IncidentRuns, events: Events, held_SX: IntArray, numbers_SX: FloatArray) -> None:
+    """Begin, in place, incidents of which nothing is held: at the time of their first row."""
+    fresh = np.flatnonzero((held_SX[:, HELD.index("rows")] == 0) & (runs.count_S > 0))
+    first = runs.row_R[(runs.held_S - np.arange(len(runs)))[fresh]]
+    numbers_SX[fresh] = events.event_time_B[first][:, None]
+    numbers_SX[fresh, NUMBERS.index("peak_p_value")] = 1.0
 
 
-def _latest(time_R: FloatArray, is_R: BoolArray, before: float) -> FloatArray:
-    """`[R]` time of the latest row so far for which `is_R` holds."""
-    place_R = np.maximum.accumulate(np.where(is_R, np.arange(1, len(is_R) + 1), 0))
-    latest_R: FloatArray = np.r_[before, time_R][place_R]
-    return latest_R
+def _counts(runs: IncidentRuns, events: Events, held_SX: IntArray) -> IntArray:
+    """`[N, 5]` the counts of `HELD` at each place; those of what was told as they were."""
+    counts_NX: IntArray = held_SX[runs.run_N]
+    since_N = np.arange(len(runs.run_N)) - runs.held_S[runs.run_N]
+    counts_NX[:, HELD.index("rows")] += since_N
+    odd_N = np.zeros(len(runs.run_N), np.int64)
+    odd_N[runs.place_R] = events.anomaly_B[runs.row_R]
+    so_far_N = np.cumsum(odd_N)
+    counts_NX[:, HELD.index("anomalies")] += so_far_N - so_far_N[runs.held_S][runs.run_N]
+    severity_N = counts_NX[:, HELD.index("severity")]
+    severity_N[runs.place_R] = odd_N[runs.place_R] * events.severity_B[runs.row_R]
+    # One rising line of all runs: the largest so far of each.
+    step = 1 + int(severity_N.max(initial=0))
+    base_N = runs.run_N * step
+    severity_N[:] = np.maximum.accumulate(base_N + severity_N) - base_N
+    return counts_NX
 
 
-def _places(grown: _Grown, told: int, state_R: IntArray) -> list[tuple[int, int]]:
-    """Places among an incident's rows at which it is told, and the kind of each record."""
-    rows_R = grown.counts_RX[:, HELD.index("rows")]
+def _numbers(runs: IncidentRuns, events: Events, held_SX: FloatArray) -> FloatArray:
+    """`[N, 4]` the numbers of `NUMBERS` at each place."""
+    numbers_NX: FloatArray = held_SX[runs.run_N]
+    num, odd_R = len(runs.run_N), events.anomaly_B[runs.row_R]
+    place_N, time_R = np.arange(num), events.event_time_B[runs.row_R]
+    is_news_N = np.zeros(num, np.bool_)
+    is_news_N[runs.held_S], is_news_N[runs.place_R] = True, odd_R
+    latest_N = np.maximum.accumulate(np.where(is_news_N, place_N, 0))
+    last_S, peak_S = held_SX[:, NUMBERS.index("last_time")], held_SX[:, NUMBERS.index("peak_time")]
+    numbers_NX[:, NUMBERS.index("last_time")] = runs.with_held(last_S, time_R)[latest_N]
+    p_S, p_R = held_SX[:, NUMBERS.index("peak_p_value")], events.p_B[runs.row_R]
+    p_N = runs.with_held(p_S, np.where(odd_R, p_R, np.inf))
+    order_N = np.argsort(p_N, kind="stable")
+    rarity_N = np.empty(num, np.int64)
+    rarity_N[order_N] = place_N[::-1]
+    # The rarest so far of each run, of equals the first: again one rising line of all runs.
+    base_N = runs.run_N * num
+    rarest_N = order_N[num - 1 - (np.maximum.accumulate(base_N + rarity_N) - base_N)]
+    numbers_NX[:, NUMBERS.index("peak_p_value")] = p_N[rarest_N]
+    numbers_NX[:, NUMBERS.index("peak_time")] = runs.with_held(peak_S, time_R)[rarest_N]
+    return numbers_NX
+
+
+def _told(runs: IncidentRuns, events: Events, counts_NX: IntArray) -> tuple[IntArray, IntArray]:
+    """`[I]` places at which incidents are told, and the kinds; notes in the counts what was."""
+    state_R, rows_R = events.state_B[runs.row_R], counts_NX[runs.place_R, HELD.index("rows")]
     ends_R = (state_R == END) | (state_R == ACCEPTED)
     doubled_R = (rows_R >= VECTOR_ROWS) & (rows_R & (rows_R - 1) == 0)
+    told: dict[int, int] = {}  # anomalies, by run
     found: list[tuple[int, int]] = []
-    for place in np.flatnonzero((state_R == START) | ends_R | doubled_R).tolist():
-        anomalies = int(grown.counts_RX[place, HELD.index("anomalies")])
-        if ends_R[place]:
-            found.append((place, END_KIND))
-        elif state_R[place] == START:
-            found.append((place, START_KIND))
-        elif rows_R[place] == VECTOR_ROWS or anomalies > told:
-            found.append((place, UPDATE_KIND))
+    for at in np.flatnonzero((state_R == START) | ends_R | doubled_R).tolist():
+        place, run = int(runs.place_R[at]), int(runs.run_R[at])
+        anomalies = int(counts_NX[place, HELD.index("anomalies")])
+        before = told.get(run, int(counts_NX[place, TOLD]))
+        if ends_R[at]:
+            kind = END_KIND
+        elif state_R[at] == START:
+            kind = START_KIND
+        elif rows_R[at] == VECTOR_ROWS or anomalies > before:
+            kind = UPDATE_KIND
         else:
             continue
-        told = anomalies
-    return found
+        found.append((place, kind))
+        told[run] = anomalies
+    last = [int(runs.held_S[run] + runs.count_S[run]) for run in told]
+    counts_NX[last, TOLD] = [*told.values()]
+    place_I, kind_I = np.array(found, np.int64).reshape(-1, 2).T
+    return place_I, kind_I
 
 
-def _muted(row: int, events: Events) -> tuple[int, int, list[int], list[float]]:
-    """The line of a muted event: it would have opened an incident."""
-    time, p = float(events.event_time_B[row]), float(events.p_B[row])
-    return row, END_KIND, [1, 0, 0], [time, time, p, time]
+def _lines(
+    runs: IncidentRuns,
+    events: Events,
+    place_I: IntArray,
+    kind_I: IntArray,
+    counts_NX: IntArray,
+    numbers_NX: FloatArray,
+    muted: IntArray,
+) -> Told:
+    """What is told in the order of the rows; a muted event would have opened an incident."""
+    row_I = runs.row_R[place_I - runs.run_N[place_I] - 1]
+    row_I = np.concatenate([row_I, muted])
+    time_M, p_M = events.event_time_B[muted], events.p_B[muted]
+    counts_IX = np.concatenate([counts_NX[place_I, :3], np.tile([1, 0, 0], (len(muted), 1))])
+    numbers_IX = np.concatenate(
+        [numbers_NX[place_I], np.stack([time_M, time_M, p_M, time_M], axis=1)]
+    )
+    kind_I = np.concatenate([kind_I, np.full(len(muted), END_KIND)])
+    order = np.argsort(row_I, kind="stable")
+    return Told(row_I[order], kind_I[order], counts_IX[order], numbers_IX[order])

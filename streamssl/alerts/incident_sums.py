@@ -6,14 +6,14 @@ V = columns of an incident's vector.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
-from streamssl.alerts.incident_runs import IncidentRun
+from streamssl.alerts.incident_runs import IncidentRuns
 from streamssl.alerts.incident_story import VECTOR_ROWS
 from streamssl.data.columns import Columns
 from streamssl.data.events import Float32Array, FloatArray, IntArray
@@ -51,12 +51,13 @@ class Blame(NamedTuple):
     row_A: IntArray
     share_AP: FloatArray
 
-    def of(self, rows: IntArray) -> Float32Array:
-        """`[R, P]` shares of some rows, ascending; 0 of those that are no anomalies."""
-        shares_RP = np.zeros((len(rows), self.share_AP.shape[1]), np.float32)
-        _, place, source = np.intersect1d(rows, self.row_A, assume_unique=True, return_indices=True)
-        shares_RP[place] = self.share_AP[source]
-        return shares_RP
+    def of(self, row_R: IntArray, num_rows: int) -> Float32Array:
+        """`[R, P]` shares of some rows of a batch; 0 of those that are no anomalies."""
+        place_B = np.full(num_rows, len(self.row_A))
+        place_B[self.row_A] = np.arange(len(self.row_A))
+        nothing_1P = np.zeros((1, self.share_AP.shape[1]))
+        share_RP: FloatArray = np.concatenate([self.share_AP, nothing_1P])[place_B[row_R]]
+        return share_RP.astype(np.float32)
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +89,7 @@ class IncidentSums:
 
     def read(
         self,
-        runs: Sequence[IncidentRun],
+        runs: IncidentRuns,
         told: IntArray,
         blame: Blame,
         embedding_BD: Float32Array,
@@ -108,40 +109,29 @@ class IncidentSums:
         Returns:
             Sums at the told rows (zeros of muted events), and what is held after the batch.
         """
-        place_B = np.zeros(len(embedding_BD), np.int64)
-        pieces, num_rows = [self._nothing()], 1
-        held: dict[int, Sums] = {}
-        for run in runs:
-            if len(run.rows):
-                before = held.get(run.slot) or self._held(run.slot, space)
-                before = self._nothing() if run.begins else before
-                pieces.append(self._added(before, run.rows, blame, embedding_BD))
-                held[run.slot] = pieces[-1].take(slice(-1, None))
-                place_B[run.rows] = np.arange(num_rows, num_rows + len(run.rows))
-                num_rows += len(run.rows)
-        after = Sums.concat([self._nothing(), *held.values()]).take(slice(1, None))
-        sums = Sums.concat(pieces).take(place_B[told])
-        return sums, SumStep(np.array([*held], np.int64), after, space)
+        before, columns = self._held(runs, space), incident_columns(embedding_BD.shape[1])
+        after = Sums(
+            _running(runs, before.shares_RP, blame.of(runs.row_R, len(embedding_BD))),
+            _running(runs, before.vector_RV, embedding_BD[runs.row_R, columns]),
+            before.num_R[runs.run_N] + np.arange(len(runs.run_N)) - runs.held_S[runs.run_N],
+        )
+        place_B = np.full(len(embedding_BD), len(runs.run_N))
+        place_B[runs.row_R] = runs.place_R
+        last = (runs.held_S + runs.count_S)[runs.last_S]
+        step = SumStep(runs.slot_S[runs.last_S], after.take(last), space)
+        return Sums.concat([after, self._nothing()]).take(place_B[told]), step
 
     def _nothing(self) -> Sums:
         shares_1P = np.zeros((1, self.num_parts), np.float32)
         vector_1V = np.zeros((1, self.num_columns), np.float32)
         return Sums(shares_1P, vector_1V, np.zeros(1, np.int64))
 
-    def _held(self, slot: int, space: str) -> Sums:
-        shares_1P, vector_1V, num_1 = (self.columns[n][slot : slot + 1] for n in _NAMES)
-        if space != self.space:
-            return Sums(shares_1P, np.zeros_like(vector_1V), np.zeros_like(num_1))
-        return Sums(shares_1P, vector_1V, num_1)
-
-    def _added(
-        self, before: Sums, rows: IntArray, blame: Blame, embedding_BD: Float32Array
-    ) -> Sums:
-        """The sums at each of an incident's rows."""
-        vector_RV = embedding_BD[rows, incident_columns(embedding_BD.shape[1])]
-        num_R = before.num_R + np.arange(1, len(rows) + 1)
-        shares_RP = _running(before.shares_RP, blame.of(rows))
-        return Sums(shares_RP, _running(before.vector_RV, vector_RV), num_R)
+    def _held(self, runs: IncidentRuns, space: str) -> Sums:
+        """`[S]` what was held of the incident of each run."""
+        shares_SP, vector_SV, num_S = (self.columns[name][runs.slot_S] for name in _NAMES)
+        anew_S = runs.begins_S | (space != self.space)
+        shares_SP[runs.begins_S], vector_SV[anew_S], num_S[anew_S] = 0.0, 0.0, 0
+        return Sums(shares_SP, vector_SV, num_S)
 
     def write(self, step: SumStep) -> None:
         """Move on to what `read` returned."""
@@ -183,7 +173,17 @@ def vectors_of(sums: Sums) -> Float32Array:
     return unit_RV.astype(np.float32)
 
 
-def _running(before_1X: Float32Array, rows_RX: Float32Array) -> Float32Array:
-    """`[R, X]` sums after each row, one added after the other."""
-    running: Float32Array = np.add.accumulate(np.concatenate([before_1X, rows_RX]), axis=0)[1:]
-    return running
+def _running(runs: IncidentRuns, held_SX: Float32Array, row_RX: Float32Array) -> Float32Array:
+    """`[N, X]` sums of each run, one row added after the other, so that no cut changes a bit."""
+    sum_NX = np.empty((len(runs.run_N), held_SX.shape[1]), np.float32)
+    sum_NX[runs.held_S], sum_NX[runs.place_R] = held_SX, row_RX
+    longest = int(runs.count_S.max(initial=0))
+    if len(runs) <= longest:
+        for begin, count in zip(runs.held_S.tolist(), runs.count_S.tolist(), strict=True):
+            run = sum_NX[begin : begin + count + 1]
+            np.add.accumulate(run, axis=0, out=run)
+        return sum_NX
+    for step in range(1, longest + 1):
+        place = runs.held_S[runs.count_S >= step] + step
+        sum_NX[place] += sum_NX[place - 1]
+    return sum_NX

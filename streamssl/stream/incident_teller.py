@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from streamssl.alerts.incident_runs import incident_runs
+from streamssl.alerts.incident_runs import IncidentRuns
 from streamssl.alerts.incident_story import END_KIND, Events, Told
 from streamssl.alerts.incident_sums import Blame, Sums, shares_of, vectors_of
 from streamssl.alerts.incidents import MUTED
@@ -41,9 +41,9 @@ class IncidentTeller:
             slot_B: Slot of each row's key.
             results: Of the rows, without records.
         """
-        runs = incident_runs(slot_B, results.incident_state)
-        if not runs:
+        if not results.incident_state.any():
             return self._nothing, None
+        runs = IncidentRuns(slot_B, results.incident_state)
         events = Events(
             results.incident_state,
             results.anomaly,

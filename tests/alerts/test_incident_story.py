@@ -9,7 +9,7 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from streamssl.alerts.incident_runs import incident_runs
+from streamssl.alerts.incident_runs import IncidentRuns
 from streamssl.alerts.incident_story import (
     END_KIND,
     START_KIND,
@@ -91,7 +91,7 @@ def told(batch: Batch, cuts: list[int], spaces: tuple[str, ...] = ("s",)) -> dic
     done = turn = 0
     while done < len(batch.slot_B):
         piece = batch.take(slice(done, done + cuts[turn % len(cuts)]))
-        runs = incident_runs(piece.slot_B, piece.events.state_B)
+        runs = IncidentRuns(piece.slot_B, piece.events.state_B)
         lines, story_step = stories.read(runs, piece.events)
         odd = np.flatnonzero(piece.events.anomaly_B)
         blame, space = Blame(odd, piece.shares_BP[odd]), spaces[turn % len(spaces)]
@@ -232,7 +232,7 @@ def test_what_is_held_goes_on_after_a_restart() -> None:
         stories, sums = layers
         for layer in layers:
             layer.columns.ensure(NUM_KEYS)
-        runs = incident_runs(piece.slot_B, piece.events.state_B)
+        runs = IncidentRuns(piece.slot_B, piece.events.state_B)
         lines, story_step = stories.read(runs, piece.events)
         blame = Blame(np.arange(len(piece.slot_B)), piece.shares_BP)
         up_to, sum_step = sums.read(runs, lines.row_I, blame, piece.embedding_BD, "s")
