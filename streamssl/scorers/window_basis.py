@@ -26,7 +26,7 @@ from streamssl.data.events import Float32Array
 RANK = 16
 SKETCH = 64  # columns of the sketch: the memory of the sums grows with the width, not its square
 FIRST_ROWS = 256  # learned before the first solution
-ALL_ROWS = 512  # learned, of which every one is sampled
+ALL_ROWS = 4_096  # learned, of which every one is sampled
 LEAST_SAMPLE = 1.0 / 8.0  # share of the rows that are sampled, of many
 SEED = 16  # of the sketch, beside other projections of the same seed
 

@@ -93,11 +93,11 @@ def test_it_is_solved_at_doublings_and_at_no_other_time() -> None:
 
 
 def test_of_many_rows_one_in_eight_is_sampled() -> None:
-    """Every one of the first 512, and one in eight from 4,096 on."""
+    """Every one of the first 4,096, and one in eight from 32,768 on."""
     basis, shares = new_basis(), []
     for _ in range(3):
         shares.append(basis.sample_share)
-        basis.learn(np.zeros((0, 4, 5), np.float32), 1_024)
+        basis.learn(np.zeros((0, 4, 5), np.float32), 8_192)
     basis.learn(np.zeros((0, 4, 5), np.float32), 40_000)
     assert shares == [1.0, 0.5, 0.25]
     assert basis.sample_share == 1.0 / 8.0
