@@ -114,7 +114,9 @@ def seconds(column: pa.Array, field: pa.Field, *, digits: int = 0) -> FloatArray
     elif is_number(kind):
         time_B = _number_seconds(numbers(column, field)[0], digits)
     else:
-        time_B = _text_seconds(texts(column), written_of(field).date_format, digits)
+        written = written_of(field)
+        cells = plain_numbers(texts(column), Written(decimal=written.decimal))
+        time_B = _text_seconds(cells, written.date_format, digits)
     return np.where(bad_times(time_B), np.nan, time_B)
 
 

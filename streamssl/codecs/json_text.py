@@ -21,15 +21,24 @@ _BOM = b"\xef\xbb\xbf"
 _KINDS = {
     codecs.BOM_UTF16_LE: "UTF-16 text: write UTF-8",
     codecs.BOM_UTF16_BE: "UTF-16 text: write UTF-8",
-    b"\x1f\x8b": "gzip: name the file .gz, or unpack it",
+    b"\x1f\x8b": "gzip: have the producer write JSON, or name a file of it .gz",
     b"PK\x03\x04": "a zip archive: unpack it",
-    b"PAR1": "Parquet: name the file .parquet",
+    b"PAR1": "Parquet: have the producer write JSON, or name a file of it .parquet",
     b"ARROW1": "Arrow: set input.codec: arrow",
     b"\xff\xff\xff\xff": "Arrow: set input.codec: arrow",
     b"Obj\x01": "Avro: have the producer write JSON",
+    b"\x28\xb5\x2f\xfd": "zstd: have the producer write JSON",
+    b"\x78\x9c": "zlib: have the producer write JSON",
+    b"eyJ": "Base64: have the producer write JSON",
+    b"<": "XML: have the producer write JSON",
 }
 # Every other byte of two characters is 0.
 _UTF_16 = re.compile(rb"\0[^\0]\0[^\0]|[^\0]\0[^\0]\0", re.DOTALL)
+# An escape of a high surrogate without the low one, or the other way round.
+_HALF_PAIR = re.compile(
+    rb"\\u[dD][89abAB][0-9a-fA-F]{2}(?!\\u[dD][c-fC-F])"
+    rb"|(?<!\\u[dD][89abAB][0-9a-fA-F]{2})\\u[dD][c-fC-F][0-9a-fA-F]{2}"
+)
 # A string that is never closed is taken to the end, so that no text takes more than one pass.
 _TOKEN = re.compile(rb'"(?:[^"\\]|\\.|\\$)*"?|-?Infinity|NaN|-?\d[\d.eE+-]*', re.DOTALL)
 
@@ -51,8 +60,12 @@ def likely_kind(value: bytes) -> str | None:
 
     Example:
         >>> likely_kind("{}".encode("utf-16")), likely_kind(b"1.5;2.5")
-        ('UTF-16 text: write UTF-8', 'CSV: name the file .csv, or send JSON objects')
+        ('UTF-16 text: write UTF-8', 'CSV: send JSON objects, or name a file of it .csv')
     """
+    if not value.strip():
+        return "blanks alone: send a JSON object, or no message"
+    if b"\\ud" in value.lower() and _HALF_PAIR.search(value):
+        return "text with half a surrogate pair (\\ud800 to \\udfff): write whole characters"
     for begin, kind in _KINDS.items():
         if value.startswith(begin):
             return kind
@@ -60,7 +73,7 @@ def likely_kind(value: bytes) -> str | None:
         return _KINDS[codecs.BOM_UTF16_LE]
     is_json = any(mark in value for mark in (b"{", b"[", b'":', b"\0"))
     if not is_json and any(mark in value for mark in (b",", b";", b"\t")):
-        return "CSV: name the file .csv, or send JSON objects"
+        return "CSV: send JSON objects, or name a file of it .csv"
     return None
 
 

@@ -20,15 +20,25 @@ _SEPARATED = ("%d{}%m{}%Y", "%m{}%d{}%Y", "%Y{}%m{}%d", "%d{}%b{}%Y", "%d{}%B{}%
 _SHORT = ("%d{}%m{}%y", "%m{}%d{}%y", "%d{}%b{}%y")
 _DAYS = (
     *(day.replace("{}", mark) for mark in "./- " for day in _SEPARATED),
-    *("%b %d, %Y", "%B %d, %Y", "%Y%m%d"),
+    *("%b %d, %Y", "%B %d, %Y", "%a, %d %b %Y", "%Y%m%d"),
     *(day.replace("{}", mark) for mark in "./-" for day in _SHORT),
 )
-_HOURS = ("%H:%M:%S", "%H:%M", "%H:%M:%S.%f", "%I:%M:%S %p", "%I:%M %p", "%I:%M:%S.%f %p")
+_HOURS = (
+    "%H:%M:%S",
+    "%H:%M",
+    "%H:%M:%S.%f",
+    "%H:%M:%S,%f",
+    "%I:%M:%S %p",
+    "%I:%M %p",
+    "%I:%M:%S.%f %p",
+)
 _CLOCKS = tuple(mark + hour for mark, hour in product((" ", "T", ", ", "-", ":"), _HOURS))
 _ZONES = (" UTC", " GMT", "Z", " Z")
-_C_FORMAT = "%a %b %d %H:%M:%S %Y"
+_C_FORMATS = ("%a %b %d %H:%M:%S %Y", "%a %b %d %H:%M:%S UTC %Y")
 # A year or a clock: else 1.2.34 would be one.
 _DATED = re.compile(r"(?=.*\d.*[-./ ]).*((19|20)\d\d|\d:[0-5]\d).*")
+# Hours and minutes from UTC, behind a clock.
+_OFFSET = re.compile(r".*:[0-5]\d(?:[.,]\d+)?(?: [AaPp][Mm])?( ?)[+-]\d\d:?\d\d")
 _CLOCK = re.compile(r"(, |[ T:-])\d{1,2}:[0-5]\d")
 # What the day 1970-01-01 is in counts of days, of which the years 2010 to 2050 are known.
 _DAY_COUNTS = {"Excel": 25_569.0, "MATLAB": 719_529.0, "Julian": 2_440_587.5, "MJD": 40_587.0}
@@ -51,10 +61,9 @@ def formats_of(texts: Sequence[str]) -> list[str]:
     texts = [text.strip() for text in texts[:NUM_LOOKED_AT]]
     if not texts or not all(len(text) < NUM_LOOKED_AT and _DATED.fullmatch(text) for text in texts):
         return []
-    zone = next((zone for zone in _ZONES if all(text.endswith(zone) for text in texts)), "")
-    bare = [text.removesuffix(zone) for text in texts]
-    if _fitting(bare, (_C_FORMAT,)):
-        return [_C_FORMAT + zone]
+    bare, zone = _without_zone(texts)
+    if whole := _fitting(bare, _C_FORMATS):
+        return [whole[0] + zone]
     cuts = [match.start() if (match := _CLOCK.search(text)) else len(text) for text in bare]
     days = _fitting([text[:cut] for text, cut in zip(bare, cuts, strict=True)], _DAYS)
     if any(day.startswith("%d.") for day in days):
@@ -62,6 +71,15 @@ def formats_of(texts: Sequence[str]) -> list[str]:
     hours = [text[cut:] for text, cut in zip(bare, cuts, strict=True)]
     clocks = _fitting(hours, _CLOCKS) if any(hours) else [""]
     return [day + clock + zone for day in days for clock in clocks[:1]][:MAX_FORMATS]
+
+
+def _without_zone(texts: Sequence[str]) -> tuple[list[str], str]:
+    """Dates without what they all end with, a name of UTC or an offset, and its format."""
+    offsets = [match[1] for text in texts if (match := _OFFSET.fullmatch(text))]
+    if len(offsets) == len(texts) and len(set(offsets)) == 1:
+        return [re.sub(r" ?[+-][\d:]+$", "", text) for text in texts], offsets[0] + "%z"
+    zone = next((zone for zone in _ZONES if all(text.endswith(zone) for text in texts)), "")
+    return [text.removesuffix(zone) for text in texts], zone
 
 
 def odd_times(time_B: Times) -> str:

@@ -47,12 +47,25 @@ def run_daemon(
     Returns:
         Exit code: 0 after a drain, else that of the error (1 where it is unexpected).
     """
-    tell_starting(config)
+    health, stopping = Health(), threading.Event()
+    # Signals first: to build what follows may take long (torch), and an end then has a word, too.
+    with _signals(stopping, health):
+        tell_starting(config)
+        return _run(config, learner, init_from, health, stopping)
+
+
+def _run(
+    config: Config,
+    learner: ProcessHost | None,
+    init_from: Path | None,
+    health: Health,
+    stopping: threading.Event,
+) -> int:
     try:
         with (
             closing(learner) if learner else nullcontext(),
             lock(config.app.state_dir),
-            Daemon(config, learner, init_from, Health()) as daemon,
+            Daemon(config, learner, init_from, health, stopping) as daemon,
         ):
             summary = daemon.run()
     except StreamsslError as error:
@@ -73,14 +86,20 @@ class Daemon:
         learner: The learner's process, if it has one.
         init_from: Folder of a checkpoint to begin from where the state directory holds none.
         health: The lifecycle.
+        stopping: Set by a signal, from before the daemon is built on.
     """
 
     def __init__(
-        self, config: Config, learner: ProcessHost | None, init_from: Path | None, health: Health
+        self,
+        config: Config,
+        learner: ProcessHost | None,
+        init_from: Path | None,
+        health: Health,
+        stopping: threading.Event,
     ) -> None:
         self._config = config
         self._health = health
-        self._stopping = threading.Event()
+        self._stopping = stopping
         self._opened = ExitStack()
         self._metrics = metrics = Metrics()
         self._num_settled = 0
@@ -106,7 +125,6 @@ class Daemon:
             self._serve(metrics)
 
     def __enter__(self) -> Daemon:
-        self._opened.enter_context(_signals(self._stopping, self._health))
         return self
 
     def __exit__(self, *_: object) -> None:

@@ -234,6 +234,9 @@ def test_validate_online(
         assert f"input {topic}: 3 partitions" in told.out
         assert f"a start will create: {app}.dlq" in told.out
         assert "sample: there is no message to look at" in told.out
+    told = cli("validate", "-c", SENSOR, "--online", *args, "--set", "outputs.replication_factor=9")
+    assert told.code == 3
+    assert "lower outputs.replication_factor" in told.err
 
 
 @pytest.mark.kafka

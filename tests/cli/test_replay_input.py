@@ -235,7 +235,10 @@ def test_a_field_of_the_whole_name_comes_before_a_path(tmp_path: Path) -> None:
         (b'{"data":[{"p":1}]}\n' * 40, "send each of its objects as an event"),
         (codecs.BOM_UTF16_LE + ('{"p":1}\n' * 40).encode("utf-16-le"), "UTF-16"),
         (('{"p":1}\n' * 40).encode("utf-16-be"), "UTF-16"),
-        (b"p,q\n" + b"1.5,2.5\n" * 40, "looks like CSV: name the file .csv"),
+        (
+            b"p,q\n" + b"1.5,2.5\n" * 40,
+            "looks like CSV: send JSON objects, or name a file of it .csv",
+        ),
         (b"PAR1\x15\x04", "Parquet"),
         (b"\x1f\x8b\x08", "Compressed file ended"),
     ],

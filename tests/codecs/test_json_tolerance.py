@@ -81,6 +81,31 @@ def test_a_frame_among_others_is_told_too(caplog: pytest.LogCaptureFixture) -> N
     assert vars(line)["schema_id"] == 263
 
 
+@pytest.mark.parametrize(
+    ("value", "told"),
+    [
+        (b" \n", "blanks alone"),
+        (b"eyJhIjoxfQ==", "Base64"),
+        (b"\x1f\x8b\x08\x00", "gzip: have the producer write JSON"),
+        (b"<a>1</a>", "XML"),
+        (b'{"a": 1, "name": "\\ud83d"}', "half a surrogate pair"),
+        (b'{"a": 1, "name": "\\ude00\\ud83d"}', "half a surrogate pair"),
+    ],
+)
+def test_what_is_no_json_is_named(value: bytes, told: str) -> None:
+    """The detail says what the bytes look like and what to do about it."""
+    (letter,) = decode(value).dead_letters
+    assert letter.reason == "bad_json"
+    assert told in letter.detail
+
+
+def test_a_whole_surrogate_pair_is_no_reason() -> None:
+    """Such text is read, and a fault beside it is told as itself."""
+    assert len(decode(b'{"a": 1, "name": "\\ud83d\\ude00"}').batch) == 1
+    (letter,) = decode(b'{"a": 1, "name": "\\ud83d\\ude00",}').dead_letters
+    assert "surrogate" not in letter.detail
+
+
 def test_a_frame_around_something_else_is_named() -> None:
     """Avro behind a frame is a dead letter that says what it is."""
     decoded = decode(b"\0\0\0\x01\x07\x02\x0aabcde")

@@ -8,6 +8,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
+from streamssl.codecs.cells import seconds
 from streamssl.codecs.table import TableDecoder
 from streamssl.codecs.table_fields import TableError, table_choice
 from streamssl.codecs.table_times import time_digits
@@ -101,6 +102,13 @@ def test_an_unreadable_time_column_is_shown(cells: Any, date_format: str, told: 
     with pytest.raises(TableError, match="column 't' holds no time that can be read") as error:
         table_choice([batch], input=INPUT)
     assert told in str(error.value)
+
+
+def test_seconds_with_decimal_commas_are_times() -> None:
+    """Numbers of the time column are read as those of every other are."""
+    column = pa.array(["1772352000,25", "1772352001,5"])
+    field = pa.field("t", column.type, metadata={UNTYPED: "csv", **Written(",").metadata()})
+    assert seconds(column, field).tolist() == [1_772_352_000.25, 1_772_352_001.5]
 
 
 def test_dates_as_texts_in_parquet_are_shown() -> None:

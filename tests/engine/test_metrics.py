@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import os
+import threading
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -139,7 +140,7 @@ def test_a_dead_learner_fails_every_probe_and_ends_the_engine(
         engine.run()
     assert "SIGKILL" in told[0][0]
     assert health.ready() == health.live() == told[0]
-    daemon = Daemon(world.config(), None, None, Health())
+    daemon = Daemon(world.config(), None, None, Health(), threading.Event())
     with pytest.raises(LearnerProcessError):
         daemon._waiting()  # for a broker that is away
 
@@ -151,14 +152,14 @@ def test_memory_of_both_processes_is_exported(tmp_path: Path) -> None:
     metrics.watch_memory("learner", -1)
     assert (sample(metrics, "resident_memory_bytes", process="engine") or 0.0) > 2**20
     assert math.isnan(sample(metrics, "resident_memory_bytes", process="learner") or 0.0)
-    daemon = Daemon(silent(tmp_path).config(), None, None, Health())
+    daemon = Daemon(silent(tmp_path).config(), None, None, Health(), threading.Event())
     assert (sample(daemon._metrics, "resident_memory_bytes", process="engine") or 0.0) > 2**20
 
 
 def test_settled_transactions_are_exported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The daemon passes on how often the transport had to ask the journal."""
     config = silent(tmp_path).config()
-    daemon = Daemon(config, None, None, Health())
+    daemon = Daemon(config, None, None, Health(), threading.Event())
     for num_settled in (0, 2, 2, 3):
         settled = SimpleNamespace(num_settled=num_settled, trouble="")
         monkeypatch.setattr(daemon, "_transport", settled)

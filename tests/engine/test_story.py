@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import threading
 from pathlib import Path
 
+import pytest
+
+from streamssl.config.settings import load_config
+from streamssl.engine import daemon as daemon_module
+from streamssl.engine.summary import Summary
 from streamssl.telemetry.log_events import EVENTS
 from tests.engine.real_world import SMALL, RealWorld
 from tests.engine.world import World, stop_after
@@ -110,3 +117,32 @@ def test_thinning_is_told_once_and_its_end(tmp_path: Path) -> None:
     told = [name for name in events(lines) if name.startswith("learning")]
     assert told == ["learning_thinned", "learning_whole"]
     assert 0 < named(lines, "learning_thinned")[0]["percent"] < 100
+
+
+@pytest.mark.usefixtures("signals_as_before")
+def test_a_signal_while_the_daemon_is_built_drains_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Loading torch may take long: a stop meanwhile has its lines and exit code 0, too."""
+
+    class Built:
+        def __init__(self, *parts: object) -> None:
+            os.kill(os.getpid(), signal.SIGTERM)
+            self._stopping = parts[-1]
+
+        def __enter__(self) -> Built:
+            return self
+
+        def __exit__(self, *_: object) -> None:
+            pass
+
+        def run(self) -> Summary:
+            assert isinstance(self._stopping, threading.Event)
+            assert self._stopping.wait(1.0)
+            return Summary()
+
+    monkeypatch.setattr(daemon_module, "Daemon", Built)
+    config = load_config({"app": {"state_dir": str(tmp_path)}}, environ={})
+    with log_lines() as lines:
+        assert daemon_module.run_daemon(config) == 0
+    assert events(lines) == ["starting", "draining", "drained"]

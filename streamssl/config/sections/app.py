@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Literal
 
 from pydantic import Field
 
-from streamssl.config.sections.base import Section
+from streamssl.config.sections.base import Broken, Section
 
 
 class AppConfig(Section):
@@ -30,3 +31,10 @@ class AppConfig(Section):
         description="Where `state_dir` holds no state but the instance's journal has a history: "
         "end with exit code 4, or begin afresh with what journal and input still give.",
     )
+
+    def broken_rules(self) -> Iterator[Broken]:
+        """The folder is one that was meant: nothing here stands for a home, or for none at all."""
+        if self.state_dir.parts[:1] and self.state_dir.parts[0].startswith("~"):
+            yield "state_dir", f"{str(self.state_dir)!r} is not expanded; write the whole path"
+        if not self.state_dir.parts:
+            yield "state_dir", "names no folder; write one of this instance alone, such as state"

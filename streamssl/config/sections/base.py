@@ -8,6 +8,9 @@ from typing import Annotated, Self
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 from pydantic_core import PydanticCustomError
 
+# What int64 holds: states, frames and random generators carry no more.
+_TOO_LARGE = 2**63
+
 Count = Annotated[int, Field(ge=1)]
 Ratio = Annotated[float, Field(ge=0.0, le=1.0)]
 Weight = Annotated[float, Field(ge=0.0)]
@@ -32,8 +35,14 @@ class Section(BaseModel):
 
     @model_validator(mode="after")
     def _keep_rules(self) -> Self:
-        broken = list(self.broken_rules())
+        broken = [*self._too_large(), *self.broken_rules()]
         if broken:
             text = "; ".join(f"{key}: {what}" if key else what for key, what in broken)
             raise PydanticCustomError("rules", "{text}", {"text": text, "broken": broken})
         return self
+
+    def _too_large(self) -> Iterator[Broken]:
+        for name in type(self).model_fields:
+            value = getattr(self, name)
+            if isinstance(value, int) and value >= _TOO_LARGE:
+                yield name, f"must be below {_TOO_LARGE}, got {value}"

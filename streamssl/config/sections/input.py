@@ -61,5 +61,7 @@ class InputConfig(Section):
             yield "topic", f"{self.topic!r} is no topic name: {allowed}"
         special = self.special_fields()
         for place, (key, field) in enumerate(special.items()):
+            if not field:
+                yield key, "'' names no field; leave the setting out, or write null"
             if field in list(special.values())[:place]:
                 yield key, f"{field!r} has another meaning in input, too; name it once"

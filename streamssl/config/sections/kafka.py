@@ -13,6 +13,8 @@ from streamssl.config.sections.base import Broken, Count, Seconds, Section
 
 # kafka-python's own bounds: its fetches wait 500 ms, its idle connections close after 9 minutes.
 _REQUEST_TIMEOUT_MS = (500, 540_000)
+# What the protocol's time-outs hold.
+_INT32 = 2**31 - 1
 _SERVER = re.compile(r"(\[[0-9a-fA-F:.]+\]|[^\s:,\[\]]+):(\d{1,5})")
 
 
@@ -44,9 +46,13 @@ class KafkaConfig(Section):
         None, description="File that holds that password."
     )
     request_timeout_ms: Count = Field(5_000, description="Time-out of one request to the broker.")
-    session_timeout_ms: Count = Field(10_000, description="Silence after which a member is lost.")
-    transaction_timeout_ms: Count = Field(
+    session_timeout_ms: int = Field(
+        10_000, ge=1, le=_INT32, description="Silence after which a member is lost."
+    )
+    transaction_timeout_ms: int = Field(
         10_000,
+        ge=1,
+        le=_INT32,
         description="After this the broker aborts an abandoned transaction; 60 s where one was "
         "too slow for it.",
     )

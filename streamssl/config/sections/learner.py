@@ -6,7 +6,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from streamssl.config.sections.base import Count, Ratio, Section, Weight
+from streamssl.config.sections.base import Ratio, Section, Weight
 
 
 class LearnerConfig(Section):
@@ -36,6 +36,9 @@ class LearnerConfig(Section):
         description="`run`: the learner in a process of its own, beside Kafka's and the codecs' "
         "work; `false` saves memory where there is one core.",
     )
-    num_threads: Count = Field(
-        1, description="torch threads; BLAS takes OPENBLAS_NUM_THREADS (1). Results depend on both."
+    num_threads: int = Field(
+        1,
+        ge=1,
+        le=1024,
+        description="torch threads; BLAS takes OPENBLAS_NUM_THREADS (1). Results depend on both.",
     )

@@ -20,8 +20,8 @@ STREAM: Table = {
     ),
     "field_new": (
         "WARNING",
-        "a new field is no channel: {field}; name it in modality.fields to have it, and change "
-        "the state's channels with `streamssl checkpoint migrate`",
+        "a new field is no channel: {field}; where it holds numbers, name it in modality.fields to "
+        "have it, and change the state's channels with `streamssl checkpoint migrate`",
         "field",
         "A field came that the first events did not have; once a field, 64 at most.",
     ),

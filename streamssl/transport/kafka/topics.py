@@ -18,6 +18,9 @@ DEFAULT_RECORD_BYTES = 1_048_576
 # What output topics are made to take: eight times the default, for dead letters hold what came.
 RECORD_BYTES = 8 * 2**20
 
+_BY_HAND = "create it by hand, or grant the user create"
+_REMEDIES = {"InvalidReplicationFactorError": "lower outputs.replication_factor, or write -1"}
+
 # What output topics are made with. The journal is kept for ever: the transport itself deletes
 # what no checkpoint needs. Spaces are compacted: the newest word on each space is what counts.
 TOPIC_SETTINGS: Mapping[str, Mapping[str, str]] = {
@@ -88,6 +91,18 @@ class Admin:
                 self._add_partitions(
                     topic, found[topic], spec["num_partitions"], outputs.create_topics
                 )
+
+    def try_outputs(self, app: str, num_partitions: int, outputs: OutputsConfig) -> list[str]:
+        """Ask whether absent output topics could be made, and make none; their names.
+
+        Raises:
+            TransportUnavailableError: The broker would not make one of them.
+        """
+        wanted = wanted_outputs(app, num_partitions, outputs)
+        absent = self.absent(list(wanted))
+        if absent and outputs.create_topics:
+            self._create({topic: wanted[topic] for topic in absent}, only_try=True)
+        return absent
 
     def absent(self, topics: list[str]) -> list[str]:
         """Those of `topics` that do not exist."""
@@ -165,19 +180,19 @@ class Admin:
             f"--partitions {wanted})"
         )
 
-    def _create(self, specs: Mapping[str, Mapping[str, Any]]) -> None:
-        answer = self.client.create_topics(
-            {topic: dict(spec) for topic, spec in specs.items()}, raise_errors=False
-        )
+    def _create(self, specs: Mapping[str, Mapping[str, Any]], only_try: bool = False) -> None:
+        new = {topic: dict(spec) for topic, spec in specs.items()}
+        answer = self.client.create_topics(new, validate_only=only_try, raise_errors=False)
         fine = {0, errors.TopicAlreadyExistsError.errno}  # another instance was quicker
         for told in answer["topics"]:
             if told["error_code"] not in fine:
                 kind = errors.for_code(told["error_code"]).__name__
                 raise TransportUnavailableError(
                     f"the topic {told['name']} could not be made: {kind} "
-                    f"({told.get('error_message')}); create it by hand, or grant the user create"
+                    f"({told.get('error_message')}); {_REMEDIES.get(kind, _BY_HAND)}"
                 )
-        self.client.wait_for_topics(list(specs))
+        if not only_try:
+            self.client.wait_for_topics(list(specs))
 
 
 def wanted_outputs(
