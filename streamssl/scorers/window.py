@@ -26,6 +26,7 @@ RIDGE = 0.1
 LEAST_PARTS = 4  # with fewer parts a window says little that the core does not
 MATURE_ROWS = 4_000.0  # learnt rows from which its weight is the configured one
 UNREAD_STRIDE = 4
+STRIDE = 4  # of an old Gaussian's rows, which are much like one another, one in so many
 
 
 class WindowScorer(SharedScorer):
@@ -114,7 +115,7 @@ class WindowScorer(SharedScorer):
             return
         self._reset_moved(admitted)
         if self.basis.solved:
-            self._learn_rows(seen, admitted)
+            self._learn_rows(seen, admitted, 1 if self.basis.rows < MATURE_ROWS else STRIDE)
         self.basis.learn(admitted.blocks_NSP, int(admitted.learn_B.sum()))
 
     def _reset_moved(self, admitted: Admitted) -> None:
@@ -124,14 +125,24 @@ class WindowScorer(SharedScorer):
         for entry in admitted.moved.tolist():
             self.bank.seed_entry(entry, np.zeros(size), np.ones(size))
 
-    def _learn_rows(self, seen: Seen[Any], admitted: Admitted) -> None:
-        """Learn rows for all keys (a part of them, while nobody reads those) and for owners."""
+    def _learn_rows(self, seen: Seen[Any], admitted: Admitted, stride: int) -> None:
+        """Learn rows for all keys (a part of them, while nobody reads those) and for owners.
+
+        Args:
+            seen: An epoch's rows.
+            admitted: What of them may be learned.
+            stride: One row in so many is learned, with the weight of all.
+        """
         learn_B, own_B = admitted.learn_B, admitted.own_B
         read = bool((seen.measured.entry_B == 0).any() or (own_B == 0).any())
-        shared = np.flatnonzero(learn_B)[:: 1 if read else UNREAD_STRIDE]
-        for rows, refresh in ((shared, read), (np.flatnonzero(learn_B & (own_B > 0)), True)):
-            entry_B = np.zeros_like(rows) if rows is shared else own_B[rows]
-            self.bank.learn(entry_B, seen.window_BR[rows], np.ones(len(rows)), refresh=refresh)
+        shared = np.flatnonzero(learn_B)[:: stride if read else max(stride, UNREAD_STRIDE)]
+        owned = np.flatnonzero(learn_B & (own_B > 0))[::stride]
+        for rows, entry_B, refresh in (
+            (shared, np.zeros_like(shared), read),
+            (owned, own_B[owned], True),
+        ):
+            weight_B = np.full(len(rows), float(stride))
+            self.bank.learn(entry_B, seen.window_BR[rows], weight_B, refresh=refresh)
 
     def per_key(self) -> list[KeyColumns]:
         """No column: which key owns which entry is the ensemble's to know."""
