@@ -7,7 +7,7 @@ import logging
 import os
 import signal
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing, nullcontext
 from dataclasses import asdict
 from pathlib import Path
@@ -47,11 +47,11 @@ def run_daemon(
     Returns:
         Exit code: 0 after a drain, else that of the error (1 where it is unexpected).
     """
-    health, stopping = Health(), threading.Event()
+    health, stopping, built = Health(), threading.Event(), threading.Event()
     # Signals first: to build what follows may take long (torch), and an end then has a word, too.
-    with _signals(stopping, health):
+    with _signals(stopping, health, built.is_set):
         tell_starting(config)
-        return _run(config, learner, init_from, health, stopping)
+        return _run(config, learner, init_from, health, stopping, built)
 
 
 def _run(
@@ -60,6 +60,7 @@ def _run(
     init_from: Path | None,
     health: Health,
     stopping: threading.Event,
+    built: threading.Event,
 ) -> int:
     try:
         with (
@@ -67,6 +68,7 @@ def _run(
             lock(config.app.state_dir),
             Daemon(config, learner, init_from, health, stopping) as daemon,
         ):
+            built.set()
             summary = daemon.run()
     except StreamsslError as error:
         tell(log, "failed", error=error, exit_code=error.exit_code)
@@ -187,15 +189,23 @@ def _local(config: Config) -> Host:
 
 
 @contextlib.contextmanager
-def _signals(stopping: threading.Event, health: Health) -> Iterator[None]:
-    """The first SIGTERM or SIGINT drains; a second wish, or a drain that hangs, ends at once."""
+def _signals(
+    stopping: threading.Event, health: Health, is_built: Callable[[], bool]
+) -> Iterator[None]:
+    """The first SIGTERM or SIGINT drains; a second wish, or a drain that hangs, ends at once.
+
+    So does the first one before the daemon is built, when there is nothing to drain.
+    """
     is_repeat = RepeatFilter()
 
     def leave() -> None:
         # Safe at any moment: the next start recovers from the journal, as after a kill -9.
         tell(log, "forced_end")
+        end(FORCED_EXIT)
+
+    def end(code: int) -> None:
         logging.shutdown()
-        os._exit(FORCED_EXIT)
+        os._exit(code)
 
     def stop(number: int, _: FrameType | None) -> None:
         if is_repeat():
@@ -206,6 +216,9 @@ def _signals(stopping: threading.Event, health: Health) -> Iterator[None]:
             stopping.set()
             health.drain()
             tell(log, "draining", signal=signal.Signals(number).name)
+            if not is_built():
+                tell(log, "drained", **asdict(Summary()))
+                end(0)
             deadline.start()
 
     deadline = threading.Timer(DRAIN_LIMIT_S, leave)

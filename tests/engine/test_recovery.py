@@ -332,7 +332,7 @@ def test_the_first_signal_drains_and_the_second_ends_at_once(
     monkeypatch.setattr(os, "_exit", left.append)
     monkeypatch.setattr(daemon_module, "RepeatFilter", lambda: RepeatFilter(lambda: now_s))
     stopping = threading.Event()
-    with daemon_module._signals(stopping, Health()):
+    with daemon_module._signals(stopping, Health(), lambda: True):
         os.kill(os.getpid(), signal.SIGTERM)
         assert stopping.wait(1.0)
         os.kill(os.getpid(), signal.SIGTERM)
