@@ -23,7 +23,7 @@ class InputConfig(Section):
     start: Literal["earliest", "latest"] = Field(
         "earliest",
         description="Where a group without committed positions begins; a partition that is added "
-        "later begins at its first message.",
+        "later is found within a minute, and begins at its first message.",
     )
     time_field: str | None = Field(
         None,
