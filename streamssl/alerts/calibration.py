@@ -26,6 +26,7 @@ from streamssl.data.keys import KeyColumns, Runs
 
 # docs/research-log.md, "Constants of the arithmetic"
 SECOND_OPINION = 10.0
+LONG_PATIENCE = 2.0  # accepted runs, by when the statistics have accepted what they ever will
 MIDDLE = NUM_BINS / 2
 # p-values of the lowest and the highest step of the level
 LEVEL_SHARES = (0.99, 0.01)
@@ -76,7 +77,9 @@ class Calibration:
         num_evidence = len(self.weights)
         self.level = LocalLevel(num_evidence=num_evidence)
         self.local = Yardstick(num_evidence=num_evidence, memory=calibration_memory)
-        self.long = Yardstick(num_evidence=num_evidence, memory=calibration_memory)
+        self.long = Yardstick(
+            num_evidence=num_evidence, memory=calibration_memory, patience=LONG_PATIENCE
+        )
 
     def read(self, slot_B: IntArray, evidence_BE: FloatArray, fitted_B: BoolArray) -> Calibrated:
         """p-values of events (each key's in order); changes nothing."""

@@ -53,10 +53,11 @@ class Yardstick:
     Args:
         num_evidence: E.
         memory: Scores that a histogram remembers.
+        patience: Accepted runs that rare rows must last for to be the new normal.
     """
 
-    def __init__(self, *, num_evidence: int, memory: int) -> None:
-        self.num_evidence, self.memory = num_evidence, float(memory)
+    def __init__(self, *, num_evidence: int, memory: int, patience: float = 1.0) -> None:
+        self.num_evidence, self.memory, self.patience = num_evidence, float(memory), patience
         kinds = (num_evidence,)
         self.columns = KeyColumns(
             counts=((num_evidence, NUM_BINS), np.float32, 0.0),
@@ -120,7 +121,7 @@ class Yardstick:
         tables, position_H = self.tables(names_KE[at_H]), position_BE[high, kind_H]
         is_rare_H = position_H >= tables.place(alarm.largest_p_KE[at_H])
         rare, at_R = high[is_rare_H], (at_H[0][is_rare_H], kind_H[is_rare_H])
-        normal_KE = self._new_normal(keys, *at_R, alarm.accepted_K)
+        normal_KE = self._new_normal(keys, *at_R, self.patience * alarm.accepted_K)
         kept_BE = np.ones(position_BE.shape, bool)
         if len(rare):
             most_R = RUN_SHARE * alarm.largest_p_KE[at_R] * tables.total_K[is_rare_H]

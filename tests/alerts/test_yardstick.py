@@ -22,8 +22,14 @@ def alarm(num_keys: int, num_evidence: int = 1) -> Alarm:
 class History:
     """A yardstick and how many events its keys have had."""
 
-    def __init__(self, num_keys: int = 1, num_evidence: int = 1, memory: int = 20_000) -> None:
-        self.yardstick = Yardstick(num_evidence=num_evidence, memory=memory)
+    def __init__(
+        self,
+        num_keys: int = 1,
+        num_evidence: int = 1,
+        memory: int = 20_000,
+        patience: float = 1.0,
+    ) -> None:
+        self.yardstick = Yardstick(num_evidence=num_evidence, memory=memory, patience=patience)
         self.yardstick.columns.ensure(num_keys)
         self.age_K = np.zeros(num_keys, np.int64)
 
@@ -133,6 +139,18 @@ def test_what_is_common_becomes_normal() -> None:
         history.learn(np.full(50, FAR))
         assert (history.p(np.array([FAR])) < BUDGET).all()
     for _ in range(6):
+        history.learn(np.full(50, FAR))
+    assert (history.p(np.array([FAR - 1.0])) > 50 * BUDGET).all()
+
+
+def test_a_patient_yardstick_waits_for_the_statistics() -> None:
+    """Rare rows of one accepted run leave it as it was; those of three are its new normal."""
+    history = History(patience=2.0)
+    history.usual(2_000, np.random.default_rng(5))
+    for _ in range(int(1.5 * ACCEPTED) // 50):
+        history.learn(np.full(50, FAR))
+    assert (history.p(np.array([FAR])) < BUDGET).all()
+    for _ in range(int(1.5 * ACCEPTED) // 50):
         history.learn(np.full(50, FAR))
     assert (history.p(np.array([FAR - 1.0])) > 50 * BUDGET).all()
 

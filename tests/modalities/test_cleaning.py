@@ -233,3 +233,21 @@ def test_a_channel_without_a_token_stays_but_explains() -> None:
     steps, paid = expected_steps(precision @ z, precision, np.array([False, True]))
     assert paid.tolist() == []
     assert steps.tolist() == [0.0, 0.0]
+
+
+def test_a_state_of_before_jumps_goes_on() -> None:
+    """A core of sixty channels whose state knew one row and no jumps takes it over, and scores."""
+    values = ar_noise(700, 60)
+    learner, _ = run(values)
+    assert learner._model is not None
+    assert isinstance(learner._model.modality, SensorModality)
+    core = learner._model.modality.core
+    state = core.state_dict()
+    held = state["cleaned"]["window"]
+    state["cleaned"]["window"] = held[:, -1:]
+    del state["jumps"]
+    core.load_state_dict(state)
+    assert core.cleaned.columns["window"].shape == held.shape
+    assert np.isnan(core.cleaned.columns["window"][:, :-1]).all()
+    assert (core.jumps.columns["usual"] == 0.0).all()
+    assert len(core.jumps.columns["usual"]) == len(held)

@@ -79,6 +79,21 @@ def test_faults_about_an_accepted_level_are_seen(shift: float) -> None:
     assert results.anomaly[7_500:9_000].sum() <= 5
 
 
+def test_what_a_shift_did_to_scores_does_not_hide_faults() -> None:
+    """A fault two thirds of the way back, once the shift is accepted: most are seen (5 of 12 were).
+
+    The scores until the statistics had accepted it are no yardstick afterwards.
+    """
+    starts, found = (7_000, 8_000, 9_000, 10_500), []
+    for seed in range(3):
+        x = plain(11_000, seed=seed)
+        x[4_000:, 1] -= 12.0
+        results = run(with_faults(x, starts, 8.0))
+        found += seen(results, starts)
+        assert incidents(results) <= 6
+    assert sum(found) >= 9
+
+
 @pytest.mark.parametrize("length", [300, 800])
 def test_two_operating_modes_are_learnt(length: int) -> None:
     """In turns: after some of them changes alarm no more, faults within either one do."""

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from streamssl.data.events import FloatArray
-from tests.stream.ordinary import incidents, noise, run, seen
+from tests.stream.ordinary import BUDGET, incidents, noise, run, seen, with_faults
 
 STARTS = (6_000, 7_500, 9_000)
 ROWS = 60
@@ -62,3 +62,23 @@ def test_a_jump_of_the_phase_is_flagged() -> None:
     results = run(waves(10_000, bend, seed=2))
     assert seen(results, STARTS, 2 * ROWS) == [True] * 3
     assert incidents(results) <= 6
+
+
+@pytest.mark.parametrize("num_channels", [1, 3, 12])
+def test_a_jump_of_a_walk_is_flagged(num_channels: int) -> None:
+    """Twenty steps at once, in what wanders hundreds: every time, and its field is named."""
+    num_rows, starts, channel = 10_000, [6_000, 7_500, 9_000], min(1, num_channels - 1)
+    steps = np.random.default_rng(3).normal(size=(num_rows, num_channels))
+    results = run(with_faults(np.cumsum(steps, axis=0), starts, 20.0, channel))
+    assert seen(results, starts) == [True] * 3
+    assert (results.top_field[starts] == channel).all()
+    assert incidents(results) - 3 <= BUDGET * num_rows
+
+
+def test_a_jump_of_a_trend_is_flagged() -> None:
+    """A signal that climbs evenly, once a little higher: smaller than its way in 200 rows."""
+    starts = (4_000, 6_500, 8_000)
+    x = waves(9_000, np.zeros(9_000), seed=4)
+    x[:, 2] = 0.01 * np.arange(9_000) + 0.002 * noise(9_000, seed=5)[:, 0]
+    results = run(with_faults(x, starts, 1.5, channel=2))
+    assert seen(results, starts) == [True] * 3

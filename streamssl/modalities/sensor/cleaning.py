@@ -139,8 +139,11 @@ class CleanedContext:
         return self.columns.state_dict()
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Take over what `state_dict` gave."""
-        self.columns.load_state_dict(state)
+        """Take over what `state_dict` gave, of fewer rows too: what is missing is unknown."""
+        held_KNC, recent = np.array(state["window"]), self._context.recent
+        lacking = max(recent - held_KNC.shape[1], 0)
+        window_KNC = np.pad(held_KNC, ((0, 0), (lacking, 0), (0, 0)), constant_values=np.nan)
+        self.columns.load_state_dict({**state, "window": window_KNC})
 
 
 def _following(far_S: IntArray, place_K: IntArray) -> IntArray:

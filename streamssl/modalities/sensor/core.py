@@ -26,6 +26,7 @@ from streamssl.modalities.sensor.context import SensorContext
 from streamssl.modalities.sensor.features import FAR_OFF, Features, SensorMeasured, Signals
 from streamssl.modalities.sensor.first_rows import forget_impossible
 from streamssl.modalities.sensor.gaussians import EVIDENCE, SensorGaussians
+from streamssl.modalities.sensor.jumps import Jumps
 from streamssl.modalities.sensor.levels import ChannelLevels
 from streamssl.modalities.sensor.liveliness import Liveliness
 from streamssl.scorers.base import FITTED_ROWS, Admitted, Core, Measurement, Seen
@@ -33,7 +34,7 @@ from streamssl.scorers.base import FITTED_ROWS, Admitted, Core, Measurement, See
 # docs/research-log.md, "Constants of the arithmetic"
 UNREAD_STRIDE = 4
 STUDENT_QUANTILE = 0.9
-PARTS = ("gaussians", "levels", "liveliness", "cleaned")
+PARTS = ("gaussians", "levels", "liveliness", "jumps", "cleaned")
 SHARED_LEAD = 2.0  # times as many rows, with which the shared entry scores in place of a young one
 
 
@@ -70,6 +71,7 @@ class SensorCore(Core[SensorMeasured]):
             num_channels=num_channels, acceptance=acceptance, origins=context.origins
         )
         self.liveliness = Liveliness(num_channels=num_channels)
+        self.jumps = Jumps(num_channels=num_channels)
         self._restarted = np.zeros(0, np.int64)
         self.cleaned = CleanedContext(context=context, gaussians=self.gaussians)
         self.columns = KeyColumns(student=((NUM_BINS,), np.float32, 0.0))
@@ -107,6 +109,7 @@ class SensorCore(Core[SensorMeasured]):
             center_BC=context.center_BC,
             scale_BC=context.scale_BC,
             values_BC=context.values_BC,
+            jump_BC=self.jumps.read(context.slot_B, context.recent_BNC),
             innovation_B=np.zeros(len(context)),
             channel_B=np.zeros(len(context), np.int64),
             signals=signals,
@@ -222,7 +225,7 @@ class SensorCore(Core[SensorMeasured]):
         return {"level": (places, size_R)}
 
     def _learn_levels(self, measured: SensorMeasured) -> None:
-        """Learn all rows' levels and liveliness."""
+        """Learn all rows' levels, liveliness and jumps."""
 
         def window(slots: IntArray) -> Float32Array:
             rows_KTC: Float32Array = self._context.columns["window"][slots]
@@ -231,7 +234,10 @@ class SensorCore(Core[SensorMeasured]):
         self._restarted = self.levels.learn(
             measured.slot_B, measured.age_B, measured.values_BC, window
         )
-        self.liveliness.learn(Runs(measured.slot_B), window)
+        runs, lively = Runs(measured.slot_B), self.liveliness.columns
+        self.liveliness.learn(runs, window)
+        count_KC, step_KC = (lively[name][runs.slots] for name in ("count", "step"))
+        self.jumps.learn(runs, measured.jump_BC, count_KC, step_KC)
 
     def _learn_rows(
         self,
@@ -282,5 +288,8 @@ class SensorCore(Core[SensorMeasured]):
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Take over Gaussians and quantiles, between epochs."""
         for name in PARTS:
-            getattr(self, name).load_state_dict(state[name])
+            getattr(self, name).load_state_dict(
+                state.get(name, {}) if name == "jumps" else state[name]
+            )
         self.columns.load_state_dict(state["columns"])
+        self.jumps.columns.ensure(self.columns.num_slots)  # a state of before jumps has none

@@ -74,6 +74,7 @@ class SensorMeasured(Measured):
         averaged_BF, lagged_BF, leaky_BF: The feature vectors.
         center_BC, scale_BC: The key's statistics at that time.
         values_BC: The values as they came, about their origins, NaN = missing.
+        jump_BC: Changes of the channels since the row before, in usual changes.
         innovation_B, channel_B: How far the channel that stands out the most is from what all
             else says, in deviations; and which it is.
         signals: Of the levels.
@@ -87,6 +88,7 @@ class SensorMeasured(Measured):
     center_BC: FloatArray
     scale_BC: FloatArray
     values_BC: FloatArray
+    jump_BC: Float32Array
     innovation_B: FloatArray
     channel_B: IntArray
     signals: Signals
@@ -94,14 +96,17 @@ class SensorMeasured(Measured):
 
     @property
     def signals_BE(self) -> FloatArray:  # noqa: N802 - a shape suffix
-        """`[B, 3]` the largest innovation, distance from the usual levels, and quietness."""
-        sizes_B3 = np.concatenate([self.innovation_B[:, None], self.signals.size_B2], axis=1)
+        """`[B, 3]` the largest innovation or jump, distance from usual levels, and quietness."""
+        news_B = np.maximum(self.innovation_B, self.jump_BC.max(1, initial=0.0))
+        sizes_B3 = np.concatenate([news_B[:, None], self.signals.size_B2], axis=1)
         return np.maximum(sizes_B3, SMALLEST_SIGNAL)
 
     def suspect(self, winner_B: IntArray) -> IntArray:
         """`[B]` channel that stands out by the evidence that won, -1 where none does by itself."""
         own_B = np.where(self.innovation_B >= FAR_OFF, self.channel_B, -1)
-        found_B4 = np.column_stack([own_B, self.channel_B, self.signals.channel_B2])
+        is_jump_B = self.jump_BC.max(1, initial=0.0) > self.innovation_B
+        news_B = np.where(is_jump_B, self.jump_BC.argmax(1), self.channel_B)
+        found_B4 = np.column_stack([own_B, news_B, self.signals.channel_B2])
         found_B: IntArray = found_B4[np.arange(len(winner_B)), winner_B]
         return found_B
 

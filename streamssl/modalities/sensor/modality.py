@@ -74,7 +74,7 @@ class SensorModality(Modality[SensorMeasured]):
             width=num_channels,
             steps=section.window,
         )
-        steps = max(section.window, num_recent(num_channels), 2)
+        steps = max(section.window, num_recent(num_channels))
         self.normaliser = Normaliser(num_channels=num_channels)
         self.context = SensorContext(
             num_channels=num_channels, steps=steps, recent=num_recent(num_channels), seed=seed

@@ -31,8 +31,8 @@ def num_lags(num_channels: int) -> int:
 
 
 def num_recent(num_channels: int) -> int:
-    """Rows of a key that the vectors are made of."""
-    return max(num_last(num_channels), num_lags(num_channels))
+    """Rows of a key that the vectors are made of; at least the newest and the one before."""
+    return max(num_last(num_channels), num_lags(num_channels), 2)
 
 
 @dataclass(frozen=True, slots=True)
