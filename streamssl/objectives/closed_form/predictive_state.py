@@ -10,11 +10,12 @@ from __future__ import annotations
 
 import numpy as np
 
+from streamssl.arithmetic.sketch import signed
 from streamssl.arithmetic.sums import CrossSums
 from streamssl.data.events import Float32Array, FloatArray
 from streamssl.objectives.closed_form.base import ClosedForm
 from streamssl.objectives.closed_form.linear_map import LinearMap, unit_deviation
-from streamssl.objectives.closed_form.spectrum import inverse_root, padded, signed
+from streamssl.objectives.closed_form.spectrum import inverse_root, padded
 
 # docs/research-log.md, "Constants of the arithmetic"
 PAST_RIDGE = 0.03

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from streamssl.arithmetic.sketch import signed
 from streamssl.data.events import FloatArray
 
 
@@ -33,13 +34,6 @@ def leading(symmetric_FF: FloatArray, num_directions: int) -> FloatArray:
     """`[F, D]` eigenvectors of the largest eigenvalues, largest first; each one's sign is fixed."""
     _, vectors_FF = np.linalg.eigh(symmetric_FF)
     return signed(vectors_FF[:, ::-1][:, :num_directions])
-
-
-def signed(vectors_FD: FloatArray) -> FloatArray:
-    """The same directions, with the largest weight of each positive."""
-    largest = np.abs(vectors_FD).argmax(0)
-    sign_D = np.sign(vectors_FD[largest, np.arange(vectors_FD.shape[1])])
-    return vectors_FD * np.where(sign_D == 0.0, 1.0, sign_D)
 
 
 def padded(weight_FD: FloatArray, num_directions: int) -> FloatArray:
