@@ -94,3 +94,15 @@ def test_keys_have_usual_changes_of_their_own() -> None:
         jumps.learn(runs, found, np.full((2, 2), begin + EPOCH, float), np.ones((2, 2)))
     first, second = jumps.columns["usual"][:2, 0]
     assert second == pytest.approx(10.0 * first, rel=0.2)
+
+
+def test_what_float32_cannot_hold_is_the_farthest() -> None:
+    """A change beyond it counts as the largest one, and a channel that was never known as none."""
+    jumps, x = learnt(walk(400)), walk(20, seed=3).astype(np.float32).astype(np.float64)
+    x[10, 0], x[12, 0] = 3e38, -3e38
+    size_BC = jumps.read(np.zeros(len(x), np.int64), recent(x))
+    assert np.isfinite(size_BC).all()
+    assert size_BC[10, 0] == FARTHEST_JUMP
+    unknown = Jumps(num_channels=2)
+    unknown.columns.ensure(1)
+    assert not unknown.read(np.zeros(len(x), np.int64), recent(x)).any()
