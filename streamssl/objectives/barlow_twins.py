@@ -5,13 +5,14 @@ B = samples, E = width of the expander.
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from torch import Tensor
 
-from streamssl.objectives.base import Headed, HeadSizes, Sample, Term
-from streamssl.objectives.heads import mlp
+from streamssl.objectives.base import Sample, Term
 from streamssl.objectives.network import Network
-from streamssl.objectives.pairs import spread, two_views
+from streamssl.objectives.pairs import Expanded
 
 # docs/research-log.md, "Constants of the arithmetic"
 LEAST_SPREAD = 1e-5
@@ -33,43 +34,23 @@ def redundancy(first_BE: Tensor, second_BE: Tensor, *, factor: float) -> Tensor:
     return loss / len(diagonal_E)
 
 
-class BarlowTwins(Headed):
+class BarlowTwins(Expanded):
     """Each dimension of one view goes with the same of the other, and with no other one.
 
     Divided by the number of dimensions, so that its weight means the same at every width.
 
     Args:
-        weight: Factor of this term in the sum.
-        every: Steps from one turn to the next.
-        samples: Most inputs of a batch that are compared.
-        expander: Width of the two layers through which views are compared.
         redundancy: Factor λ of the elements off the diagonal.
-        sizes: Of what the network gives.
-        generator: Draws the expander's first weights.
+        expanded: What `Expanded` takes.
     """
 
-    needs = frozenset({"augment"})
-
-    def __init__(
-        self,
-        *,
-        weight: float,
-        every: int,
-        samples: int,
-        expander: int,
-        redundancy: float,
-        sizes: HeadSizes,
-        generator: torch.Generator,
-    ) -> None:
-        super().__init__(weight=weight, every=every)
-        self.samples, self.factor = samples, redundancy
-        self.expander = mlp((sizes.embedding, expander, expander), generator)
+    def __init__(self, *, redundancy: float, **expanded: Any) -> None:
+        super().__init__(**expanded)
+        self.factor = redundancy
 
     def loss(
         self, student: Network, teacher: Network, sample: Sample, generator: torch.Generator
     ) -> Term:
         """The cross-correlation of two views of the student against the identity."""
         del teacher
-        inputs = spread(sample, self.samples).inputs
-        views = map(self.expander, two_views(student, inputs, generator))
-        return Term(redundancy(*views, factor=self.factor))
+        return Term(redundancy(*self.views(student, sample, generator), factor=self.factor))

@@ -5,13 +5,14 @@ B = samples, E = width of the expander.
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from torch import Tensor, nn
 
-from streamssl.objectives.base import Headed, HeadSizes, Sample, Term
-from streamssl.objectives.heads import mlp
+from streamssl.objectives.base import Sample, Term
 from streamssl.objectives.network import Network
-from streamssl.objectives.pairs import spread, two_views
+from streamssl.objectives.pairs import Expanded
 
 # docs/research-log.md, "Constants of the arithmetic"
 LEAST_VARIANCE = 1e-4
@@ -40,46 +41,26 @@ def covariance(z_BE: Tensor) -> Tensor:
     return off_diagonal / z_BE.shape[1]
 
 
-class Vicreg(Headed):
+class Vicreg(Expanded):
     """Two views agree, every dimension varies, no two dimensions say the same.
 
     Args:
-        weight: Factor of this term in the sum.
-        every: Steps from one turn to the next.
-        samples: Most inputs of a batch that are compared.
-        expander: Width of the two layers through which views are compared.
         invariance, variance, covariance: Factors of the three terms (25 : 25 : 1 in the paper).
-        sizes: Of what the network gives.
-        generator: Draws the expander's first weights.
+        expanded: What `Expanded` takes.
     """
 
-    needs = frozenset({"augment"})
-
     def __init__(
-        self,
-        *,
-        weight: float,
-        every: int,
-        samples: int,
-        expander: int,
-        invariance: float,
-        variance: float,
-        covariance: float,
-        sizes: HeadSizes,
-        generator: torch.Generator,
+        self, *, invariance: float, variance: float, covariance: float, **expanded: Any
     ) -> None:
-        super().__init__(weight=weight, every=every)
-        self.samples = samples
+        super().__init__(**expanded)
         self.factors = (invariance, variance, covariance)
-        self.expander = mlp((sizes.embedding, expander, expander), generator)
 
     def loss(
         self, student: Network, teacher: Network, sample: Sample, generator: torch.Generator
     ) -> Term:
         """λ s(Z, Z') + μ (v(Z) + v(Z')) + ν (c(Z) + c(Z')) of two views of the student."""
         del teacher
-        inputs = spread(sample, self.samples).inputs
-        first_BE, second_BE = map(self.expander, two_views(student, inputs, generator))
+        first_BE, second_BE = self.views(student, sample, generator)
         terms = (
             invariance(first_BE, second_BE),
             variance(first_BE) + variance(second_BE),

@@ -16,7 +16,7 @@ import numpy as np
 import torch
 
 from streamssl.arithmetic.moments import deviation
-from streamssl.arithmetic.tiles import Tiling, grouped_matmul
+from streamssl.arithmetic.tiles import Tiling, grouped_matmul, tile_rows
 from streamssl.data.events import BoolArray, Float32Array, FloatArray, IntArray
 from streamssl.data.keys import Runs, check_shape, of_rows
 from streamssl.scorers import attribution
@@ -163,6 +163,26 @@ class GaussianBank(MomentBank):
                     gradient_RF, whiten_FF, direction_XF, num_parts
                 )
         return total_AP
+
+    def shares(
+        self,
+        entry_A: IntArray,
+        x_AF: Float32Array,
+        num_parts: int,
+        projection_XF: Float32Array | None = None,
+    ) -> FloatArray:
+        """`[A, P]` c_p / (F s^2): what each part explains of the squared distance of a row.
+
+        Args:
+            entry_A: Entry of each row.
+            x_AF: The rows.
+            num_parts: P.
+            projection_XF: As of `contributions`.
+        """
+        score_A, gradient_AF = self.distances_and_gradients(tile_rows(entry_A), x_AF)
+        total_AP = self.contributions(entry_A, gradient_AF, num_parts, projection_XF)
+        squared_A = self.num_features * score_A**2
+        return total_AP / np.maximum(squared_A, 1e-300)[:, None]
 
     def _whitened(self, tiling: Tiling, x_BF: Float32Array) -> Float32Array:
         """`[N, R, F]` L^-1 z of the rows in their tiles."""

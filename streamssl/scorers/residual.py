@@ -64,12 +64,8 @@ class ResidualScorer(SharedScorer):
 
     def contributions(self, seen: Seen[Any]) -> FloatArray:
         """`[A, P]` c_p / (F s^2): share of the squared distance that a part explains."""
-        entry_A = seen.measured.entry_B
-        tiling, vector_AF = tile_rows(entry_A), self._vector(seen)
-        score_A, gradient_AF = self.bank.distances_and_gradients(tiling, vector_AF)
-        total_AP = self.bank.contributions(entry_A, gradient_AF, self.num_parts, self.projection)
-        squared_A = self.bank.num_features * score_A**2
-        return total_AP / np.maximum(squared_A, 1e-300)[:, None]
+        entry_A, vector_AF = seen.measured.entry_B, self._vector(seen)
+        return self.bank.shares(entry_A, vector_AF, self.num_parts, self.projection)
 
     def learn(self, seen: Seen[Any], admitted: Admitted, generator: np.random.Generator) -> None:  # noqa: ARG002 - the interface's
         """Learn the rows that the gate let through, for all keys and for the owners."""

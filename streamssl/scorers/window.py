@@ -102,12 +102,7 @@ class WindowScorer(SharedScorer):
         if self.basis is None:
             return np.zeros((len(seen), self.num_parts))
         entry_A, _ = self._entries(seen)
-        score_A, gradient_AF = self.bank.distances_and_gradients(tile_rows(entry_A), seen.window_BR)
-        total_AP = self.bank.contributions(
-            entry_A, gradient_AF, self.num_parts, self.basis.projection
-        )
-        squared_A = self.bank.num_features * score_A**2
-        return total_AP / np.maximum(squared_A, 1e-300)[:, None]
+        return self.bank.shares(entry_A, seen.window_BR, self.num_parts, self.basis.projection)
 
     def learn(self, seen: Seen[Any], admitted: Admitted, generator: np.random.Generator) -> None:  # noqa: ARG002 - the interface's
         """Learn what the gate let through: the residuals of all rows, the blocks of a sample."""

@@ -269,9 +269,8 @@ class Metrics:
         for objective, loss in report.losses.items():
             self.loss.labels(objective).set(loss)
         gauges = (
-            *("gradient_norm", "warmup_progress"),
-            *("alert_rate", "replay_records", "replay_bytes"),
-            *("keys_active", "keys_warming", "keys_muted"),
+            *("gradient_norm", "warmup_progress", "alert_rate", "replay_records"),
+            *("replay_bytes", "keys_active", "keys_warming", "keys_muted"),
         )
         for name in gauges:
             value = getattr(report, name)

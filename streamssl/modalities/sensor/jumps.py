@@ -41,15 +41,15 @@ class Jumps:
             slot_B: Slots of the rows' keys.
             recent_BNC: The keys' last rows, the newest last, NaN where never seen.
         """
-        slots, group_B = np.unique(slot_B, return_inverse=True)
-        usual_KC = self.columns["usual"][slots]
+        runs = Runs(slot_B)
+        usual_KC = self.columns["usual"][runs.slots]
         inverse_KC = np.where(usual_KC > 0.0, 1.0 / np.maximum(usual_KC, LEAST_USUAL), 0.0)
         newest_BC = recent_BNC[:, -1]
         with np.errstate(over="ignore", invalid="ignore"):  # What is beyond float32 is far enough.
             change_BC = np.abs(newest_BC - recent_BNC[:, -2])
             for back in range(2, min(ROWS_BACK, recent_BNC.shape[1] - 1) + 1):
                 np.fmin(change_BC, np.abs(newest_BC - recent_BNC[:, -1 - back]), out=change_BC)
-            change_BC *= of_rows(inverse_KC.astype(np.float32), group_B)
+            change_BC *= of_rows(inverse_KC.astype(np.float32), runs.group)
         np.minimum(change_BC, np.float32(FARTHEST_JUMP), out=change_BC)
         if np.isnan(change_BC.sum()):
             np.nan_to_num(change_BC, copy=False, nan=0.0)
