@@ -28,7 +28,7 @@ except BrokerUnavailableError as error:
 endef
 export FETCH_KAFKA
 
-setup: .venv/.ready ## Make .venv with the pinned dependencies, and fetch Apache Kafka's jars
+setup: .venv/.ready .venv/.native ## Make .venv with the pinned dependencies, and fetch Apache Kafka's jars
 	@$(BIN)/python -c "$$FETCH_KAFKA"
 
 # uv itself comes from PyPI; everything else from the hashed lock file.
@@ -37,6 +37,11 @@ setup: .venv/.ready ## Make .venv with the pinned dependencies, and fetch Apache
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check uv==$(UV_VERSION)
 	VIRTUAL_ENV=.venv $(BIN)/uv pip install --quiet --compile-bytecode --require-hashes -r requirements.lock
 	VIRTUAL_ENV=.venv $(BIN)/uv pip install --quiet --no-deps --no-build-isolation -e .
+	touch $@
+
+# A change of the sources is compiled anew; without a compiler NumPy does the work.
+.venv/.native: streamssl/native/build.py $(wildcard streamssl/native/source/*) | .venv/.ready
+	$(BIN)/python -m streamssl.native.build
 	touch $@
 
 lint: setup ## Style, types and the direction of imports
@@ -87,4 +92,4 @@ lock-peers: ## Renew benchmarks/speed/peers.lock from the group `peers`
 	  --no-header --no-annotate --group pyproject.toml:peers -o benchmarks/speed/peers.lock
 
 clean: ## Remove the virtual environments and the tools' caches
-	rm -rf .venv .venv-peers .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf .venv .venv-peers streamssl/native/kernels-* .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

@@ -12,6 +12,7 @@ from streamssl.alerts.budget import LARGEST_SHARE
 from streamssl.alerts.incidents import FREE_TOKENS, MOST_TOKENS
 from streamssl.cli.options import ConfigOption, SetOption
 from streamssl.config import Config, load_config, parse_budget
+from streamssl.native.library import loops
 
 _ASSUMED_NUMBERS = 16
 
@@ -74,6 +75,7 @@ def highlights(config: Config) -> list[str]:
         "telemetry": f"http://{config.telemetry.host}:{config.telemetry.port}"
         if config.telemetry.enabled
         else "off",
+        "loops": loops(),
     }
     return [f"  {name:12} {text}" for name, text in rows.items()]
 

@@ -14,6 +14,7 @@ from streamssl.engine.incident_log import IncidentLog
 from streamssl.engine.pending import PendingTransaction
 from streamssl.engine.positions import Positions
 from streamssl.host import Written
+from streamssl.native.library import loops
 from streamssl.telemetry.log_events import tell
 from streamssl.telemetry.pace import Pace
 from streamssl.transport.base import Transaction
@@ -213,6 +214,7 @@ def tell_starting(config: Config) -> None:
         modality=config.modality.kind,
         state_dir=config.app.state_dir,
         delivery_mode=config.delivery.mode,
+        loops=loops(),
     )
 
 

@@ -19,13 +19,19 @@ READ_BY_DEMO = (
 
 
 @pytest.fixture(scope="module")
-def names(tmp_path_factory: pytest.TempPathFactory) -> set[str]:
-    """Files of a wheel that is built from this checkout."""
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A wheel that is built from this checkout."""
     folder = tmp_path_factory.mktemp("wheel")
     command = [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(folder)]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=120)
     assert done.returncode == 0, done.stderr
-    (wheel,) = folder.glob("*.whl")
+    (built,) = folder.glob("*.whl")
+    return built
+
+
+@pytest.fixture(scope="module")
+def names(wheel: Path) -> set[str]:
+    """Its files."""
     with zipfile.ZipFile(wheel) as opened:
         return set(opened.namelist())
 
@@ -50,3 +56,10 @@ def test_nothing_else_is_inside(names: set[str]) -> None:
     others = {name.split("/")[0] for name in names} - {"streamssl"}
     assert len(others) == 1
     assert others.pop().endswith(".dist-info")
+
+
+def test_it_is_of_a_platform_where_something_is_compiled(wheel: Path, names: set[str]) -> None:
+    """For every Python there; without a compiler for every platform."""
+    has_library = any(name.startswith("streamssl/native/kernels-") for name in names)
+    assert has_library == (wheel.stem.split("-")[-1] != "any")
+    assert wheel.stem.split("-")[-3:-1] == ["py3", "none"]

@@ -8,9 +8,10 @@ ENGINE: Table = {
     "starting": (
         "INFO",
         "streamssl {version} starts as instance {instance} of {app}, on the topic {topic}",
-        "version config_hash app instance topic modality state_dir delivery_mode",
+        "version config_hash app instance topic modality state_dir delivery_mode loops",
         "The process begins, before the broker is asked. `config_hash` is the same as long as "
-        "every setting is (secrets left out).",
+        "every setting is (secrets left out). `loops`: `compiled`, or that NumPy does the work of "
+        "the compiled loops, and why: as well, but slower.",
     ),
     "telemetry": (
         "INFO",
