@@ -12,7 +12,9 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
+from streamssl.arithmetic.tiles import Floats
 from streamssl.data.events import BoolArray, FloatArray, IntArray
 from streamssl.data.keys import Runs
 
@@ -29,6 +31,7 @@ class EmaScan:
 
     Args:
         rate_D: `[D]` weight of the newest value, in (0, 1].
+        dtype: Of sums and averages; float32 where half the time counts for more than digits.
 
     Example:
         >>> scan = EmaScan(np.array([0.5]))
@@ -40,19 +43,20 @@ class EmaScan:
         array([2. , 1. , 0.5])
     """
 
-    def __init__(self, rate_D: FloatArray) -> None:
+    def __init__(self, rate_D: FloatArray, dtype: npt.DTypeLike = np.float64) -> None:
         rate_D = np.minimum(rate_D, LARGEST_RATE)
-        self.shrink_TD = (1.0 - rate_D) ** np.arange(1, BLOCK + 1)[:, None]
-        self.gain_TD = rate_D / self.shrink_TD
+        shrink_TD = (1.0 - rate_D) ** np.arange(1, BLOCK + 1)[:, None]
+        self.gain_TD = (rate_D / shrink_TD).astype(dtype)
+        self.shrink_TD = shrink_TD.astype(dtype)
 
     def run(
         self,
         runs: Runs,
-        sum_KD: FloatArray,
+        sum_KD: Floats,
         phase_K: IntArray,
-        x_BD: FloatArray,
+        x_BD: Floats,
         first_BD: BoolArray | None = None,
-    ) -> tuple[FloatArray, FloatArray]:
+    ) -> tuple[Floats, Floats]:
         """Averages after each event, and each key's sum after its last one.
 
         Args:
@@ -69,7 +73,7 @@ class EmaScan:
         if len(long_K) == 1 and long_K[0]:
             average_BD, last_D = self._by_block(sum_KD[0], int(phase_K[0]), x_BD, first_BD)
             return average_BD, last_D[None]
-        average_BD, last_KD = np.empty(x_BD.shape), sum_KD.copy()
+        average_BD, last_KD = np.empty(x_BD.shape, self.gain_TD.dtype), sum_KD.copy()
         for key in np.flatnonzero(long_K).tolist():
             rows = runs.order[runs.starts[key] : runs.starts[key] + runs.counts[key]]
             first_LD = None if first_BD is None else first_BD[rows]
@@ -91,18 +95,18 @@ class EmaScan:
         scaled_KD = average_KD / self.shrink_TD[phase_K - 1]
         return np.where(phase_K[:, None] == 0, average_KD, scaled_KD)
 
-    def _terms(self, phases: Any, x_BD: FloatArray, first_BD: BoolArray | None) -> FloatArray:
+    def _terms(self, phases: Any, x_BD: Floats, first_BD: BoolArray | None) -> Floats:
         """What each row adds to its scaled sum; `phases` picks rows of the powers."""
-        term_BD: FloatArray = self.gain_TD[phases] * x_BD
+        term_BD: Floats = self.gain_TD[phases] * x_BD
         if first_BD is not None and first_BD.any():
             np.copyto(term_BD, 1.0 / self.shrink_TD[phases] * x_BD, where=first_BD)
         return term_BD
 
     def _by_block(
-        self, base_D: FloatArray, phase: int, x_LD: FloatArray, first_LD: BoolArray | None
-    ) -> tuple[FloatArray, FloatArray]:
+        self, base_D: Floats, phase: int, x_LD: Floats, first_LD: BoolArray | None
+    ) -> tuple[Floats, Floats]:
         """Averages of one key's rows, `BLOCK` at a time, and its sum after the last."""
-        average_LD = np.empty(x_LD.shape)
+        average_LD = np.empty(x_LD.shape, self.gain_TD.dtype)
         for start in range(-phase, len(x_LD), BLOCK):
             rows = slice(max(start, 0), start + BLOCK)
             phases = slice(rows.start - start, rows.start - start + len(x_LD[rows]))
@@ -121,8 +125,8 @@ class EmaScan:
         group_S: IntArray,
         rank_S: IntArray,
         phase_S: IntArray,
-        sum_SD: FloatArray,
-        last_KD: FloatArray,
+        sum_SD: Floats,
+        last_KD: Floats,
     ) -> None:
         """Terms become sums, in place: first rows of all keys, then second rows, and so on."""
         rows = np.argsort(rank_S, kind="stable")

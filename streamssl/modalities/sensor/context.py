@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -17,7 +18,7 @@ from streamssl.arithmetic.tiles import Floats
 from streamssl.data.events import Float32Array, FloatArray, IntArray
 from streamssl.data.keys import KeyColumns, Runs
 from streamssl.modalities.sensor.features import Features
-from streamssl.modalities.sensor.leaky import LeakyUnits
+from streamssl.modalities.sensor.leaky import SQUASH, LeakyUnits
 from streamssl.modalities.sensor.normaliser import YOUNG_BOUND, Normaliser
 from streamssl.modalities.sensor.origins import Origins, OriginsOfBatch
 
@@ -46,7 +47,7 @@ class Advance(NamedTuple):
     memory: Memory
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class History:
     """A batch's rows, those of each key behind its last ones of before.
 
@@ -63,15 +64,16 @@ class History:
     center_KC: FloatArray
     scale_KC: FloatArray
 
-    def standardised(self, bound: float) -> Float32Array:
-        """`[L, C]` clip((x - m) / s, +-bound) by the key's statistics; 0 where never seen."""
+    @cached_property
+    def standardised(self) -> Float32Array:
+        """`[L, C]` clip((x - m) / s, +-5) by the key's statistics; 0 where never seen."""
         with np.errstate(over="ignore"):  # What float32 cannot hold is beyond the bound, too.
             factor_KC = (1.0 / self.scale_KC).astype(np.float32)
             z_LC = self.rows_LC - self._repeated(self.center_KC.astype(np.float32))
             z_LC *= self._repeated(factor_KC)
             if np.isnan(z_LC.sum()):
                 np.nan_to_num(z_LC, copy=False, nan=0.0)
-        return np.clip(z_LC, -bound, bound, out=z_LC)
+        return np.clip(z_LC, -SQUASH, SQUASH, out=z_LC)
 
     def _repeated(self, values_KC: Float32Array) -> Float32Array:
         return np.repeat(values_KC, self.counts_K, axis=0)
