@@ -15,7 +15,8 @@ import numpy as np
 from streamssl.config.root import Config
 from streamssl.data.events import EventBatch, IntArray, Schema
 from streamssl.data.inputs import Inputs, LazyInputs, NoInputs, take_inputs
-from streamssl.data.results import Decisions, EpochReport, Results
+from streamssl.data.results import NO_SPACE, PROVISIONAL, Decisions, EpochReport, Results
+from streamssl.data.spaces import Slice, SpaceOpening
 from streamssl.learner import AbsentLearner, Inference, Learner
 from streamssl.modalities import modality_for
 from streamssl.objectives import need_keys
@@ -74,14 +75,13 @@ class StreamModel:
             ensemble=self.ensemble,
             neighbours=config.alerts.neighbours,
             drift=self.drift,
+            opening=self._opening,
         )
         self.keys = KeyTable([*self.modality.per_key(), *self.ensemble.per_key()])
         self.time = StreamTime()
         self._statistics_thread = StatisticsThread(enabled=statistics_thread)
         self.open = OpenEpoch()
-        self.num_seen = 0
-        self.num_learnt = 0
-        self.digest = self.migrations = 0
+        self.num_seen = self.num_learnt = self.digest = self.migrations = 0
 
     def _new_learner(self) -> Learner | AbsentLearner:
         config = self.config
@@ -102,6 +102,13 @@ class StreamModel:
         """Name of the embedding space: instances learn apart, so each has spaces of its own."""
         migrated = f".{self.migrations}" if self.migrations else ""
         return f"{self.config.app.instance}{migrated}/{self.learner.space}"
+
+    def _opening(self) -> SpaceOpening | None:
+        """Why the present space began; None until the first burst is over."""
+        if self.learner.space in (PROVISIONAL, NO_SPACE):
+            return None
+        slices = (Slice("network", 0, self.config.learner.embedding),)
+        return SpaceOpening(self.space, None, "warm-up", slices)
 
     def judge(self, batch: EventBatch, epoch: int) -> Judged:
         """Score a batch with the frozen state; only the key table has grown afterwards."""

@@ -187,7 +187,13 @@ class Metrics:
             "embedding_min_standard_deviation",
             "Smallest standard deviation of a dimension of recent embeddings; NaN before training.",
         )
-        self.gradient_norm.set(math.nan)  # until a step was taken
+        self.space_anchor_cosine = c.gauge(
+            "space_anchor_cosine",
+            "Median cosine of events in the newest embedding space and, after the maps, in the one "
+            "before; NaN where there is no map.",
+        )
+        for unknown in (self.gradient_norm, self.space_anchor_cosine):
+            unknown.set(math.nan)
         self._spread, self.wants_spread = Spread(), False
         self.effective_rank.set_function(partial(self._spread_of, "effective_rank"))
         self.min_standard_deviation.set_function(partial(self._spread_of, "min_standard_deviation"))
