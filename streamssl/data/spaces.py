@@ -13,6 +13,7 @@ import numpy as np
 from streamssl.data.events import Float32Array, FloatArray
 
 FAULT = "fault"  # the slice in which incidents are told apart, where there is one
+NETWORK = "network"  # the slice of the networks
 
 
 class Slice(NamedTuple):
