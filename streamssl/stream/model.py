@@ -16,7 +16,7 @@ from streamssl.config.root import Config
 from streamssl.data.events import EventBatch, IntArray, Schema
 from streamssl.data.inputs import Inputs, LazyInputs, NoInputs, take_inputs
 from streamssl.data.results import NO_SPACE, PROVISIONAL, Decisions, EpochReport, Results
-from streamssl.data.spaces import Slice, SpaceOpening
+from streamssl.data.spaces import NETWORK, Slice, SpaceOpening
 from streamssl.learner import AbsentLearner, Inference, Learner
 from streamssl.modalities import modality_for
 from streamssl.objectives import need_keys
@@ -107,7 +107,7 @@ class StreamModel:
         """Why the present space began; None until the first burst is over."""
         if self.learner.space in (PROVISIONAL, NO_SPACE):
             return None
-        slices = (Slice("network", 0, self.config.learner.embedding),)
+        slices = (Slice(NETWORK, 0, self.config.learner.embedding),)
         return SpaceOpening(self.space, None, "warm-up", slices)
 
     def judge(self, batch: EventBatch, epoch: int) -> Judged:
