@@ -69,14 +69,13 @@ class StreamModel:
             ensemble=self.ensemble,
             neighbours=config.alerts.neighbours,
             drift=self.drift,
+            opening=lambda: self.vectors.opening,
         )
         self.keys = KeyTable(self.per_key())
         self.time = StreamTime()
         self._statistics_thread = StatisticsThread(enabled=statistics_thread)
         self.open = OpenEpoch()
-        self.num_seen = 0
-        self.num_learnt = 0
-        self.digest = self.migrations = 0
+        self.num_seen = self.num_learnt = self.digest = self.migrations = 0
 
     def per_key(self) -> list[KeyColumns]:
         """The columns that grow with the number of keys, but for the key table's own."""
