@@ -122,6 +122,8 @@ def _centred(x_BF: Float32Array, mean_BF: Float32Array, out: Float32Array) -> Fl
     """Rows about their mean; a missing value counts as the mean."""
     with np.errstate(over="ignore"):
         np.subtract(x_BF, mean_BF, out=out)
-        if np.isnan(out.sum()):
-            np.nan_to_num(out, copy=False, nan=0.0)
+        flat = out.reshape(-1)
+        if np.dot(flat, flat) < FARTHEST**2:  # So none is missing, and none further.
+            return out
+    np.nan_to_num(out, copy=False, nan=0.0)
     return np.clip(out, -FARTHEST, FARTHEST, out=out)

@@ -22,7 +22,10 @@ SLOWEST_RATE = 0.02
 
 def squash(z: FloatArray) -> FloatArray:
     """Standardised values, bounded smoothly: z' = 5 tanh(z / 5)."""
-    return SQUASH * np.tanh(z / SQUASH)
+    bounded: FloatArray = z / SQUASH
+    np.tanh(bounded, out=bounded)
+    bounded *= SQUASH
+    return bounded
 
 
 class LeakyUnits:
@@ -44,4 +47,6 @@ class LeakyUnits:
 
     def drive(self, z_BC: FloatArray) -> FloatArray:
         """`[B, H]` tanh(W z' + b): what the units move towards, for standardised rows."""
-        return np.tanh(tiled_matmul(squash(z_BC), self.weight_CH) + self.bias_H)
+        drive_BH = tiled_matmul(squash(z_BC), self.weight_CH)
+        drive_BH += self.bias_H
+        return np.tanh(drive_BH, out=drive_BH)
