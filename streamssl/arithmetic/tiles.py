@@ -77,8 +77,8 @@ def tiled_matmul(x_BF: Floats, weight_FG: Floats) -> Floats:
         array([2., 2., 2.])
     """
     num_rows = len(x_BF)
-    padded = np.empty((-(-num_rows // TILE) * TILE, x_BF.shape[1]), x_BF.dtype)
-    padded[:num_rows], padded[num_rows:] = x_BF, 0.0
+    padded = np.zeros((-(-num_rows // TILE) * TILE, x_BF.shape[1]), x_BF.dtype)
+    padded[:num_rows] = x_BF
     tiles = padded.reshape(-1, TILE, x_BF.shape[1])
     return np.matmul(tiles, weight_FG).reshape(-1, weight_FG.shape[1])[:num_rows]
 

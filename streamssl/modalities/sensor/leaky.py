@@ -23,9 +23,15 @@ SLOWEST_RATE = 0.02
 def squash(z: FloatArray) -> FloatArray:
     """Standardised values, bounded smoothly: z' = 5 tanh(z / 5)."""
     bounded: FloatArray = z / SQUASH
-    np.tanh(bounded, out=bounded)
+    _tanh(bounded)
     bounded *= SQUASH
     return bounded
+
+
+def _tanh(values: FloatArray) -> None:
+    """In place, as precise as float32, which takes a third of the time."""
+    with np.errstate(over="ignore"):  # What float32 cannot hold is at the bound, too.
+        np.tanh(values, out=values, dtype=np.float32, casting="same_kind")
 
 
 class LeakyUnits:
@@ -49,4 +55,5 @@ class LeakyUnits:
         """`[B, H]` tanh(W z' + b): what the units move towards, for standardised rows."""
         drive_BH = tiled_matmul(squash(z_BC), self.weight_CH)
         drive_BH += self.bias_H
-        return np.tanh(drive_BH, out=drive_BH)
+        _tanh(drive_BH)
+        return drive_BH
