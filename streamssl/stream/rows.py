@@ -19,7 +19,7 @@ from streamssl.data.inputs import Inputs, LazyInputs, concat_inputs
 from streamssl.data.results import Results
 from streamssl.scorers.scored import AlertStep, Scored
 
-CHUNK_BYTES = 8 * 2**20
+CHUNK_BYTES = 16 * 2**20
 CHUNK_ROWS = 4_096
 UINT64_MAX = float(2**64)
 MOST_RUNS = 64  # of partitions in a piece, up to which cutting costs less than copying

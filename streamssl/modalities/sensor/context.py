@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
+from streamssl.arithmetic.missing import has_missing, missing_to_zero
 from streamssl.arithmetic.scan import BLOCK, EmaScan
 from streamssl.arithmetic.tiles import Floats
 from streamssl.data.events import Float32Array, FloatArray, IntArray
@@ -71,8 +72,7 @@ class History:
             factor_KC = (1.0 / self.scale_KC).astype(np.float32)
             z_LC = self.rows_LC - self._repeated(self.center_KC.astype(np.float32))
             z_LC *= self._repeated(factor_KC)
-            if np.isnan(z_LC.sum()):
-                np.nan_to_num(z_LC, copy=False, nan=0.0)
+            missing_to_zero(z_LC)
         return np.clip(z_LC, -SQUASH, SQUASH, out=z_LC)
 
     def _repeated(self, values_KC: Float32Array) -> Float32Array:
@@ -246,7 +246,7 @@ def extend(runs: Runs, values_BC: FloatArray, window_KTC: Floats) -> tuple[Float
     extended = np.empty((num_rows + num_keys * steps, num_channels), window_KTC.dtype)
     extended[begin_K[:, None] + np.arange(steps)] = window_KTC
     extended[place_sorted] = runs.sorted(values_BC)
-    if np.isnan(values_BC).any():
+    if has_missing(values_BC):
         extended = _carry_forward(extended, begin_K + steps - 1, place_sorted)
     place_B = np.empty_like(place_sorted)
     place_B[runs.order] = place_sorted

@@ -254,8 +254,8 @@ class SensorCore(Core[SensorMeasured]):
         x_BF = self.gaussians.features(rows, entry_B == 0)
         ones_B = np.ones(int(learn_B.sum()))
         for kind in EVIDENCE[:3]:
-            bank, admitted_BF = self.gaussians[kind], x_BF[kind][learn_B]
-            bank.learn(entry_B[learn_B], admitted_BF, ones_B, refresh=refresh)
+            admitted_BF = x_BF[kind].compress(learn_B, axis=0)
+            self.gaussians[kind].learn(entry_B[learn_B], admitted_BF, ones_B, refresh=refresh)
         self.gaussians["student"].learn(entry_B, x_BF["student"], weight_B, refresh=refresh)
 
     def _student_weights(self, measured: SensorMeasured) -> FloatArray:
