@@ -13,6 +13,7 @@ from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -20,6 +21,8 @@ import pyarrow.parquet as pq
 import pytest
 import yaml
 
+from streamssl.codecs.spaces import encode_space
+from streamssl.data.spaces import Slice, SliceMap, SpaceOpening, carried
 from streamssl.devkit.clients import TopicReader
 from tests.conftest import RunningBroker
 from tests.readme import (
@@ -73,7 +76,7 @@ def test_every_command_is_run_by_a_test() -> None:
         "bench",  # by tests/cli/test_bench.py
     }
     assert SNIPPETS.keys() == {"scores", "embeddings", "incidents", "dlq", "journal", "spaces"}
-    assert len(blocks("python")) == len(SNIPPETS) + 1
+    assert len(blocks("python")) == len(SNIPPETS) + 2  # from Python, and carrying vectors over
 
 
 def test_make_lines_name_targets() -> None:
@@ -120,6 +123,31 @@ def test_the_library_example_prints_what_it_says(
     with contextlib.redirect_stdout(printed):
         exec(compile(example, "README.md", "exec"), {})
     assert printed.getvalue() == expected
+
+
+def test_stored_vectors_are_carried_over_as_the_readme_says() -> None:
+    """Its lines, run on an announcement as published, give the vectors of the new space."""
+    (lines,) = (block for block in blocks("python") if 'change["maps"]' in block)
+    rng = np.random.default_rng(0)
+    old = rng.normal(size=(5, 9)).astype(np.float32)
+    weight, bias = rng.normal(size=(2, 3, 3)), rng.normal(size=(2, 3))
+    opening = SpaceOpening(
+        space="0/space-3",
+        previous="0/space-2",
+        reason="doubling",
+        slices=(Slice("state", 0, 3), Slice("network", 3, 6), Slice("fault", 6, 9)),
+        maps=tuple(
+            SliceMap(name, tuple(map(tuple, weight[i].tolist())), tuple(bias[i].tolist()))
+            for i, name in enumerate(("fault", "state"))
+        ),
+    )
+    record = SimpleNamespace(value=encode_space(opening, epoch=7, instance=0).value)
+    names: dict[str, Any] = {"record": record, "old": old}
+    exec(compile(lines, "README.md", "exec"), names)
+    np.testing.assert_allclose(names["new"][:, :3], old[:, :3] @ weight[1] + bias[1], rtol=1e-5)
+    np.testing.assert_array_equal(names["new"][:, 3:6], old[:, 3:6])
+    np.testing.assert_allclose(names["new"][:, 6:], old[:, 6:] @ weight[0] + bias[0], rtol=1e-5)
+    np.testing.assert_array_equal(names["new"], carried(old, opening))
 
 
 def test_validate_tells_the_memory_per_key(folder: Path) -> None:

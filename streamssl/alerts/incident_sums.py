@@ -11,18 +11,13 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
 from streamssl.alerts.incident_runs import IncidentRuns
 from streamssl.alerts.incident_story import VECTOR_ROWS
 from streamssl.data.columns import Columns
 from streamssl.data.events import Float32Array, FloatArray, IntArray
 from streamssl.data.keys import KeyColumns
-
-
-def incident_columns(num_columns: int) -> slice:
-    """The columns of an embedding by which incidents are told apart: all of them."""
-    return slice(0, num_columns)
+from streamssl.data.spaces import SpaceOpening, carried, carries
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,16 +65,16 @@ class SumStep:
 
 
 class IncidentSums:
-    """Sums of one embedding space; in another one the vectors begin anew.
+    """Sums of one embedding space; they are carried to the next, or begin anew.
 
     Args:
         num_parts: P.
-        embedding: D.
+        columns: The columns of an embedding by which incidents are told apart.
     """
 
-    def __init__(self, *, num_parts: int, embedding: int) -> None:
-        columns = incident_columns(embedding)
-        self.num_parts, self.num_columns = num_parts, len(range(embedding)[columns])
+    def __init__(self, *, num_parts: int, columns: slice) -> None:
+        self.num_parts, self._columns = num_parts, columns
+        self.num_columns = columns.stop - columns.start
         self.space = ""
         self.columns = KeyColumns(
             shares=((num_parts,), np.float32, 0.0),
@@ -109,7 +104,7 @@ class IncidentSums:
         Returns:
             Sums at the told rows (zeros of muted events), and what is held after the batch.
         """
-        before, columns = self._held(runs, space), incident_columns(embedding_BD.shape[1])
+        before, columns = self._held(runs, space), self._columns
         after = Sums(
             _running(runs, before.shares_RP, blame.of(runs.row_R, len(embedding_BD))),
             _running(runs, before.vector_RV, embedding_BD[runs.row_R, columns]),
@@ -142,6 +137,14 @@ class IncidentSums:
         self.columns["vector"][step.slots] = step.sums.vector_RV
         self.columns["num"][step.slots] = step.sums.num_R
 
+    def open_space(self, opening: SpaceOpening) -> None:
+        """Carry the vectors over to a new space; where there is no map they begin anew."""
+        if not carries(opening, self._columns) or opening.previous != self.space:
+            return
+        vector, num_1 = self.columns["vector"], self.columns["num"][:, None]
+        vector[:] = carried(vector, opening, self._columns, num_1.astype(np.float64))
+        self.space = opening.space
+
     def state_dict(self) -> dict[str, Any]:
         """The sums of every key's last incident, and their space."""
         return {"columns": self.columns.state_dict(), "space": self.space}
@@ -165,12 +168,10 @@ def shares_of(sums: Sums) -> Float32Array:
 
 
 def vectors_of(sums: Sums) -> Float32Array:
-    """`[I, V]` unit vectors along the mean of the rows; NaN with fewer than 8 rows."""
-    exact_RV: npt.NDArray[np.float64] = sums.vector_RV.astype(np.float64)
-    length_R = np.sqrt((exact_RV * exact_RV).sum(1))
-    known_R = (sums.num_R >= VECTOR_ROWS) & (length_R > 0.0)
-    unit_RV = exact_RV / np.where(known_R, length_R, np.nan)[:, None]
-    return unit_RV.astype(np.float32)
+    """`[I, V]` means of the rows; NaN with fewer than 8 rows."""
+    known_R = (sums.num_R >= VECTOR_ROWS) & sums.vector_RV.any(axis=1)
+    mean_RV: FloatArray = sums.vector_RV / np.where(known_R, sums.num_R, np.nan)[:, None]
+    return mean_RV.astype(np.float32)
 
 
 def _running(runs: IncidentRuns, held_SX: Float32Array, row_RX: Float32Array) -> Float32Array:

@@ -6,15 +6,16 @@ I = incidents that are told, M = remembered ones, V = columns of an incident's v
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import fields
+from dataclasses import fields, replace
 from typing import Any
 
 import numpy as np
 
 from streamssl.arithmetic.tiles import tiled_matmul
-from streamssl.data.events import IntArray
+from streamssl.data.events import Float32Array, FloatArray, IntArray
 from streamssl.data.incident_records import IncidentTable
 from streamssl.data.keys import check_shape
+from streamssl.data.spaces import SpaceOpening, carried, carries
 
 _ARRAYS = ("shares_MP", "vector_MV", "counts_MX", "numbers_MX")
 
@@ -24,16 +25,16 @@ class PastIncidents:
 
     Args:
         num_parts: P.
-        num_columns: V.
+        columns: The V columns of an embedding by which incidents are told apart.
         capacity: M at most.
 
     Attributes:
         table: The incidents, oldest first.
     """
 
-    def __init__(self, *, num_parts: int, num_columns: int, capacity: int = 1_000) -> None:
-        self.capacity = capacity
-        self.table = IncidentTable.empty(num_parts, num_columns)
+    def __init__(self, *, num_parts: int, columns: slice, capacity: int = 1_000) -> None:
+        self.capacity, self._columns = capacity, columns
+        self.table = IncidentTable.empty(num_parts, columns.stop - columns.start)
 
     def nearest(
         self, told: IncidentTable, parts: Sequence[str], count: int
@@ -52,8 +53,8 @@ class PastIncidents:
         known, past = np.flatnonzero(told.has_vector()), self._comparable(told.space)
         if not (len(known) and len(past) and count):
             return found
-        mine_IV = told.vector_MV[known].astype(np.float64)
-        theirs_MV = self.table.vector_MV[past].astype(np.float64)
+        mine_IV = _unit(told.vector_MV[known])
+        theirs_MV = _unit(self.table.vector_MV[past])
         cosine_IM = tiled_matmul(mine_IV, np.ascontiguousarray(theirs_MV.T))
         ids_M = np.array(self.table.incident_id)[past]
         for i, cosine_M in zip(known.tolist(), cosine_IM, strict=True):
@@ -77,6 +78,17 @@ class PastIncidents:
             "similarity": cosine,
         }
 
+    def open_space(self, opening: SpaceOpening) -> None:
+        """Carry vectors of the space before over to a new one; those without a map stay behind."""
+        if not carries(opening, self._columns):
+            return
+        table, previous = self.table, opening.previous
+        moved_M = np.array([name == previous for name in table.space], np.bool_)
+        vector_MV = table.vector_MV.copy()
+        vector_MV[moved_M] = carried(vector_MV[moved_M], opening, self._columns)
+        space = [opening.space if name == previous else name for name in table.space]
+        self.table = replace(table, vector_MV=vector_MV, space=space)
+
     def learn(self, finished: IncidentTable | None) -> None:
         """Remember incidents that have ended, in the order in which they did; None: none have."""
         if finished is not None and self.capacity:
@@ -99,3 +111,10 @@ class PastIncidents:
         arrays = {name: np.array(state[name]) for name in _ARRAYS}
         table = IncidentTable(**{**state, **arrays})
         self.table = table.take(slice(max(len(table.key) - self.capacity, 0), None))
+
+
+def _unit(vector_MV: Float32Array) -> FloatArray:
+    """Vectors of length one, those of length nought as they are."""
+    exact_MV = vector_MV.astype(np.float64)
+    length_M1 = np.sqrt((exact_MV * exact_MV).sum(1, keepdims=True))
+    return exact_MV / np.where(length_M1 > 0.0, length_M1, 1.0)

@@ -53,6 +53,11 @@ class CrossSums:
         for name in SUMS:
             setattr(self, name, getattr(self, name) + getattr(other, name))
 
+    def fade(self, share: float) -> None:
+        """Let all that was added count less."""
+        for name in SUMS:
+            setattr(self, name, getattr(self, name) * share)
+
     def means(self) -> tuple[FloatArray, FloatArray]:
         """`[F]` mean of x and `[G]` mean of y; 0 before any row."""
         total = np.maximum(self.weight, 1.0)

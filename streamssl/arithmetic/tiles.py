@@ -18,7 +18,9 @@ from streamssl.data.events import Float32Array, FloatArray, IntArray
 Floats = TypeVar("Floats", FloatArray, Float32Array)
 # docs/research-log.md, "Constants of the arithmetic"
 TILE = 32
-GROUP_TILE = 8  # rows of one group are often few, and padding costs as much as rows
+# Of float32, and of a group, whose rows are often few: OpenBLAS's AVX2 kernel adds up the rows of
+# larger tiles in one order here and in another there.
+SMALL_TILE = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +38,7 @@ class Tiling:
     place_B: IntArray
 
 
-def tile_rows(group_B: IntArray, rows: int = GROUP_TILE) -> Tiling:
+def tile_rows(group_B: IntArray, rows: int = SMALL_TILE) -> Tiling:
     """Lay out a batch whose rows belong to `group_B` in tiles of `rows` rows.
 
     Example:
@@ -76,11 +78,11 @@ def tiled_matmul(x_BF: Floats, weight_FG: Floats) -> Floats:
         >>> tiled_matmul(x, weight).ravel()
         array([2., 2., 2.])
     """
-    num_rows = len(x_BF)
-    padded = np.zeros((-(-num_rows // TILE) * TILE, x_BF.shape[1]), x_BF.dtype)
+    num_rows, tile = len(x_BF), SMALL_TILE if x_BF.dtype == np.float32 else TILE
+    padded = np.zeros((-(-num_rows // tile) * tile, x_BF.shape[1]), x_BF.dtype)
     padded[:num_rows] = x_BF
-    tiles = padded.reshape(-1, TILE, x_BF.shape[1])
-    return np.matmul(tiles, weight_FG).reshape(-1, weight_FG.shape[1])[:num_rows]
+    tiles = padded.reshape(len(padded) // tile, tile, x_BF.shape[1])
+    return np.matmul(tiles, weight_FG).reshape(len(padded), weight_FG.shape[1])[:num_rows]
 
 
 def grouped_matmul(

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import msgspec
 
 from streamssl.data.drift import Drift
 from streamssl.data.events import OutputRecord
+from streamssl.data.spaces import SpaceOpening
 
 
 class SpaceValue(msgspec.Struct, frozen=True):
@@ -17,6 +20,11 @@ class SpaceValue(msgspec.Struct, frozen=True):
         epoch: First epoch whose vectors lie in it.
         instance: Whose networks made it.
         reason: Why it began.
+        slices: Named parts of the vector: `name`, and columns from `begin` up to and without `end`.
+        maps: What carries a slice of vectors of the space before over to this one, new =
+            old @ weight + bias: `name`, `weight` `[D, D]`, `bias` `[D]`.
+        anchor_cosine: Median cosine of events in both spaces, after the maps; None where unknown.
+        anchor_cosine_unmapped: The same without the maps.
         kind: What kind of announcement it is.
     """
 
@@ -25,6 +33,10 @@ class SpaceValue(msgspec.Struct, frozen=True):
     epoch: int
     instance: int
     reason: str
+    slices: list[dict[str, Any]]
+    maps: list[dict[str, Any]]
+    anchor_cosine: float | None
+    anchor_cosine_unmapped: float | None
     kind: str = "space"
 
 
@@ -46,8 +58,19 @@ class DriftValue(msgspec.Struct, frozen=True):
     kind: str = "drift"
 
 
-def encode_space(value: SpaceValue) -> OutputRecord:
+def encode_space(opening: SpaceOpening, *, epoch: int, instance: int) -> OutputRecord:
     """One record, under the name of the space: the topic is compacted."""
+    value = SpaceValue(
+        space=opening.space,
+        previous=opening.previous,
+        epoch=epoch,
+        instance=instance,
+        reason=opening.reason,
+        slices=[part._asdict() for part in opening.slices],
+        maps=[found._asdict() for found in opening.maps],
+        anchor_cosine=opening.anchor_cosine,
+        anchor_cosine_unmapped=opening.anchor_cosine_unmapped,
+    )
     return OutputRecord("spaces", value.space.encode(), msgspec.json.encode(value))
 
 

@@ -32,7 +32,8 @@ class IncidentTable(Columns):
         counts_MX: `[M, 4]` in the order of `COUNTS`; `field` is a part, -1 where none is named.
         numbers_MX: `[M, 4]` in the order of `NUMBERS`: seconds since 1970 but for the p-value.
         shares_MP: `[M, P]` share of each part in its anomalies; sums to 1, or all 0 without any.
-        vector_MV: `[M, V]` unit vector along the mean of its rows' embedding, NaN where unknown.
+        vector_MV: `[M, V]` mean of its rows' embedding, of the columns that tell incidents apart;
+            NaN where unknown.
     """
 
     incident_id: list[str]

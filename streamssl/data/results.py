@@ -16,6 +16,7 @@ from streamssl.data.columns import Columns, take_rows
 from streamssl.data.drift import Drift
 from streamssl.data.events import BoolArray, EventBatch, Float32Array, FloatArray, IntArray
 from streamssl.data.incident_records import IncidentRecords
+from streamssl.data.spaces import SpaceOpening
 
 SEVERITIES = ("none", "low", "medium", "high", "critical")
 INCIDENT_STATES = ("none", "start", "ongoing", "end", "accepted", "muted")
@@ -92,6 +93,7 @@ class Results(AsTable):
         explanation: Of those.
         embedding_BD: `[B, D]` float32 from the teacher.
         space: Name of the embedding space.
+        opening: Why and how that space began; None where it is provisional, and without networks.
         drifts: What drifted, as the epoch before ended.
         incidents: What is told of incidents at some of the rows.
     """
@@ -115,6 +117,7 @@ class Results(AsTable):
     explanation: Explanation
     embedding_BD: Float32Array
     space: str
+    opening: SpaceOpening | None = None
     drifts: tuple[Drift, ...] = ()
     incidents: IncidentRecords = field(default_factory=IncidentRecords.empty)
 
@@ -137,7 +140,7 @@ class Results(AsTable):
 
     @classmethod
     def concat(cls, tables: Sequence[Results]) -> Results:
-        """Results of consecutive batches; epoch and space are the last's, drifts those of all."""
+        """Results of consecutive batches; what holds for all is the last's, drifts those of all."""
         begins = np.cumsum([0, *(len(table.batch) for table in tables[:-1])])
         drifts = tuple(dict.fromkeys(drift for table in tables for drift in table.drifts))
         moved = [

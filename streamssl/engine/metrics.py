@@ -15,8 +15,10 @@ import pyarrow as pa
 from streamssl.config.budget import Budget
 from streamssl.data.events import OutputRecord, StreamsslError
 from streamssl.data.results import INCIDENT_STATES, EpochReport, Results, Spread
+from streamssl.data.spaces import SpaceOpening
 from streamssl.engine.pending import PendingPart, PendingTransaction
 from streamssl.engine.slices import messages_of
+from streamssl.engine.spaces import told_space
 from streamssl.engine.story import Story
 from streamssl.engine.summary import Summary
 from streamssl.host import Written
@@ -64,6 +66,7 @@ class MetricsReporter:
         self._lag: Mapping[int, int] = {}
         self._held: dict[int, int] = {}
         self._newest_s: dict[int, float] = {}
+        self._space: str | None = None
         # Incidents a day are no share: NaN, so that no alert compares with it.
         metrics.alert_rate_target.set(math.nan if budget.share is None else budget.share)
         metrics.ready.set_function(lambda: not health.ready())
@@ -165,6 +168,18 @@ class MetricsReporter:
             return math.nan
         return self._lag.get(partition, math.nan)
 
+    def space_began(self, opening: SpaceOpening | None, epoch: int) -> None:
+        """A transaction landed with which a space begins, None where none does."""
+        if opening is not None:
+            self.story.space_began(opening, epoch)
+            self.summary.spaces[opening.reason] = self.summary.spaces.get(opening.reason, 0) + 1
+            self._show_space(opening)
+
+    def _show_space(self, opening: SpaceOpening) -> None:
+        cosine, self._space = opening.anchor_cosine, opening.space
+        self.summary.last_space = told_space(opening)
+        self._metrics.space_anchor_cosine.set(math.nan if cosine is None else cosine)
+
     def committed(self, pending: PendingTransaction, landed: Transaction, began_s: float) -> None:
         """`landed` is what landed of a transaction, sent at `began_s`."""
         now_s = self._clock()
@@ -249,7 +264,9 @@ class MetricsReporter:
             self._metrics.output_events.labels(topic, "committed").inc(num)
 
     def _count_results(self, partition: int, results: Results, latency_s: float) -> None:
-        summary, num_events = self.summary, len(results.batch)
+        summary, num_events, opening = self.summary, len(results.batch), results.opening
+        if opening is not None and opening.space != self._space:  # Announced before this start.
+            self._show_space(opening)
         if num_events:
             self._newest_s[partition] = float(results.batch.event_time.max())
         summary.events += num_events

@@ -6,7 +6,13 @@ from streamssl.engine.pending import PendingTransaction
 from streamssl.engine.ports import Ports
 from streamssl.engine.positions import Positions
 from streamssl.engine.recovery import give_up
-from streamssl.engine.spaces import announcements, new_drifts, new_space
+from streamssl.engine.spaces import (
+    announcements,
+    begun_space,
+    new_drifts,
+    new_space,
+    opening_of,
+)
 from streamssl.transport.base import PartitionOutput, Transaction
 from streamssl.transport.journal import JournalRecord
 
@@ -40,16 +46,16 @@ class Publisher:
             outputs: What is published of it.
             state_crc32c: CRC of the state that scored it.
         """
-        began_s = self._clock()
+        began_s, previous = self._clock(), self._positions.space
         with self._reporter.stage("journal"):
             record = self._record(pending, outputs, state_crc32c)
-            announced = announcements(record, self._positions.space)
-            transaction = Transaction(record, outputs, announced)
+            transaction = Transaction(record, outputs, announcements(record, previous))
         with self._reporter.stage("publish"):
             receipt = self._transport.commit(transaction)
         if receipt.kept:
             landed = transaction.without(transaction.parts.keys() - receipt.kept)
             self._positions.landed(landed.journal, receipt.journal_position)
+            self._reporter.space_began(begun_space(landed.journal, previous), record.epoch)
             self._reporter.committed(pending, landed, began_s)
             self._watch.landed(pending, landed)
         else:
@@ -71,6 +77,7 @@ class Publisher:
     ) -> JournalRecord:
         positions = self._positions
         schema = None if positions.schema_is_journalled else positions.schema
+        space = new_space(outputs, positions.space)
         ranges = {p: output.range for p, output in outputs.items()}
         return JournalRecord(
             instance=self._instance,
@@ -83,7 +90,8 @@ class Publisher:
             closed=dict(positions.closed),
             fields=None if schema is None else list(schema.fields),
             texts=[] if schema is None else list(schema.texts),
-            space=new_space(outputs, positions.space),
+            space=space,
+            opening=opening_of(outputs, space),
             drifts=new_drifts(outputs, positions.drifted),
             state_crc32c=state_crc32c,
             environment=self._environment,

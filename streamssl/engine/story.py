@@ -9,10 +9,12 @@ from typing import Any
 from streamssl.config.environment import config_hash
 from streamssl.config.root import Config
 from streamssl.data.results import PROVISIONAL, EpochReport
+from streamssl.data.spaces import SpaceOpening
 from streamssl.engine.dead_letter_log import DeadLetterLog
 from streamssl.engine.incident_log import IncidentLog
 from streamssl.engine.pending import PendingTransaction
 from streamssl.engine.positions import Positions
+from streamssl.engine.spaces import told_space
 from streamssl.host import Written
 from streamssl.native.library import loops
 from streamssl.telemetry.log_events import tell
@@ -48,7 +50,6 @@ class Story:
         self._begun_s = self._progress_s = clock()
         self._burst_step: int | None = None
         self._is_thinned = False
-        self._space: str | None = None
         self._keys_muted, self._is_timeless = 0, False
 
     @property
@@ -86,8 +87,8 @@ class Story:
 
     def started(self, positions: Positions, *, state: str, epoch: int, environment: str) -> None:
         """The start is over: what it goes on with."""
-        schema, self._space = positions.schema, positions.space
-        if (self._space or "").endswith(f"/{PROVISIONAL}"):
+        schema = positions.schema
+        if (positions.space or "").endswith(f"/{PROVISIONAL}"):
             self._burst_step = UNFINISHED
         tell(
             log,
@@ -119,10 +120,12 @@ class Story:
                 lag=sum(lag.values()),
             )
 
+    def space_began(self, opening: SpaceOpening, epoch: int) -> None:
+        """Vectors lie in another space from `epoch` on."""
+        tell(log, "space", **told_space(opening), epoch=epoch)
+
     def committed(self, pending: PendingTransaction, landed: Transaction) -> None:
-        """What landed: spaces that begin, drifts, incidents, and what could not be read."""
-        if landed.journal.space is not None:
-            self._tell_space(landed.journal.space, landed.journal.epoch)
+        """What landed: drifts, incidents, and what could not be read."""
         for drift in landed.journal.drifts:
             if self._paces["drift"].admits():
                 tell(log, "drift", **drift._asdict())
@@ -199,10 +202,6 @@ class Story:
             num = pace.take_held_back(ending=ending)
             if num:
                 tell(log, "lines_held_back", kind=kind, num=num)
-
-    def _tell_space(self, space: str, epoch: int) -> None:
-        tell(log, "space", space=space, previous=self._space, epoch=epoch)
-        self._space = space
 
 
 def tell_starting(config: Config) -> None:

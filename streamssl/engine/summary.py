@@ -28,6 +28,8 @@ class Summary:
         accepted: Incidents that lasted and became the new normal.
         drifts: Drifts announced, by what drifted.
         last_drift: The newest of them as it was announced, None before the first.
+        spaces: Embedding spaces announced, by the reason why they began.
+        last_space: The one of the newest vectors, all but its maps; None before the first.
         muted: Events that would have opened an incident but for the budget.
         warming: Events scored while their key was warming.
         keys: Keys with state, at the end of the epoch closed last.
@@ -61,6 +63,8 @@ class Summary:
     muted: int = 0
     drifts: dict[str, int] = field(default_factory=dict)
     last_drift: dict[str, Any] | None = None
+    spaces: dict[str, int] = field(default_factory=dict)
+    last_space: dict[str, Any] | None = None
     warming: int = 0
     keys: int = 0
     keys_warming: int = 0

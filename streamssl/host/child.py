@@ -27,6 +27,7 @@ from streamssl.host.answer import AnswerHeader
 from streamssl.host.base import Closed, OnCorruption
 from streamssl.host.frames import receive, send
 from streamssl.host.local import LocalHost
+from streamssl.host.openings import packed
 from streamssl.stream import StreamLearner
 from streamssl.telemetry import setup_logging
 from streamssl.telemetry.log_events import tell
@@ -40,7 +41,8 @@ Answer = tuple[Any, AnswerHeader]
 def _advance(host: LocalHost, batch: dict[str, Any]) -> dict[str, Any]:
     # Without the batch, which the engine's process has.
     results = host.submit(EventBatch.from_plain(batch)).result()
-    return {f.name: getattr(results, f.name) for f in fields(results) if f.name != "batch"}
+    columns = {f.name: getattr(results, f.name) for f in fields(results) if f.name != "batch"}
+    return columns | {"opening": packed(results.opening)}
 
 
 def _close_epoch(host: LocalHost, *decisions: Any) -> Closed:

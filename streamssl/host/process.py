@@ -23,6 +23,7 @@ from streamssl.host.answer import AnswerHeader
 from streamssl.host.base import Closed, Host, OnCorruption, Restored, Written
 from streamssl.host.frames import receive, send
 from streamssl.host.learner import LearnerStatus
+from streamssl.host.openings import OpeningReader
 from streamssl.telemetry.stages import StageTime
 
 T = TypeVar("T")
@@ -99,6 +100,7 @@ class ProcessHost(Host):
         self._written: list[Written] = []
         self._stage_times: list[StageTime] = []
         self._saving = False
+        self._openings = OpeningReader()
         self._send(config.model_dump(mode="json", exclude=NOT_ITS_OWN))
         self._build = self._ask("build")
 
@@ -126,11 +128,12 @@ class ProcessHost(Host):
     def submit(self, batch: EventBatch) -> Future[Results]:
         """Score a batch and advance the context, while the caller does something else."""
         self.status.num_open_events += len(batch)
-        return self._ask(
-            "advance",
-            batch,
-            convert=lambda columns: Results.from_plain({**columns, "batch": batch}),
-        )
+
+        def results_of(columns: dict[str, Any]) -> Results:
+            opening = self._openings.read(columns["opening"])
+            return Results.from_plain({**columns, "opening": opening, "batch": batch})
+
+        return self._ask("advance", batch, convert=results_of)
 
     def close_epoch(self, decisions: Decisions) -> Future[Closed]:
         """Learn the open epoch, while the caller does something else."""

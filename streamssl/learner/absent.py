@@ -11,14 +11,14 @@ from typing import Any
 import numpy as np
 
 from streamssl.data.inputs import LazyInputs
-from streamssl.data.results import NO_SPACE, Spread
+from streamssl.data.results import Spread
 from streamssl.learner.report import Inference, LearnReport
 
 
 class AbsentLearner:
     """Embeds nothing, learns nothing, keeps nothing."""
 
-    space = NO_SPACE
+    trained = False
     replay_records = 0
     replay_bytes = 0
     burst_step = 0
@@ -32,6 +32,9 @@ class AbsentLearner:
     def learn(self, *_: Any, **__: Any) -> LearnReport:
         """No step is taken."""
         return LearnReport()
+
+    def begin_at(self, *_: Any) -> None:
+        """There is nothing to begin."""
 
     def spread(self) -> Spread:
         """Unknown, as before any training."""

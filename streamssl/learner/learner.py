@@ -16,7 +16,7 @@ import torch
 from streamssl.config.sections import LearnConfig, LearnerConfig, ObjectivesConfig, ReplayConfig
 from streamssl.data.events import FloatArray
 from streamssl.data.inputs import Inputs, InputSpec, LazyInputs
-from streamssl.data.results import PROVISIONAL, Spread
+from streamssl.data.results import Spread
 from streamssl.learner.batches import draw_batches, input_span_s, make_sample
 from streamssl.learner.device import find_device
 from streamssl.learner.health import effective_rank, min_standard_deviation
@@ -26,8 +26,7 @@ from streamssl.learner.schedule import Schedule
 from streamssl.learner.tiles import in_tiles
 from streamssl.learner.trainer import Trainer
 from streamssl.objectives import HeadSizes, Network, Sample, build_objectives
-
-FIRST_SPACE = "space-1"
+from streamssl.objectives.closed_form import LinearMap
 
 
 class Learner:
@@ -78,9 +77,17 @@ class Learner:
         )
 
     @property
-    def space(self) -> str:
-        """Name of the embedding space: provisional until the first burst is over."""
-        return FIRST_SPACE if self._schedule.burst_over else PROVISIONAL
+    def trained(self) -> bool:
+        """Whether the first burst is over."""
+        return self._schedule.burst_over
+
+    def begin_at(self, found: LinearMap | None) -> None:
+        """Let untrained networks begin at a linear map that was solved; trained ones stay."""
+        if found is None or self._schedule.burst_step:
+            return
+        for side in (self._trainer.student, self._trainer.teacher):
+            side.begin_at(*(torch.from_numpy(array).float() for array in found))
+        self._digest = self._readout = None
 
     @property
     def burst_step(self) -> int:

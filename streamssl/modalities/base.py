@@ -5,7 +5,7 @@ B = events, A = explained events, P = parts, R = residuals.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, ClassVar, NamedTuple, Protocol, Self
 
 import numpy as np
@@ -24,6 +24,7 @@ from streamssl.data.inputs import Inputs, InputSpec, LazyInputs
 from streamssl.data.keys import KeyColumns
 from streamssl.data.results import Values
 from streamssl.objectives import Network
+from streamssl.objectives.closed_form import ClosedForm, LinearMap
 from streamssl.scorers.base import Core, M
 
 
@@ -41,6 +42,68 @@ class Reading(NamedTuple):
     advance: Any
 
 
+class StemReading(NamedTuple):
+    """Events as closed-form slices look at them.
+
+    Attributes:
+        features: By the slice, `[B, F]`; of a slice that looks at blocks of windows, none.
+        sample: What there is to learn from some of the events: named arrays, a row each.
+        advance: What the keys remember after the events, for `Stem.write`.
+    """
+
+    features: Mapping[str, Float32Array]
+    sample: Callable[[IntArray], Inputs]
+    advance: Any
+
+
+class Stem(Protocol):
+    """The closed-form part of an encoder: features of events, and slices that are solved of them.
+
+    `read` changes nothing, `write` moves the per-key state on, `absorb` and `learn` the sums.
+
+    Attributes:
+        slices: The objectives, by their names in the order of the vector.
+    """
+
+    slices: dict[str, ClosedForm]
+
+    def block_map(self) -> LinearMap | None:
+        """The first slice's map from the flat blocks of a window; None before it is solved."""
+        ...
+
+    def read(self, measured: Any, rows: Any) -> StemReading:
+        """Features of events (each key's in order), of their rows as `Modality.inputs` has them."""
+        ...
+
+    def write(self, advance: Any) -> None:
+        """Move on to `StemReading.advance`."""
+        ...
+
+    def absorb(self, sample: Inputs, admitted_N: BoolArray) -> None:
+        """Take in events that were kept, and whether the gate let them through."""
+        ...
+
+    def features(self, sample: Inputs) -> dict[str, Float32Array]:
+        """What every slice looks at in events that were kept."""
+        ...
+
+    def learn(self, measured: Any) -> None:
+        """Learn what an epoch's rows say of all rows, gated ones included."""
+        ...
+
+    def per_key(self) -> list[KeyColumns]:
+        """The columns that grow with the number of keys."""
+        ...
+
+    def state_dict(self) -> dict[str, Any]:
+        """What the keys remember, sums and maps."""
+        ...
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Go on from a state of the same schema and sizes, bit for bit."""
+        ...
+
+
 class Modality(Protocol[M]):
     """One kind of stream; generic in what its core measures.
 
@@ -54,6 +117,7 @@ class Modality(Protocol[M]):
         num_residuals: R, a multiple of the parts (part fastest), or 0 for none.
         block_sizes: Rows of each block of a window, oldest first and 1 last; none where there are
             no windows.
+        stem: The closed-form part of its encoder, None where it has none.
     """
 
     network_type: ClassVar[type[Network]]
@@ -62,6 +126,7 @@ class Modality(Protocol[M]):
     spec: InputSpec
     num_residuals: int
     block_sizes: tuple[int, ...] = ()
+    stem: Stem | None = None
 
     @classmethod
     def build(cls, config: Config, schema: Schema) -> Self:

@@ -21,6 +21,9 @@ class Network(nn.Module):
     its objectives need (see `lacking`).
     """
 
+    def begin_at(self, weight_FD: Tensor, bias_D: Tensor) -> None:
+        """Begin at a linear map of what is looked at; by default there is none to begin with."""
+
     def encode(self, inputs: TensorInputs) -> Tensor:
         """Embedding `[B, D]` of the inputs."""
         raise NotImplementedError

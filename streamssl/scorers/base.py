@@ -16,6 +16,7 @@ from streamssl.config.sections import ScorersConfig
 from streamssl.data.columns import Columns
 from streamssl.data.events import BoolArray, Float32Array, FloatArray, IntArray
 from streamssl.data.keys import KeyColumns
+from streamssl.data.spaces import Slice
 
 # docs/research-log.md, "Constants of the arithmetic"
 SMALLEST = 1e-3
@@ -159,16 +160,21 @@ class ScorerSizes:
     Attributes:
         num_parts: P, what an event's score is shared out to: channels, fields or cells.
         num_residuals: R, a multiple of P (part fastest) or 0.
-        embedding: D, 0 where there are no embeddings.
         seed: Seed of projections.
         block_sizes: Rows of each block of a window, oldest first; none where there are no windows.
+        slices: Of the embedding; none where there are no embeddings.
     """
 
     num_parts: int
     num_residuals: int
-    embedding: int
     seed: int
     block_sizes: tuple[int, ...] = ()
+    slices: tuple[Slice, ...] = ()
+
+    @property
+    def embedding(self) -> int:
+        """D, 0 where there are no embeddings."""
+        return self.slices[-1].end if self.slices else 0
 
 
 class Scorer(Protocol):

@@ -25,8 +25,8 @@ from streamssl.alerts.yardstick import Alarm
 from streamssl.config.budget import parse_budget
 from streamssl.config.sections import AlertsConfig, ScorersConfig
 from streamssl.data.events import Float32Array, FloatArray, IntArray
-from streamssl.data.inputs import LazyInputs
 from streamssl.data.keys import KeyColumns
+from streamssl.data.spaces import SpaceOpening, incident_slice
 from streamssl.scorers import SCORERS, attribution
 from streamssl.scorers.base import (
     FITTED_ROWS,
@@ -43,7 +43,7 @@ from streamssl.scorers.memory import MemoryScorer
 from streamssl.scorers.own_keys import OwnKeys
 from streamssl.scorers.scored import AlertStep, Scored
 from streamssl.scorers.window import WindowScorer
-from streamssl.scorers.window_reader import WindowReader
+from streamssl.scorers.window_reader import BlockRead
 
 
 class Ensemble:
@@ -86,10 +86,11 @@ class Ensemble:
             incident_gap=alerts.incident_gap, acceptance=self.gate.acceptance
         )
         self.incident_fields, self.stories = IncidentFields(), IncidentStories()
-        self.sums = IncidentSums(num_parts=sizes.num_parts, embedding=sizes.embedding)
+        columns = incident_slice(sizes.slices)
+        self.sums = IncidentSums(num_parts=sizes.num_parts, columns=columns)
         self.past = PastIncidents(
             num_parts=sizes.num_parts,
-            num_columns=self.sums.num_columns,
+            columns=columns,
             capacity=alerts.incidents_kept,
         )
         # Age of a key up to which its context is not wholly of this stream.
@@ -107,9 +108,18 @@ class Ensemble:
         basis = self.window.basis
         return basis.sample_share if basis and "window" in self.names else 0.0
 
-    def reader(self, inputs: LazyInputs) -> WindowReader:
-        """A batch's inputs, which tell what the window scorer's usual shapes leave of them."""
-        return WindowReader(inputs, self.window.basis if self.window_share > 0.0 else None)
+    def reads(self) -> dict[str, BlockRead]:
+        """What the window scorer reads of the blocks of windows: what its usual shapes leave."""
+        basis = self.window.basis
+        if basis is None:
+            return {"window": BlockRead(0, None)}
+        read = basis.residuals if basis.solved and self.window_share > 0.0 else None
+        return {"window": BlockRead(basis.num_residuals, read)}
+
+    def open_space(self, opening: SpaceOpening) -> None:
+        """Carry remembered vectors and those of incidents over to a new embedding space."""
+        for layer in (self.memory, self.sums, self.past):
+            layer.open_space(opening)
 
     def measure(self, slot_B: IntArray, context: Any) -> Measurement[Any]:
         """What the core says of events in their context, without a network; changes nothing."""

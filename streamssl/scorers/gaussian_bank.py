@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import torch
 
+from streamssl.arithmetic.missing import missing_to_zero
 from streamssl.arithmetic.moments import deviation
 from streamssl.arithmetic.tiles import Tiling, grouped_matmul, tile_rows
 from streamssl.data.events import BoolArray, Float32Array, FloatArray, IntArray
@@ -186,7 +187,7 @@ class GaussianBank(MomentBank):
 
     def _whitened(self, tiling: Tiling, x_BF: Float32Array) -> Float32Array:
         """`[N, R, F]` L^-1 z of the rows in their tiles."""
-        z_NRF = self._standardised(x_BF[tiling.row_NR], tiling.group_N)
+        z_NRF = self._standardised(x_BF.take(tiling.row_NR, axis=0), tiling.group_N)
         return grouped_matmul(z_NRF, tiling.group_N, self.whiten_EFF)
 
     def _scores(self, tiling: Tiling, y_NRF: Float32Array) -> FloatArray:
@@ -200,8 +201,7 @@ class GaussianBank(MomentBank):
         with np.errstate(over="ignore"):
             x_NRF -= self.mean_EF[group_N, None].astype(np.float32)
             x_NRF *= self.inverse_scale_EF[group_N, None]
-            if np.isnan(x_NRF.sum()):
-                np.nan_to_num(x_NRF, copy=False, nan=0.0)
+            missing_to_zero(x_NRF)
         return np.clip(x_NRF, -CLIP, CLIP, out=x_NRF)
 
     def learn(

@@ -15,6 +15,7 @@ from streamssl.arithmetic.tiles import tiled_matmul
 from streamssl.config.sections import ScorersConfig
 from streamssl.data.events import Float32Array, FloatArray, IntArray
 from streamssl.data.keys import KeyColumns, check_shape
+from streamssl.data.spaces import SpaceOpening, carried
 from streamssl.scorers import attribution
 from streamssl.scorers.base import Admitted, ScorerSizes, Seen, SharedScorer
 
@@ -64,6 +65,13 @@ class MemoryScorer(SharedScorer):
         """Offer the rows that the gate let through to the sample."""
         rows = admitted.learn_B
         self._add(seen.embedding_BD[rows], seen.position_B3[rows], generator)
+
+    def open_space(self, opening: SpaceOpening) -> None:
+        """Carry what is remembered over to a new space; without maps it begins anew."""
+        if not opening.maps:
+            self.vectors_MD, self.positions_M3 = self.vectors_MD[:0], self.positions_M3[:0]
+            self.num_seen = 0
+        self.vectors_MD = carried(self.vectors_MD, opening)
 
     def _add(
         self, embedding_BD: Float32Array, position_B3: IntArray, generator: np.random.Generator

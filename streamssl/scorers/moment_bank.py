@@ -67,7 +67,7 @@ class MomentBank:
         rows_LF = np.empty((len(x_BF) + len(entry_K), self.num_features), np.float32)
         place = slice(-1) if len(entry_K) == 1 else np.arange(len(x_BF)) + group_S
         centred_SF = _centred(runs.sorted(x_BF), of_rows(about_KF, group_S), out=rows_LF[place])
-        move_KF = np.add.reduceat(centred_SF * share_S1, runs.starts, axis=0)
+        move_KF = _sums(runs, share_S1[:, 0], centred_SF)
         centred_SF -= of_rows(move_KF, group_S)
         rate_K1 = rate_K[:, None].astype(np.float32)
         centred_SF *= np.sqrt(share_S1 * of_rows(rate_K1, group_S))
@@ -118,10 +118,18 @@ def extended(
     return np.concatenate([array, np.full((missing, *array.shape[1:]), fill, array.dtype)])
 
 
+def _sums(runs: Runs, weight_S: Float32Array, x_SF: Float32Array) -> Float32Array:
+    """`[K, F]` weighted sum of the sorted rows of each entry, one product an entry."""
+    pairs = zip(runs.starts.tolist(), (runs.starts + runs.counts).tolist(), strict=True)
+    return np.stack([weight_S[start:stop] @ x_SF[start:stop] for start, stop in pairs])
+
+
 def _centred(x_BF: Float32Array, mean_BF: Float32Array, out: Float32Array) -> Float32Array:
     """Rows about their mean; a missing value counts as the mean."""
     with np.errstate(over="ignore"):
         np.subtract(x_BF, mean_BF, out=out)
-        if np.isnan(out.sum()):
-            np.nan_to_num(out, copy=False, nan=0.0)
+        flat = out.reshape(-1)
+        if np.dot(flat, flat) < FARTHEST**2:  # So none is missing, and none further.
+            return out
+    np.nan_to_num(out, copy=False, nan=0.0)
     return np.clip(out, -FARTHEST, FARTHEST, out=out)

@@ -1,33 +1,47 @@
-"""Inputs of a batch that are looked at once, by the networks and by the window scorer.
+"""Inputs of a batch whose windows are looked at once, by the networks and by all who read blocks.
 
-B = events, R = residuals.
+B = events, S = blocks, P = parts, D = numbers that are read of a window.
 """
 
 from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import NamedTuple
 
 import numpy as np
 
 from streamssl.data.events import Float32Array, IntArray
 from streamssl.data.inputs import Inputs, LazyInputs
-from streamssl.scorers.window_basis import WindowBasis
 
 # docs/research-log.md, "Constants of the arithmetic"
 PIECE = 128  # windows cut out at once where no network asks for them
 
 
+class BlockRead(NamedTuple):
+    """What somebody reads of windows.
+
+    Attributes:
+        size: D.
+        read: `[n, D]` of blocks `[n, S, P]`; None where it is zeros still.
+    """
+
+    size: int
+    read: Callable[[Float32Array], Float32Array] | None
+
+
 class WindowReader(LazyInputs):
-    """Inputs, and what is left of each window; blocks that the networks read are not made again.
+    """Inputs, and what is read of their windows; blocks that networks read are not made again.
 
     Args:
         inputs: Of the batch.
-        basis: The usual shapes; None where nobody looks at windows.
+        reads: By name, what is read.
     """
 
-    def __init__(self, inputs: LazyInputs, basis: WindowBasis | None) -> None:
+    def __init__(self, inputs: LazyInputs, reads: Mapping[str, BlockRead]) -> None:
         self._inputs, self._num_read = inputs, 0
-        self._basis = basis if basis is not None and basis.solved else None
-        num_residuals = basis.num_residuals if basis is not None else 0
-        self._left_BR = np.zeros((len(inputs), num_residuals), np.float32)
+        self._reads = {name: read.read for name, read in reads.items() if read.read is not None}
+        shapes = {name: (len(inputs), read.size) for name, read in reads.items()}
+        self._found = {name: np.zeros(shape, np.float32) for name, shape in shapes.items()}
 
     def __len__(self) -> int:
         """Number of events."""
@@ -39,14 +53,16 @@ class WindowReader(LazyInputs):
 
     def for_inference(self, rows: slice) -> Inputs:
         """What the networks read of the rows; the next ones, one piece after another."""
-        if self._basis is not None:
-            self._left_BR[rows] = self._basis.residuals(self._inputs.blocks(rows))
-            self._num_read += len(range(len(self))[rows])
+        if self._reads:
+            blocks_BSP = self._inputs.blocks(rows)
+            for name, read in self._reads.items():
+                self._found[name][rows] = read(blocks_BSP)
+            self._num_read += len(blocks_BSP)
         return self._inputs.for_inference(rows)
 
-    def residuals(self) -> Float32Array:
-        """`[B, R]` what the usual shapes leave of each window; 0 before they are known."""
-        if self._basis is not None and self._num_read < len(self):
+    def found(self, name: str) -> Float32Array:
+        """`[B, D]` what was asked for under a name; 0 where it is not known yet."""
+        if self._reads and self._num_read < len(self):
             for begin in range(0, len(self), PIECE):
                 self.for_inference(slice(begin, begin + PIECE))
-        return self._left_BR
+        return self._found[name]

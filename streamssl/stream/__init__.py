@@ -15,6 +15,7 @@ from streamssl.config.root import Config
 from streamssl.config.settings import load_config
 from streamssl.data.events import EventBatch, Float32Array, Schema, check_batch
 from streamssl.data.results import Decisions, EpochReport, Results, Spread
+from streamssl.data.spaces import Slice
 from streamssl.learner import prepare
 from streamssl.modalities import modality_for
 from streamssl.stream.door import check_columns, other_columns, warn_of_unheard
@@ -73,6 +74,11 @@ class StreamLearner:
     def num_open_events(self) -> int:
         """Events of the open epoch."""
         return len(self._model.open) if self._model else 0
+
+    @property
+    def slices(self) -> tuple[Slice, ...]:
+        """Named columns of the embedding; none until the first batch decides the columns."""
+        return self._model.vectors.slices if self._model else ()
 
     def process(self, batch: EventBatch) -> Results:
         """Score a batch, advance the context, and learn at the epoch ends that fall inside.
@@ -136,12 +142,8 @@ class StreamLearner:
         """
         batch = check_batch(batch)
         model = self._for(batch)
-        return Results.concat(
-            [
-                model.advance(part, self.epoch)
-                for part in in_pieces(batch, model.modality.spec.num_bytes)
-            ]
-        )
+        parts = in_pieces(batch, model.modality.spec.num_bytes)
+        return Results.concat([model.advance(part, self.epoch) for part in parts])
 
     def rebuild(self, partition: int, batch: EventBatch | None) -> None:
         """Drop a partition's per-key state and begin its context anew with a batch.

@@ -65,7 +65,7 @@ def migrate_model(old: StreamModel, new: StreamModel) -> None:
     """
     state = old.state_dict()
     new.keys.load_state_dict(state["keys"])
-    for columns in (*new.modality.per_key(), *new.ensemble.per_key()):
+    for columns in new.per_key():
         columns.ensure(new.keys.columns.num_slots)
     fresh, places = new.state_dict(), Places.of(old.schema, new.schema)
     fresh |= {name: state[name] for name in KEPT}

@@ -14,21 +14,25 @@ import numpy as np
 
 from streamssl.config.root import Config
 from streamssl.data.events import EventBatch, IntArray, Schema
-from streamssl.data.inputs import Inputs, LazyInputs, NoInputs, take_inputs
+from streamssl.data.inputs import Inputs, LazyInputs, NoInputs, of_spec, take_inputs
+from streamssl.data.keys import KeyColumns
 from streamssl.data.results import Decisions, EpochReport, Results
-from streamssl.learner import AbsentLearner, Inference, Learner
+from streamssl.learner import Inference
+from streamssl.learner.stem_solver import Solution
 from streamssl.modalities import modality_for
+from streamssl.modalities.base import StemReading
 from streamssl.objectives import need_keys
-from streamssl.scorers import Admitted, Measurement, ScorerSizes
-from streamssl.scorers.ensemble import Ensemble
+from streamssl.scorers import Admitted, Measurement
 from streamssl.scorers.scored import AlertStep
+from streamssl.scorers.window_reader import WindowReader
+from streamssl.stream.build import new_ensemble, new_learner, new_space
 from streamssl.stream.drift import DriftWatch
 from streamssl.stream.incident_teller import finished
 from streamssl.stream.key_table import KeyTable
 from streamssl.stream.keyed_inputs import KeyedInputs, keyed_spec
 from streamssl.stream.report import num_keys, of_learning, of_statistics, upkeep_losses
 from streamssl.stream.results import ResultsBuilder
-from streamssl.stream.rows import Judged, OpenEpoch, OpenRows, pick_hash
+from streamssl.stream.rows import Judged, OpenEpoch, OpenRows, Picked, pick_hash
 from streamssl.stream.statistics_thread import StatisticsThread
 from streamssl.stream.stream_time import StreamTime
 from streamssl.telemetry.stages import Stages
@@ -54,54 +58,40 @@ class StreamModel:
         self.schema, self.config, self._stage = schema, config, stages
         self.modality = modality_for(config).build(config, schema)
         self._is_keyed = config.learner.enabled and need_keys(config.objectives)
-        self.learner = self._new_learner()
-        self.ensemble = Ensemble(
-            core=self.modality.core,
-            core_name=config.modality.core_name,
-            sizes=ScorerSizes(
-                num_parts=len(self.modality.parts),
-                num_residuals=self.modality.num_residuals,
-                embedding=config.learner.embedding if config.learner.enabled else 0,
-                seed=config.app.seed,
-                block_sizes=self.modality.block_sizes,
-            ),
-            scorers=config.scorers,
-            alerts=config.alerts,
-        )
+        spec = self.modality.spec
+        self._spec = keyed_spec(spec) if self._is_keyed else spec
+        self.learner = new_learner(config, self.modality, self._spec)
+        self.vectors = new_space(config, self.modality)
+        self.ensemble = new_ensemble(config, self.modality, self.vectors.slices)
         self.drift = DriftWatch(config.drift)
         self._results = ResultsBuilder(
             modality=self.modality,
             ensemble=self.ensemble,
             neighbours=config.alerts.neighbours,
             drift=self.drift,
+            opening=lambda: self.vectors.opening,
         )
-        self.keys = KeyTable([*self.modality.per_key(), *self.ensemble.per_key()])
+        self.keys = KeyTable(self.per_key())
         self.time = StreamTime()
         self._statistics_thread = StatisticsThread(enabled=statistics_thread)
         self.open = OpenEpoch()
-        self.num_seen = 0
-        self.num_learnt = 0
-        self.digest = self.migrations = 0
+        self.num_seen = self.num_learnt = self.digest = self.migrations = 0
 
-    def _new_learner(self) -> Learner | AbsentLearner:
-        config = self.config
-        if not config.learner.enabled:
-            return AbsentLearner()
-        return Learner(
-            network=self.modality.network,
-            spec=keyed_spec(self.modality.spec) if self._is_keyed else self.modality.spec,
-            learner=config.learner,
-            learn=config.learn,
-            objectives=config.objectives,
-            replay=config.replay,
-            seed=config.app.seed,
-        )
+    def per_key(self) -> list[KeyColumns]:
+        """The columns that grow with the number of keys, but for the key table's own."""
+        stem = self.vectors.stem
+        of_stem = [] if stem is None else stem.per_key()
+        return [*self.modality.per_key(), *of_stem, *self.ensemble.per_key()]
 
     @property
     def space(self) -> str:
         """Name of the embedding space: instances learn apart, so each has spaces of its own."""
+        return f"{self._prefix}/{self.vectors.name}"
+
+    @property
+    def _prefix(self) -> str:
         migrated = f".{self.migrations}" if self.migrations else ""
-        return f"{self.config.app.instance}{migrated}/{self.learner.space}"
+        return f"{self.config.app.instance}{migrated}"
 
     def judge(self, batch: EventBatch, epoch: int) -> Judged:
         """Score a batch with the frozen state; only the key table has grown afterwards."""
@@ -109,17 +99,18 @@ class StreamModel:
             slot_B, fresh = self.keys.lookup(batch)
             context, rows, advance = self.modality.read(slot_B, batch)
         with self._stage("inputs"):
-            inputs = self.ensemble.reader(self._inputs(rows, batch))
-        inference, measured = self._statistics_thread.run(
-            lambda: self._embed(inputs), lambda: self._measure(slot_B, context)
+            reads = {**self.ensemble.reads(), **self.vectors.reads()}
+            inputs = WindowReader(self._inputs(rows, batch), reads)
+        inference, (measured, reading) = self._statistics_thread.run(
+            lambda: self._embed(inputs), lambda: self._measure(slot_B, context, rows)
         )
         position_B3 = np.stack([batch.partition, batch.offset, batch.index], axis=1)
         with self._stage("calibrate"):
             scored, levels, incidents = self.ensemble.read(
                 measured,
                 inference.residual_BR,
-                inference.embedding_BD,
-                inputs.residuals(),
+                self.vectors.join(inputs, reading, inference.embedding_BD),
+                inputs.found("window"),
                 position_B3.astype(np.int64),
                 batch.event_time,
             )
@@ -128,7 +119,8 @@ class StreamModel:
                 batch, scored, measured, incidents, epoch=epoch, space=self.space
             )
         alerts = AlertStep(levels, incidents, fields, told)
-        return Judged(results, scored, inputs, (advance, measured.advance), alerts, fresh)
+        after = (advance, measured.advance, reading.advance)
+        return Judged(results, scored, inputs, reading.sample, after, alerts, fresh)
 
     def _inputs(self, rows: Any, batch: EventBatch) -> LazyInputs:
         if not self._input_share():
@@ -140,19 +132,29 @@ class StreamModel:
         with self._stage("embed"):
             return self.learner.infer(inputs)
 
-    def _measure(self, slot_B: IntArray, context: Any) -> Measurement[Any]:
+    def _measure(
+        self, slot_B: IntArray, context: Any, rows: Any
+    ) -> tuple[Measurement[Any], StemReading]:
         with self._stage("score"):
-            return self.ensemble.measure(slot_B, context)
+            measured = self.ensemble.measure(slot_B, context)
+        return measured, self.vectors.read(measured, rows)
+
+    def _write(self, context: Any, core: Any, stem: Any) -> None:
+        """Move context, core and stem on to what was read."""
+        self.modality.write(context)
+        self.modality.core.write(core)
+        self.vectors.write(stem)
 
     def advance(self, batch: EventBatch, epoch: int) -> Results:
         """Score a batch, move the context on and keep the rows for the epoch's end."""
         judged = self.judge(batch, epoch)
-        context, core = judged.advance
-        self.modality.write(context)
-        self.modality.core.write(core)
-        self.ensemble.write(judged.alerts)
         pick_B = pick_hash(judged.scored.seen.position_B3, self.config.app.seed, epoch)
-        self.open.add(judged.scored, judged.inputs, pick_B, self._input_share())
+        # Before anything is written: what is sampled is made of what the keys remember now.
+        inputs = Picked(judged.inputs.__getitem__, self._input_share())
+        samples = Picked(judged.sample, self.vectors.sample_share)
+        self.open.add(judged.scored, pick_B, inputs, samples)
+        self._write(*judged.advance)
+        self.ensemble.write(judged.alerts)
         self.open.note(finished(judged.results))
         return judged.results
 
@@ -184,9 +186,8 @@ class StreamModel:
         # Whose rows the epoch does not have goes on without an entry of its own.
         self.ensemble.own.columns["entry"][fresh] = 0
         reading = self.modality.read(slot_B, batch)
-        measured = self.ensemble.measure(slot_B, reading.context)
-        self.modality.write(reading.advance)
-        self.modality.core.write(measured.advance)
+        measured, stem = self._measure(slot_B, reading.context, reading.rows)
+        self._write(reading.advance, measured.advance, stem.advance)
 
     def discard(self, partition: int, from_offset: int) -> None:
         """Forget rows that were never committed, and the keys that only they had."""
@@ -209,15 +210,15 @@ class StreamModel:
         if not len(self.open):
             gone = len(self.keys.release())
             return EpochReport(epoch, 0, keys_evicted=gone, **num_keys(self.keys, self.ensemble))
-        rows, inputs = self.open.rows()
+        rows, inputs, samples = self.open.rows()
         self.time.learn(rows.scored.event_time_B)
         admitted = self.ensemble.admit(rows.scored)
         learn_B = admitted.learn_B
         self.num_learnt += int(learn_B.sum())
         offered_B = learn_B & (rows.pick_B < self._input_share() * decisions.learn_rate)
-        report, num_rebased = self._statistics_thread.run(
+        report, (num_rebased, solution) = self._statistics_thread.run(
             lambda: self.learner.learn(
-                take_inputs(inputs, rows.input_B[offered_B]),
+                take_inputs(of_spec(inputs, self._spec), rows.input_B[offered_B]),
                 rows.scored.event_time_B[offered_B],
                 epoch=epoch,
                 num_events=round(len(learn_B) * decisions.learn_rate),
@@ -225,11 +226,17 @@ class StreamModel:
                 now_s=self.time.now_s,
                 backlog=decisions.backlog,
             ),
-            lambda: self._learn_statistics(rows, inputs, admitted, epoch),
+            lambda: self._learn_statistics(rows, inputs, samples, admitted, epoch),
         )
+        if solution is not None:
+            self.learner.begin_at(self.vectors.block_map())
         losses = upkeep_losses(report, self.learner)
         drifts = self.drift.learn(rows.scored, losses, epoch)
         self.ensemble.past.learn(self.open.finished())
+        opening = self.vectors.settle(solution, self._prefix, trained=self.learner.trained)
+        if opening is not None:
+            self.ensemble.open_space(opening)
+            self.digest = crc32c.crc32c(repr(opening).encode(), self.digest)
         self.open = OpenEpoch()
         self.num_seen += len(learn_B)
         self.keys.settle(rows.scored.slots)
@@ -248,22 +255,29 @@ class StreamModel:
         )
 
     def _learn_statistics(
-        self, rows: OpenRows, inputs: Inputs, admitted: Admitted, epoch: int
-    ) -> int:
-        """Let the scorers and the modality learn; returns how many shifts were accepted."""
+        self, rows: OpenRows, inputs: Inputs, samples: Inputs, admitted: Admitted, epoch: int
+    ) -> tuple[int, Solution | None]:
+        """Let scorers, modality and stem learn: shifts that were accepted, and what was solved."""
         generator = np.random.default_rng([self.config.app.seed, epoch, 2])
         if (share := self.ensemble.window_share) > 0.0:
             sample = take_inputs(inputs, rows.sampled(admitted.learn_B, share))
             admitted = replace(admitted, blocks_NSP=self.modality.blocks(sample))
         num_rebased = self.ensemble.learn(rows.scored, admitted, generator)
         self.modality.learn(rows.scored.seen.measured, admitted.learn_B)
-        return num_rebased
+        solution = self.vectors.learn(
+            rows,
+            samples,
+            admitted.learn_B,
+            num_keys=len(self.keys.slots()),
+            num_shifted=num_rebased,
+            generator=generator,
+        )
+        return num_rebased, solution
 
     def _input_share(self) -> float:
         """Share of an epoch's rows whose inputs are kept: for networks, or a scorer of windows."""
-        if not (self.config.learner.enabled or self.ensemble.window_share > 0.0):
-            return 0.0
-        return min(1.0, FRESH_INPUTS / self.target())
+        is_kept = self.config.learner.enabled or self.ensemble.window_share > 0.0
+        return min(1.0, FRESH_INPUTS / self.target()) if is_kept else 0.0
 
     def _evict(self) -> int:
         """Drop keys beyond `max_keys` or idle longer than `key_ttl`; returns how many."""
@@ -282,6 +296,7 @@ class StreamModel:
             "drift": self.drift.state_dict(),
             "modality": self.modality.state_dict(),
             "learner": self.learner.state_dict(),
+            "vectors": self.vectors.state_dict(),
             "ensemble": self.ensemble.state_dict(),
         }
 
@@ -294,5 +309,6 @@ class StreamModel:
         self.drift.load_state_dict(state.get("drift"))
         self.modality.load_state_dict(state["modality"])
         self.learner.load_state_dict(dict(state["learner"]))
+        self.vectors.load_state_dict(state.get("vectors", {}), self.keys.columns.num_slots)
         self.ensemble.load_state_dict(state["ensemble"])
         self.open = OpenEpoch()

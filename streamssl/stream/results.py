@@ -5,6 +5,7 @@ A = explained events, B = events, P = parts.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -15,6 +16,7 @@ from streamssl.alerts.incident_fields import FieldStep
 from streamssl.alerts.incidents import NONE, IncidentStep
 from streamssl.data.events import EventBatch, FloatArray, IntArray
 from streamssl.data.results import Explanation, Results
+from streamssl.data.spaces import SpaceOpening
 from streamssl.modalities import Modality
 from streamssl.scorers import Measurement
 from streamssl.scorers.ensemble import Ensemble
@@ -31,13 +33,20 @@ class ResultsBuilder:
         ensemble: Judged the events.
         neighbours: Nearest past events named for an anomaly, and incidents for an incident.
         drift: Knows what drifted as the epoch before ended.
+        opening: Says why the present embedding space began.
     """
 
     def __init__(
-        self, *, modality: Modality[Any], ensemble: Ensemble, neighbours: int, drift: DriftWatch
+        self,
+        *,
+        modality: Modality[Any],
+        ensemble: Ensemble,
+        neighbours: int,
+        drift: DriftWatch,
+        opening: Callable[[], SpaceOpening | None],
     ) -> None:
         self._modality, self._ensemble, self._neighbours = modality, ensemble, neighbours
-        self._drift = drift
+        self._drift, self._opening = drift, opening
         self._teller = IncidentTeller(ensemble=ensemble, neighbours=neighbours)
         self._nothing: Explanation | None = None
 
@@ -79,6 +88,7 @@ class ResultsBuilder:
             explanation=explanation,
             embedding_BD=scored.seen.embedding_BD,
             space=space,
+            opening=self._opening(),
             drifts=self._drift.found,
         )
         records, told = self._teller.tell(scored.slots, results)

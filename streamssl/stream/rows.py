@@ -5,6 +5,7 @@ B = events.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -18,7 +19,7 @@ from streamssl.data.inputs import Inputs, LazyInputs, concat_inputs
 from streamssl.data.results import Results
 from streamssl.scorers.scored import AlertStep, Scored
 
-CHUNK_BYTES = 8 * 2**20
+CHUNK_BYTES = 16 * 2**20
 CHUNK_ROWS = 4_096
 UINT64_MAX = float(2**64)
 MOST_RUNS = 64  # of partitions in a piece, up to which cutting costs less than copying
@@ -30,6 +31,7 @@ class Judged(NamedTuple):
     results: Results
     scored: Scored
     inputs: LazyInputs
+    sample: Callable[[IntArray], Inputs]
     advance: Any
     alerts: AlertStep
     fresh_slots: IntArray
@@ -42,11 +44,13 @@ class OpenRows(Columns):
     Attributes:
         pick_B: Hash of the row in [0, 1): small ones are picked for the networks.
         input_B: Which of the kept inputs is the row's, or -1 where it was not picked.
+        sample_B: The same of what is kept for the stem.
     """
 
     scored: Scored
     pick_B: FloatArray
     input_B: IntArray
+    sample_B: IntArray
 
     def sampled(self, learn_B: BoolArray, share: float) -> IntArray:
         """`[N]` kept inputs of a share of the rows that are learned, by their hash."""
@@ -91,33 +95,55 @@ def in_pieces(batch: EventBatch, input_bytes: int) -> list[EventBatch]:
     return [batch.take(slice(begin, begin + rows)) for begin in range(0, len(batch), rows)]
 
 
+class Picked(NamedTuple):
+    """What is to be kept of some rows of a batch.
+
+    Attributes:
+        of: Named arrays of the rows that it is given.
+        share: Of rows, by their hash.
+    """
+
+    of: Callable[[IntArray], Inputs]
+    share: float
+
+
+class Kept:
+    """Named arrays of picked rows, one batch after another."""
+
+    def __init__(self) -> None:
+        self._tables: list[Inputs] = []
+        self._num_rows = 0
+
+    def add(self, pick_B: FloatArray, picked: Picked) -> IntArray:
+        """`[B]` where each row of a batch is kept, -1 where it is not."""
+        rows = np.flatnonzero(pick_B < picked.share)
+        place_B = np.full(len(pick_B), -1, np.int64)
+        place_B[rows] = self._num_rows + np.arange(len(rows))
+        self._tables.append(picked.of(rows))
+        self._num_rows += len(rows)
+        return place_B
+
+    def arrays(self) -> Inputs:
+        """All that was kept, of at least one batch."""
+        return concat_inputs(self._tables)
+
+
 class OpenEpoch:
     """Collects the open epoch's rows; closes with them in (partition, offset, index) order."""
 
     def __init__(self) -> None:
         self._rows: list[OpenRows] = []
-        self._inputs: list[Inputs] = []
-        self._num_inputs = 0
+        self._inputs, self._samples = Kept(), Kept()
         self._finished: list[FinishedIncidents] = []
 
     def __len__(self) -> int:
         """Rows so far."""
         return sum(len(rows.pick_B) for rows in self._rows)
 
-    def add(
-        self,
-        scored: Scored,
-        inputs: LazyInputs,
-        pick_B: FloatArray,
-        share: float,
-    ) -> None:
-        """Keep scored rows, and the inputs of those picked with probability `share`."""
-        picked = np.flatnonzero(pick_B < share)
-        input_B = np.full(len(pick_B), -1, np.int64)
-        input_B[picked] = self._num_inputs + np.arange(len(picked))
-        self._rows.append(OpenRows(scored, pick_B, input_B))
-        self._inputs.append(inputs[picked])
-        self._num_inputs += len(picked)
+    def add(self, scored: Scored, pick_B: FloatArray, inputs: Picked, samples: Picked) -> None:
+        """Keep scored rows, and the inputs and samples of those that are picked."""
+        input_B, sample_B = self._inputs.add(pick_B, inputs), self._samples.add(pick_B, samples)
+        self._rows.append(OpenRows(scored, pick_B, input_B, sample_B))
 
     def note(self, finished: FinishedIncidents | None) -> None:
         """Keep incidents that ended, if any."""
@@ -142,13 +168,13 @@ class OpenEpoch:
             for rows in self._rows
         ]
 
-    def rows(self) -> tuple[OpenRows, Inputs]:
-        """All rows (at least one) in order, with the kept inputs that `input_B` points into."""
+    def rows(self) -> tuple[OpenRows, Inputs, Inputs]:
+        """All rows (at least one) in order; inputs and samples, which they point into."""
         rows = OpenRows.concat(_by_partition(self._rows))
         order = np.lexsort(rows.scored.seen.position_B3.T[::-1])
         if (np.diff(order) != 1).any():
             rows = rows.take(order)
-        return rows, concat_inputs(self._inputs)
+        return rows, self._inputs.arrays(), self._samples.arrays()
 
 
 def _by_partition(pieces: list[OpenRows]) -> list[OpenRows]:

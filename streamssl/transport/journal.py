@@ -13,6 +13,7 @@ import msgspec
 from streamssl.data.drift import Drift
 from streamssl.data.events import Range, Schema
 from streamssl.data.results import Decisions
+from streamssl.data.spaces import SpaceOpening
 
 POISON = -2
 # How a change begins that says that another state goes on: one of other channels.
@@ -39,6 +40,8 @@ class JournalRecord(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=Tru
         texts: Names of its text columns, in the same record.
         space: Name of the embedding space that this transaction announces, None where it
             announces none.
+        opening: Why that space began, and what carries vectors over to it; None where that is
+            not known, and in records of before it was noted.
         drifts: What drifted as the epoch before ended, which this transaction announces.
         state_crc32c: CRC of the state that scored this transaction.
         environment: Hash of configuration, build and thread count.
@@ -59,6 +62,7 @@ class JournalRecord(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=Tru
     fields: list[str] | None = None
     texts: list[str] = []
     space: str | None = None
+    opening: SpaceOpening | None = None
     drifts: list[Drift] = []
     state_crc32c: int = 0
     environment: str = ""
@@ -78,6 +82,7 @@ class JournalRecord(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=Tru
             tails={p: t for p, t in self.tails.items() if p not in gone},
             dead_letters=[d for d in self.dead_letters if d[0] not in gone],
             space=self.space if ranges else None,
+            opening=self.opening if ranges else None,
             drifts=self.drifts if ranges else [],
             changes=[change for change in self.changes if not change.startswith(missed)],
         )

@@ -18,8 +18,7 @@ from streamssl.alerts.incident_story import (
     Events,
     IncidentStories,
 )
-from streamssl.alerts.incident_sums import Blame, IncidentSums, incident_columns, shares_of
-from streamssl.alerts.incident_sums import vectors_of as unit_vectors
+from streamssl.alerts.incident_sums import Blame, IncidentSums, shares_of, vectors_of
 from streamssl.alerts.incidents import (
     ACCEPTED,
     END,
@@ -84,7 +83,7 @@ def walked(seed: int, num_rows: int) -> Batch:
 
 def told(batch: Batch, cuts: list[int], spaces: tuple[str, ...] = ("s",)) -> dict[int, Line]:
     """What is told of a batch that is read and written in pieces, by row."""
-    stories, sums = IncidentStories(), IncidentSums(num_parts=PARTS, embedding=SIZE)
+    stories, sums = IncidentStories(), IncidentSums(num_parts=PARTS, columns=slice(0, SIZE))
     for layer in (stories, sums):
         layer.columns.ensure(NUM_KEYS)
     found: dict[int, Line] = {}
@@ -99,7 +98,7 @@ def told(batch: Batch, cuts: list[int], spaces: tuple[str, ...] = ("s",)) -> dic
         stories.write(story_step)
         sums.write(sum_step)
         columns = (lines.kind_I, lines.counts_IX, lines.numbers_IX, shares_of(up_to))
-        vectors = [None if np.isnan(v).any() else v.tolist() for v in unit_vectors(up_to)]
+        vectors = [None if np.isnan(v).any() else v.tolist() for v in vectors_of(up_to)]
         rows = zip(*(column.tolist() for column in columns), vectors, strict=True)
         found |= {done + int(row): line for row, line in zip(lines.row_I, rows, strict=True)}
         done, turn = done + len(piece.slot_B), turn + 1
@@ -146,10 +145,9 @@ class Rules:
         start_s, last_s, peak_s = times
         shares = batch.shares_BP[odd].mean(0).tolist() if odd else [0.0] * PARTS
         mean = batch.embedding_BD[rows].astype(np.float64).mean(0)
-        unit: list[float] = (mean / np.linalg.norm(mean)).tolist()
         numbers = [float(x) for x in (start_s, last_s, events.p_B[peak], peak_s)]
         counts = [len(rows), len(odd), max(severities, default=0)]
-        return kind, counts, numbers, shares, unit if len(rows) >= 8 else None
+        return kind, counts, numbers, shares, mean.tolist() if len(rows) >= 8 else None
 
 
 @settings(deadline=None, max_examples=40)
@@ -211,14 +209,8 @@ def test_a_vector_is_of_one_space() -> None:
     assert found[7] == plain[7]
     assert found[23][:4] == plain[23][:4]
     newest = batch.embedding_BD[16:].mean(0)
-    np.testing.assert_allclose(found[23][4] or [], newest / np.linalg.norm(newest), atol=1e-5)
+    np.testing.assert_allclose(found[23][4] or [], newest, atol=1e-5)
     assert told(batch, [17, 7], spaces=("a", "b"))[23][4] is None
-
-
-def test_incidents_are_told_apart_by_all_columns() -> None:
-    """One function says which columns of an embedding count."""
-    assert [*range(64)[incident_columns(64)]] == [*range(64)]
-    assert IncidentSums(num_parts=1, embedding=0).num_columns == 0
 
 
 def test_what_is_held_goes_on_after_a_restart() -> None:
@@ -226,8 +218,14 @@ def test_what_is_held_goes_on_after_a_restart() -> None:
     num = 20
     batch = made([1] * num, [START, *[ONGOING] * (num - 2), END], [True] * num)
     first, rest = batch.take(slice(0, 12)), batch.take(slice(12, num))
-    layers: tuple[Any, ...] = IncidentStories(), IncidentSums(num_parts=PARTS, embedding=SIZE)
-    again: tuple[Any, ...] = IncidentStories(), IncidentSums(num_parts=PARTS, embedding=SIZE)
+    layers: tuple[Any, ...] = (
+        IncidentStories(),
+        IncidentSums(num_parts=PARTS, columns=slice(0, SIZE)),
+    )
+    again: tuple[Any, ...] = (
+        IncidentStories(),
+        IncidentSums(num_parts=PARTS, columns=slice(0, SIZE)),
+    )
     for piece in (first, rest):
         stories, sums = layers
         for layer in layers:
@@ -244,4 +242,4 @@ def test_what_is_held_goes_on_after_a_restart() -> None:
     whole = told(batch, [num])[num - 1]
     assert (lines.counts_IX[-1].tolist(), lines.numbers_IX[-1].tolist()) == whole[1:3]
     assert shares_of(up_to)[-1].tolist() == whole[3]
-    assert unit_vectors(up_to)[-1].tolist() == whole[4]
+    assert vectors_of(up_to)[-1].tolist() == whole[4]

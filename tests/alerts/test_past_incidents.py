@@ -35,7 +35,7 @@ def incidents(names: list[str], seed: int = 0, space: str = "s") -> IncidentTabl
 
 def past(table: IncidentTable, capacity: int = 100) -> PastIncidents:
     """A store that holds the incidents."""
-    store = PastIncidents(num_parts=len(PARTS), num_columns=SIZE, capacity=capacity)
+    store = PastIncidents(num_parts=len(PARTS), columns=slice(0, SIZE), capacity=capacity)
     store.learn(table)
     return store
 
@@ -112,7 +112,7 @@ def test_the_oldest_go(capacity: int, kept: list[str]) -> None:
 def test_a_state_is_taken_over_as_far_as_it_fits(capacity: int) -> None:
     """The newest, under a smaller capacity; the same answers under the same one."""
     store = past(incidents(["a", "b", "c"]))
-    again = PastIncidents(num_parts=len(PARTS), num_columns=SIZE, capacity=capacity)
+    again = PastIncidents(num_parts=len(PARTS), columns=slice(0, SIZE), capacity=capacity)
     again.load_state_dict(store.state_dict())
     assert again.table.incident_id == ["a", "b", "c"][max(3 - capacity, 0) :]
     if capacity == 10:
@@ -122,14 +122,14 @@ def test_a_state_is_taken_over_as_far_as_it_fits(capacity: int) -> None:
 
 def test_a_state_of_other_columns_is_refused() -> None:
     """The error names the array and both shapes."""
-    other = PastIncidents(num_parts=len(PARTS), num_columns=SIZE + 1)
+    other = PastIncidents(num_parts=len(PARTS), columns=slice(0, SIZE + 1))
     with pytest.raises(ValueError, match=r"vector_MV.*\(5,\), not \(6,\)"):
         other.load_state_dict(past(incidents(["a"])).state_dict())
 
 
 def test_without_networks_there_is_nothing_to_compare() -> None:
     """Vectors of no column: incidents are remembered, and have no neighbours."""
-    store = PastIncidents(num_parts=len(PARTS), num_columns=0)
+    store = PastIncidents(num_parts=len(PARTS), columns=slice(0, 0))
     table = replace(incidents(["a"]), vector_MV=np.zeros((1, 0), np.float32))
     store.learn(table)
     assert store.table.incident_id == ["a"]

@@ -10,6 +10,7 @@ import numpy as np
 
 from streamssl.data.events import EventBatch, Schema
 from streamssl.data.results import Decisions, EpochReport, Results, Spread
+from streamssl.data.spaces import Slice, SliceMap, SpaceOpening
 from streamssl.telemetry.stages import Stages
 from tests.made_results import made_results
 
@@ -17,6 +18,15 @@ Key = tuple[int, str]
 
 # The first epoch whose embeddings lie in their final space.
 FIRST_FINAL_EPOCH = 4
+OPENING = SpaceOpening(
+    space="0/space-1",
+    previous=None,
+    reason="doubling",
+    slices=(Slice("state", 0, 1), Slice("network", 1, 2)),
+    maps=(SliceMap("state", ((0.5,),), (-1.25,)),),
+    anchor_cosine=0.96875,
+    anchor_cosine_unmapped=0.123457,
+)
 
 
 class FakeLearner:
@@ -140,7 +150,7 @@ def _rows(batch: EventBatch) -> list[tuple[int, int, int, str, float]]:
 
 
 def _results(batch: EventBatch, epoch: int, raw: Any, weight: float) -> Results:
-    num, anomaly = len(batch), raw > 3.0
+    num, anomaly, is_final = len(batch), raw > 3.0, epoch >= FIRST_FINAL_EPOCH
     return made_results(
         batch,
         epoch=epoch,
@@ -152,5 +162,6 @@ def _results(batch: EventBatch, epoch: int, raw: Any, weight: float) -> Results:
         incident_state=np.where(anomaly, 1, 0),
         raw_scores={"fake": raw},
         embedding_BD=np.full((num, 2), weight, np.float32),
-        space="0/provisional" if epoch < FIRST_FINAL_EPOCH else "0/space-1",
+        space=OPENING.space if is_final else "0/provisional",
+        opening=OPENING if is_final else None,
     )

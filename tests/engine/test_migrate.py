@@ -131,7 +131,10 @@ def test_a_migrated_state_goes_on_and_the_journal_says_so(world: ChannelWorld) -
     assert world.learners[0].schema == Schema(("a", "c", "x"))
     values = [json.loads(m.value or b"") for m in world.broker.records("streamssl.spaces")]
     assert [v["space"] for v in values][-2:] == ["0.1/provisional", "0.1/space-1"]
-    assert values[-2]["reason"] == "channels were changed"
+    assert [v["reason"] for v in values][-2:] == ["channels were changed", "warm-up"]
+    assert values[-1]["previous"] == "0.1/provisional"
+    size = world.config().learner.embedding
+    assert values[-1]["slices"] == [{"name": "network", "begin": 0, "end": size}]
 
 
 def test_a_migration_is_told_at_every_start_until_a_later_checkpoint(world: ChannelWorld) -> None:

@@ -21,7 +21,9 @@ from streamssl.data.events import EventBatch, Schema
 from streamssl.data.results import EpochReport, Results
 from streamssl.host.base import Closed
 from streamssl.host.frames import receive, send
+from streamssl.host.openings import OpeningReader, packed
 from streamssl.host.process import closed_of
+from tests.engine.fake_learner import OPENING
 from tests.made_results import made_results
 
 PLAIN = st.none() | st.booleans() | st.integers(-(2**63), 2**63) | st.floats(allow_nan=False)
@@ -126,6 +128,16 @@ def test_drifts_arrive_as_such() -> None:
     assert all(isinstance(drift, Drift) for drift in found.drifts)
     closed = Closed(EpochReport(7, 32, gradient_norm=1.5, losses={"moco": 2.0}, drifts=drifts), 99)
     assert closed_of(through(closed)[0]) == closed
+
+
+def test_openings_arrive_and_are_read_once() -> None:
+    """Maps to the last bit; what is said again is the same object, until another is said."""
+    other = OPENING._replace(space="0/space-2", anchor_cosine=None)
+    reader, sent = OpeningReader(), [None, OPENING, OPENING, other, None]
+    found = [reader.read(value) for value in through(*map(packed, sent))]
+    assert found == sent
+    assert found[1] is found[2]
+    assert isinstance(found[1], type(OPENING))
 
 
 def vars_of(results: Results) -> dict[str, Any]:

@@ -78,7 +78,7 @@ def test_a_host_gives_what_the_learner_gives(host: Host) -> None:
             assert found.explanation.expected.fields == expected.explanation.expected.fields
             assert found.incident_id == expected.incident_id
             assert found.explanation.neighbours == expected.explanation.neighbours
-            assert found.space == expected.space
+            assert (found.space, found.opening) == (expected.space, expected.opening)
         closing = host.close_epoch(Decisions("count"))
         report = learner.close_epoch(Decisions("count"))
         closed = closing.result()

@@ -22,13 +22,13 @@ def test_a_burst_in_slices_then_upkeep() -> None:
     assert steps == [0, 5, 5, 2, 1, 2, 1, 2, 1, 2]
 
 
-def test_space_is_provisional_until_the_burst_is_over() -> None:
-    """The embedding space gets its name when the first burst is done, and keeps it."""
-    learner, spaces = make_learner(), []
+def test_it_is_trained_once_the_burst_is_over() -> None:
+    """The first burst takes some epochs."""
+    learner, trained = make_learner(), []
     for epoch in range(1, 7):
-        spaces.append(learner.space)
+        trained.append(learner.trained)
         close_epoch(learner, epoch)
-    assert spaces == ["provisional"] * 4 + ["space-1"] * 2
+    assert trained == [False] * 4 + [True] * 2
 
 
 def test_training_lowers_the_losses() -> None:
@@ -185,7 +185,7 @@ def test_resume_at_any_epoch_is_bit_identical(stop: int) -> None:
     for epoch in range(stop + 1, 8):
         close_epoch(second, epoch)
     assert second.weights_digest() == whole.weights_digest()
-    assert second.space == whole.space
+    assert second.trained == whole.trained
     assert_same(second.state_dict(), whole.state_dict())
 
 

@@ -20,6 +20,7 @@ def rows(seed: int = 0, scale: float = 4.0) -> tuple[Float32Array, Float32Array]
     """Residuals and standardised rows."""
     generator = np.random.default_rng(seed)
     u_BC, z_BC = generator.normal(0.0, scale, (2, NUM_EVENTS, NUM_CHANNELS)).astype(np.float32)
+    np.clip(u_BC, -15.0, 15.0, out=u_BC)
     z_BC[40:70, 1] = z_BC[40, 1]
     return u_BC, z_BC
 
@@ -40,7 +41,6 @@ def read(slot_B: IntArray, u_BC: Float32Array, z_BC: Float32Array, cut: list[int
 
 def one_by_one(u_BC: FloatArray, z_BC: FloatArray) -> FloatArray:
     """The same of one key by the recurrences of FINDINGS, row by row, in float64."""
-    u_BC = u_BC.clip(-15.0, 15.0)
     spans = {"u": 8, "s": 16, "v": 32, "j": 16, "p": 16, "d": 16, "f": 16, "b": 16, "q": 8, "e": 16}
     held = {name: np.zeros(u_BC.shape[1]) for name in spans}
     before_u = before_z = np.zeros(u_BC.shape[1])

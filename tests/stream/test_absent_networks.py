@@ -34,6 +34,7 @@ def test_scores_are_those_of_the_statistics() -> None:
     assert one.anomaly.any()
     assert one.embedding_BD.shape == (len(BATCH), 0)
     assert one.space.endswith("/none")
+    assert one.opening is None
     assert set(one.raw_scores) == {"gaussian", "window"}
 
 

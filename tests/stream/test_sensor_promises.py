@@ -63,7 +63,7 @@ def test_odd_shapes(num_channels: int, num_keys: int) -> None:
     results = small_learner().process(batch)
     assert np.isfinite(results.raw).all()
     assert ((results.p_value > 0) & (results.p_value <= 1)).all()
-    assert results.embedding_BD.shape == (200, 4)
+    assert results.embedding_BD.shape == (200, 64 + 4)
 
 
 def test_constant_and_missing_channels() -> None:

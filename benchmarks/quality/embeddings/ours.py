@@ -54,7 +54,7 @@ class OurVectors:
             anchors.look(learner, stop)
         values_BD = np.concatenate(found)
         values_TKD = values_BD.reshape(-1, len(fleet.keys), values_BD.shape[1])
-        return Vectors(self.name, values_TKD), anchors.tallies
+        return Vectors(self.name, values_TKD, learner.slices), anchors.tallies
 
 
 class Anchors:

@@ -23,8 +23,15 @@ class LearnerConfig(Section):
         description="Encoder of sensor windows: `summary` of means over blocks, or another over "
         "whole windows (docs/palette.md).",
     )
-    embedding: int = Field(64, ge=2, le=4096, description="Size D of the embedding.")
-    hidden: int = Field(128, ge=2, le=8192, description="Width of the hidden layers.")
+    stem: bool = Field(
+        True,
+        description="Closed-form slices of the embedding, solved from sums: `state`, `character` "
+        "and `fault` of sensor streams.",
+    )
+    embedding: int = Field(
+        32, ge=2, le=4096, description="Size of the networks' slice of the embedding."
+    )
+    hidden: int = Field(64, ge=2, le=8192, description="Width of the hidden layers.")
     projection: int = Field(64, ge=2, le=4096, description="Size of the projected views.")
     momentum: Ratio = Field(0.99, description="Momentum of the teacher (1 = never moves).")
     learning_rate: float = Field(3e-3, gt=0.0, description="Peak of the burst's one-cycle.")

@@ -60,7 +60,7 @@ class SampleTable:
     def take(self, places: IntArray) -> tuple[Inputs, FloatArray]:
         """Inputs and event times at places, of the types of the spec."""
         inputs = {
-            name: held[places].astype(self._spec.arrays[name][1])
+            name: _widened(held[places], self._spec.arrays[name][1])
             for name, held in self._inputs.items()
         }
         return inputs, self._event_time[places]
@@ -95,8 +95,16 @@ def _held(dtype: Any) -> np.dtype[Any]:
     return np.dtype(np.float16 if np.dtype(dtype) == np.float32 else dtype)
 
 
+# torch converts to and from half precision several times as fast as NumPy.
+
+
 def _halved(rows: Any, dtype: np.dtype[Any]) -> Any:
-    # torch converts to half precision several times as fast as NumPy.
     if rows.dtype == dtype:
         return rows
     return torch.from_numpy(np.ascontiguousarray(rows)).half().numpy()
+
+
+def _widened(rows: Any, dtype: Any) -> Any:
+    if rows.dtype == dtype:
+        return rows
+    return torch.from_numpy(rows).float().numpy()

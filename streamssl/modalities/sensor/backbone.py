@@ -47,6 +47,9 @@ class Backbone(nn.Module, ABC):
         """The stem `[B, S, C]` of each window."""
         return x_BTC
 
+    def begin_at(self, weight_FD: Tensor, bias_D: Tensor) -> None:
+        """Begin at a linear map of the stem; by default there is no linear path to begin with."""
+
     @abstractmethod
     def forward(self, stem_BSC: Tensor) -> Tensor:
         """The embedding `[B, D]` of each stem."""

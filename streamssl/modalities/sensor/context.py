@@ -7,17 +7,19 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
+from streamssl.arithmetic.missing import has_missing, missing_to_zero
 from streamssl.arithmetic.scan import BLOCK, EmaScan
 from streamssl.arithmetic.tiles import Floats
 from streamssl.data.events import Float32Array, FloatArray, IntArray
 from streamssl.data.keys import KeyColumns, Runs
 from streamssl.modalities.sensor.features import Features
-from streamssl.modalities.sensor.leaky import LeakyUnits
+from streamssl.modalities.sensor.leaky import SQUASH, LeakyUnits
 from streamssl.modalities.sensor.normaliser import YOUNG_BOUND, Normaliser
 from streamssl.modalities.sensor.origins import Origins, OriginsOfBatch
 
@@ -46,7 +48,7 @@ class Advance(NamedTuple):
     memory: Memory
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class History:
     """A batch's rows, those of each key behind its last ones of before.
 
@@ -63,15 +65,15 @@ class History:
     center_KC: FloatArray
     scale_KC: FloatArray
 
-    def standardised(self, bound: float) -> Float32Array:
-        """`[L, C]` clip((x - m) / s, +-bound) by the key's statistics; 0 where never seen."""
+    @cached_property
+    def standardised(self) -> Float32Array:
+        """`[L, C]` clip((x - m) / s, +-5) by the key's statistics; 0 where never seen."""
         with np.errstate(over="ignore"):  # What float32 cannot hold is beyond the bound, too.
             factor_KC = (1.0 / self.scale_KC).astype(np.float32)
             z_LC = self.rows_LC - self._repeated(self.center_KC.astype(np.float32))
             z_LC *= self._repeated(factor_KC)
-            if np.isnan(z_LC.sum()):
-                np.nan_to_num(z_LC, copy=False, nan=0.0)
-        return np.clip(z_LC, -bound, bound, out=z_LC)
+            missing_to_zero(z_LC)
+        return np.clip(z_LC, -SQUASH, SQUASH, out=z_LC)
 
     def _repeated(self, values_KC: Float32Array) -> Float32Array:
         return np.repeat(values_KC, self.counts_K, axis=0)
@@ -244,7 +246,7 @@ def extend(runs: Runs, values_BC: FloatArray, window_KTC: Floats) -> tuple[Float
     extended = np.empty((num_rows + num_keys * steps, num_channels), window_KTC.dtype)
     extended[begin_K[:, None] + np.arange(steps)] = window_KTC
     extended[place_sorted] = runs.sorted(values_BC)
-    if np.isnan(values_BC).any():
+    if has_missing(values_BC):
         extended = _carry_forward(extended, begin_K + steps - 1, place_sorted)
     place_B = np.empty_like(place_sorted)
     place_B[runs.order] = place_sorted

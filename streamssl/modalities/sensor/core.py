@@ -110,6 +110,7 @@ class SensorCore(Core[SensorMeasured]):
             scale_BC=context.scale_BC,
             values_BC=context.values_BC,
             jump_BC=self.jumps.read(context.slot_B, context.recent_BNC),
+            residual_BC=np.zeros(context.values_BC.shape, np.float32),
             innovation_B=np.zeros(len(context)),
             channel_B=np.zeros(len(context), np.int64),
             signals=signals,
@@ -125,6 +126,7 @@ class SensorCore(Core[SensorMeasured]):
                 size_BF = bank.standing_out(entry_B, gradient_BF)
                 measured.top_B[:] = self._top_channels(gradient_BF, size_BF, entry_B)
                 size_BC = self.gaussians.newest(size_BF, entry_B)
+                measured.residual_BC[:] = self.gaussians.residuals(size_BC, gradient_BF, measured)
                 measured.channel_B[:] = size_BC.argmax(1)
                 measured.innovation_B[:] = size_BC.max(1)
             else:
@@ -252,8 +254,8 @@ class SensorCore(Core[SensorMeasured]):
         x_BF = self.gaussians.features(rows, entry_B == 0)
         ones_B = np.ones(int(learn_B.sum()))
         for kind in EVIDENCE[:3]:
-            bank, admitted_BF = self.gaussians[kind], x_BF[kind][learn_B]
-            bank.learn(entry_B[learn_B], admitted_BF, ones_B, refresh=refresh)
+            admitted_BF = x_BF[kind].compress(learn_B, axis=0)
+            self.gaussians[kind].learn(entry_B[learn_B], admitted_BF, ones_B, refresh=refresh)
         self.gaussians["student"].learn(entry_B, x_BF["student"], weight_B, refresh=refresh)
 
     def _student_weights(self, measured: SensorMeasured) -> FloatArray:

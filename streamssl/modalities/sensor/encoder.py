@@ -87,6 +87,18 @@ class WindowEncoder(Backbone):
         self.output = Linear(hidden, embedding)
         self.linear = Linear(features, embedding, bias=False)
 
+    @torch.no_grad()
+    def begin_at(self, weight_FD: Tensor, bias_D: Tensor) -> None:
+        """Let the first D dimensions begin as a linear map of the summary: the rest is learned.
+
+        A channel mix looks at other numbers than the map: where there is one nothing is changed.
+        """
+        if self.mix is not None or len(weight_FD) != self.linear.in_features:
+            return
+        size = min(weight_FD.shape[1], self.linear.out_features)
+        self.linear.weight[:size] = weight_FD.T[:size]
+        self.output.weight[:size], self.output.bias[:size] = 0.0, bias_D[:size]
+
     @classmethod
     def blocks(cls, window: int, num_channels: int) -> list[int]:
         """Rows of each summary row, oldest first."""

@@ -15,11 +15,10 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from streamssl.arithmetic.scan import BLOCK, EmaScan
-from streamssl.data.events import Float32Array, FloatArray, IntArray
+from streamssl.data.events import Float32Array, IntArray
 from streamssl.data.keys import KeyColumns, Runs
 
 # docs/research-log.md, "Constants of the arithmetic"
-FARTHEST_RESIDUAL = 15.0
 FARTHEST_PRODUCT = 30.0
 LARGEST_ENERGY = 225.0
 STRONG = 6.0  # deviations from which a residual is one by itself
@@ -42,16 +41,16 @@ class FaultAdvance(NamedTuple):
 class _Averages:
     """`[B, C]` moving averages of each channel, by what they are of."""
 
-    residual: FloatArray
-    size: FloatArray
-    slow_residual: FloatArray
-    jump: FloatArray
-    echo: FloatArray
-    change: FloatArray
-    still: FloatArray
-    strong: FloatArray
-    short_energy: FloatArray
-    energy: FloatArray
+    residual: Float32Array
+    size: Float32Array
+    slow_residual: Float32Array
+    jump: Float32Array
+    echo: Float32Array
+    change: Float32Array
+    still: Float32Array
+    strong: Float32Array
+    short_energy: Float32Array
+    energy: Float32Array
 
 
 class FaultFeatures:
@@ -67,9 +66,9 @@ class FaultFeatures:
     def __init__(self, *, num_channels: int) -> None:
         self.num_features = 2 * num_channels + 2 * NUM_DESCRIPTORS + 1
         rate_S = [2.0 / (span + 1.0) for span in SPANS]
-        self._scan = EmaScan(np.repeat(rate_S, num_channels))
+        self._scan = EmaScan(np.repeat(rate_S, num_channels), np.float32)
         row = ((num_channels,), np.float32, 0.0)
-        averages = ((len(SPANS) * num_channels,), np.float64, 0.0)
+        averages = ((len(SPANS) * num_channels,), np.float32, 0.0)
         self.columns = KeyColumns(residual=row, z=row, averages=averages)
 
     def read(
@@ -80,15 +79,16 @@ class FaultFeatures:
         Args:
             runs: How the rows fall to keys.
             age_K: Events of the keys before the batch.
-            residual_BC: How far each channel is from what all else says, in deviations, signed.
+            residual_BC: How far each channel is from what all else says, in deviations, signed,
+                bounded.
             z_BC: The rows, standardised, 0 where never seen.
         """
         held = self.columns.rows(runs.slots)
-        u_BC = np.clip(residual_BC, -FARTHEST_RESIDUAL, FARTHEST_RESIDUAL)
-        before_BC, last_KC = _before(runs, u_BC, held["residual"])
+        before_BC, last_KC = _before(runs, residual_BC, held["residual"])
         past_BC, last_z_KC = _before(runs, z_BC, held["z"])
-        values_BX = _averaged(u_BC, before_BC, np.abs(z_BC - past_BC))
-        average_BX, sum_KX = self._scan.run(runs, held["averages"], age_K % BLOCK, values_BX)
+        values_BX = _averaged(residual_BC, before_BC, np.abs(z_BC - past_BC))
+        held_KX: Float32Array = held["averages"]
+        average_BX, sum_KX = self._scan.run(runs, held_KX, age_K % BLOCK, values_BX)
         averages = _Averages(*np.split(average_BX, len(SPANS), axis=1))
         after = {"residual": last_KC, "z": last_z_KC, "averages": sum_KX}
         return _features(averages, z_BC), FaultAdvance(runs.slots, after)
@@ -119,22 +119,20 @@ def _before(
     return before_BC, sorted_SC[runs.starts + runs.counts - 1]
 
 
-def _averaged(u_BC: Float32Array, before_BC: Float32Array, change_BC: Float32Array) -> FloatArray:
+def _averaged(u_BC: Float32Array, before_BC: Float32Array, change_BC: Float32Array) -> Float32Array:
     """`[B, 10 C]` what moving averages are taken of, in the order of `_Averages`."""
-    size_BC, energy_BC = np.abs(u_BC), np.square(u_BC)
-    parts = (
-        u_BC,
-        size_BC,
-        u_BC,
-        np.abs(u_BC - before_BC),
-        np.clip(u_BC * before_BC, -FARTHEST_PRODUCT, FARTHEST_PRODUCT),
-        change_BC,
-        change_BC < STILL,
-        size_BC > STRONG,
-        np.minimum(energy_BC, STRONG_ENERGY),
-        np.minimum(energy_BC, LARGEST_ENERGY),
-    )
-    return np.concatenate([part.astype(np.float64) for part in parts], axis=1)
+    found_BSC = np.empty((len(u_BC), len(SPANS), u_BC.shape[1]), np.float32)
+    u, size, slow, jump, echo, change, still, strong, short, energy = found_BSC.swapaxes(0, 1)
+    u[:] = slow[:] = u_BC
+    np.abs(u_BC, out=size)
+    np.abs(np.subtract(u_BC, before_BC, out=jump), out=jump)
+    np.clip(np.multiply(u_BC, before_BC, out=echo), -FARTHEST_PRODUCT, FARTHEST_PRODUCT, out=echo)
+    change[:] = change_BC
+    np.less(change_BC, STILL, out=still)
+    np.greater(size, STRONG, out=strong)
+    np.minimum(np.square(u_BC, out=energy), LARGEST_ENERGY, out=energy)
+    np.minimum(energy, STRONG_ENERGY, out=short)
+    return found_BSC.reshape(len(u_BC), len(SPANS) * u_BC.shape[1])
 
 
 def _features(averages: _Averages, z_BC: Float32Array) -> Float32Array:
@@ -148,13 +146,14 @@ def _features(averages: _Averages, z_BC: Float32Array) -> Float32Array:
         averages.still,
         averages.strong,
         np.abs(z_BC),
-        averages.short_energy / NUM_DESCRIPTORS,
+        averages.short_energy / np.float32(NUM_DESCRIPTORS),
     )
-    energy_BC = averages.energy + LEAST_ENERGY
-    share_BC = energy_BC**2
+    energy_BC = averages.energy + np.float32(LEAST_ENERGY)
+    share_BC = np.square(energy_BC)
     share_BC /= share_BC.sum(1, keepdims=True)
-    where_BP = np.stack([(part * share_BC).sum(1) for part in descriptors], axis=1)
-    all_BP = np.stack([part.mean(1) for part in descriptors], axis=1)
-    alone_B1 = np.square(share_BC).sum(1, keepdims=True)
-    parts = (averages.residual, averages.size, where_BP, all_BP, alone_B1)
-    return np.concatenate(parts, axis=1).astype(np.float32)
+    size = np.float32(max(z_BC.shape[1], 1))
+    where_PB = [np.einsum("bc,bc->b", part, share_BC) for part in descriptors]
+    all_PB = [np.einsum("bc->b", part) / size for part in descriptors]
+    alone_B = np.einsum("bc,bc->b", share_BC, share_BC)
+    told_BX = np.stack([*where_PB, *all_PB, alone_B], axis=1)
+    return np.concatenate([averages.residual, averages.size, told_BX], axis=1)

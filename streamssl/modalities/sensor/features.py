@@ -17,6 +17,7 @@ from streamssl.scorers.base import Measured
 # docs/research-log.md, "Constants of the arithmetic"
 SMALLEST_SIGNAL = 0.5  # deviations under which all are the same
 FAR_OFF = 6.0  # deviations at which a reading stands out by itself
+FARTHEST_RESIDUAL = 15.0  # deviations
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +76,8 @@ class SensorMeasured(Measured):
         center_BC, scale_BC: The key's statistics at that time.
         values_BC: The values as they came, about their origins, NaN = missing.
         jump_BC: Changes of the channels since the row before, in usual changes.
+        residual_BC: How far each channel is from what all else says, in deviations and signed,
+            within +-15; 0 where too little is known.
         innovation_B, channel_B: How far the channel that stands out the most is from what all
             else says, in deviations; and which it is.
         signals: Of the levels.
@@ -89,6 +92,7 @@ class SensorMeasured(Measured):
     scale_BC: FloatArray
     values_BC: FloatArray
     jump_BC: Float32Array
+    residual_BC: Float32Array
     innovation_B: FloatArray
     channel_B: IntArray
     signals: Signals

@@ -12,7 +12,7 @@ import numpy as np
 
 from streamssl.arithmetic.tiles import tile_rows
 from streamssl.data.events import BoolArray, Float32Array, FloatArray, IntArray
-from streamssl.modalities.sensor.features import SensorMeasured
+from streamssl.modalities.sensor.features import FARTHEST_RESIDUAL, SensorMeasured
 from streamssl.modalities.sensor.vectors import ChannelVector, num_lags, num_last
 from streamssl.scorers.base import FITTED_ROWS
 from streamssl.scorers.gaussian_bank import Distances, GaussianBank
@@ -101,6 +101,25 @@ class SensorGaussians:
             return np.zeros((len(entry_B), vector.num_channels), np.float32)
         fitted_B1 = self.banks["lagged"].fitted(FITTED_ROWS)[entry_B, None]
         return size_BF[:, -vector.num_channels :] * fitted_B1
+
+    def residuals(
+        self, size_BC: Float32Array, gradient_BF: Float32Array, measured: SensorMeasured
+    ) -> Float32Array:
+        """`[B, C]` how far the newest values stand out, signed, within +-15 deviations.
+
+        Where vectors are projected, how far they are from their own means.
+
+        Args:
+            size_BC: As `newest` gave it.
+            gradient_BF: Of the lagged distances.
+            measured: The rows.
+        """
+        if not self.vectors["lagged"].projected:
+            signed_BC = np.copysign(size_BC, gradient_BF[:, -size_BC.shape[1] :])
+        else:
+            fitted_B1 = self.banks["lagged"].fitted(FITTED_ROWS)[measured.entry_B, None]
+            signed_BC = (measured.standardised() * fitted_B1).astype(np.float32)
+        return np.clip(signed_BC, -FARTHEST_RESIDUAL, FARTHEST_RESIDUAL, out=signed_BC)
 
     def projection(self, kind: str) -> Float32Array | None:
         """`[X, F]` the projection that a kind's vector goes through, None for none."""

@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from streamssl.arithmetic.missing import missing_to_zero
 from streamssl.arithmetic.moments import learning_rate
 from streamssl.data.events import Float32Array, FloatArray, IntArray
 from streamssl.data.keys import KeyColumns, Runs, of_rows
@@ -51,8 +52,7 @@ class Jumps:
                 np.fmin(change_BC, np.abs(newest_BC - recent_BNC[:, -1 - back]), out=change_BC)
             change_BC *= of_rows(inverse_KC.astype(np.float32), runs.group)
         np.minimum(change_BC, np.float32(FARTHEST_JUMP), out=change_BC)
-        if np.isnan(change_BC.sum()):
-            np.nan_to_num(change_BC, copy=False, nan=0.0)
+        missing_to_zero(change_BC)
         return change_BC
 
     def learn(

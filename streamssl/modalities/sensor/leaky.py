@@ -22,7 +22,16 @@ SLOWEST_RATE = 0.02
 
 def squash(z: FloatArray) -> FloatArray:
     """Standardised values, bounded smoothly: z' = 5 tanh(z / 5)."""
-    return SQUASH * np.tanh(z / SQUASH)
+    bounded: FloatArray = z / SQUASH
+    _tanh(bounded)
+    bounded *= SQUASH
+    return bounded
+
+
+def _tanh(values: FloatArray) -> None:
+    """In place, as precise as float32, which takes a third of the time."""
+    with np.errstate(over="ignore"):  # What float32 cannot hold is at the bound, too.
+        np.tanh(values, out=values, dtype=np.float32, casting="same_kind")
 
 
 class LeakyUnits:
@@ -44,4 +53,7 @@ class LeakyUnits:
 
     def drive(self, z_BC: FloatArray) -> FloatArray:
         """`[B, H]` tanh(W z' + b): what the units move towards, for standardised rows."""
-        return np.tanh(tiled_matmul(squash(z_BC), self.weight_CH) + self.bias_H)
+        drive_BH = tiled_matmul(squash(z_BC), self.weight_CH)
+        drive_BH += self.bias_H
+        _tanh(drive_BH)
+        return drive_BH

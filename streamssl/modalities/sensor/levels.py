@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from streamssl.arithmetic.acceptance import Acceptance
+from streamssl.arithmetic.missing import missing_to_zero
 from streamssl.arithmetic.moments import MEMORY_ROWS, learning_rate
 from streamssl.data.events import BoolArray, Float32Array, FloatArray, IntArray
 from streamssl.data.keys import KeyColumns, Runs, of_rows
@@ -237,6 +238,5 @@ def _about(
         np.subtract(values_BC, of_rows(center_KC, group_B), out=z_BC, casting="same_kind")
         z_BC *= of_rows(inverse_KC, group_B)
     np.clip(z_BC, -FARTHEST, FARTHEST, out=z_BC)
-    if np.isnan(z_BC.sum()):
-        np.nan_to_num(z_BC, copy=False, nan=0.0)
+    missing_to_zero(z_BC)
     return z_BC

@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from streamssl.arithmetic.missing import has_missing, missing_to_zero
 from streamssl.arithmetic.moments import learning_rate
 from streamssl.data.events import BoolArray, Float32Array, FloatArray, IntArray
 from streamssl.data.keys import KeyColumns, Runs, of_rows
@@ -87,7 +88,7 @@ class Liveliness:
     ) -> tuple[FloatArray, FloatArray]:
         """|x - x_before| of the sorted rows, bounded, and the keys' last values."""
         rows_SC, last_KC = runs.sorted(values_BC), after["last"]
-        if np.isnan(rows_SC.sum()):
+        if has_missing(rows_SC):
             rows_LC, place_B = extend(runs, values_BC, last_KC[:, None])
             rows_SC = rows_LC[runs.sorted(place_B)]
         change_SC = np.empty_like(rows_SC)
@@ -96,8 +97,7 @@ class Liveliness:
         np.abs(change_SC, out=change_SC)
         bound_KC = np.where(after["step"] > 0.0, STEP_CAP * after["step"], np.finfo(np.float32).max)
         np.minimum(change_SC, of_rows(bound_KC, runs.sorted(runs.group)), out=change_SC)
-        if np.isnan(change_SC.sum()):
-            np.nan_to_num(change_SC, copy=False, nan=0.0)
+        missing_to_zero(change_SC)
         return change_SC, rows_SC[runs.starts + runs.counts - 1]
 
     def _lively(

@@ -31,10 +31,10 @@ from streamssl.modalities.sensor.context import Advance, History, SensorContext
 from streamssl.modalities.sensor.core import SensorCore
 from streamssl.modalities.sensor.encoder import block_means, block_sizes
 from streamssl.modalities.sensor.features import SensorMeasured
-from streamssl.modalities.sensor.leaky import SQUASH
 from streamssl.modalities.sensor.network import SensorNetwork
 from streamssl.modalities.sensor.normaliser import Normaliser
 from streamssl.modalities.sensor.origins import Origins, OriginsOfBatch
+from streamssl.modalities.sensor.stem import SensorStem
 from streamssl.modalities.sensor.vectors import num_recent
 from streamssl.modalities.sensor.windows import SensorWindows
 
@@ -49,6 +49,7 @@ class SensorModality(Modality[SensorMeasured]):
         max_features: Longest feature vector of the core.
         acceptance: Rows after which another level is one of a key's.
         backbone: Of the networks.
+        stem: Whether there are closed-form slices.
     """
 
     network_type = SensorNetwork
@@ -62,6 +63,7 @@ class SensorModality(Modality[SensorMeasured]):
         max_features: int = 256,
         acceptance: Acceptance = ACCEPTANCE,
         backbone: str = "summary",
+        stem: bool = True,
     ) -> None:
         num_channels = len(fields)
         self.sizes = BACKBONES[backbone].blocks(section.window, num_channels)
@@ -79,6 +81,8 @@ class SensorModality(Modality[SensorMeasured]):
         self.context = SensorContext(
             num_channels=num_channels, steps=steps, recent=num_recent(num_channels), seed=seed
         )
+        if stem:
+            self.stem = SensorStem(num_channels=num_channels, window=section.window, seed=seed)
         self.core = SensorCore(
             num_channels=num_channels,
             context=self.context,
@@ -100,6 +104,7 @@ class SensorModality(Modality[SensorMeasured]):
             max_features=config.scorers.max_features,
             acceptance=Acceptance(gate.quarantine_min, gate.quarantine_share, gate.quarantine_max),
             backbone=config.learner.backbone,
+            stem=config.learner.stem and config.learner.enabled,
         )
 
     def read(self, slot_B: IntArray, batch: EventBatch) -> Reading:
@@ -110,9 +115,12 @@ class SensorModality(Modality[SensorMeasured]):
 
     def inputs(self, rows: History) -> SensorWindows:
         """The last rows of each event's key, standardised."""
-        z_LC = rows.standardised(SQUASH)
         return SensorWindows(
-            z_LC, rows.place_B, self.window, next_step=self._next_step, sizes=self.sizes
+            rows.standardised,
+            rows.place_B,
+            self.window,
+            next_step=self._next_step,
+            sizes=self.sizes,
         )
 
     def blocks(self, inputs: Inputs) -> Float32Array:

@@ -62,6 +62,10 @@ class SensorNetwork(Network):
         last_S = nn.functional.one_hot(torch.tensor(num_rows - 1), num_rows).float()
         self.register_buffer("last_S", last_S, persistent=False)
 
+    def begin_at(self, weight_FD: Tensor, bias_D: Tensor) -> None:
+        """Let the encoder begin at a linear map of the summary, as far as it has a linear path."""
+        self.encoder.begin_at(weight_FD, bias_D)
+
     def encode(self, inputs: TensorInputs) -> Tensor:
         """Embedding `[B, D]` of a window."""
         return self.embed(self.stem(inputs))

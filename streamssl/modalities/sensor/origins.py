@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from streamssl.arithmetic.missing import has_missing
 from streamssl.data.events import BoolArray, FloatArray, IntArray
 from streamssl.data.keys import KeyColumns, Runs
 
@@ -76,7 +77,7 @@ class Origins:
         """Values less their origins, NaN before a channel begins; changes nothing."""
         origin_BC = self.columns["origin"][slot_B]
         about_BC = values_BC - origin_BC
-        if not np.isnan(about_BC.sum()):
+        if not has_missing(about_BC):
             return about_BC, OriginsOfBatch(self.columns)
         new_BC = np.isnan(origin_BC) & ~np.isnan(values_BC)
         rows = np.flatnonzero(new_BC.any(1))

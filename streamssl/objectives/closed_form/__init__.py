@@ -6,7 +6,7 @@ the moments alone, so that the sums of several workers can be added up before it
 
 from __future__ import annotations
 
-from streamssl.objectives.closed_form.base import ClosedForm
+from streamssl.objectives.closed_form.base import ClosedForm, embedded
 from streamssl.objectives.closed_form.fault_directions import FaultDirections, fault_directions
 from streamssl.objectives.closed_form.linear_map import LinearMap, anchor_cosine, fitted, rotated
 from streamssl.objectives.closed_form.predictive_state import PredictiveState, predictive_state
@@ -19,6 +19,7 @@ __all__ = [
     "PredictiveState",
     "SlowFeatures",
     "anchor_cosine",
+    "embedded",
     "fault_directions",
     "fitted",
     "predictive_state",

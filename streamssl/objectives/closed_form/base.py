@@ -60,10 +60,17 @@ class ClosedForm(ABC):
         """`[B, D]` of features; zeros before anything was solved."""
         if self.map is None:
             return np.zeros((len(x_BF), self.num_dimensions), np.float32)
-        weight_FD, bias_D = (array.astype(np.float32) for array in self.map)
-        h_BD = tiled_matmul(x_BF, weight_FD) + bias_D
-        bounded_BD: Float32Array = SOFT_BOUND * np.tanh(h_BD / SOFT_BOUND)
-        return bounded_BD
+        return embedded(self.map, x_BF)
+
+    @property
+    def num_absorbed(self) -> float:
+        """Rows that were absorbed, ordinary ones; those that have faded count less."""
+        return float(next(iter(self.sums.values())).weight)
+
+    def fade(self, share: float) -> None:
+        """Let all that was absorbed count less."""
+        for sums in self.sums.values():
+            sums.fade(share)
 
     def join(self, other: ClosedForm) -> None:
         """Add the sums of another worker, over other rows."""
@@ -88,3 +95,14 @@ class ClosedForm(ABC):
         held = state["map"]
         arrays = None if held is None else {n: np.array(a) for n, a in held.items()}
         self.map = None if arrays is None else LinearMap(**arrays)
+
+
+def embedded(found: LinearMap, x_BF: Float32Array) -> Float32Array:
+    """`[B, D]` 3 tanh((x W + b) / 3)."""
+    weight_FD, bias_D = (array.astype(np.float32) for array in found)
+    h_BD = tiled_matmul(x_BF, weight_FD)
+    h_BD += bias_D
+    h_BD *= np.float32(1.0 / SOFT_BOUND)
+    bounded_BD: Float32Array = np.tanh(h_BD, out=h_BD)
+    bounded_BD *= np.float32(SOFT_BOUND)
+    return bounded_BD

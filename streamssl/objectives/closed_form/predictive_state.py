@@ -15,11 +15,12 @@ from streamssl.arithmetic.sums import CrossSums
 from streamssl.data.events import Float32Array, FloatArray
 from streamssl.objectives.closed_form.base import ClosedForm
 from streamssl.objectives.closed_form.linear_map import LinearMap, unit_deviation
-from streamssl.objectives.closed_form.spectrum import inverse_root, padded
+from streamssl.objectives.closed_form.spectrum import cholesky, padded
 
 # docs/research-log.md, "Constants of the arithmetic"
 PAST_RIDGE = 0.03
 FUTURE_RIDGE = 0.1
+RANK_SHARE = 1e-12  # of the largest correlation's square, under which one is rounding
 
 
 class PredictiveState(ClosedForm):
@@ -57,10 +58,10 @@ def predictive_state(
     future_YY: FloatArray,
     num_dimensions: int,
 ) -> LinearMap:
-    """R U of the leading singular vectors U of R C_xy R_y, in unit deviation.
+    """Leading solutions w of C_xy (C_yy + ..)^-1 C_yx w = rho^2 (C_xx + ..) w, in unit deviation.
 
-    R = (C_xx + .03 tr / F)^-1/2, R_y likewise with .1. Equal to the leading solutions of the
-    generalised eigenproblem C_xy (C_yy + ..)^-1 C_yx w = rho^2 (C_xx + ..) w.
+    With L L' = C_xx + .03 tr / F, L_y likewise with .1, and A = L^-1 C_xy L_y^-T: w = L^-T A v of
+    the leading eigenvectors v of A' A, which is as small as the future.
 
     Args:
         mean_F: Mean of the past's features.
@@ -69,9 +70,9 @@ def predictive_state(
         future_YY: Of the future.
         num_dimensions: D; dimensions beyond the rank are zero.
     """
-    root_FF = inverse_root(past_FF, PAST_RIDGE)
-    across_FY = root_FF @ shared_FY @ inverse_root(future_YY, FUTURE_RIDGE)
-    left_FX, strength_X, _ = np.linalg.svd(across_FY, full_matrices=False)
-    kept = min(num_dimensions, int((strength_X > 0.0).sum()))
-    weight_FD = signed(root_FF @ left_FX[:, :kept])
-    return unit_deviation(mean_F, padded(weight_FD, num_dimensions), past_FF)
+    past, future = cholesky(past_FF, PAST_RIDGE), cholesky(future_YY, FUTURE_RIDGE)
+    across_FY = future.solve(past.solve(shared_FY).T).T
+    strength_Y, right_YY = np.linalg.eigh(across_FY.T @ across_FY)
+    kept = min(num_dimensions, int((strength_Y > RANK_SHARE * strength_Y[-1]).sum()))
+    weight_FD = past.solve_transposed(across_FY @ right_YY[:, ::-1][:, :kept])
+    return unit_deviation(mean_F, padded(signed(weight_FD), num_dimensions), past_FF)

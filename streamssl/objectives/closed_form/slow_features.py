@@ -11,7 +11,7 @@ from streamssl.arithmetic.sums import CrossSums
 from streamssl.data.events import Float32Array, FloatArray
 from streamssl.objectives.closed_form.base import ClosedForm
 from streamssl.objectives.closed_form.linear_map import LinearMap, unit_deviation
-from streamssl.objectives.closed_form.spectrum import inverse_root, leading, padded
+from streamssl.objectives.closed_form.spectrum import cholesky, leading, padded
 
 # docs/research-log.md, "Constants of the arithmetic"
 SLOW_RIDGE = 0.03
@@ -52,10 +52,10 @@ class SlowFeatures(ClosedForm):
 def slow_features(
     mean_F: FloatArray, total_FF: FloatArray, change_FF: FloatArray, num_dimensions: int
 ) -> LinearMap:
-    """R V of the leading eigenvectors V of R (C - C_w) R, in unit deviation.
+    """Leading solutions w of (C - C_w) w = l (C + .03 tr / F) w, in unit deviation.
 
-    R = (C + .03 tr / F)^-1/2; C_w is half the covariance of x_t - x_(t - k): what changes within a
-    short time. Equal to the leading solutions of (C - C_w) w = l (C + ..) w.
+    C_w is half the covariance of x_t - x_(t - k): what changes within a short time. With
+    L L' = C + ..: w = L^-T v of the leading eigenvectors v of L^-1 (C - C_w) L^-T.
 
     Args:
         mean_F: Mean of the features.
@@ -63,7 +63,7 @@ def slow_features(
         change_FF: Second moments of their changes over a short time.
         num_dimensions: D; dimensions beyond the features are zero.
     """
-    root_FF = inverse_root(total_FF, SLOW_RIDGE)
-    slow_FF = root_FF @ (total_FF - 0.5 * change_FF) @ root_FF
-    weight_FD = root_FF @ leading(slow_FF, num_dimensions)
+    total = cholesky(total_FF, SLOW_RIDGE)
+    slow_FF = total.solve(total.solve(total_FF - 0.5 * change_FF).T)
+    weight_FD = total.solve_transposed(leading(slow_FF, num_dimensions))
     return unit_deviation(mean_F, padded(weight_FD, num_dimensions), total_FF)

@@ -1,33 +1,59 @@
-"""Roots and leading directions of covariances.
+"""Factors and leading directions of covariances.
 
-F = features, D = directions.
+F = features, G = columns, D = directions.
 """
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
+import torch
+from torch import Tensor
 
 from streamssl.arithmetic.sketch import signed
 from streamssl.data.events import FloatArray
 
+# docs/research-log.md, "Constants of the arithmetic"
+LEAST_RIDGE = 1e-12  # against rounding
 
-def inverse_root(covariance_FF: FloatArray, ridge: float) -> FloatArray:
-    """`[F, F]` (C + ridge tr(C) / F)^-1/2; zeros where nothing varies.
+
+class Cholesky(NamedTuple):
+    """The factor L of a covariance with a ridge, L L' = C + ..; None where nothing varies."""
+
+    lower_FF: Tensor | None
+
+    def solve(self, x_FG: FloatArray) -> FloatArray:
+        """`[F, G]` L^-1 X; zeros where nothing varies."""
+        return self._solved(x_FG, transposed=False)
+
+    def solve_transposed(self, x_FG: FloatArray) -> FloatArray:
+        """`[F, G]` L^-T X; zeros where nothing varies."""
+        return self._solved(x_FG, transposed=True)
+
+    def _solved(self, x_FG: FloatArray, *, transposed: bool) -> FloatArray:
+        if self.lower_FF is None:
+            return np.zeros_like(x_FG)
+        factor_FF = self.lower_FF.T if transposed else self.lower_FF
+        x = torch.from_numpy(np.ascontiguousarray(x_FG))
+        found_FG: FloatArray = torch.linalg.solve_triangular(factor_FF, x, upper=transposed).numpy()
+        return found_FG
+
+
+def cholesky(covariance_FF: FloatArray, ridge: float) -> Cholesky:
+    """The factor of C + ridge tr(C) / F.
 
     Example:
-        >>> inverse_root(np.diag([4.0, 4.0]), ridge=0.0)
+        >>> cholesky(np.diag([4.0, 4.0]), ridge=0.0).solve(np.eye(2))
         array([[0.5, 0. ],
                [0. , 0.5]])
     """
-    values_F, vectors_FF = np.linalg.eigh(covariance_FF)
-    values_F = np.maximum(values_F, 0.0)
-    values_F += ridge * values_F.mean()
-    if not values_F.max(initial=0.0) > 0.0:
-        return np.zeros_like(covariance_FF)
-    least = np.finfo(np.float64).eps * values_F.max()
-    root_F = np.where(values_F > least, 1.0 / np.sqrt(np.maximum(values_F, least)), 0.0)
-    root_FF: FloatArray = (vectors_FF * root_F) @ vectors_FF.T
-    return root_FF
+    size = len(covariance_FF)
+    level = float(np.trace(covariance_FF)) / max(size, 1)
+    if not level > 0.0:
+        return Cholesky(None)
+    ridged_FF = covariance_FF + (ridge + LEAST_RIDGE) * level * np.eye(size)
+    return Cholesky(torch.from_numpy(np.linalg.cholesky(ridged_FF)))
 
 
 def leading(symmetric_FF: FloatArray, num_directions: int) -> FloatArray:

@@ -92,7 +92,7 @@ ENGINE: Table = {
         "events dead_letters transactions epochs samples_trained anomalies incidents recovered "
         "accepted muted missed saved_epoch unsaved seconds channels num_channels left_out "
         "new_fields absent vanished warnings bad_fields warming keys keys_warming first_time "
-        "last_time drifts last_drift",
+        "last_time drifts last_drift spaces last_space",
         "The last line of an orderly end: the sums of the run.",
     ),
     "failed": (

@@ -98,9 +98,10 @@ STREAM: Table = {
     ),
     "space": (
         "INFO",
-        "embeddings lie in the space {space} from epoch {epoch} on, before: {previous}",
-        "space previous epoch",
-        "The vectors changed their meaning; announced in `<app>.spaces`, too.",
+        "embeddings lie in the space {space} from epoch {epoch} on ({reason}), before: {previous}",
+        "space previous epoch reason slices anchor_cosine anchor_cosine_unmapped",
+        "The vectors changed their meaning; announced in `<app>.spaces`, too, with the maps that "
+        "carry vectors over. `slices`: name -> first column, and the one after the last.",
     ),
     "drift": (
         "INFO",

@@ -1,0 +1,202 @@
+"""The space that embeddings lie in: the stem's slices and the networks', its name, its openings.
+
+B = events, N = vectors, D = dimensions.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+import numpy as np
+
+from streamssl.data.events import BoolArray, Float32Array
+from streamssl.data.inputs import Inputs, take_inputs
+from streamssl.data.results import NO_SPACE, PROVISIONAL
+from streamssl.data.spaces import NETWORK, Slice, SliceMap, SpaceOpening
+from streamssl.learner.stem_solver import Solution, StemSolver
+from streamssl.modalities.base import Stem, StemReading
+from streamssl.objectives.closed_form import LinearMap
+from streamssl.scorers import Measurement
+from streamssl.scorers.window_reader import BlockRead, WindowReader
+from streamssl.stream.rows import OpenRows
+
+DIGITS = 6  # of a map's numbers
+
+
+class EmbeddingSpace:
+    """Joins the slices of vectors, and opens a new space where one of them changed at once.
+
+    Args:
+        stem: The closed-form slices; None where there are none.
+        network_size: Dimensions of the networks' slice.
+
+    Attributes:
+        slices: Of the vector.
+        size: D of the whole vector.
+        opening: Why and how the present space began; None before the first.
+    """
+
+    def __init__(self, *, stem: Stem | None, network_size: int) -> None:
+        self.stem = stem
+        self._solver = None if stem is None else StemSolver(stem)
+        sizes = {} if stem is None else {n: f.num_dimensions for n, f in stem.slices.items()}
+        self.slices = _slices(sizes | {NETWORK: network_size})
+        self.size = self.slices[-1].end
+        self.num_opened = 0
+        self.opening: SpaceOpening | None = None
+        self._was_trained = False
+
+    @property
+    def name(self) -> str:
+        """Of the present space; provisional until the first one was opened."""
+        if not self.size:
+            return NO_SPACE
+        return f"space-{self.num_opened}" if self.num_opened else PROVISIONAL
+
+    @property
+    def sample_share(self) -> float:
+        """Share of the next rows that are to be kept for the stem."""
+        return 0.0 if self._solver is None else self._solver.sample_share
+
+    def reads(self) -> dict[str, BlockRead]:
+        """What the slices read of the blocks of windows."""
+        if self._solver is None:
+            return {}
+        first = self.slices[0]
+        return {first.name: BlockRead(first.end - first.begin, self._solver.of_blocks)}
+
+    def read(self, measured: Measurement[Any], rows: Any) -> StemReading:
+        """What the stem makes of a batch; nothing where there is none."""
+        return _NOTHING if self.stem is None else self.stem.read(measured.learnt, rows)
+
+    def write(self, advance: Any) -> None:
+        """Move the stem on to `StemReading.advance`."""
+        if self.stem is not None:
+            self.stem.write(advance)
+
+    def join(
+        self, reader: WindowReader, reading: StemReading, network_BD: Float32Array
+    ) -> Float32Array:
+        """`[B, D]` whole vectors of a batch."""
+        if self.stem is None:
+            return network_BD
+        found = [reader.found(self.slices[0].name)]
+        found += [self.stem.slices[name].embed(x) for name, x in reading.features.items()]
+        return np.concatenate([*found, network_BD], axis=1)
+
+    def block_map(self) -> LinearMap | None:
+        """The first slice's map from the blocks of windows, if it is solved."""
+        return None if self.stem is None else self.stem.block_map()
+
+    def learn(
+        self,
+        rows: OpenRows,
+        samples: Inputs,
+        learn_B: BoolArray,
+        *,
+        num_keys: int,
+        num_shifted: int,
+        generator: np.random.Generator,
+    ) -> Solution | None:
+        """Let the stem absorb a sample of an epoch's rows; what it solved, if that was due.
+
+        Args:
+            rows: The epoch's.
+            samples: What was kept of them.
+            learn_B: Which rows the gate let through.
+            num_keys: Keys there are.
+            num_shifted: Shifts of keys that were accepted.
+            generator: Source of random choices.
+        """
+        if self.stem is None or self._solver is None:
+            return None
+        kept = np.flatnonzero(rows.sample_B >= 0)
+        self.stem.learn(rows.scored.seen.measured)
+        return self._solver.learn(
+            take_inputs(samples, rows.sample_B[kept]),
+            learn_B[kept],
+            rows=int(learn_B.sum()),
+            num_keys=num_keys,
+            num_shifted=num_shifted,
+            generator=generator,
+        )
+
+    def settle(
+        self, solution: Solution | None, prefix: str, *, trained: bool
+    ) -> SpaceOpening | None:
+        """Open a new space where something was solved, or the networks' first burst is over.
+
+        Args:
+            solution: What was solved as the epoch ended.
+            prefix: What names of spaces begin with.
+            trained: Whether the burst is over.
+
+        Returns:
+            What was opened, None where nothing was.
+        """
+        newly_trained, self._was_trained = trained and not self._was_trained, trained
+        if solution is None and not newly_trained:
+            return None
+        previous = f"{prefix}/{self.name}" if self.num_opened else None
+        self.num_opened += 1
+        maps = {} if solution is None else solution.maps
+        self.opening = SpaceOpening(
+            space=f"{prefix}/{self.name}",
+            previous=previous,
+            reason="warm-up" if solution is None else solution.reason,
+            slices=self.slices,
+            maps=tuple(_told(name, found) for name, found in maps.items()),
+            anchor_cosine=_known(solution and solution.cosine),
+            anchor_cosine_unmapped=_known(solution and solution.cosine_unmapped),
+        )
+        return self.opening
+
+    def state_dict(self) -> dict[str, Any]:
+        """The stem and its sums; what was opened last."""
+        return {
+            "solver": None if self._solver is None else self._solver.state_dict(),
+            "num_opened": self.num_opened,
+            "was_trained": self._was_trained,
+            "opening": self.opening,
+        }
+
+    def load_state_dict(self, state: Mapping[str, Any], num_slots: int) -> None:
+        """Take over what `state_dict` gave; with a state of before there were slices, begin anew.
+
+        Args:
+            state: The state, perhaps empty.
+            num_slots: Of keys.
+        """
+        if not state:
+            for columns in self.stem.per_key() if self.stem else ():
+                columns.ensure(num_slots)
+            return
+        if self._solver is not None:
+            self._solver.load_state_dict(state["solver"])
+        self.num_opened, self._was_trained = int(state["num_opened"]), bool(state["was_trained"])
+        self.opening = msgspec.convert(state["opening"], SpaceOpening | None)
+
+
+_NOTHING = StemReading({}, lambda rows: {}, None)  # noqa: ARG005 - as of a stem
+
+
+def _slices(sizes: Mapping[str, int]) -> tuple[Slice, ...]:
+    ends = np.cumsum([*sizes.values()]).tolist()
+    return tuple(
+        Slice(name, end - size, end) for (name, size), end in zip(sizes.items(), ends, strict=True)
+    )
+
+
+def _told(name: str, found: LinearMap) -> SliceMap:
+    weight = tuple(tuple(_short(value) for value in row) for row in found.weight_FD.tolist())
+    return SliceMap(name, weight, tuple(_short(value) for value in found.bias_D.tolist()))
+
+
+def _short(value: float) -> float:
+    return float(f"{value:.{DIGITS}g}")
+
+
+def _known(value: float | None) -> float | None:
+    return None if value is None or np.isnan(value) else _short(value)
