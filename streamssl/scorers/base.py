@@ -16,7 +16,7 @@ from streamssl.config.sections import ScorersConfig
 from streamssl.data.columns import Columns
 from streamssl.data.events import BoolArray, Float32Array, FloatArray, IntArray
 from streamssl.data.keys import KeyColumns
-from streamssl.data.spaces import Slice
+from streamssl.data.spaces import VectorSlice
 
 # docs/research-log.md, "Constants of the arithmetic"
 SMALLEST = 1e-3
@@ -169,7 +169,7 @@ class ScorerSizes:
     num_residuals: int
     seed: int
     block_sizes: tuple[int, ...] = ()
-    slices: tuple[Slice, ...] = ()
+    slices: tuple[VectorSlice, ...] = ()
 
     @property
     def embedding(self) -> int:

@@ -5,11 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 from streamssl.data.results import Results
-from streamssl.data.spaces import Slice, SpaceOpening
 from tests.stream.streams import small_learner, stream
 
 BATCH = stream(600)
-OPENING = SpaceOpening("0/space-1", None, "warm-up", (Slice("network", 0, 4),))
+SIZES = {"state": 20, "character": 12, "fault": 32, "network": 4}
 
 
 def test_results_name_the_opening_of_their_space(tmp_path: Path) -> None:
@@ -20,10 +19,14 @@ def test_results_name_the_opening_of_their_space(tmp_path: Path) -> None:
     assert [part.opening is None for part in parts] == [
         part.space.endswith("/provisional") for part in parts
     ]
-    assert (parts[0].opening, parts[-1].opening) == (None, OPENING)
-    assert parts[-1].take(slice(0, 5)).opening == OPENING
-    assert Results.concat(parts).opening == OPENING
+    opening = parts[-1].opening
+    assert parts[0].opening is None
+    assert opening is not None
+    assert (opening.space, opening.reason) == (parts[-1].space, "warm-up")
+    assert {part.name: part.end - part.begin for part in opening.slices} == SIZES
+    assert parts[-1].take(slice(0, 5)).opening == opening
+    assert Results.concat(parts).opening == opening
     learner.save(tmp_path)
     again = small_learner()
     again.load(tmp_path)
-    assert again.score(BATCH.take(slice(0, 8))).opening == OPENING
+    assert again.score(BATCH.take(slice(0, 8))).opening == opening
