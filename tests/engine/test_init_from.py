@@ -50,7 +50,7 @@ def num_warming(world: RealWorld) -> dict[str, int]:
     for topic, _, value in world.published():
         if topic == "scores":
             event = json.loads(value or b"")
-            found[event["key"]] += event["warming"]
+            found[event["key"]] += event["warming"] == "new"
     return found
 
 
