@@ -53,6 +53,11 @@ class Measured(Columns):
         """`[B, E]` further evidence for alerts, >= 0; by default there is none."""
         return np.empty((len(self.slot_B), 0))
 
+    @property
+    def is_newcomer_B(self) -> BoolArray:  # noqa: N802 - a shape suffix
+        """`[B]` rows of keys that joined a mature fleet; by default there are none."""
+        return np.zeros(len(self.slot_B), bool)
+
     def suspect(self, winner_B: IntArray) -> IntArray:
         """`[B]` part that stands out by the evidence that won, -1 where contributions must tell.
 
