@@ -89,9 +89,7 @@ class Ensemble:
         columns = incident_slice(sizes.slices)
         self.sums = IncidentSums(num_parts=sizes.num_parts, columns=columns)
         self.past = PastIncidents(
-            num_parts=sizes.num_parts,
-            columns=columns,
-            capacity=alerts.incidents_kept,
+            num_parts=sizes.num_parts, columns=columns, capacity=alerts.incidents_kept
         )
         # Age of a key up to which its context is not wholly of this stream.
         self.bridged = KeyColumns(until=((), np.int64, 0))
@@ -110,11 +108,7 @@ class Ensemble:
 
     def reads(self) -> dict[str, BlockRead]:
         """What the window scorer reads of the blocks of windows: what its usual shapes leave."""
-        basis = self.window.basis
-        if basis is None:
-            return {"window": BlockRead(0, None)}
-        read = basis.residuals if basis.solved and self.window_share > 0.0 else None
-        return {"window": BlockRead(basis.num_residuals, read)}
+        return {"window": self.window.block_read(is_read="window" in self.names)}
 
     def open_space(self, opening: SpaceOpening) -> None:
         """Carry remembered vectors and those of incidents over to a new embedding space."""

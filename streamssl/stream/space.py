@@ -135,12 +135,12 @@ class EmbeddingSpace:
         Returns:
             What was opened, None where nothing was.
         """
-        newly_trained, self._was_trained = trained and not self._was_trained, trained
-        if solution is None and not newly_trained:
+        was_trained, self._was_trained = self._was_trained, trained
+        if solution is None and trained == was_trained:
             return None
         previous = self.name if self.num_opened else None
+        maps = self._maps(solution, was_trained) if self.num_opened else {}
         self.num_opened += 1
-        maps = {} if solution is None else solution.maps
         self.opening = SpaceOpening(
             space=self.name,
             previous=previous,
@@ -151,6 +151,20 @@ class EmbeddingSpace:
             anchor_cosine_unmapped=_known(solution and solution.cosine_unmapped),
         )
         return self.opening
+
+    def _maps(self, solution: Solution | None, was_trained: bool) -> dict[str, LinearMap]:
+        """Old to new of the slices that can be carried; what did not change is carried as it is.
+
+        The networks' slice is another one after their burst, and all the time before it.
+        """
+        sizes = {part.name: part.end - part.begin for part in self.slices}
+        same = {name: LinearMap(np.eye(size), np.zeros(size)) for name, size in sizes.items()}
+        if not was_trained:
+            del same[NETWORK]
+        if solution is None:
+            return same
+        network = {name: found for name, found in same.items() if name == NETWORK}
+        return {**solution.maps, **network}
 
     def state_dict(self) -> dict[str, Any]:
         """The stem and its sums; what was opened last."""
