@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from streamssl.data.events import EventBatch
-from streamssl.data.results import Explanation, Results, Values
+from streamssl.data.results import OWN, Explanation, Results, Values
 
 
 def made_results(batch: EventBatch, **changes: Any) -> Results:
@@ -33,7 +33,7 @@ def made_results(batch: EventBatch, **changes: Any) -> Results:
         incident_id=[None] * num_rows,
         incident_state=zeros,
         incident_field=zeros - 1,
-        warming=np.zeros(num_rows, np.bool_),
+        warming=np.full(num_rows, OWN),
         top_field=zeros,
         raw_scores={"gaussian": raw},
         explained=explained,

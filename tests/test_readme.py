@@ -22,7 +22,7 @@ import pytest
 import yaml
 
 from streamssl.codecs.spaces import encode_space
-from streamssl.data.spaces import Slice, SliceMap, SpaceOpening, carried
+from streamssl.data.spaces import SliceMap, SpaceOpening, VectorSlice, carried
 from streamssl.devkit.clients import TopicReader
 from tests.conftest import RunningBroker
 from tests.readme import (
@@ -135,7 +135,11 @@ def test_stored_vectors_are_carried_over_as_the_readme_says() -> None:
         space="0/space-3",
         previous="0/space-2",
         reason="doubling",
-        slices=(Slice("state", 0, 3), Slice("network", 3, 6), Slice("fault", 6, 9)),
+        slices=(
+            VectorSlice("state", 0, 3),
+            VectorSlice("network", 3, 6),
+            VectorSlice("fault", 6, 9),
+        ),
         maps=tuple(
             SliceMap(name, tuple(map(tuple, weight[i].tolist())), tuple(bias[i].tolist()))
             for i, name in enumerate(("fault", "state"))

@@ -16,7 +16,7 @@ from benchmarks.quality.data import Series
 from benchmarks.quality.peers import PEERS
 from streamssl.config.settings import load_config
 from streamssl.data.events import BoolArray, EventBatch, Float32Array, FloatArray, IntArray
-from streamssl.data.results import Results
+from streamssl.data.results import NEW, Results
 
 CHUNK = 4_096
 NO_INCIDENT = -1
@@ -119,7 +119,7 @@ def _alert_columns(results: Sequence[Results]) -> AlertColumns:
         p_value=np.concatenate([r.p_value for r in results]),
         anomaly=np.concatenate([r.anomaly for r in results]),
         incident=_numbered([name for r in results for name in r.incident_id]),
-        warming=np.concatenate([r.warming for r in results]),
+        warming=np.concatenate([r.warming == NEW for r in results]),
     )
 
 

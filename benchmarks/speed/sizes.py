@@ -11,7 +11,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from streamssl.config.root import Config
 from streamssl.data.events import Schema
-from streamssl.data.spaces import NETWORK, Slice
+from streamssl.data.spaces import NETWORK, VectorSlice
 from streamssl.modalities.sensor.core import SensorCore
 from streamssl.modalities.sensor.modality import SensorModality
 from streamssl.modalities.sensor.windows import SensorWindows
@@ -57,7 +57,7 @@ def sizes_of(config: Config, num_channels: int) -> ModelSizes:
     sizes = ScorerSizes(
         num_parts=num_channels,
         num_residuals=modality.num_residuals,
-        slices=(Slice(NETWORK, 0, embedding),),
+        slices=(VectorSlice(NETWORK, 0, embedding),),
         seed=config.app.seed,
         block_sizes=modality.block_sizes,
     )

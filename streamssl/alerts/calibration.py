@@ -13,21 +13,28 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
-from streamssl.alerts.level import PLAIN_ROWS, LevelStep, LocalLevel
+from streamssl.alerts.first_level import FirstLevel, FirstStep, by_all_keys
+from streamssl.alerts.level import (
+    MIDDLE,
+    PLAIN_ROWS,
+    SECOND_OPINION,
+    LevelStep,
+    LocalLevel,
+    about_level,
+)
 from streamssl.alerts.tables import KNOTS, PRIOR_SCORES, SMALLEST_COUNT
 from streamssl.alerts.yardstick import Alarm, Yardstick
 from streamssl.arithmetic.histogram import NUM_BINS, log_position, value_at
 from streamssl.data.events import BoolArray, FloatArray, IntArray
 from streamssl.data.keys import KeyColumns, Runs
+from streamssl.data.results import BLENDED, NEW, OWN
 
 # docs/research-log.md, "Constants of the arithmetic"
-SECOND_OPINION = 10.0
 LONG_PATIENCE = 2.0  # accepted runs, by when the statistics have accepted what they ever will
-MIDDLE = NUM_BINS / 2
 # p-values of the lowest and the highest step of the level
 LEVEL_SHARES = (0.99, 0.01)
 LEVEL_KNOTS = [KNOTS.tolist().index(p) for p in LEVEL_SHARES]
@@ -36,8 +43,15 @@ LEAST_PLACE = float(log_position(np.array([LEAST_SIGNAL]))[0])
 LEAST_STEP = 1.0  # bins that a row may always move the level
 SCREEN = 0.05  # p-value under which a signal is looked at
 SCREEN_KNOT = KNOTS.tolist().index(SCREEN)
-PARTS = ("level", "local", "long")
+PARTS = ("level", "local", "long", "first")
 SETTLED_ROWS = 64
+
+
+class LevelSteps(NamedTuple):
+    """The keys' levels after a batch, not yet written; `first` None where nobody is new."""
+
+    local: LevelStep
+    first: FirstStep | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,13 +62,15 @@ class Calibrated:
         p_B: Smallest weighted p-value, in (0, 1].
         winner_B: Which evidence gave it.
         level_BE: Local level of the evidence at each row.
+        warming_B: Index into `WARMING`.
         step: The keys' levels after the batch.
     """
 
     p_B: FloatArray
     winner_B: IntArray
     level_BE: FloatArray
-    step: LevelStep
+    warming_B: IntArray
+    step: LevelSteps
 
 
 class Calibration:
@@ -76,16 +92,30 @@ class Calibration:
         self.weights, self.warmup = np.array(weights), calibration_warmup
         num_evidence = len(self.weights)
         self.level = LocalLevel(num_evidence=num_evidence)
+        self.first = FirstLevel()
         self.local = Yardstick(num_evidence=num_evidence, memory=calibration_memory)
         self.long = Yardstick(
             num_evidence=num_evidence, memory=calibration_memory, patience=LONG_PATIENCE
         )
 
-    def read(self, slot_B: IntArray, evidence_BE: FloatArray, fitted_B: BoolArray) -> Calibrated:
-        """p-values of events (each key's in order); changes nothing."""
+    def read(
+        self,
+        slot_B: IntArray,
+        evidence_BE: FloatArray,
+        fitted_B: BoolArray,
+        newcomer_B: BoolArray | None = None,
+    ) -> Calibrated:
+        """p-values of events (each key's in order); changes nothing.
+
+        Args:
+            slot_B: Slots of the events' keys.
+            evidence_BE: Their evidence.
+            fitted_B: Whether the scorers were ready; all events of a key are alike.
+            newcomer_B: Keys that all keys' scores judge until they have enough; None for none.
+        """
         runs, position_BE = Runs(slot_B), log_position(evidence_BE)
         step = self.level.read(runs, position_BE, fitted_B, self._bounds(runs.slots))
-        about_BE = _about(position_BE, step.level_BE)
+        about_BE = about_level(position_BE, step.level_BE)
         names = runs.slots * len(self.weights)
         tables = self.local.tables(names)
         p_B = tables.p_value(runs.group, about_BE[:, 0])
@@ -101,7 +131,17 @@ class Calibration:
         if prior_K.max(initial=0.0) > 0.0:
             prior_B = prior_K[runs.group]
             p_B = (1.0 - prior_B) * p_B + prior_B / (1.0 + evidence_BE[:, 0] ** 2)
-        return Calibrated(p_B, winner_B, step.level_BE, step)
+        warming_B = np.where(fitted_B & self.ready(slot_B), OWN, NEW)
+        first = None
+        if newcomer_B is not None and newcomer_B.any():
+            young_B = newcomer_B & (warming_B != OWN)
+            first_B, may_alert_B, first = self.first.read(runs, newcomer_B, position_BE[:, 0])
+            warming_B[young_B & may_alert_B] = BLENDED
+            all_keys = self.long.of_all(0), self.local.of_all(0)
+            p_R = by_all_keys(*all_keys, position_BE[young_B, 0], first_B[young_B])
+            p_B[young_B] = np.minimum(p_R / self.weights[0], 1.0)
+            winner_B[young_B] = 0
+        return Calibrated(p_B, winner_B, step.level_BE, warming_B, LevelSteps(step, first))
 
     def _second_opinion(
         self, names: IntArray, group_B: IntArray, position_B: FloatArray, p_B: FloatArray
@@ -154,9 +194,10 @@ class Calibration:
         free = np.array([-np.inf, np.inf])[None, :, None]
         return np.where(young_KE[:, None], free, bounds_K2E)
 
-    def write(self, step: LevelStep) -> None:
+    def write(self, step: LevelSteps) -> None:
         """Move the levels on to what `read` returned."""
-        self.level.write(step)
+        self.level.write(step.local)
+        self.first.write(step.first)
 
     def ready(self, slot_B: IntArray) -> BoolArray:
         """`[B]` whether calibration has seen enough of the key."""
@@ -190,7 +231,7 @@ class Calibration:
             p_KE=alarm.p_KE * self.weights, largest_p_KE=alarm.largest_p_KE * self.weights
         )
         known_B = ~np.isnan(level_BE[:, 0])
-        self.local.learn(runs, age_B, _about(position_BE, level_BE), alarm, known_B)
+        self.local.learn(runs, age_B, about_level(position_BE, level_BE), alarm, known_B)
         self.long.learn(runs, age_B, position_BE, alarm)
 
     def restart(self, e: int, slot_R: IntArray, value_R: FloatArray) -> FloatArray:
@@ -250,9 +291,6 @@ class Calibration:
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Take over what `state_dict` gave."""
         for name in PARTS:
-            getattr(self, name).load_state_dict(state[name])
-
-
-def _about(position_B: FloatArray, level_B: FloatArray) -> FloatArray:
-    """Places of the local yardstick: 160 bins and what the evidence is above its level."""
-    return MIDDLE + np.where(np.isnan(level_B), 0.0, position_B - level_B)
+            if name in state:  # A state of before newcomers has none.
+                getattr(self, name).load_state_dict(state[name])
+        self.first.columns.ensure(self.level.columns.num_slots)

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from streamssl.arithmetic.histogram import NUM_BINS
 from streamssl.data.events import BoolArray, FloatArray, IntArray
 from streamssl.data.keys import KeyColumns, Runs
 
@@ -19,6 +20,8 @@ BLOCK = 64
 SPAN = 128.0
 GAIN = 1.0 - (1.0 - 1.0 / SPAN) ** BLOCK
 PLAIN_ROWS = 64  # rows of a key over which the level is their plain mean
+SECOND_OPINION = 10.0  # a p-value about the level, and one without, count within this factor
+MIDDLE = NUM_BINS / 2
 LONG = 64  # rows of a key in one batch from which it is walked by itself
 
 
@@ -158,3 +161,8 @@ class _Walk:
         gain_X = np.where(done_X <= PLAIN_ROWS, BLOCK / done_X, GAIN)
         self._level_KE[keys] += gain_X[:, None] * self._sum_KE[keys] / BLOCK
         self._sum_KE[keys] = 0.0
+
+
+def about_level(position_B: FloatArray, level_B: FloatArray) -> FloatArray:
+    """Places of the local yardstick: 160 bins and what the evidence is above its level."""
+    return MIDDLE + np.where(np.isnan(level_B), 0.0, position_B - level_B)

@@ -82,6 +82,11 @@ class Yardstick:
             table_KX[missing] = pools[which]
         return Tables(table_KX)
 
+    def of_all(self, kind: int) -> Tables:
+        """The table of all keys together, of one kind of evidence."""
+        nothing, pool_1N = np.zeros((1, NUM_BINS)), self.pool_EN[kind : kind + 1]
+        return Tables(tables_of(nothing, np.zeros(1, np.int64), pool_1N))
+
     def seen(self, names: IntArray) -> IntArray:
         """`[K]` scores that some histograms were given."""
         seen_K: IntArray = self._flat("seen")[names]

@@ -17,7 +17,7 @@ import pyarrow as pa
 from streamssl.codecs.envelope import Envelope
 from streamssl.codecs.explanations import Named, explanation_cells, explanation_fields
 from streamssl.data.events import OutputRecord
-from streamssl.data.results import INCIDENT_STATES, SEVERITIES, Results
+from streamssl.data.results import INCIDENT_STATES, SEVERITIES, WARMING, Results
 
 KIND = "streamssl.score.v1"
 T = TypeVar("T")
@@ -36,7 +36,7 @@ _SCHEMA = pa.schema(
         "incident_state": pa.utf8(),
         "incident_field": pa.utf8(),
         "threshold": pa.float64(),
-        "warming": pa.bool_(),
+        "warming": pa.utf8(),
         "top_field": pa.utf8(),
         "model": pa.struct({"name": pa.utf8(), "version": pa.utf8(), "epoch": pa.int64()}),
         "attribution": _MAP,
@@ -81,7 +81,7 @@ class ScoreValue(msgspec.Struct, gc=False):
     incident_state: str
     incident_field: str | None
     threshold: float
-    warming: bool
+    warming: str
     top_field: str
     model: msgspec.Raw
 
@@ -168,7 +168,7 @@ def _columns(results: Results) -> list[list[Any]]:
         _named(INCIDENT_STATES, results.incident_state),
         _named((*results.parts, None), results.incident_field),
         results.threshold.tolist(),
-        results.warming.tolist(),
+        _named(WARMING, results.warming),
         _named(results.parts, results.top_field),
     ]
 

@@ -19,6 +19,8 @@ from streamssl.data.incident_records import IncidentRecords
 from streamssl.data.spaces import SpaceOpening
 
 SEVERITIES = ("none", "low", "medium", "high", "critical")
+WARMING = ("new", "blended", "own")
+NEW, BLENDED, OWN = range(len(WARMING))
 INCIDENT_STATES = ("none", "start", "ongoing", "end", "accepted", "muted")
 
 
@@ -80,13 +82,14 @@ class Results(AsTable):
         p_value: `[B]` in (0, 1], strictly decreasing in `raw` for one key.
         raw: `[B]` fused raw score, >= 0.
         threshold: `[B]` score from which an event is an anomaly.
-        anomaly: `[B]` True where the score passed the threshold and the key is not warming.
+        anomaly: `[B]` True where the score passed the threshold and the key is not `new`.
         severity: `[B]` index into `SEVERITIES`.
         incident_id: per event, None outside incidents.
         incident_state: `[B]` index into `INCIDENT_STATES`.
         incident_field: `[B]` index of the part that the incident's first anomalies name the most,
             -1 outside incidents.
-        warming: `[B]` True until the key's scorer is fitted and calibrated.
+        warming: `[B]` index into `WARMING`: `new` while nothing may be an anomaly, `blended` while
+            the scores of a mature fleet judge the key, then `own`.
         top_field: `[B]` index of the part that contributes most to the score.
         raw_scores: One `[B]` column a scorer.
         explained: `[A]` rows (indices into the batch) that carry an explanation: the anomalies.
@@ -110,7 +113,7 @@ class Results(AsTable):
     incident_id: list[str | None]
     incident_state: IntArray
     incident_field: IntArray
-    warming: BoolArray
+    warming: IntArray
     top_field: IntArray
     raw_scores: Mapping[str, FloatArray]
     explained: IntArray
@@ -121,7 +124,11 @@ class Results(AsTable):
     drifts: tuple[Drift, ...] = ()
     incidents: IncidentRecords = field(default_factory=IncidentRecords.empty)
 
-    coded: ClassVar = {"severity": SEVERITIES, "incident_state": INCIDENT_STATES}
+    coded: ClassVar = {
+        "severity": SEVERITIES,
+        "incident_state": INCIDENT_STATES,
+        "warming": WARMING,
+    }
 
     def take(self, rows: Any) -> Results:
         """The rows that an ascending index array, mask or slice picks."""
@@ -204,7 +211,7 @@ class EpochReport:
         num_events: Rows of the epoch.
         num_learnt: Rows that the statistics learned (not gated).
         num_trained: Rows (fresh and replayed) that optimiser steps learned from.
-        keys_warming: Keys, of `keys_active`, whose scorer is not fitted and calibrated yet.
+        keys_warming: Keys, of `keys_active`, that are `new`: nothing may be an anomaly yet.
         keys_muted: Keys that spent all tokens of their budget: nothing opens until some come back.
         num_rebased: Shifts that were accepted: levels that keys are compared with from now on.
         is_timeless: Whether a budget of incidents a day cannot be kept: event time stands still.

@@ -16,7 +16,7 @@ FAULT = "fault"  # the slice in which incidents are told apart, where there is o
 NETWORK = "network"  # the slice of the networks
 
 
-class Slice(NamedTuple):
+class VectorSlice(NamedTuple):
     """A named part of the embedding: columns from `begin` up to and without `end`."""
 
     name: str
@@ -55,13 +55,13 @@ class SpaceOpening(NamedTuple):
     space: str
     previous: str | None
     reason: str
-    slices: tuple[Slice, ...]
+    slices: tuple[VectorSlice, ...]
     maps: tuple[SliceMap, ...] = ()
     anchor_cosine: float | None = None
     anchor_cosine_unmapped: float | None = None
 
 
-def incident_slice(slices: Sequence[Slice]) -> slice:
+def incident_slice(slices: Sequence[VectorSlice]) -> slice:
     """The columns by which incidents are told apart: those of `fault`, or all where it is not."""
     found = {part.name: part for part in slices}
     if FAULT in found:

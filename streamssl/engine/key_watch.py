@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import pyarrow.compute as pc
 
 from streamssl.config.sections import AlertsConfig
-from streamssl.data.results import EpochReport, Results
+from streamssl.data.results import NEW, EpochReport, Results
 from streamssl.engine.summary import Summary
 from streamssl.telemetry import Metrics
 from streamssl.telemetry.log_events import tell
@@ -55,7 +55,7 @@ class KeyWatch:
     def observe(self, partition: int, results: Results) -> None:
         """Events of one partition have landed."""
         keys = results.batch.keys
-        self._has_warm |= not bool(results.warming.all())
+        self._has_warm |= bool((results.warming != NEW).any())
         self._num_events += len(keys)
         self._num_without += int(pc.sum(pc.equal(keys, "")).as_py() or 0)
         if self._num_events >= WINDOW_EVENTS:

@@ -14,7 +14,7 @@ import pyarrow as pa
 
 from streamssl.config.budget import Budget
 from streamssl.data.events import OutputRecord, StreamsslError
-from streamssl.data.results import INCIDENT_STATES, EpochReport, Results, Spread
+from streamssl.data.results import INCIDENT_STATES, NEW, EpochReport, Results, Spread
 from streamssl.data.spaces import SpaceOpening
 from streamssl.engine.pending import PendingPart, PendingTransaction
 from streamssl.engine.slices import messages_of
@@ -271,7 +271,7 @@ class MetricsReporter:
             self._newest_s[partition] = float(results.batch.event_time.max())
         summary.events += num_events
         summary.saw(results.batch.event_time)
-        summary.warming += int(np.count_nonzero(results.warming))
+        summary.warming += int(np.count_nonzero(results.warming == NEW))
         summary.anomalies += int(np.count_nonzero(results.anomaly))
         num_of = np.bincount(results.incident_state, minlength=len(INCIDENT_STATES)).tolist()
         num_starts, num_accepted, num_muted = (

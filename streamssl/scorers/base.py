@@ -16,7 +16,7 @@ from streamssl.config.sections import ScorersConfig
 from streamssl.data.columns import Columns
 from streamssl.data.events import BoolArray, Float32Array, FloatArray, IntArray
 from streamssl.data.keys import KeyColumns
-from streamssl.data.spaces import Slice
+from streamssl.data.spaces import VectorSlice
 
 # docs/research-log.md, "Constants of the arithmetic"
 SMALLEST = 1e-3
@@ -52,6 +52,11 @@ class Measured(Columns):
     def signals_BE(self) -> FloatArray:  # noqa: N802 - a shape suffix
         """`[B, E]` further evidence for alerts, >= 0; by default there is none."""
         return np.empty((len(self.slot_B), 0))
+
+    @property
+    def is_newcomer_B(self) -> BoolArray:  # noqa: N802 - a shape suffix
+        """`[B]` rows of keys that joined a mature fleet; by default there are none."""
+        return np.zeros(len(self.slot_B), bool)
 
     def suspect(self, winner_B: IntArray) -> IntArray:
         """`[B]` part that stands out by the evidence that won, -1 where contributions must tell.
@@ -169,7 +174,7 @@ class ScorerSizes:
     num_residuals: int
     seed: int
     block_sizes: tuple[int, ...] = ()
-    slices: tuple[Slice, ...] = ()
+    slices: tuple[VectorSlice, ...] = ()
 
     @property
     def embedding(self) -> int:

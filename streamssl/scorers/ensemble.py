@@ -14,18 +14,18 @@ from typing import Any, cast
 import numpy as np
 
 from streamssl.alerts.budget import AlertBudget
-from streamssl.alerts.calibration import Calibration
+from streamssl.alerts.calibration import Calibration, LevelSteps
 from streamssl.alerts.incident_fields import IncidentFields
 from streamssl.alerts.incident_story import IncidentStories
 from streamssl.alerts.incident_sums import IncidentSums
 from streamssl.alerts.incidents import Incidents, IncidentStep
-from streamssl.alerts.level import LevelStep
 from streamssl.alerts.past_incidents import PastIncidents
 from streamssl.alerts.yardstick import Alarm
 from streamssl.config.budget import parse_budget
 from streamssl.config.sections import AlertsConfig, ScorersConfig
 from streamssl.data.events import Float32Array, FloatArray, IntArray
 from streamssl.data.keys import KeyColumns
+from streamssl.data.results import NEW
 from streamssl.data.spaces import SpaceOpening, incident_slice
 from streamssl.scorers import SCORERS, attribution
 from streamssl.scorers.base import (
@@ -89,9 +89,7 @@ class Ensemble:
         columns = incident_slice(sizes.slices)
         self.sums = IncidentSums(num_parts=sizes.num_parts, columns=columns)
         self.past = PastIncidents(
-            num_parts=sizes.num_parts,
-            columns=columns,
-            capacity=alerts.incidents_kept,
+            num_parts=sizes.num_parts, columns=columns, capacity=alerts.incidents_kept
         )
         # Age of a key up to which its context is not wholly of this stream.
         self.bridged = KeyColumns(until=((), np.int64, 0))
@@ -110,11 +108,7 @@ class Ensemble:
 
     def reads(self) -> dict[str, BlockRead]:
         """What the window scorer reads of the blocks of windows: what its usual shapes leave."""
-        basis = self.window.basis
-        if basis is None:
-            return {"window": BlockRead(0, None)}
-        read = basis.residuals if basis.solved and self.window_share > 0.0 else None
-        return {"window": BlockRead(basis.num_residuals, read)}
+        return {"window": self.window.block_read(is_read="window" in self.names)}
 
     def open_space(self, opening: SpaceOpening) -> None:
         """Carry remembered vectors and those of incidents over to a new embedding space."""
@@ -133,7 +127,7 @@ class Ensemble:
         window_BR: Float32Array,
         position_B3: IntArray,
         event_time_B: FloatArray,
-    ) -> tuple[Scored, LevelStep, IncidentStep]:
+    ) -> tuple[Scored, LevelSteps, IncidentStep]:
         """Judge events (each key's in order) that `measure` measured; changes nothing.
 
         raw = exp(sum_s w_s ln max(r_s, .001)) over the scorers' raw scores r, sum_s w_s = 1.
@@ -148,13 +142,15 @@ class Ensemble:
         judged_B = judged(measurement, raw_B, scores_BS, weight_BS, self._of_core)
         signals_BE = measurement.judged(lambda measured: measured.signals_BE)
         evidence_BE = np.concatenate([judged_B[:, None], signals_BE], axis=1)
-        found = self.calibration.read(measured.slot_B, evidence_BE, fitted_B)
-        warming_B = ~(fitted_B & self.calibration.ready(measured.slot_B))
-        warming_B |= measured.age_B < self.bridged["until"][measured.slot_B]
+        found = self.calibration.read(
+            measured.slot_B, evidence_BE, fitted_B, measured.is_newcomer_B
+        )
+        bridged_B = measured.age_B < self.bridged["until"][measured.slot_B]
+        warming_B = np.where(bridged_B, NEW, found.warming_B)
         incidents = self.incidents.read(
             measured.slot_B,
             measured.age_B,
-            np.where(warming_B, 1.0, found.p_B),
+            np.where(warming_B == NEW, 1.0, found.p_B),
             position_B3[:, 1:],
             self.budget.threshold(),
         )
@@ -186,8 +182,9 @@ class Ensemble:
 
     def num_warming(self, slots: IntArray) -> int:
         """How many of these keys have learnt or calibrated too few scores for alerts."""
-        learnt = self.gate.columns["learnt"][slots] >= FITTED_ROWS
-        return int((~(learnt & self.calibration.ready(slots))).sum())
+        own_K = self.gate.columns["learnt"][slots] >= FITTED_ROWS
+        own_K &= self.calibration.ready(slots)
+        return int((~(own_K | self.calibration.first.may_alert(slots))).sum())
 
     def num_muted(self, slots: IntArray) -> int:
         """How many of these keys spent so many tokens that nothing opens."""

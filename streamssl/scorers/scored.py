@@ -8,11 +8,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
+from streamssl.alerts.calibration import LevelSteps
 from streamssl.alerts.incident_fields import FieldStep
 from streamssl.alerts.incident_story import StoryStep
 from streamssl.alerts.incident_sums import SumStep
 from streamssl.alerts.incidents import IncidentStep
-from streamssl.alerts.level import LevelStep
 from streamssl.data.columns import Columns
 from streamssl.data.events import BoolArray, FloatArray, IntArray
 from streamssl.scorers.base import Seen
@@ -32,7 +32,7 @@ class Scored(Columns):
         winner_B: Which of them has the smallest weighted p-value.
         p_B: That p-value.
         fitted_B: Whether the scorers were ready.
-        warming_B: Whether the score is too young for alerts.
+        warming_B: Index into `WARMING`; what is `new` is too young for alerts.
         threshold_B: p-value up to which the row is an anomaly.
         anomaly_B: Whether the score passed the threshold.
         incident_state_B: Index into `INCIDENT_STATES`.
@@ -47,7 +47,7 @@ class Scored(Columns):
     winner_B: IntArray
     p_B: FloatArray
     fitted_B: BoolArray
-    warming_B: BoolArray
+    warming_B: IntArray
     threshold_B: FloatArray
     anomaly_B: BoolArray
     incident_state_B: IntArray
@@ -71,7 +71,7 @@ class AlertStep(NamedTuple):
     `told` is None where the batch has no row of an incident.
     """
 
-    levels: LevelStep
+    levels: LevelSteps
     incidents: IncidentStep
     fields: FieldStep
     told: TellStep | None

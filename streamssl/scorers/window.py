@@ -20,6 +20,7 @@ from streamssl.data.keys import KeyColumns
 from streamssl.scorers.base import FITTED_ROWS, Admitted, ScorerSizes, Seen, SharedScorer
 from streamssl.scorers.gaussian_bank import GaussianBank
 from streamssl.scorers.window_basis import WindowBasis
+from streamssl.scorers.window_reader import BlockRead
 
 # docs/research-log.md, "Constants of the arithmetic"
 RIDGE = 0.1
@@ -73,6 +74,13 @@ class WindowScorer(SharedScorer):
             max_features=config.max_features,
             seed=sizes.seed,
         )
+
+    def block_read(self, *, is_read: bool) -> BlockRead:
+        """What is read of windows: residuals, once there are usual shapes and if anyone asks."""
+        if self.basis is None:
+            return BlockRead(0, None)
+        read = self.basis.residuals if is_read and self.basis.solved else None
+        return BlockRead(self.basis.num_residuals, read)
 
     def score(self, seen: Seen[Any]) -> FloatArray:
         """`[B]` rms(L^-1 z): distance to the residuals that are usual for the row's entry.

@@ -15,7 +15,7 @@ from streamssl.config.root import Config
 from streamssl.config.settings import load_config
 from streamssl.data.events import EventBatch, Float32Array, Schema, check_batch
 from streamssl.data.results import Decisions, EpochReport, Results, Spread
-from streamssl.data.spaces import Slice
+from streamssl.data.spaces import VectorSlice
 from streamssl.learner import prepare
 from streamssl.modalities import modality_for
 from streamssl.stream.door import check_columns, other_columns, warn_of_unheard
@@ -76,7 +76,7 @@ class StreamLearner:
         return len(self._model.open) if self._model else 0
 
     @property
-    def slices(self) -> tuple[Slice, ...]:
+    def slices(self) -> tuple[VectorSlice, ...]:
         """Named columns of the embedding; none until the first batch decides the columns."""
         return self._model.vectors.slices if self._model else ()
 

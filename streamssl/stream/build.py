@@ -6,7 +6,7 @@ from typing import Any
 
 from streamssl.config.root import Config
 from streamssl.data.inputs import InputSpec
-from streamssl.data.spaces import Slice
+from streamssl.data.spaces import VectorSlice
 from streamssl.learner import AbsentLearner, Learner
 from streamssl.modalities import Modality
 from streamssl.scorers import ScorerSizes
@@ -35,12 +35,15 @@ def new_space(config: Config, modality: Modality[Any]) -> EmbeddingSpace:
     """The slices of vectors; none without networks."""
     learner = config.learner
     return EmbeddingSpace(
+        instance=config.app.instance,
         stem=modality.stem if learner.enabled else None,
         network_size=learner.embedding if learner.enabled else 0,
     )
 
 
-def new_ensemble(config: Config, modality: Modality[Any], slices: tuple[Slice, ...]) -> Ensemble:
+def new_ensemble(
+    config: Config, modality: Modality[Any], slices: tuple[VectorSlice, ...]
+) -> Ensemble:
     """Scorers and alert layer, which have seen nothing."""
     return Ensemble(
         core=modality.core,

@@ -20,6 +20,7 @@ from river._river_rust.drift import AdaptiveWindowing
 
 from streamssl.config.sections import DriftConfig
 from streamssl.data.drift import LOSS, SCORES, Drift
+from streamssl.data.results import OWN
 from streamssl.scorers.scored import Scored
 
 # docs/research-log.md, "Constants of the arithmetic"
@@ -192,7 +193,7 @@ class DriftWatch:
 
         The rest waits for more. A clock that is far ahead spoils the time of an epoch's last block.
         """
-        judged = np.flatnonzero(~rows.warming_B)
+        judged = np.flatnonzero(rows.warming_B == OWN)
         judged = judged[np.argsort(rows.event_time_B[judged], kind="stable")]
         rare_B, time_B = rows.p_B[judged] <= RARE, rows.event_time_B[judged]
         num_open, num_rare = self._open

@@ -73,7 +73,7 @@ def migrate_model(old: StreamModel, new: StreamModel) -> None:
     fresh["ensemble"] |= {name: state["ensemble"][name] for name in KEPT_LAYERS}
     digest = crc32c.crc32c(repr(new.schema).encode(), old.digest)
     fresh["counts"] = [0, 0, digest]
-    fresh["migrations"] = old.migrations + 1
+    fresh["migrations"] = old.vectors.migrations + 1
     new.load_state_dict(fresh)
 
 

@@ -38,6 +38,7 @@ from streamssl.stream.stream_time import StreamTime
 from streamssl.telemetry.stages import Stages
 
 FRESH_INPUTS = 512
+PARTS = ("keys", "time", "drift", "modality", "learner", "vectors", "ensemble")
 
 
 class StreamModel:
@@ -75,23 +76,13 @@ class StreamModel:
         self.time = StreamTime()
         self._statistics_thread = StatisticsThread(enabled=statistics_thread)
         self.open = OpenEpoch()
-        self.num_seen = self.num_learnt = self.digest = self.migrations = 0
+        self.num_seen = self.num_learnt = self.digest = 0
 
     def per_key(self) -> list[KeyColumns]:
         """The columns that grow with the number of keys, but for the key table's own."""
         stem = self.vectors.stem
         of_stem = [] if stem is None else stem.per_key()
         return [*self.modality.per_key(), *of_stem, *self.ensemble.per_key()]
-
-    @property
-    def space(self) -> str:
-        """Name of the embedding space: instances learn apart, so each has spaces of its own."""
-        return f"{self._prefix}/{self.vectors.name}"
-
-    @property
-    def _prefix(self) -> str:
-        migrated = f".{self.migrations}" if self.migrations else ""
-        return f"{self.config.app.instance}{migrated}"
 
     def judge(self, batch: EventBatch, epoch: int) -> Judged:
         """Score a batch with the frozen state; only the key table has grown afterwards."""
@@ -116,7 +107,7 @@ class StreamModel:
             )
         with self._stage("attribute"):
             results, fields, told = self._results.build(
-                batch, scored, measured, incidents, epoch=epoch, space=self.space
+                batch, scored, measured, incidents, epoch=epoch, space=self.vectors.name
             )
         alerts = AlertStep(levels, incidents, fields, told)
         after = (advance, measured.advance, reading.advance)
@@ -233,7 +224,7 @@ class StreamModel:
         losses = upkeep_losses(report, self.learner)
         drifts = self.drift.learn(rows.scored, losses, epoch)
         self.ensemble.past.learn(self.open.finished())
-        opening = self.vectors.settle(solution, self._prefix, trained=self.learner.trained)
+        opening = self.vectors.settle(solution, trained=self.learner.trained)
         if opening is not None:
             self.ensemble.open_space(opening)
             self.digest = crc32c.crc32c(repr(opening).encode(), self.digest)
@@ -290,20 +281,14 @@ class StreamModel:
         assert not len(self.open), "state is only whole between epochs"
         return {
             "counts": [self.num_seen, self.num_learnt, self.digest],
-            "migrations": self.migrations,
-            "keys": self.keys.state_dict(),
-            "time": self.time.state_dict(),
-            "drift": self.drift.state_dict(),
-            "modality": self.modality.state_dict(),
-            "learner": self.learner.state_dict(),
-            "vectors": self.vectors.state_dict(),
-            "ensemble": self.ensemble.state_dict(),
+            "migrations": self.vectors.migrations,
+            **{name: getattr(self, name).state_dict() for name in PARTS},
         }
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Take over what `state_dict` gave."""
         self.num_seen, self.num_learnt, self.digest = map(int, state["counts"])
-        self.migrations = int(state.get("migrations", 0))
+        self.vectors.migrations = int(state.get("migrations", 0))
         self.keys.load_state_dict(state["keys"])
         self.time.load_state_dict(state["time"])
         self.drift.load_state_dict(state.get("drift"))

@@ -14,7 +14,7 @@ import numpy as np
 from streamssl.data.events import BoolArray, Float32Array
 from streamssl.data.inputs import Inputs, take_inputs
 from streamssl.data.results import NO_SPACE, PROVISIONAL
-from streamssl.data.spaces import NETWORK, Slice, SliceMap, SpaceOpening
+from streamssl.data.spaces import NETWORK, SliceMap, SpaceOpening, VectorSlice
 from streamssl.learner.stem_solver import Solution, StemSolver
 from streamssl.modalities.base import Stem, StemReading
 from streamssl.objectives.closed_form import LinearMap
@@ -29,6 +29,7 @@ class EmbeddingSpace:
     """Joins the slices of vectors, and opens a new space where one of them changed at once.
 
     Args:
+        instance: Begins the names: instances learn apart, so each has spaces of its own.
         stem: The closed-form slices; None where there are none.
         network_size: Dimensions of the networks' slice.
 
@@ -36,10 +37,11 @@ class EmbeddingSpace:
         slices: Of the vector.
         size: D of the whole vector.
         opening: Why and how the present space began; None before the first.
+        migrations: How often the columns were changed: names begin anew.
     """
 
-    def __init__(self, *, stem: Stem | None, network_size: int) -> None:
-        self.stem = stem
+    def __init__(self, *, instance: int, stem: Stem | None, network_size: int) -> None:
+        self.stem, self._instance, self.migrations = stem, instance, 0
         self._solver = None if stem is None else StemSolver(stem)
         sizes = {} if stem is None else {n: f.num_dimensions for n, f in stem.slices.items()}
         self.slices = _slices(sizes | {NETWORK: network_size})
@@ -51,9 +53,9 @@ class EmbeddingSpace:
     @property
     def name(self) -> str:
         """Of the present space; provisional until the first one was opened."""
-        if not self.size:
-            return NO_SPACE
-        return f"space-{self.num_opened}" if self.num_opened else PROVISIONAL
+        migrated = f".{self.migrations}" if self.migrations else ""
+        number = f"space-{self.num_opened}" if self.num_opened else PROVISIONAL
+        return f"{self._instance}{migrated}/{number if self.size else NO_SPACE}"
 
     @property
     def sample_share(self) -> float:
@@ -123,27 +125,24 @@ class EmbeddingSpace:
             generator=generator,
         )
 
-    def settle(
-        self, solution: Solution | None, prefix: str, *, trained: bool
-    ) -> SpaceOpening | None:
+    def settle(self, solution: Solution | None, *, trained: bool) -> SpaceOpening | None:
         """Open a new space where something was solved, or the networks' first burst is over.
 
         Args:
             solution: What was solved as the epoch ended.
-            prefix: What names of spaces begin with.
             trained: Whether the burst is over.
 
         Returns:
             What was opened, None where nothing was.
         """
-        newly_trained, self._was_trained = trained and not self._was_trained, trained
-        if solution is None and not newly_trained:
+        was_trained, self._was_trained = self._was_trained, trained
+        if solution is None and trained == was_trained:
             return None
-        previous = f"{prefix}/{self.name}" if self.num_opened else None
+        previous = self.name if self.num_opened else None
+        maps = self._maps(solution, was_trained) if self.num_opened else {}
         self.num_opened += 1
-        maps = {} if solution is None else solution.maps
         self.opening = SpaceOpening(
-            space=f"{prefix}/{self.name}",
+            space=self.name,
             previous=previous,
             reason="warm-up" if solution is None else solution.reason,
             slices=self.slices,
@@ -152,6 +151,20 @@ class EmbeddingSpace:
             anchor_cosine_unmapped=_known(solution and solution.cosine_unmapped),
         )
         return self.opening
+
+    def _maps(self, solution: Solution | None, was_trained: bool) -> dict[str, LinearMap]:
+        """Old to new of the slices that can be carried; what did not change is carried as it is.
+
+        The networks' slice is another one after their burst, and all the time before it.
+        """
+        sizes = {part.name: part.end - part.begin for part in self.slices}
+        same = {name: LinearMap(np.eye(size), np.zeros(size)) for name, size in sizes.items()}
+        if not was_trained:
+            del same[NETWORK]
+        if solution is None:
+            return same
+        network = {name: found for name, found in same.items() if name == NETWORK}
+        return {**solution.maps, **network}
 
     def state_dict(self) -> dict[str, Any]:
         """The stem and its sums; what was opened last."""
@@ -182,10 +195,11 @@ class EmbeddingSpace:
 _NOTHING = StemReading({}, lambda rows: {}, None)  # noqa: ARG005 - as of a stem
 
 
-def _slices(sizes: Mapping[str, int]) -> tuple[Slice, ...]:
+def _slices(sizes: Mapping[str, int]) -> tuple[VectorSlice, ...]:
     ends = np.cumsum([*sizes.values()]).tolist()
     return tuple(
-        Slice(name, end - size, end) for (name, size), end in zip(sizes.items(), ends, strict=True)
+        VectorSlice(name, end - size, end)
+        for (name, size), end in zip(sizes.items(), ends, strict=True)
     )
 
 

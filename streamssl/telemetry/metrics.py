@@ -105,7 +105,8 @@ class Metrics(FlowMetrics):
         self.replay_bytes = c.gauge("replay_buffer_bytes", "Bytes held for replay.")
         self.keys_active = c.gauge("keys_active", "Keys with live state.")
         self.keys_warming = c.gauge(
-            "keys_warming", "Keys with live state that are scored but cannot be anomalous yet."
+            "keys_warming",
+            "Keys with live state that are scored but cannot be anomalous yet (`new`).",
         )
         self.keys_evicted = c.counter("keys_evicted_total", "Keys whose state was dropped.")
 

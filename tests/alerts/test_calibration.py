@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from streamssl.alerts.calibration import SECOND_OPINION, Calibrated, Calibration
+from streamssl.alerts.calibration import Calibrated, Calibration
+from streamssl.alerts.level import SECOND_OPINION
 from streamssl.alerts.yardstick import Alarm
 from streamssl.arithmetic.histogram import log_position
 from streamssl.data.events import FloatArray, IntArray

@@ -27,7 +27,7 @@ from streamssl.codecs.scores import ArrowScores, JsonScores
 from streamssl.config.root import Config
 from streamssl.config.sections import InputConfig, OutputConfig, OutputsConfig, SensorConfig
 from streamssl.data.events import DeadLetter, EventBatch, Message, OutputRecord, Schema, Slice
-from streamssl.data.results import Results, Values
+from streamssl.data.results import BLENDED, NEW, OWN, Results, Values
 from tests.made_results import made_explanation, made_results
 
 FIELDS = ("temperature", "pressure")
@@ -65,7 +65,7 @@ def results(num_events: int = 3, **changes: Any) -> Results:
         severity=np.where(rows == 1, 3, 0),
         incident_id=["i-1" if row == 1 else None for row in rows],
         incident_state=np.where(rows == 1, 1, 0),
-        warming=rows == 0,
+        warming=np.where(rows == 0, NEW, np.where(rows == 1, BLENDED, OWN)),
         top_field=np.where(rows == 1, 1, 0),
         explanation=explanation,
         embedding_BD=np.tile(np.array([0.5, -1.5, 2.0], np.float32), (num_events, 1)),
@@ -78,7 +78,7 @@ GOLDEN = (
     b'{"id":"plant/4/101/0","key":"","event_time":1700000001.0,"score":0.875,"p_value":0.125,'
     b'"raw":1.5,"anomaly":true,"severity":"high","incident_id":"i-1","incident_state":"start",'
     b'"incident_field":null,'
-    b'"threshold":0.999,"warming":false,"top_field":"pressure",'
+    b'"threshold":0.999,"warming":"blended","top_field":"pressure",'
     b'"model":{"name":"app","version":"0.1.0","epoch":7},'
     b'"attribution":{"temperature":0.25,"pressure":0.75},'
     b'"expected":{"temperature":1.5,"pressure":null},'
@@ -134,7 +134,7 @@ def test_scores_as_json() -> None:
     values = [json.loads(record.value or b"") for record in records]
     assert [record.key for record in records] == [b"m1", None, "é".encode()]
     assert [value["id"] for value in values] == results().batch.ids()
-    assert [value["warming"] for value in values] == [True, False, False]
+    assert [value["warming"] for value in values] == ["new", "blended", "own"]
     assert ["attribution" in value for value in values] == [False, True, False]
     assert values[0]["incident_id"] is None
     assert values[0]["incident_state"] == values[0]["severity"] == "none"

@@ -5,13 +5,13 @@ from __future__ import annotations
 import json
 
 from streamssl.codecs.spaces import encode_space
-from streamssl.data.spaces import Slice, SliceMap, SpaceOpening
+from streamssl.data.spaces import SliceMap, SpaceOpening, VectorSlice
 
 OPENING = SpaceOpening(
     space="3/space-2",
     previous="3/space-1",
     reason="shift",
-    slices=(Slice("state", 0, 2), Slice("network", 2, 6)),
+    slices=(VectorSlice("state", 0, 2), VectorSlice("network", 2, 6)),
     maps=(SliceMap("state", ((1.0, 0.5), (0.25, 2.0)), (0.125, -3.0)),),
     anchor_cosine=0.98,
     anchor_cosine_unmapped=-0.5,

@@ -10,7 +10,7 @@ import numpy as np
 
 from streamssl.data.events import EventBatch, Schema
 from streamssl.data.results import Decisions, EpochReport, Results, Spread
-from streamssl.data.spaces import Slice, SliceMap, SpaceOpening
+from streamssl.data.spaces import SliceMap, SpaceOpening, VectorSlice
 from streamssl.telemetry.stages import Stages
 from tests.made_results import made_results
 
@@ -22,7 +22,7 @@ OPENING = SpaceOpening(
     space="0/space-1",
     previous=None,
     reason="doubling",
-    slices=(Slice("state", 0, 1), Slice("network", 1, 2)),
+    slices=(VectorSlice("state", 0, 1), VectorSlice("network", 1, 2)),
     maps=(SliceMap("state", ((0.5,),), (-1.25,)),),
     anchor_cosine=0.96875,
     anchor_cosine_unmapped=0.123457,

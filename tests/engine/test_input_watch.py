@@ -8,9 +8,11 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from streamssl.codecs.registry import build_codec
+from streamssl.data.results import NEW
 from streamssl.engine.channel_watch import MOST_VANISHED_AFTER, VANISHED_AFTER
 from streamssl.engine.key_watch import WARNINGS, WINDOW_EVENTS
 from streamssl.engine.summary import MAX_NAMED
@@ -259,7 +261,7 @@ class WarmingWorld(AutoWorld):
 
         def warming(batch: Any) -> Any:
             results = advance(batch)
-            return replace(results, warming=results.warming | True)
+            return replace(results, warming=np.full_like(results.warming, NEW))
 
         def counted(decisions: Any) -> Any:
             return replace(close(decisions), keys_active=len(learner.context))

@@ -22,6 +22,7 @@ def fresh(num_keys: int) -> tuple[SensorContext, Normaliser]:
     context.columns.ensure(num_keys)
     normaliser.columns.ensure(num_keys)
     context.origins.columns.ensure(num_keys)
+    context.newcomers.columns.ensure(num_keys)
     return context, normaliser
 
 

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from streamssl.data.events import EventBatch
-from streamssl.data.results import Decisions
+from streamssl.data.results import NEW, Decisions
 from streamssl.stream import StreamLearner
 from tests.stream.runs import assert_same, run_cut
 from tests.stream.streams import batch_of, small_learner
@@ -41,7 +41,7 @@ def carried() -> StreamLearner:
 
 def warming(learner: StreamLearner, batch: EventBatch) -> dict[str, int]:
     """How many events of each key are warming."""
-    warming_B = learner.process(batch).warming
+    warming_B = learner.process(batch).warming == NEW
     keys = np.array(batch.keys.to_pylist())
     return {key: int(warming_B[keys == key].sum()) for key in np.unique(keys).tolist()}
 

@@ -14,7 +14,7 @@ from streamssl.checkpoint.snapshot import restore, snapshot
 from streamssl.config.sections import DriftConfig
 from streamssl.data.drift import Drift
 from streamssl.data.events import EventBatch
-from streamssl.data.results import Decisions
+from streamssl.data.results import NEW, OWN, Decisions
 from streamssl.scorers.scored import Scored
 from streamssl.stream import StreamLearner
 from streamssl.stream.drift import BLOCK_ROWS, MOST_NUMBERS, RARE, DriftWatch, Series
@@ -37,7 +37,7 @@ def rows_of(p_B: Any, *, time_B: Any = None, warming: bool = False) -> Scored:
     """Judged rows, as far as the watch looks at them."""
     p_B = np.asarray(p_B, np.float64)
     time_B = np.arange(len(p_B), dtype=np.float64) if time_B is None else np.asarray(time_B)
-    warming_B = np.full(len(p_B), warming)
+    warming_B = np.full(len(p_B), NEW if warming else OWN)
     return cast(Scored, SimpleNamespace(p_B=p_B, event_time_B=time_B, warming_B=warming_B))
 
 

@@ -6,7 +6,7 @@ import numpy as np
 import pyarrow as pa
 
 from streamssl.data.events import EventBatch, Range
-from streamssl.data.results import Results
+from streamssl.data.results import NEW, OWN, Results
 from streamssl.transport.base import PartitionOutput, Transaction
 from streamssl.transport.journal import JournalRecord
 from tests.made_results import made_results
@@ -37,7 +37,7 @@ def results_at(offsets: list[int], *, fields: tuple[str, ...] = ("a", "b")) -> R
         severity=last.astype(np.int64),
         incident_id=[f"incident-{o}" if a else None for o, a in zip(offsets, last, strict=True)],
         incident_state=last.astype(np.int64),
-        warming=~last,
+        warming=np.where(last, OWN, NEW),
         top_field=offset % len(fields),
         raw_scores={"gaussian": offset.astype(np.float64) * 2},
         embedding_BD=np.repeat(offset[:, None], 3, 1).astype(np.float32),

@@ -57,7 +57,7 @@ def test_csv_holds_one_row_per_input_row(source: Path, tmp_path: Path) -> None:
         "incident_id": "incident-4",
         "incident_state": "start",
         "incident_field": "",
-        "warming": "false",
+        "warming": "own",
         "top_field": "a",
         "raw_gaussian": "8",
         "attribution": '{"a":0.5,"b":0.5}',

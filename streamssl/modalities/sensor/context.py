@@ -20,6 +20,7 @@ from streamssl.data.events import Float32Array, FloatArray, IntArray
 from streamssl.data.keys import KeyColumns, Runs
 from streamssl.modalities.sensor.features import Features
 from streamssl.modalities.sensor.leaky import SQUASH, LeakyUnits
+from streamssl.modalities.sensor.newcomers import Joined, Newcomers
 from streamssl.modalities.sensor.normaliser import YOUNG_BOUND, Normaliser
 from streamssl.modalities.sensor.origins import Origins, OriginsOfBatch
 
@@ -46,6 +47,7 @@ class Advance(NamedTuple):
 
     slots: IntArray
     memory: Memory
+    newcomers: Joined | None
 
 
 @dataclass(frozen=True)
@@ -118,6 +120,7 @@ class SensorContext:
         self.steps, self.recent = steps, recent
         self.origins = Origins(num_channels=num_channels)
         self.leaky = LeakyUnits(num_channels=num_channels, seed=seed)
+        self.newcomers = Newcomers(num_channels=num_channels)
         self.spans = EMA_SPANS
         self.ema_rate_F = np.repeat([2.0 / (span + 1.0) for span in EMA_SPANS], num_channels)
         self.ema_scan = EmaScan(self.ema_rate_F)
@@ -153,8 +156,13 @@ class SensorContext:
         """
         runs = Runs(slot_B)
         memory = self.memory(runs.slots)
-        center_KC, scale_KC = normaliser.statistics(runs.slots, origins.of(runs.slots))
+        origin_KC = origins.of(runs.slots)
+        center_KC, scale_KC = normaliser.statistics(runs.slots, origin_KC)
         center_BC, scale_BC = center_KC[runs.group], scale_KC[runs.group]
+        joined_K = self.newcomers.joined(runs.slots, memory.age_K)
+        newcomers = self.newcomers.read(
+            runs, joined_K, memory.age_K, values_BC, origin_KC, center_BC, scale_BC
+        )
         rows_LC, place_B = extend(runs, values_BC, memory.window_KTC)
         z_BC = _standardised(rows_LC[place_B], center_BC, scale_BC)
         if max(z_BC.max(initial=0.0), -z_BC.min(initial=0.0)) > YOUNG_BOUND:
@@ -178,17 +186,19 @@ class SensorContext:
             center_BC=center_BC,
             scale_BC=scale_BC,
             origins=origins,
+            joined_B=joined_K[runs.group],
         )
         history = History(rows_LC, runs.counts + self.steps, place_B, center_KC, scale_KC)
         window_KTC = last_rows(rows_LC, place_B[runs.last], self.steps)
         after = Memory(memory.age_K + runs.counts, window_KTC, ema_KF, leaky_KH)
-        return features, history, Advance(runs.slots, after)
+        return features, history, Advance(runs.slots, after, newcomers)
 
     def write(self, advance: Advance) -> None:
         """Move the context on to what `read` returned."""
         names = ("age", "window", "ema", "leaky")
         for name, values in zip(names, advance.memory, strict=True):
             self.columns[name][advance.slots] = values
+        self.newcomers.write(advance.newcomers)
 
     def _averages(
         self, runs: Runs, filled_BC: Float32Array, before_BC: Float32Array, memory: Memory

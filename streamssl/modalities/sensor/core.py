@@ -117,6 +117,7 @@ class SensorCore(Core[SensorMeasured]):
             origins=context.origins,
             evidence_BV=np.empty((len(context), len(EVIDENCE))),
             top_B=np.zeros(len(context), np.int64),
+            joined_B=context.joined_B,
         )
         x_BF, tiling = self.gaussians.features(measured, entry_B == 0), tile_rows(entry_B)
         for column, kind in enumerate(EVIDENCE):
@@ -207,6 +208,8 @@ class SensorCore(Core[SensorMeasured]):
             weight_B[rows],
             refresh=shared_read,
         )
+        if self._context.newcomers.fleet.is_mature and not shared_read:
+            self.gaussians.keep_ready()
         self._learn_levels(measured)
         owners = slice(None) if (own_B > 0).all() else own_B > 0
         slots, first = np.unique(measured.slot_B[owners], return_index=True)
@@ -272,7 +275,7 @@ class SensorCore(Core[SensorMeasured]):
         for bank in self.gaussians.banks.values():
             bank.ensure(admitted.num_entries)
         for slot, entry in admitted.assigned:
-            row = int(np.flatnonzero(measured.slot_B == slot)[0])
+            row = int(np.flatnonzero(measured.slot_B == slot)[-1])
             self.gaussians.set_origins(
                 np.array([entry]), self._context.origins.of(np.array([slot]))
             )

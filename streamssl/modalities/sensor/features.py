@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from streamssl.data.columns import Columns
-from streamssl.data.events import Float32Array, FloatArray, IntArray
+from streamssl.data.events import BoolArray, Float32Array, FloatArray, IntArray
 from streamssl.modalities.sensor.origins import OriginsOfBatch
 from streamssl.scorers.base import Measured
 
@@ -49,6 +49,7 @@ class Features(Columns):
         center_BC: Running mean of the key's channels (of the past epochs).
         scale_BC: Running standard deviation of the same rows, > 0.
         origins: Of the batch's keys.
+        joined_B: Whether the key joined a mature fleet.
     """
 
     slot_B: IntArray
@@ -60,6 +61,7 @@ class Features(Columns):
     center_BC: FloatArray
     scale_BC: FloatArray
     origins: OriginsOfBatch
+    joined_B: BoolArray
 
     def __len__(self) -> int:
         """Number of events."""
@@ -81,7 +83,8 @@ class SensorMeasured(Measured):
         innovation_B, channel_B: How far the channel that stands out the most is from what all
             else says, in deviations; and which it is.
         signals: Of the levels.
-        origins: Of the keys of the batch; of joined ones, of the last batch's.
+        origins: Of the keys of the batch; of joined tables, of the last batch's.
+        joined_B: Whether the key joined a mature fleet.
     """
 
     newest_BC: Float32Array
@@ -97,6 +100,7 @@ class SensorMeasured(Measured):
     channel_B: IntArray
     signals: Signals
     origins: OriginsOfBatch
+    joined_B: BoolArray
 
     @property
     def signals_BE(self) -> FloatArray:  # noqa: N802 - a shape suffix
@@ -104,6 +108,11 @@ class SensorMeasured(Measured):
         news_B = np.maximum(self.innovation_B, self.jump_BC.max(1, initial=0.0))
         sizes_B3 = np.concatenate([news_B[:, None], self.signals.size_B2], axis=1)
         return np.maximum(sizes_B3, SMALLEST_SIGNAL)
+
+    @property
+    def is_newcomer_B(self) -> BoolArray:  # noqa: N802 - a shape suffix
+        """`[B]` rows of keys that joined a mature fleet."""
+        return self.joined_B
 
     def suspect(self, winner_B: IntArray) -> IntArray:
         """`[B]` channel that stands out by the evidence that won, -1 where none does by itself."""

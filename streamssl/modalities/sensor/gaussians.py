@@ -20,6 +20,7 @@ from streamssl.scorers.gaussian_bank import Distances, GaussianBank
 EVIDENCE = ("averaged", "lagged", "leaky", "student")
 # docs/research-log.md, "Constants of the arithmetic"
 EARLY_ROWS = 300.0
+STALE_SHARE = 1.0 / 8.0  # of the rows of the shared entry, learned since it was whitened
 RIDGES = {"averaged": 0.3, "lagged": 0.01, "leaky": 0.1, "student": 0.01}
 
 
@@ -138,6 +139,12 @@ class SensorGaussians:
             center_F = np.tile(center_C, blocks) if blocks else np.zeros(size)
             scale_F = np.tile(scale_C, blocks) if blocks else np.ones(size)
             bank.seed_entry(entry, center_F, scale_F)
+
+    def keep_ready(self) -> None:
+        """Whiten the shared entry by what it learned unread: a key that joins is scored by it."""
+        for bank in self.banks.values():
+            if bank.unrefreshed_E[0] >= STALE_SHARE * bank.weight_E[0]:
+                bank.refresh(np.zeros(1, np.int64))
 
     def set_origins(self, entries: IntArray, origin_KC: FloatArray) -> None:
         """Tell what was taken off the rows of entries that keys own."""

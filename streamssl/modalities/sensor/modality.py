@@ -32,6 +32,7 @@ from streamssl.modalities.sensor.core import SensorCore
 from streamssl.modalities.sensor.encoder import block_means, block_sizes
 from streamssl.modalities.sensor.features import SensorMeasured
 from streamssl.modalities.sensor.network import SensorNetwork
+from streamssl.modalities.sensor.newcomers import Newcomers
 from streamssl.modalities.sensor.normaliser import Normaliser
 from streamssl.modalities.sensor.origins import Origins, OriginsOfBatch
 from streamssl.modalities.sensor.stem import SensorStem
@@ -164,10 +165,13 @@ class SensorModality(Modality[SensorMeasured]):
         """Move the running statistics on by an epoch's rows that the gate let through."""
         origins = self.context.origins.of
         self.normaliser.learn(measured.slot_B[learn_B], measured.newest_BC[learn_B], origins)
+        self.context.newcomers.learn(self.normaliser, self.context.origins)
 
     def per_key(self) -> list[KeyColumns]:
         """The columns of statistics and context; the core lists its own."""
-        return [self.normaliser.columns, self.context.columns, self.context.origins.columns]
+        context = self.context
+        layers = (self.normaliser, context, context.origins, context.newcomers)
+        return [layer.columns for layer in layers]
 
     def state_dict(self) -> dict[str, Any]:
         """The normaliser's statistics and every key's context and origins."""
@@ -176,11 +180,18 @@ class SensorModality(Modality[SensorMeasured]):
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Take over statistics and contexts, of the same channels and window."""
         for name, part in self._stateful().items():
-            part.load_state_dict(state[name])
+            if name in state:  # A state of before newcomers has none.
+                part.load_state_dict(state[name])
+        self.context.newcomers.columns.ensure(self.context.columns.num_slots)
 
-    def _stateful(self) -> dict[str, Normaliser | SensorContext | Origins]:
+    def _stateful(self) -> dict[str, Normaliser | SensorContext | Origins | Newcomers]:
         context = self.context
-        return {"normaliser": self.normaliser, "context": context, "origins": context.origins}
+        return {
+            "normaliser": self.normaliser,
+            "context": context,
+            "origins": context.origins,
+            "newcomers": context.newcomers,
+        }
 
 
 def _no_texts(num_events: int) -> list[dict[str, str | None]]:

@@ -61,6 +61,11 @@ class Normaliser:
             known, deviation(center + origin_KC, spread), 1.0
         )
 
+    @property
+    def num_rows(self) -> float:
+        """Rows that all keys have learned: of the channel that has the most values."""
+        return float(self._pool[0].max())
+
     def bounds(self, slots: IntArray) -> FloatArray:
         """`[K, C]` deviations up to which a value counts: the first ones without an end."""
         count_KC = self.columns["count"][slots]
