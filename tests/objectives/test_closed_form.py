@@ -20,6 +20,7 @@ from streamssl.objectives.closed_form import (
     rotated,
     slow_features,
 )
+from streamssl.objectives.closed_form.spectrum import cholesky
 
 NUM_EVENTS, NUM_FEATURES = 3_000, 9
 
@@ -109,6 +110,14 @@ def test_few_unusual_rows_hardly_count() -> None:
     none = fault_directions(np.zeros(NUM_FEATURES), ordinary_FF, wild_FF, 0.0, 3)
     alone = fault_directions(np.zeros(NUM_FEATURES), ordinary_FF, ordinary_FF, 1e9, 3)
     np.testing.assert_allclose(none.weight_FD, alone.weight_FD)
+
+
+def test_what_rounding_left_below_nothing_counts_as_nothing() -> None:
+    """A covariance out of float32 sums about a high level can have a negative variance."""
+    rounded_FF = np.diag([1.0, 1.0, -0.5])
+    factor = cholesky(rounded_FF, 0.1)
+    inverse_FF = factor.solve(np.eye(3)).T @ factor.solve(np.eye(3))
+    np.testing.assert_allclose(inverse_FF, np.diag([1 / 1.05, 1 / 1.05, 1 / 0.05]), atol=1e-9)
 
 
 @pytest.mark.parametrize("flat", [0, NUM_FEATURES])

@@ -41,7 +41,7 @@ class Cholesky(NamedTuple):
 
 
 def cholesky(covariance_FF: FloatArray, ridge: float) -> Cholesky:
-    """The factor of C + ridge tr(C) / F.
+    """The factor of C + ridge tr(C) / F; variances below 0, which are rounding, count as 0.
 
     Example:
         >>> cholesky(np.diag([4.0, 4.0]), ridge=0.0).solve(np.eye(2))
@@ -52,8 +52,15 @@ def cholesky(covariance_FF: FloatArray, ridge: float) -> Cholesky:
     level = float(np.trace(covariance_FF)) / max(size, 1)
     if not level > 0.0:
         return Cholesky(None)
-    ridged_FF = covariance_FF + (ridge + LEAST_RIDGE) * level * np.eye(size)
-    return Cholesky(torch.from_numpy(np.linalg.cholesky(ridged_FF)))
+    ridge_FF = (ridge + LEAST_RIDGE) * level * np.eye(size)
+    try:
+        lower_FF = np.linalg.cholesky(covariance_FF + ridge_FF)
+    except np.linalg.LinAlgError:  # Of what hardly moves about a high level, rounding is left.
+        values_F, vectors_FF = np.linalg.eigh(covariance_FF)
+        lower_FF = np.linalg.cholesky(
+            (vectors_FF * np.maximum(values_F, 0.0)) @ vectors_FF.T + ridge_FF
+        )
+    return Cholesky(torch.from_numpy(lower_FF))
 
 
 def leading(symmetric_FF: FloatArray, num_directions: int) -> FloatArray:

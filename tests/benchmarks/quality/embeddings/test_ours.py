@@ -24,7 +24,7 @@ def test_vectors_are_the_published_ones_whatever_is_asked_in_between() -> None:
     }
     learner = StreamLearner.from_config(settings)
     published_BD = learner.process(events(fleet, 0, 1_600)).embedding_BD
-    np.testing.assert_array_equal(vectors.values_TKD.reshape(-1, 8), published_BD)
+    np.testing.assert_array_equal(vectors.values_TKD.reshape(-1, 72), published_BD)
     assert list(anchors) == ["750 → 1,500", "750 → 1,500 mapped"]
     assert all(one.units == fleet.keys and 0 < one.value <= 1 for one in anchors.values())
 
