@@ -42,7 +42,7 @@ class StreamLearner:
         >>> learner = StreamLearner.from_config({"learner": {"embedding": 8}})
         >>> results = learner.process(batch)
         >>> learner.epoch, learner.num_open_events, results.embedding_BD.shape
-        (2, 8, (40, 8))
+        (2, 8, (40, 72))
     """
 
     def __init__(self, config: Config, *, statistics_thread: bool = True) -> None:

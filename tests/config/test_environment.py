@@ -21,7 +21,7 @@ BUILD = {"torch": "2.13.0+cpu", "cpu": "AVX2", "OMP_NUM_THREADS": None}
 
 @pytest.mark.parametrize(
     "override",
-    ["app.seed=1", "learner.hidden=64", "scorers.gate.quantile=0.9", "input.time_field=t"],
+    ["app.seed=1", "learner.hidden=128", "scorers.gate.quantile=0.9", "input.time_field=t"],
 )
 def test_it_changes_with_what_a_score_depends_on(override: str) -> None:
     """Another seed, network, scorer or reading of the input is another environment."""
