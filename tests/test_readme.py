@@ -189,8 +189,10 @@ def test_snippets_read_what_the_daemon_published(deployment: Deployment) -> None
     assert all(len(line[2]) == 4 for line in printed["embeddings"])
     assert [(line[2], line[3]) for line in letters] == [(str(NUM_EVENTS), b"{no json")]
     assert printed["incidents"][0] == ["start", "pump-7", "pressure", 0.0, []]
-    assert printed["spaces"][0] == [None, "->", "0/provisional", "start", "from epoch", 1]
-    assert [line[2:4] for line in printed["spaces"][1:2]] == [["0/space-1", "warm-up"]]
+    assert printed["spaces"] == [
+        [None, "->", "0/provisional", "start", "from epoch", 1],
+        ["0/provisional", "->", "0/space-1", "warm-up", "from epoch", 2],
+    ]
     assert [line[0] for line in printed["journal"]] == list(range(1, len(printed["journal"]) + 1))
 
 

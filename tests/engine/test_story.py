@@ -53,7 +53,7 @@ def test_the_story_of_a_run_reads_in_order(tmp_path: Path) -> None:
     assert phases[-1][1] == "draining"
     assert [line["state"] for line in named(first, "training_burst")] == ["begins", "over"]
     spaces = [line["space"] for line in named(first, "space")]
-    assert spaces[:2] == ["0/provisional", "0/space-1"]
+    assert spaces == ["0/provisional", "0/space-1", "0/space-2", "0/space-3"]
     assert [line["previous"] for line in named(first, "space")][1:] == spaces[:-1]
     begun = named(first, "started")[0]
     assert (begun["state"], begun["epoch"], begun["channels"]) == ("fresh", 1, None)

@@ -10,13 +10,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from streamssl.arithmetic.scan import BLOCK
-from streamssl.data.events import Float32Array, IntArray
+from streamssl.data.events import EventBatch, Float32Array, IntArray
 from streamssl.data.keys import Runs
 from streamssl.modalities.sensor.past_rows import PastRows, RowsOfBatch
 from streamssl.modalities.sensor.pooled import MARK_EVERY, PooledAverages, PooledUnits
 from streamssl.modalities.sensor.stem import MOST_CHANNELS, SensorStem
 from streamssl.modalities.sensor.unusual import UnusualRows
 from streamssl.objectives.closed_form import LinearMap
+from streamssl.stream import StreamLearner
 
 CUTS = st.lists(st.integers(0, 199), max_size=6).map(sorted)
 
@@ -108,6 +109,26 @@ def test_the_state_of_blocks_is_the_map_of_what_was_absorbed(num_channels: int) 
     assert found is not None
     assert mixed_NF.shape[1] * num_channels == blocks_NF.shape[1] * mixed
     np.testing.assert_allclose(found(blocks_NF), mixed_NF @ weight_FD, atol=1e-3)
+
+
+@pytest.mark.parametrize("num_channels", [3, 300])
+def test_residuals_have_a_sign_and_a_bound(num_channels: int) -> None:
+    """A reading far above what is expected is +15, one far below -15; 300 are projected."""
+    rng = np.random.default_rng(0)
+    rows_BC = rng.normal(size=(800, num_channels))
+    rows_BC[790, 1], rows_BC[795, 1] = 80.0, -80.0
+    learner = StreamLearner.from_config(
+        {"learn": {"enabled": False}, "learner": {"embedding": 4, "hidden": 4}}
+    )
+    names = [f"c{channel}" for channel in range(num_channels)]
+    learner.learn(EventBatch.from_numpy(rows_BC[:700], fields=names))
+    model = learner._model
+    assert model is not None
+    batch = EventBatch.from_numpy(rows_BC[700:], fields=names, first_offset=700)
+    found = model.judge(batch, learner.epoch).scored.seen.measured.residual_BC
+    assert found[[90, 95], 1].tolist() == [15.0, -15.0]
+    assert np.abs(found[:90]).max() < 7.0
+    assert 0.4 < (found[:90] > 0.0).mean() < 0.6
 
 
 def sample(num: int, stem: SensorStem, age: int, **columns: Any) -> dict[str, Any]:
