@@ -77,11 +77,6 @@ class NoInputs(LazyInputs):
         return {}
 
 
-def of_spec(inputs: Inputs, spec: InputSpec) -> Inputs:
-    """Those of the arrays that networks of a spec learn from."""
-    return {name: array for name, array in inputs.items() if name in spec.arrays}
-
-
 def take_inputs(inputs: Mapping[str, Any], rows: Any) -> dict[str, Any]:
     """The rows that an index array, mask or slice picks, of arrays or tensors."""
     return {name: array[rows] for name, array in inputs.items()}

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from streamssl.arithmetic.reservoir import last_writers, random_places
+from streamssl.arithmetic.reservoir import offered
 from streamssl.data.events import BoolArray, Float32Array
 from streamssl.data.inputs import Inputs, take_inputs
 from streamssl.modalities.base import Stem
@@ -50,6 +50,9 @@ class StemSolver:
 
     Args:
         stem: The slices and their features.
+
+    Attributes:
+        block_map: The first slice's map from the blocks of windows; None before it is solved.
     """
 
     def __init__(self, stem: Stem) -> None:
@@ -58,12 +61,7 @@ class StemSolver:
         self._num_shifted, self._shifted_at = 0, -1
         self._anchors: Inputs = {}
         self._num_offered = 0
-        self._block_map: LinearMap | None = None
-
-    @property
-    def num_dimensions(self) -> int:
-        """D of all slices."""
-        return sum(form.num_dimensions for form in self.stem.slices.values())
+        self.block_map: LinearMap | None = None
 
     @property
     def sample_share(self) -> float:
@@ -74,10 +72,10 @@ class StemSolver:
     def of_blocks(self, blocks_BSP: Float32Array) -> Float32Array:
         """`[B, D]` the first slice, of the blocks of windows."""
         form = next(iter(self.stem.slices.values()))
-        if self._block_map is None:
+        if self.block_map is None:
             return np.zeros((len(blocks_BSP), form.num_dimensions), np.float32)
-        flat_BF = blocks_BSP.reshape(len(blocks_BSP), len(self._block_map.weight_FD))
-        return embedded(self._block_map, flat_BF)
+        flat_BF = blocks_BSP.reshape(len(blocks_BSP), len(self.block_map.weight_FD))
+        return embedded(self.block_map, flat_BF)
 
     def learn(
         self,
@@ -125,7 +123,7 @@ class StemSolver:
         before = self._embedded_anchors()
         for form in self.stem.slices.values():
             form.solve()
-        self._block_map = self.stem.block_map()
+        self.block_map = self.stem.block_map()
         if reason != "shift":
             self.solved = self.rows
         self._num_shifted, self._shifted_at = 0, -1
@@ -137,21 +135,9 @@ class StemSolver:
 
     def _keep(self, features: Mapping[str, Float32Array], generator: np.random.Generator) -> None:
         """Offer events to the anchors, a fair sample of all."""
-        count = len(next(iter(features.values())))
-        held = len(next(iter(self._anchors.values()))) if self._anchors else 0
-        room = NUM_ANCHORS - held
-        if not self._anchors:
-            self._anchors = take_inputs(features, slice(0, 0))
-        self._anchors = {
-            name: np.concatenate([array, features[name][:room]])
-            for name, array in self._anchors.items()
-        }
-        rest = np.arange(min(room, count), count)
-        places = random_places(self._num_offered + min(room, count), len(rest), generator)
-        self._num_offered += count
-        kept = last_writers(places, NUM_ANCHORS)
-        for name, array in self._anchors.items():
-            array[places[kept]] = features[name][rest[kept]]
+        sample = self._anchors or take_inputs(features, slice(0, 0))
+        self._anchors = offered(sample, features, self._num_offered, NUM_ANCHORS, generator)
+        self._num_offered += len(next(iter(features.values())))
 
     def _embedded_anchors(self) -> dict[str, Float32Array]:
         return {name: self.stem.slices[name].embed(x_AF) for name, x_AF in self._anchors.items()}
@@ -168,7 +154,7 @@ class StemSolver:
         self._anchors = {name: np.array(array) for name, array in state["anchors"].items()}
         counts = map(int, state["counts"])
         self.rows, self.solved, self._num_shifted, self._shifted_at, self._num_offered = counts
-        self._block_map = self.stem.block_map()
+        self.block_map = self.stem.block_map()
 
 
 def _cosines(

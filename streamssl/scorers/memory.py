@@ -10,7 +10,7 @@ from typing import Any, Self
 
 import numpy as np
 
-from streamssl.arithmetic.reservoir import last_writers, random_places
+from streamssl.arithmetic.reservoir import offered
 from streamssl.arithmetic.tiles import tiled_matmul
 from streamssl.config.sections import ScorersConfig
 from streamssl.data.events import Float32Array, FloatArray, IntArray
@@ -77,16 +77,11 @@ class MemoryScorer(SharedScorer):
         self, embedding_BD: Float32Array, position_B3: IntArray, generator: np.random.Generator
     ) -> None:
         """Fill the free places, then let each further row take a random one (reservoir)."""
-        room = self.capacity - len(self.vectors_MD)
-        self.vectors_MD = np.concatenate([self.vectors_MD, embedding_BD[:room]])
-        self.positions_M3 = np.concatenate([self.positions_M3, position_B3[:room]])
-        self.num_seen += min(room, len(embedding_BD))
-        rest = np.arange(max(room, 0), len(embedding_BD))
-        places = random_places(self.num_seen, len(rest), generator)
-        self.num_seen += len(rest)
-        kept = last_writers(places, self.capacity)
-        self.vectors_MD[places[kept]] = embedding_BD[rest[kept]]
-        self.positions_M3[places[kept]] = position_B3[rest[kept]]
+        sample = {"vectors": self.vectors_MD, "positions": self.positions_M3}
+        items = {"vectors": embedding_BD, "positions": position_B3}
+        kept = offered(sample, items, self.num_seen, self.capacity, generator)
+        self.vectors_MD, self.positions_M3 = kept.values()
+        self.num_seen += len(embedding_BD)
 
     def _squared_distances(self, embedding_BD: Float32Array) -> FloatArray:
         """`[B, M]` |x - y|^2 = |x|^2 - 2 x.y + |y|^2; rounding may leave it just under 0."""

@@ -14,13 +14,12 @@ import numpy as np
 
 from streamssl.config.root import Config
 from streamssl.data.events import EventBatch, IntArray, Schema
-from streamssl.data.inputs import Inputs, LazyInputs, NoInputs, of_spec, take_inputs
+from streamssl.data.inputs import Inputs, LazyInputs, NoInputs, take_inputs
 from streamssl.data.keys import KeyColumns
 from streamssl.data.results import Decisions, EpochReport, Results
 from streamssl.learner import Inference
 from streamssl.learner.stem_solver import Solution
 from streamssl.modalities import modality_for
-from streamssl.modalities.base import StemReading
 from streamssl.objectives import need_keys
 from streamssl.scorers import Admitted, Measurement
 from streamssl.scorers.scored import AlertStep
@@ -33,6 +32,7 @@ from streamssl.stream.keyed_inputs import KeyedInputs, keyed_spec
 from streamssl.stream.report import num_keys, of_learning, of_statistics, upkeep_losses
 from streamssl.stream.results import ResultsBuilder
 from streamssl.stream.rows import Judged, OpenEpoch, OpenRows, Picked, pick_hash
+from streamssl.stream.space import SlicesRead
 from streamssl.stream.statistics_thread import StatisticsThread
 from streamssl.stream.stream_time import StreamTime
 from streamssl.telemetry.stages import Stages
@@ -60,8 +60,9 @@ class StreamModel:
         self.modality = modality_for(config).build(config, schema)
         self._is_keyed = config.learner.enabled and need_keys(config.objectives)
         spec = self.modality.spec
-        self._spec = keyed_spec(spec) if self._is_keyed else spec
-        self.learner = new_learner(config, self.modality, self._spec)
+        self.learner = new_learner(
+            config, self.modality, keyed_spec(spec) if self._is_keyed else spec
+        )
         self.vectors = new_space(config, self.modality)
         self.ensemble = new_ensemble(config, self.modality, self.vectors.slices)
         self.drift = DriftWatch(config.drift)
@@ -80,9 +81,8 @@ class StreamModel:
 
     def per_key(self) -> list[KeyColumns]:
         """The columns that grow with the number of keys, but for the key table's own."""
-        stem = self.vectors.stem
-        of_stem = [] if stem is None else stem.per_key()
-        return [*self.modality.per_key(), *of_stem, *self.ensemble.per_key()]
+        parts = (self.modality, self.vectors, self.ensemble)
+        return [columns for part in parts for columns in part.per_key()]
 
     def judge(self, batch: EventBatch, epoch: int) -> Judged:
         """Score a batch with the frozen state; only the key table has grown afterwards."""
@@ -92,7 +92,7 @@ class StreamModel:
         with self._stage("inputs"):
             reads = {**self.ensemble.reads(), **self.vectors.reads()}
             inputs = WindowReader(self._inputs(rows, batch), reads)
-        inference, (measured, reading) = self._statistics_thread.run(
+        inference, (measured, slices) = self._statistics_thread.run(
             lambda: self._embed(inputs), lambda: self._measure(slot_B, context, rows)
         )
         position_B3 = np.stack([batch.partition, batch.offset, batch.index], axis=1)
@@ -100,7 +100,7 @@ class StreamModel:
             scored, levels, incidents = self.ensemble.read(
                 measured,
                 inference.residual_BR,
-                self.vectors.join(inputs, reading, inference.embedding_BD),
+                self.vectors.join(inputs, slices, inference.embedding_BD),
                 inputs.found("window"),
                 position_B3.astype(np.int64),
                 batch.event_time,
@@ -110,8 +110,8 @@ class StreamModel:
                 batch, scored, measured, incidents, epoch=epoch, space=self.vectors.name
             )
         alerts = AlertStep(levels, incidents, fields, told)
-        after = (advance, measured.advance, reading.advance)
-        return Judged(results, scored, inputs, reading.sample, after, alerts, fresh)
+        after = (advance, measured.advance, slices.advance)
+        return Judged(results, scored, inputs, slices.sample, after, alerts, fresh)
 
     def _inputs(self, rows: Any, batch: EventBatch) -> LazyInputs:
         if not self._input_share():
@@ -125,10 +125,10 @@ class StreamModel:
 
     def _measure(
         self, slot_B: IntArray, context: Any, rows: Any
-    ) -> tuple[Measurement[Any], StemReading]:
+    ) -> tuple[Measurement[Any], SlicesRead]:
         with self._stage("score"):
             measured = self.ensemble.measure(slot_B, context)
-        return measured, self.vectors.read(measured, rows)
+            return measured, self.vectors.read(measured, rows)
 
     def _write(self, context: Any, core: Any, stem: Any) -> None:
         """Move context, core and stem on to what was read."""
@@ -177,8 +177,8 @@ class StreamModel:
         # Whose rows the epoch does not have goes on without an entry of its own.
         self.ensemble.own.columns["entry"][fresh] = 0
         reading = self.modality.read(slot_B, batch)
-        measured, stem = self._measure(slot_B, reading.context, reading.rows)
-        self._write(reading.advance, measured.advance, stem.advance)
+        measured, slices = self._measure(slot_B, reading.context, reading.rows)
+        self._write(reading.advance, measured.advance, slices.advance)
 
     def discard(self, partition: int, from_offset: int) -> None:
         """Forget rows that were never committed, and the keys that only they had."""
@@ -209,7 +209,7 @@ class StreamModel:
         offered_B = learn_B & (rows.pick_B < self._input_share() * decisions.learn_rate)
         report, (num_rebased, solution) = self._statistics_thread.run(
             lambda: self.learner.learn(
-                take_inputs(of_spec(inputs, self._spec), rows.input_B[offered_B]),
+                take_inputs(inputs, rows.input_B[offered_B]),
                 rows.scored.event_time_B[offered_B],
                 epoch=epoch,
                 num_events=round(len(learn_B) * decisions.learn_rate),
@@ -220,7 +220,7 @@ class StreamModel:
             lambda: self._learn_statistics(rows, inputs, samples, admitted, epoch),
         )
         if solution is not None:
-            self.learner.begin_at(self.vectors.block_map())
+            self.learner.begin_at(self.vectors.block_map)
         losses = upkeep_losses(report, self.learner)
         drifts = self.drift.learn(rows.scored, losses, epoch)
         self.ensemble.past.learn(self.open.finished())
@@ -294,6 +294,6 @@ class StreamModel:
         self.drift.load_state_dict(state.get("drift"))
         self.modality.load_state_dict(state["modality"])
         self.learner.load_state_dict(dict(state["learner"]))
-        self.vectors.load_state_dict(state.get("vectors", {}), self.keys.columns.num_slots)
+        self.vectors.load_state_dict(state.get("vectors"), trained=self.learner.trained)
         self.ensemble.load_state_dict(state["ensemble"])
         self.open = OpenEpoch()

@@ -5,24 +5,38 @@ B = events, N = vectors, D = dimensions.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
 
 import msgspec
 import numpy as np
 
-from streamssl.data.events import BoolArray, Float32Array
+from streamssl.data.events import BoolArray, Float32Array, IntArray
 from streamssl.data.inputs import Inputs, take_inputs
+from streamssl.data.keys import KeyColumns
 from streamssl.data.results import NO_SPACE, PROVISIONAL
 from streamssl.data.spaces import NETWORK, SliceMap, SpaceOpening, VectorSlice
 from streamssl.learner.stem_solver import Solution, StemSolver
-from streamssl.modalities.base import Stem, StemReading
+from streamssl.modalities.base import Stem
 from streamssl.objectives.closed_form import LinearMap
 from streamssl.scorers import Measurement
 from streamssl.scorers.window_reader import BlockRead, WindowReader
 from streamssl.stream.rows import OpenRows
 
 DIGITS = 6  # of a map's numbers
+
+
+class SlicesRead(NamedTuple):
+    """What the stem made of a batch, but for the slice that looks at blocks of windows.
+
+    Attributes:
+        vectors: `[B, D]` of each slice.
+        sample, advance: As of `StemReading`.
+    """
+
+    vectors: list[Float32Array]
+    sample: Callable[[IntArray], Inputs]
+    advance: Any
 
 
 class EmbeddingSpace:
@@ -41,7 +55,7 @@ class EmbeddingSpace:
     """
 
     def __init__(self, *, instance: int, stem: Stem | None, network_size: int) -> None:
-        self.stem, self._instance, self.migrations = stem, instance, 0
+        self._instance, self.migrations = instance, 0
         self._solver = None if stem is None else StemSolver(stem)
         sizes = {} if stem is None else {n: f.num_dimensions for n, f in stem.slices.items()}
         self.slices = _slices(sizes | {NETWORK: network_size})
@@ -69,28 +83,37 @@ class EmbeddingSpace:
         first = self.slices[0]
         return {first.name: BlockRead(first.end - first.begin, self._solver.of_blocks)}
 
-    def read(self, measured: Measurement[Any], rows: Any) -> StemReading:
+    def read(self, measured: Measurement[Any], rows: Any) -> SlicesRead:
         """What the stem makes of a batch; nothing where there is none."""
-        return _NOTHING if self.stem is None else self.stem.read(measured.learnt, rows)
+        if self._solver is None:
+            return _NOTHING
+        stem = self._solver.stem
+        found = stem.read(measured.learnt, rows)
+        vectors = [stem.slices[name].embed(x_BF) for name, x_BF in found.features.items()]
+        return SlicesRead(vectors, found.sample, found.advance)
 
     def write(self, advance: Any) -> None:
-        """Move the stem on to `StemReading.advance`."""
-        if self.stem is not None:
-            self.stem.write(advance)
+        """Move the stem on to `SlicesRead.advance`."""
+        if self._solver is not None:
+            self._solver.stem.write(advance)
 
     def join(
-        self, reader: WindowReader, reading: StemReading, network_BD: Float32Array
+        self, reader: WindowReader, slices: SlicesRead, network_BD: Float32Array
     ) -> Float32Array:
         """`[B, D]` whole vectors of a batch."""
-        if self.stem is None:
+        if self._solver is None:
             return network_BD
-        found = [reader.found(self.slices[0].name)]
-        found += [self.stem.slices[name].embed(x) for name, x in reading.features.items()]
-        return np.concatenate([*found, network_BD], axis=1)
+        first_BD = reader.found(self.slices[0].name)
+        return np.concatenate([first_BD, *slices.vectors, network_BD], axis=1)
 
+    @property
     def block_map(self) -> LinearMap | None:
         """The first slice's map from the blocks of windows, if it is solved."""
-        return None if self.stem is None else self.stem.block_map()
+        return None if self._solver is None else self._solver.block_map
+
+    def per_key(self) -> list[KeyColumns]:
+        """The stem's columns."""
+        return [] if self._solver is None else self._solver.stem.per_key()
 
     def learn(
         self,
@@ -112,10 +135,10 @@ class EmbeddingSpace:
             num_shifted: Shifts of keys that were accepted.
             generator: Source of random choices.
         """
-        if self.stem is None or self._solver is None:
+        if self._solver is None:
             return None
         kept = np.flatnonzero(rows.sample_B >= 0)
-        self.stem.learn(rows.scored.seen.measured)
+        self._solver.stem.learn(rows.scored.seen.measured)
         return self._solver.learn(
             take_inputs(samples, rows.sample_B[kept]),
             learn_B[kept],
@@ -175,16 +198,15 @@ class EmbeddingSpace:
             "opening": self.opening,
         }
 
-    def load_state_dict(self, state: Mapping[str, Any], num_slots: int) -> None:
-        """Take over what `state_dict` gave; with a state of before there were slices, begin anew.
+    def load_state_dict(self, state: Mapping[str, Any] | None, *, trained: bool) -> None:
+        """Take over what `state_dict` gave.
 
         Args:
-            state: The state, perhaps empty.
-            num_slots: Of keys.
+            state: The state; None of before there were slices, for networks alone.
+            trained: Whether their burst is over.
         """
-        if not state:
-            for columns in self.stem.per_key() if self.stem else ():
-                columns.ensure(num_slots)
+        if state is None:
+            self.num_opened, self._was_trained = int(trained), trained
             return
         if self._solver is not None:
             self._solver.load_state_dict(state["solver"])
@@ -192,7 +214,7 @@ class EmbeddingSpace:
         self.opening = msgspec.convert(state["opening"], SpaceOpening | None)
 
 
-_NOTHING = StemReading({}, lambda rows: {}, None)  # noqa: ARG005 - as of a stem
+_NOTHING = SlicesRead([], lambda rows: {}, None)  # noqa: ARG005 - as of a stem
 
 
 def _slices(sizes: Mapping[str, int]) -> tuple[VectorSlice, ...]:

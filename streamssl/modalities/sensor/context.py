@@ -70,15 +70,21 @@ class History:
     @cached_property
     def standardised(self) -> Float32Array:
         """`[L, C]` clip((x - m) / s, +-5) by the key's statistics; 0 where never seen."""
-        with np.errstate(over="ignore"):  # What float32 cannot hold is beyond the bound, too.
-            factor_KC = (1.0 / self.scale_KC).astype(np.float32)
-            z_LC = self.rows_LC - self._repeated(self.center_KC.astype(np.float32))
-            z_LC *= self._repeated(factor_KC)
-            missing_to_zero(z_LC)
-        return np.clip(z_LC, -SQUASH, SQUASH, out=z_LC)
+        factor_KC = (1.0 / self.scale_KC).astype(np.float32)
+        center_LC = self._repeated(self.center_KC.astype(np.float32))
+        return bounded(self.rows_LC, center_LC, self._repeated(factor_KC))
 
     def _repeated(self, values_KC: Float32Array) -> Float32Array:
         return np.repeat(values_KC, self.counts_K, axis=0)
+
+
+def bounded(rows: Float32Array, center: Float32Array, factor: Float32Array) -> Float32Array:
+    """clip((x - m) f, +-5), 0 where never seen: what networks and slices look at."""
+    with np.errstate(over="ignore"):  # What float32 cannot hold is beyond the bound, too.
+        z = rows - center
+        z *= factor
+        missing_to_zero(z)
+    return np.clip(z, -SQUASH, SQUASH, out=z)
 
 
 def _standardised(rows_BC: Float32Array, center_BC: FloatArray, scale_BC: FloatArray) -> FloatArray:

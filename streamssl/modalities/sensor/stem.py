@@ -22,11 +22,10 @@ from streamssl.data.events import BoolArray, Float32Array, IntArray
 from streamssl.data.inputs import Inputs
 from streamssl.data.keys import KeyColumns, Runs
 from streamssl.modalities.base import Stem, StemReading
-from streamssl.modalities.sensor.context import History
+from streamssl.modalities.sensor.context import History, bounded
 from streamssl.modalities.sensor.encoder import block_means, block_sizes
 from streamssl.modalities.sensor.fault_features import FaultAdvance, FaultFeatures
 from streamssl.modalities.sensor.features import SensorMeasured
-from streamssl.modalities.sensor.leaky import SQUASH
 from streamssl.modalities.sensor.past_rows import PastRows, RowsOfBatch
 from streamssl.modalities.sensor.pooled import (
     MARK_EVERY,
@@ -147,12 +146,9 @@ class SensorStem(Stem):
         self, batch: RowsOfBatch, measured: SensorMeasured, chosen: IntArray
     ) -> tuple[Float32Array, Float32Array, Float32Array]:
         """Blocks of windows 64 rows before some events, means of rows since, and blocks now."""
-        z_NTC = self.past.upto(batch, chosen)
-        with np.errstate(over="ignore"):  # What float32 cannot hold is beyond the bound, too.
-            z_NTC -= measured.center_BC[chosen, None].astype(np.float32)
-            z_NTC *= (1.0 / measured.scale_BC[chosen, None]).astype(np.float32)
-        np.nan_to_num(z_NTC, copy=False, nan=0.0)
-        np.clip(z_NTC, -SQUASH, SQUASH, out=z_NTC)
+        center_N1C = measured.center_BC[chosen, None].astype(np.float32)
+        factor_N1C = (1.0 / measured.scale_BC[chosen, None]).astype(np.float32)
+        z_NTC = bounded(self.past.upto(batch, chosen), center_N1C, factor_N1C)
         if self._mix_CM is not None:
             z_NTC = (z_NTC.reshape(-1, z_NTC.shape[2]) @ self._mix_CM).reshape(*z_NTC.shape[:2], -1)
         future = z_NTC[:, self._window :]
